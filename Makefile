@@ -1,0 +1,61 @@
+# Every target does the set-up it needs; `make setup` is a no-op when nothing changed.
+PYTHON ?= python3.11
+BIN := .venv/bin
+export DO_NOT_TRACK := 1
+
+.PHONY: help setup setup-dev demo dev test test-all lint format bench lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.run  ## virtual environment with the command .venv/bin/pipeledger
+setup-dev: .venv/.dev  ## the same with the test and lint tools
+
+.venv/bin/uv:
+	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) not found, Python 3.11 with venv needed. Run: apt-get install python3.11-venv"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+
+# uv reads the lock, because the pip of Python 3.11 refuses extras under --require-hashes. The command itself
+# is installed by name from this folder, so that an edit takes effect at once.
+.venv/.run: requirements.lock pyproject.toml | .venv/bin/uv
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev: requirements-dev.lock .venv/.run
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+demo: setup  ## a synthetic company, 540 days, ready to query
+	$(BIN)/pipeledger demo
+
+dev: setup  ## Dagster's UI on 127.0.0.1
+	$(BIN)/pipeledger ui
+
+test: setup-dev  ## the tests (under 15 minutes on 2 cores)
+	$(BIN)/pytest -m "not slow"
+
+test-all: setup-dev  ## the slow ones too
+	$(BIN)/pytest
+
+lint: setup-dev  ## ruff, mypy, import-linter, sqlfluff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests dbt_project/macros
+
+format: setup-dev  ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup-dev  ## capture, ledger and daily pipeline against the usual ways
+	$(BIN)/python -m benchmarks.bench
+
+lock: .venv/bin/uv  ## resolve the dependencies anew
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:  ## remove the virtual environment and caches
+	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache dbt_project/target dbt_project/logs

@@ -1,0 +1,1 @@
+"""Ingestion: lands every source as it is now, through dlt, and knows nothing of the ledger."""

@@ -1,0 +1,1 @@
+"""Wires ingestion, ledger and models together; imported by nothing."""

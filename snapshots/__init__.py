@@ -1,0 +1,1 @@
+"""The ledger: what was landed, kept forever; capture, read, verify, rebuild."""
