@@ -19,12 +19,12 @@ setup-dev: .venv/.dev  ## the same with the test and lint tools
 # uv reads the lock, because the pip of Python 3.11 refuses extras under --require-hashes. The command itself
 # is installed by name from this folder, so that an edit takes effect at once.
 .venv/.run: requirements.lock pyproject.toml | .venv/bin/uv
-	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
 .venv/.dev: requirements-dev.lock .venv/.run
-	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.lock
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-dev.lock
 	@touch $@
 
 demo: setup  ## a synthetic company, 540 days, ready to query

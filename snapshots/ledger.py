@@ -1,0 +1,150 @@
+"""One Delta Lake table of the ledger: its types, its commits, its files.
+
+Lies in `ledger/<source>/<entity>/`, partitioned by `snapshot_date`. A commit replaces whole days, atomically, and carries their
+receipts. Two writers that start from one version cannot both win: the second is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from snapshots.receipts import METADATA_KEY, Commit, Receipt, log_files, payload, read_commit
+from snapshots.store import CaptureError, LedgerDamagedError
+
+PARTITION = "snapshot_date"
+OWNED = {"_pl_change": "VARCHAR", "_pl_row_digest": "VARCHAR"}
+NEVER_EXPIRES = {
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.logRetentionDuration": "interval 5200 weeks",
+    "delta.deletedFileRetentionDuration": "interval 5200 weeks",
+}
+
+
+def arrow_type(kind: str) -> pa.DataType:
+    """The Arrow type of a ledger type. Timestamps are instants in UTC, in microseconds."""
+    if kind.startswith("DECIMAL"):
+        precision, scale = kind.removeprefix("DECIMAL(").removesuffix(")").split(",")
+        return pa.decimal128(int(precision), int(scale))
+    simple = {
+        "VARCHAR": pa.string(),
+        "DATE": pa.date32(),
+        "TIMESTAMP": pa.timestamp("us", tz="UTC"),
+        "BOOLEAN": pa.bool_(),
+        "BIGINT": pa.int64(),
+    }
+    return simple[kind]
+
+
+def ledger_type(delta_type: str) -> str:
+    """The ledger type of a primitive Delta type."""
+    if delta_type.startswith("decimal"):
+        return "DECIMAL" + delta_type.removeprefix("decimal")
+    return {
+        "string": "VARCHAR",
+        "date": "DATE",
+        "timestamp": "TIMESTAMP",
+        "boolean": "BOOLEAN",
+        "long": "BIGINT",
+    }[delta_type]
+
+
+class LedgerTable:
+    """The Delta table of one source and entity at one version. Not yet written is version -1."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._delta: DeltaTable | None = None
+        if log_files(path):
+            try:
+                self._delta = DeltaTable(path)
+            except (DeltaError, OSError, ValueError) as error:
+                raise LedgerDamagedError(
+                    f"{self.name}: the table cannot be opened ({error}). Nothing was read or written. "
+                    "Run `pipeledger verify` to see which days are damaged, and restore them from a backup."
+                ) from error
+
+    @property
+    def name(self) -> str:
+        """`<source>.<entity>`."""
+        return f"{self.path.parent.name}.{self.path.name}"
+
+    @property
+    def version(self) -> int:
+        """The version that this object sees."""
+        return -1 if self._delta is None else self._delta.version()
+
+    def last_commit(self) -> Commit | None:
+        """What the version that this object sees says of itself."""
+        return None if self.version < 0 else read_commit(self.path / f"_delta_log/{self.version:020d}.json")
+
+    def columns(self) -> dict[str, str]:
+        """The source's columns, name -> ledger type, without those that the ledger owns."""
+        if self._delta is None:
+            return {}
+        fields = self._delta.schema().fields
+        owned = {PARTITION, *OWNED}
+        return {f.name: ledger_type(str(f.type.type)) for f in fields if f.name not in owned}  # type: ignore[union-attr]
+
+    def _column_names(self) -> set[str]:
+        return {*self.columns(), PARTITION, *OWNED}
+
+    def files(self) -> list[str]:
+        """Paths of the Parquet files of this version."""
+        return [] if self._delta is None else sorted(self._delta.file_uris())
+
+    def commit(self, rows: pa.Table, receipts: Sequence[Receipt]) -> int:
+        """Replaces the days of `receipts` by `rows` in one atomic commit and gives the new version.
+
+        Raises CaptureError where another writer came first; nothing is written then.
+        """
+        days = [receipt.snapshot_date for receipt in receipts]
+        last = self.last_commit()
+        text, _ = payload(receipts, last.digest if last else "")
+        properties = CommitProperties(custom_metadata={METADATA_KEY: text}, max_commit_retries=0)
+        writer = WriterProperties(compression="ZSTD", compression_level=3)
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            if self._delta is None:
+                write_deltalake(
+                    self.path,
+                    rows,
+                    mode="error",
+                    partition_by=[PARTITION],
+                    configuration=NEVER_EXPIRES,
+                    commit_properties=properties,
+                    writer_properties=writer,
+                )
+            else:
+                write_deltalake(
+                    self._delta,
+                    rows,
+                    mode="overwrite",
+                    predicate=f"{PARTITION} IN ({', '.join(_quoted_day(day) for day in days)})",
+                    schema_mode="merge" if set(rows.column_names) - self._column_names() else None,
+                    commit_properties=properties,
+                    writer_properties=writer,
+                )
+        except (CommitFailedError, DeltaError) as error:
+            raise CaptureError(
+                f"{self.name}: version {self.version + 1} could not be committed ({error}). Nothing was written. "
+                "Another program may be writing this ledger: stop it, then run the command again."
+            ) from error
+        if self._delta is None:
+            self._delta = DeltaTable(self.path)
+        return self._delta.version()
+
+
+def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:
+    """The full schema of a ledger table with the source's `columns`."""
+    owned = [(PARTITION, pa.date32()), *((name, arrow_type(kind)) for name, kind in OWNED.items())]
+    return pa.schema([*owned, *((name, arrow_type(kind)) for name, kind in columns.items())])
+
+
+def _quoted_day(day: date) -> str:
+    return f"'{day.isoformat()}'"

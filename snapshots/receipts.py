@@ -1,0 +1,139 @@
+"""Receipts: what a commit says it wrote, one for each day, chained from commit to commit.
+
+They travel in the commit metadata of the Delta table (`commitInfo.pipeledger` in `_delta_log/`), so that a day and its receipt are
+written in one atomic step. A commit's payload holds its receipts, the digest of the previous commit's payload and its own digest.
+The chain follows commits, not dates; the newest receipt of a day counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from snapshots.store import Store
+
+METADATA_KEY = "pipeledger"
+FORMAT = 1
+RECONSTRUCTED_SUFFIX = "_reconstructed"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One day of one entity. Counts are rows; digests are 32 hexadecimal digits; instants are UTC."""
+
+    source: str
+    source_type: str
+    entity: str
+    snapshot_date: date
+    mode: str
+    key: tuple[str, ...]
+    columns: tuple[str, ...]
+    volatile: tuple[str, ...]
+    source_rows: int
+    upserts: int
+    deletes: int
+    rejected: int
+    live_rows: int
+    fingerprint: str
+    rows_digest: str
+    overridden: tuple[str, ...]
+    extraction_started_at: datetime
+    extraction_ended_at: datetime
+    code_version: str
+    version: int = field(default=-1, compare=False)
+
+    @property
+    def is_reconstructed(self) -> bool:
+        """Whether the day was reconstructed from vendor history rather than observed."""
+        return self.entity.endswith(RECONSTRUCTED_SUFFIX)
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What one version of a Delta table says of itself; `problem` is set where it cannot be believed."""
+
+    version: int
+    receipts: tuple[Receipt, ...]
+    previous: str
+    digest: str
+    added: tuple[str, ...]
+    removed: tuple[str, ...]
+    problem: str | None = None
+
+
+def payload(receipts: Sequence[Receipt], previous: str) -> tuple[str, str]:
+    """The text that goes into the commit metadata, and its digest."""
+    body = {"format": FORMAT, "previous": previous, "receipts": [_as_json(receipt) for receipt in receipts]}
+    digest = _digest(body)
+    return json.dumps(body | {"digest": digest}, sort_keys=True), digest
+
+
+def read_commits(table: Path) -> Iterator[Commit]:
+    """The commits of a Delta table, oldest first, straight from its log (which is never expired)."""
+    for file in log_files(table):
+        yield read_commit(file)
+
+
+def log_files(table: Path) -> list[Path]:
+    """The JSON files of a table's log, oldest first."""
+    return sorted(file for file in (table / "_delta_log").glob("*.json") if file.stem.isdigit())
+
+
+def read_commit(file: Path) -> Commit:
+    """One commit. A file that cannot be parsed gives a commit with a `problem`, never an exception."""
+    version = int(file.stem)
+    try:
+        actions = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+        added = tuple(action["add"]["path"] for action in actions if "add" in action)
+        removed = tuple(action["remove"]["path"] for action in actions if "remove" in action)
+        text = next((a["commitInfo"].get(METADATA_KEY) for a in actions if "commitInfo" in a), None)
+        if text is None:
+            return Commit(version, (), "", "", added, removed, "carries no receipts")
+        body = json.loads(text)
+        digest = body.pop("digest")
+        receipts = tuple(_from_json(item, version) for item in body["receipts"])
+        problem = None if _digest(body) == digest else "its receipts do not match their digest"
+        return Commit(version, receipts, body["previous"], digest, added, removed, problem)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Commit(version, (), "", "", (), (), f"cannot be read ({error})")
+
+
+def newest(commits: Iterable[Commit]) -> dict[date, Receipt]:
+    """The receipt that counts for each day, in the order of the days."""
+    by_day = {receipt.snapshot_date: receipt for commit in commits for receipt in commit.receipts}
+    return dict(sorted(by_day.items()))
+
+
+def tables(ledger: Path) -> list[Path]:
+    """The folders of all Delta tables of a ledger, by source and entity."""
+    return sorted(log.parent for log in ledger.glob("*/*/_delta_log"))
+
+
+def read_receipts(store: Store) -> list[Receipt]:
+    """The receipts that count, of every source, entity and day (reconstructed tables too)."""
+    return [receipt for table in tables(store.ledger) for receipt in newest(read_commits(table)).values()]
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
+def _as_json(receipt: Receipt) -> dict[str, Any]:
+    item = asdict(receipt)
+    del item["version"]
+    for name in ("snapshot_date", "extraction_started_at", "extraction_ended_at"):
+        item[name] = item[name].isoformat()
+    return item
+
+
+def _from_json(item: dict[str, Any], version: int) -> Receipt:
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in item.items()}
+    values["snapshot_date"] = date.fromisoformat(item["snapshot_date"])
+    for name in ("extraction_started_at", "extraction_ended_at"):
+        values[name] = datetime.fromisoformat(item[name])
+    return Receipt(**values, version=version)

@@ -1,0 +1,47 @@
+"""Where the ledger and everything around it lie, and the thresholds that guard it.
+
+Paths come from whoever owns the home folder; nothing here reads an environment variable or the clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+Relations = Mapping[str, Sequence[str]]
+"""Source type -> the entities of it that the models read: the relations that must exist in the cache."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Paths of one home, and the company's time zone (an IANA name) in which its days are counted."""
+
+    ledger: Path
+    personal: Path
+    landing: Path
+    warehouse: Path
+    rejects: Path
+    time_zone: str
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What a day may at most do to the ledger without somebody's consent. Rates are 0-1."""
+
+    max_delete_rate: float = 0.15
+    min_deletes: int = 20
+    max_reject_rate: float = 0.001
+    min_column_values: int = 20
+
+
+class LedgerError(Exception):
+    """The ledger cannot take or give what was asked; says what, got, expected and what to do next."""
+
+
+class LedgerDamagedError(LedgerError):
+    """What the files hold is not what the receipts say was written."""
+
+
+class CaptureError(LedgerError):
+    """A day cannot be captured; nothing was written."""
