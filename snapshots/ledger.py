@@ -89,7 +89,7 @@ class LedgerTable:
             return {}
         fields = self._delta.schema().fields
         owned = {PARTITION, *OWNED}
-        return {f.name: ledger_type(str(f.type.type)) for f in fields if f.name not in owned}  # type: ignore[union-attr]
+        return {f.name: ledger_type(str(f.type.type)) for f in fields if f.name not in owned}
 
     def _column_names(self) -> set[str]:
         return {*self.columns(), PARTITION, *OWNED}
@@ -98,12 +98,11 @@ class LedgerTable:
         """Paths of the Parquet files of this version."""
         return [] if self._delta is None else sorted(self._delta.file_uris())
 
-    def commit(self, rows: pa.Table, receipts: Sequence[Receipt]) -> int:
-        """Replaces the days of `receipts` by `rows` in one atomic commit and gives the new version.
+    def commit(self, rows: pa.Table, receipts: Sequence[Receipt], days: Sequence[date]) -> int:
+        """Replaces all rows of `days` by `rows`, with `receipts`, in one atomic commit; gives the new version.
 
         Raises CaptureError where another writer came first; nothing is written then.
         """
-        days = [receipt.snapshot_date for receipt in receipts]
         last = self.last_commit()
         text, _ = payload(receipts, last.digest if last else "")
         properties = CommitProperties(custom_metadata={METADATA_KEY: text}, max_commit_retries=0)

@@ -68,7 +68,7 @@ class Commit:
 
 def payload(receipts: Sequence[Receipt], previous: str) -> tuple[str, str]:
     """The text that goes into the commit metadata, and its digest."""
-    body = {"format": FORMAT, "previous": previous, "receipts": [_as_json(receipt) for receipt in receipts]}
+    body = {"format": FORMAT, "previous": previous, "receipts": [as_json(receipt) for receipt in receipts]}
     digest = _digest(body)
     return json.dumps(body | {"digest": digest}, sort_keys=True), digest
 
@@ -96,7 +96,7 @@ def read_commit(file: Path) -> Commit:
             return Commit(version, (), "", "", added, removed, "carries no receipts")
         body = json.loads(text)
         digest = body.pop("digest")
-        receipts = tuple(_from_json(item, version) for item in body["receipts"])
+        receipts = tuple(from_json(item | {"version": version}) for item in body["receipts"])
         problem = None if _digest(body) == digest else "its receipts do not match their digest"
         return Commit(version, receipts, body["previous"], digest, added, removed, problem)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -123,7 +123,8 @@ def _digest(body: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
-def _as_json(receipt: Receipt) -> dict[str, Any]:
+def as_json(receipt: Receipt) -> dict[str, Any]:
+    """A receipt as it is stored, without the version, which the log gives."""
     item = asdict(receipt)
     del item["version"]
     for name in ("snapshot_date", "extraction_started_at", "extraction_ended_at"):
@@ -131,9 +132,10 @@ def _as_json(receipt: Receipt) -> dict[str, Any]:
     return item
 
 
-def _from_json(item: dict[str, Any], version: int) -> Receipt:
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in item.items()}
+def from_json(item: Mapping[str, Any]) -> Receipt:
+    """A receipt from what `as_json` gave and its version."""
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in item.items()}
     values["snapshot_date"] = date.fromisoformat(item["snapshot_date"])
     for name in ("extraction_started_at", "extraction_ended_at"):
         values[name] = datetime.fromisoformat(item[name])
-    return Receipt(**values, version=version)
+    return Receipt(**values)

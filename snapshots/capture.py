@@ -1,0 +1,630 @@
+"""Capture: from the landing into the ledger, one day or many, all of a source or none of it.
+
+Reads what a manifest vouches for, finds what changed since the previous captured day, holds it against the gates, commits the changes with
+their receipts, and advances the interval cache. Nothing is written before every entity of the source has passed. Run it alone through
+`pipeledger run`; it takes no clock and no environment.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from snapshots.difference import DayCounts, Difference, UncleanError
+from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest
+from snapshots.intervals import (
+    Part,
+    connect,
+    create_views,
+    rebuild_table,
+    refresh_tables,
+    store_receipts,
+    store_version,
+    stored_receipts,
+)
+from snapshots.landed import FILE, LINE, Manifest, landed_rows, read_manifests
+from snapshots.ledger import OWNED, LedgerTable, arrow_schema
+from snapshots.receipts import Receipt
+from snapshots.store import CaptureError, Gates, LedgerDamagedError, Store
+
+OnProgress = Callable[[str, date, int, int], None]
+"""Called with entity, day, rows upserted and rows deleted, after their commit."""
+
+
+@dataclass(frozen=True)
+class CapturedEntity:
+    """What one day of one entity came to, in rows. `changed` is False for a re-run that found nothing new."""
+
+    entity: str
+    snapshot_date: date
+    source_rows: int
+    upserts: int
+    deletes: int
+    rejected: int
+    changed: bool
+
+
+@dataclass(frozen=True)
+class CapturedDay:
+    """One day of one source."""
+
+    snapshot_date: date
+    entities: tuple[CapturedEntity, ...]
+
+
+@dataclass(frozen=True)
+class Captured:
+    """The days that are in the ledger now, and the gates (if any) at which the capture stopped."""
+
+    source: str
+    days: tuple[CapturedDay, ...]
+    tripped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Tripped:
+    day: date
+    gate: str
+    message: str
+
+
+@dataclass
+class _Draft:
+    """What would be written of one entity: rows in a temporary table, receipts, and the days whose rows are replaced."""
+
+    table: LedgerTable
+    part: Part
+    types: Mapping[str, str]
+    difference: Difference
+    receipts: list[Receipt]
+    replaced: set[date]
+    tripped: list[_Tripped]
+    kept_rows: str | None = None
+    is_unchanged: bool = False
+    must_rebuild: bool = False
+
+
+def capture(
+    store: Store,
+    source: str,
+    days: Sequence[date],
+    *,
+    gates: Gates,
+    accept_drop: bool,
+    code_version: str,
+    on_progress: OnProgress | None = None,
+) -> Captured:
+    """Writes the landed `days` of `source` into the ledger and advances the interval cache.
+
+    A gate that trips keeps the days before it and stops there (`tripped` says why). Raises CaptureError, having written nothing of the
+    step, for a day that is not landed whole or that may not be rewritten, and LedgerDamagedError for a damaged table.
+    """
+    if not store.landing.exists():
+        raise CaptureError(f"{source}: nothing has landed. Nothing was captured. Run `pipeledger run` to land it.")
+    with connect(store) as con:
+        con.execute(f"attach {literal(str(store.landing))} as landing (read_only)")
+        work = _Work(con, store, source, gates, accept_drop, code_version)
+        done: dict[date, list[CapturedEntity]] = {}
+        tripped: list[str] = []
+        manifests = read_manifests(con, source, sorted(set(days)))
+        refresh_tables(con, [store.ledger / source / entity for entity in manifests])
+        work.check(manifests)
+        for step in work.steps(manifests):
+            captured, tripped = work.step(manifests, step)
+            for entity in captured:
+                done.setdefault(entity.snapshot_date, []).append(entity)
+                if on_progress:
+                    on_progress(entity.entity, entity.snapshot_date, entity.upserts, entity.deletes)
+            if tripped:
+                break
+        create_views(con, {})
+    return Captured(source, tuple(CapturedDay(day, tuple(done[day])) for day in sorted(done)), tuple(tripped))
+
+
+@dataclass(frozen=True)
+class _Work:
+    con: duckdb.DuckDBPyConnection
+    store: Store
+    source: str
+    gates: Gates
+    accept_drop: bool
+    code_version: str
+
+    # -- which days together -------------------------------------------------------------------------------------------
+
+    def check(self, manifests: Mapping[str, Mapping[date, Manifest]]) -> None:
+        """Refuses what may not be rewritten, and a source that changed its nature, before anything is written."""
+        for entity, by_day in manifests.items():
+            receipts = stored_receipts(self.con, self.source, entity)
+            last = max(receipts, default=None)
+            for day, manifest in by_day.items():
+                if last is None:
+                    continue
+                if day < last and not manifest.is_dated:
+                    raise CaptureError(
+                        f"{self.source}.{entity}: {day} lies before the last captured day, {last}, and the source cannot say what it "
+                        f"held then. Nothing was captured; {day} stays as it is. Run `pipeledger run` for today."
+                    )
+                was = receipts[last]
+                if (was.source_type, was.mode, was.key) != (
+                    manifest.source_type,
+                    manifest.mode,
+                    manifest.key,
+                ):
+                    raise CaptureError(
+                        f"{self.source}.{entity}: got type {manifest.source_type}, mode {manifest.mode}, key "
+                        f"{', '.join(manifest.key)}; its ledger has {was.source_type}, {was.mode}, {', '.join(was.key)}. Nothing was "
+                        "captured. Give the new source a name of its own in pipeledger.toml."
+                    )
+
+    def steps(self, manifests: Mapping[str, Mapping[date, Manifest]]) -> list[list[date]]:
+        """Runs of new days with equal columns, to be written together; a day that is written anew stands alone."""
+        last = {entity: max(stored_receipts(self.con, self.source, entity), default=None) for entity in manifests}
+        steps: list[list[date]] = []
+        for day in sorted({day for by_day in manifests.values() for day in by_day}):
+            mine = {entity: by_day[day] for entity, by_day in manifests.items() if day in by_day}
+            is_new = all(was is None or day > was for was in (last[entity] for entity in mine))
+            if is_new and steps and self._alike(manifests, steps[-1][-1], mine) and self._is_new(last, mine, steps[-1]):
+                steps[-1].append(day)
+            else:
+                steps.append([day])
+        return steps
+
+    def _is_new(self, last: Mapping[str, date | None], mine: Iterable[str], step: Sequence[date]) -> bool:
+        return all(was is None or step[0] > was for was in (last[entity] for entity in mine))
+
+    def _alike(
+        self, manifests: Mapping[str, Mapping[date, Manifest]], day: date, others: Mapping[str, Manifest]
+    ) -> bool:
+        mine = {entity: by_day[day] for entity, by_day in manifests.items() if day in by_day}
+
+        def shape(of: Mapping[str, Manifest]) -> dict[str, object]:
+            return {e: (m.kept, m.governed, m.volatile, m.deleted, m.required, m.email) for e, m in of.items()}
+
+        return shape(mine) == shape(others)
+
+    # -- one step: draft, gates, commit, cache ----------------------------------------------------------------------------
+
+    def step(
+        self, manifests: Mapping[str, Mapping[date, Manifest]], days: Sequence[date]
+    ) -> tuple[list[CapturedEntity], list[str]]:
+        """Captures `days` of all entities together, or gives the messages of the gates that tripped and what came before them."""
+        drafts: list[_Draft] = []
+        try:
+            for entity, by_day in manifests.items():
+                mine = [by_day[day] for day in days if day in by_day]
+                if mine:
+                    drafts.append(self._draft(entity, mine))
+        except UncleanError:
+            return self._one_by_one(manifests, days)
+        tripped = [trip for draft in drafts for trip in draft.tripped]
+        if tripped and not self.accept_drop:
+            before = [day for day in days if day < min(trip.day for trip in tripped)]
+            captured = self.step(manifests, before)[0] if before else []
+            first = min(trip.day for trip in tripped)
+            return captured, [trip.message for trip in tripped if trip.day == first]
+        captured = [entity for draft in drafts for entity in self._captured(draft, days)]
+        self._write_personal(manifests, days)
+        for draft in drafts:
+            self._write(draft)
+        return captured, []
+
+    def _one_by_one(
+        self, manifests: Mapping[str, Mapping[date, Manifest]], days: Sequence[date]
+    ) -> tuple[list[CapturedEntity], list[str]]:
+        captured: list[CapturedEntity] = []
+        for day in days:
+            more, tripped = self.step(manifests, [day])
+            captured += more
+            if tripped:
+                return captured, tripped
+        return captured, []
+
+    def _draft(self, entity: str, manifests: Sequence[Manifest]) -> _Draft:
+        first = manifests[0]
+        table = LedgerTable(self.store.ledger / self.source / entity)
+        part = Part(self.source, first.source_type, entity, first.mode, first.key)
+        receipts = stored_receipts(self.con, self.source, entity)
+        before = [receipt for day, receipt in receipts.items() if day < first.snapshot_date]
+        after = [receipt for day, receipt in receipts.items() if day > first.snapshot_date]
+        types = self._types(table, first)
+        state = self._state(
+            table, part, types, first.snapshot_date, is_last=not after and first.snapshot_date not in receipts
+        )
+        salt = self._salt() if first.email else ""
+        difference = Difference(
+            con=self.con,
+            slot=f"{self.source}.{entity}",
+            part=part,
+            days=[manifest.snapshot_date for manifest in manifests],
+            landed=lambda condition: landed_rows(
+                self.con,
+                self.store,
+                manifests,
+                {n: k for n, k in types.items() if n in first.kept},
+                salt,
+                condition,
+            ),
+            state=state,
+            types=types,
+            carried=[name for name in types if name not in first.kept],
+            volatile=first.volatile,
+            is_first=not before,
+        )
+        counts = difference.run()
+        self._write_rejects(difference)
+        drafted = self._receipts(manifests, before[-1] if before else None, counts)
+        draft = _Draft(table, part, types, difference, drafted, set(difference.days), [])
+        draft.tripped = self._gates(draft, before[-1] if before else None, counts)
+        overridden = {trip.day: [t.gate for t in draft.tripped if t.day == trip.day] for trip in draft.tripped}
+        draft.receipts = [replace(r, overridden=tuple(overridden.get(r.snapshot_date, ()))) for r in draft.receipts]
+        if len(manifests) == 1 and first.snapshot_date in receipts:
+            draft.is_unchanged = _is_same(draft.receipts[0], receipts[first.snapshot_date])
+        if after and not draft.is_unchanged:
+            self._rewrite_later(draft, after)
+        return draft
+
+    def _types(self, table: LedgerTable, manifest: Manifest) -> dict[str, str]:
+        """The columns to write: those that the ledger has keep their type forever, new ones get the governed type or VARCHAR."""
+        types = table.columns()
+        for name in manifest.kept:
+            types.setdefault(name, manifest.governed.get(name, "VARCHAR"))
+        return types
+
+    def _state(self, table: LedgerTable, part: Part, types: Mapping[str, str], day: date, *, is_last: bool) -> str:
+        """SQL for the rows that existed just before `day`, with their digests."""
+        if table.version < 0:
+            nulls = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in types.items())
+            return f"(select {nulls}, cast(null as varchar) as _pl_row_digest where false)"
+        have = table.columns()
+        columns = ", ".join(
+            quoted(name) if name in have else f"cast(null as {kind}) as {quoted(name)}" for name, kind in types.items()
+        )
+        live = f"select {columns}, _pl_row_digest from {{}} where _pl_change = 'upsert'"
+        if is_last:
+            return f"({live.format(part.current)})"
+        at = f"date {literal(day.isoformat())}"
+        return (
+            f"({live.format(part.current)} and valid_from < {at} union all "
+            f"{live.format(part.closed)} and valid_from < {at} and valid_to >= {at})"
+        )
+
+    def _receipts(
+        self, manifests: Sequence[Manifest], before: Receipt | None, counts: Mapping[date, DayCounts]
+    ) -> list[Receipt]:
+        fingerprint = int(before.fingerprint, 16) if before else 0
+        live = before.live_rows if before else 0
+        receipts = []
+        for manifest in manifests:
+            day = counts[manifest.snapshot_date]
+            fingerprint += day.digests_in - day.digests_out
+            live += day.inserts - day.deletes
+            receipts.append(
+                Receipt(
+                    source=manifest.source,
+                    source_type=manifest.source_type,
+                    entity=manifest.entity,
+                    snapshot_date=manifest.snapshot_date,
+                    mode=manifest.mode,
+                    key=manifest.key,
+                    columns=manifest.kept,
+                    volatile=manifest.volatile,
+                    source_rows=manifest.row_count,
+                    upserts=day.upserts,
+                    deletes=day.deletes,
+                    rejected=day.rejected,
+                    live_rows=live,
+                    fingerprint=hexadecimal(fingerprint),
+                    rows_digest=hexadecimal(day.rows_digest),
+                    overridden=(),
+                    extraction_started_at=manifest.started_at,
+                    extraction_ended_at=manifest.ended_at,
+                    code_version=self.code_version,
+                )
+            )
+        return receipts
+
+    # -- gates ------------------------------------------------------------------------------------------------------------
+
+    def _gates(self, draft: _Draft, before: Receipt | None, counts: Mapping[date, DayCounts]) -> list[_Tripped]:
+        gates, name = self.gates, f"{self.source}.{draft.part.entity}"
+        lost = draft.difference.lost_values(gates.min_column_values)
+        tripped: list[_Tripped] = []
+        for receipt in draft.receipts:
+            day = receipt.snapshot_date
+            previous = f"{before.snapshot_date} ({before.live_rows:,})" if before else "no day before"
+
+            def trip(gate: str, what: str, day: date = day) -> None:
+                advice = "Nothing written. Check the export, or run again with --accept-drop."
+                tripped.append(_Tripped(day, gate, f"{name}: {what} {advice}"))
+
+            had = before.live_rows if before else 0
+            if receipt.mode == "state" and receipt.source_rows == 0 and (had or before is None):
+                trip("empty", f"0 rows for {day}, expected about those of {previous}.")
+            elif counts[day].deletes >= gates.min_deletes and counts[day].deletes > gates.max_delete_rate * had:
+                trip(
+                    "deletes",
+                    f"{receipt.live_rows:,} rows for {day}, {counts[day].deletes:,} gone since {previous}, "
+                    f"more than {gates.max_delete_rate:.0%}.",
+                )
+            if receipt.rejected > gates.max_reject_rate * receipt.source_rows:
+                trip(
+                    "rejected",
+                    f"{receipt.rejected:,} of {receipt.source_rows:,} rows for {day} rejected, more than "
+                    f"{gates.max_reject_rate:.1%}; they and the reasons are in {self._rejects_file(draft.part.entity, day)}.",
+                )
+            for column in lost.get(day, ()):
+                trip(f"column:{column}", f"column {column} has no value left for {day}, it had on {previous}.")
+            before = receipt
+        return tripped
+
+    # -- days after the one that is written ----------------------------------------------------------------------------------
+
+    def _rewrite_later(self, draft: _Draft, after: Sequence[Receipt]) -> None:
+        """Adds to a draft what an earlier day changes about the later ones: their rows, in state mode those of the next day only."""
+        draft.must_rebuild = True
+        if draft.part.mode == "events":
+            self._rewrite_later_events(draft, after)
+        else:
+            self._rewrite_next_day(draft, after[0])
+
+    def _rewrite_next_day(self, draft: _Draft, following: Receipt) -> None:
+        """The next captured day as a difference from the state that now stands before it. Its own state does not change."""
+        part, types = draft.part, draft.types
+        now = f"{quoted(f'{draft.difference.slot}.state')}"
+        columns = ", ".join([*map(quoted, types), "_pl_row_digest"])
+        changed = f"select 1 from {draft.difference.rows} as c where {part.same_key('c', 's')}"
+        self.con.execute(
+            f"create or replace temp table {now} as select {columns} from {draft.difference.state} as s where not exists ({changed}) "
+            f"union all select {columns} from {draft.difference.rows} where _pl_change = 'upsert'"
+        )
+        day = f"date {literal(following.snapshot_date.isoformat())}"
+        have = draft.table.columns()
+        typed = ", ".join(quoted(n) if n in have else f"cast(null as {k}) as {quoted(n)}" for n, k in types.items())
+        then = f"{quoted(f'{draft.difference.slot}.then')}"
+        rows = f"select {typed}, _pl_row_digest, _pl_change from {{}} where valid_from <= {day}"
+        self.con.execute(
+            f"create or replace temp table {then} as select {day} as _day, null::varchar as _problem, _pl_change = 'delete' as _gone, "
+            f"* exclude (_pl_change) from ({rows.format(part.current)} union all {rows.format(part.closed)} and valid_to > {day})"
+        )
+        following_difference = replace(
+            draft.difference,
+            slot=f"{draft.difference.slot}.next",
+            days=[following.snapshot_date],
+            landed=lambda condition: f"(select *, rowid as _row from {then} where {condition})",
+            state=now,
+            carried=(),
+            volatile=following.volatile,
+            is_first=False,
+        )
+        following_difference.run()
+        # the rows keep the digests that they were written with: the state of that day, and so its fingerprint, stays what it was
+        self.con.execute(
+            f"update {following_difference.rows} as s set _pl_row_digest = c._pl_row_digest from {then} as c "
+            f"where s._pl_change = 'upsert' and {part.same_key('s', 'c')}"
+        )
+        counts = following_difference.recount()[following.snapshot_date]
+        fingerprint = int(draft.receipts[-1].fingerprint, 16) + counts.digests_in - counts.digests_out
+        if hexadecimal(fingerprint) != following.fingerprint:
+            raise LedgerDamagedError(
+                f"{draft.table.name}: {following.snapshot_date} would not be the same after {draft.difference.days[0]} is written before "
+                "it. Nothing was changed. Run `pipeledger verify`."
+            )
+        self.con.execute(f"insert into {draft.difference.rows} by name select * from {following_difference.rows}")
+        following_difference.drop()
+        draft.receipts.append(
+            replace(
+                following,
+                upserts=counts.upserts,
+                deletes=counts.deletes,
+                rows_digest=hexadecimal(counts.rows_digest),
+                live_rows=draft.receipts[-1].live_rows + counts.inserts - counts.deletes,
+            )
+        )
+        draft.replaced.add(following.snapshot_date)
+
+    def _rewrite_later_events(self, draft: _Draft, after: Sequence[Receipt]) -> None:
+        """Events that were first seen later move to the earlier day; all later states gain those that are new to them."""
+        part, rows = draft.part, draft.difference.rows
+        columns = ", ".join(["valid_from as snapshot_date", *map(quoted, OWNED), *map(quoted, draft.table.columns())])
+        same = part.same_key("c", "s")
+        later = f"date {literal(draft.receipts[0].snapshot_date.isoformat())}"
+        moved = self.con.execute(
+            f"select s.valid_from, {digest_sums('s._pl_row_digest')}, count(*) from {part.current} as s "
+            f"where s.valid_from > {later} and exists (select 1 from {rows} as c where {same}) group by all"
+        ).fetchall()
+        moved_on = {day: (add_digests(upper, lower), count) for day, upper, lower, count in moved}
+        written = row_digest({**OWNED, **draft.types})
+        gained = draft.difference.recount()[draft.receipts[0].snapshot_date]
+        fingerprint, live = gained.digests_in, gained.inserts
+        for receipt in after:
+            digests, count = moved_on.get(receipt.snapshot_date, (0, 0))
+            fingerprint, live = fingerprint - digests, live - count
+            changed = replace(
+                receipt,
+                fingerprint=hexadecimal(int(receipt.fingerprint, 16) + fingerprint),
+                live_rows=receipt.live_rows + live,
+            )
+            if count:
+                draft.replaced.add(receipt.snapshot_date)
+                stay = (
+                    f"select {columns} from {part.current} as s where s.valid_from = date {literal(str(receipt.snapshot_date))} "
+                    f"and not exists (select 1 from {rows} as c where c.snapshot_date = {later} and {same})"
+                )
+                self.con.execute(f"insert into {rows} by name {stay}")
+                digest = self.con.execute(
+                    f"select {digest_sums('digest')} from (select {written} as digest from {rows} "
+                    f"where snapshot_date = date {literal(str(receipt.snapshot_date))})"
+                ).fetchone()
+                upper, lower = digest or (0, 0)
+                changed = replace(
+                    changed,
+                    upserts=receipt.upserts - count,
+                    rows_digest=hexadecimal(add_digests(upper, lower)),
+                )
+            draft.receipts.append(changed)
+
+    # -- writing ------------------------------------------------------------------------------------------------------------
+
+    def _captured(self, draft: _Draft, days: Sequence[date]) -> list[CapturedEntity]:
+        return [
+            CapturedEntity(
+                r.entity,
+                r.snapshot_date,
+                r.source_rows,
+                r.upserts,
+                r.deletes,
+                r.rejected,
+                not draft.is_unchanged,
+            )
+            for r in draft.receipts
+            if r.snapshot_date in days
+        ]
+
+    def _write(self, draft: _Draft) -> None:
+        """Commits to the Delta table, then advances the cache; a crash between the two is found by their versions."""
+        if not draft.is_unchanged:
+            draft.table.commit(self._arrow(draft), draft.receipts, sorted(draft.replaced))
+            if draft.must_rebuild:
+                rebuild_table(self.con, draft.table.path)
+            else:
+                self._advance(draft)
+        draft.difference.drop()
+
+    def _arrow(self, draft: _Draft) -> object:
+        columns = ", ".join(
+            f"timezone('UTC', {quoted(name)}) as {quoted(name)}" if kind == "TIMESTAMP" else quoted(name)
+            for name, kind in draft.types.items()
+        )
+        owned = ", ".join(map(quoted, OWNED))
+        rows = self.con.sql(
+            f"select snapshot_date, {owned}, {columns} from {draft.difference.rows} order by snapshot_date"
+        ).to_arrow_table()
+        return rows.cast(arrow_schema(draft.types))
+
+    def _advance(self, draft: _Draft) -> None:
+        con, part, rows = self.con, draft.part, draft.difference.rows
+        commit = draft.table.last_commit()
+        if commit is None:
+            raise LedgerDamagedError(f"{draft.table.name}: no commit after writing one. Run `pipeledger verify`.")
+        columns = ", ".join(quoted(name) for name in [*OWNED, *draft.types])
+        con.execute("begin")
+        try:
+            part.create(con, draft.types)
+            if draft.difference.days[0] in stored_receipts(con, part.source, part.entity):
+                self._take_back(draft, columns)
+            firsts = f"(select {part.keys()}, min(snapshot_date) as valid_to from {rows} group by all)"
+            if part.mode == "state":
+                con.execute(
+                    f"insert into {part.closed} (valid_from, valid_to, {columns}) "
+                    f"select c.valid_from, n.valid_to, {_qualified('c', [*OWNED, *draft.types])} "
+                    f"from {part.current} as c join {firsts} as n on {part.same_key('c', 'n')}"
+                )
+                con.execute(f"delete from {part.current} as c using {firsts} as n where {part.same_key('c', 'n')}")
+            con.execute(
+                f"create or replace temp table ends as select snapshot_date, {part.keys()}, "
+                f"lead(snapshot_date) over (partition by {part.keys()} order by snapshot_date) as valid_to from {rows}"
+            )
+            joined = (
+                f"from {rows} as r join ends as e on e.snapshot_date = r.snapshot_date and {part.same_key('e', 'r')} "
+                "where e.valid_to is"
+            )
+            con.execute(
+                f"insert into {part.closed} (valid_from, valid_to, {columns}) "
+                f"select r.snapshot_date, e.valid_to, {_qualified('r', [*OWNED, *draft.types])} {joined} not null"
+            )
+            con.execute(
+                f"insert into {part.current} (valid_from, {columns}) "
+                f"select r.snapshot_date, {_qualified('r', [*OWNED, *draft.types])} {joined} null"
+            )
+            store_receipts(con, (replace(receipt, version=commit.version) for receipt in draft.receipts))
+            store_version(con, part, commit)
+            con.execute("commit")
+        except BaseException:
+            con.execute("rollback")
+            raise
+
+    def _take_back(self, draft: _Draft, columns: str) -> None:
+        """Undoes the newest day in the cache, before it is written anew."""
+        part, day = draft.part, f"date {literal(draft.difference.days[0].isoformat())}"
+        self.con.execute(f"delete from {part.current} where valid_from = {day}")
+        self.con.execute(
+            f"insert into {part.current} (valid_from, {columns}) "
+            f"select valid_from, {columns} from {part.closed} where valid_to = {day}"
+        )
+        self.con.execute(f"delete from {part.closed} where valid_to = {day}")
+
+    # -- beside the ledger ----------------------------------------------------------------------------------------------------
+
+    def _salt(self) -> str:
+        """The secret that makes digests of e-mail addresses useless to others; made once, kept with the personal columns."""
+        file = self.store.personal / "salt"
+        if not file.exists():
+            self.store.personal.mkdir(parents=True, exist_ok=True)
+            draft = file.with_suffix(".new")
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_hex(32))
+            draft.replace(file)
+        return file.read_text().strip()
+
+    def _write_personal(self, manifests: Mapping[str, Mapping[date, Manifest]], days: Sequence[date]) -> None:
+        """Replaces the personal columns by those of the newest day; earlier ones are not kept."""
+        for entity, by_day in manifests.items():
+            newest = max((day for day in days if day in by_day), default=None)
+            captured = max(stored_receipts(self.con, self.source, entity), default=None)
+            if newest is None or not by_day[newest].personal or (captured is not None and newest < captured):
+                continue
+            manifest = by_day[newest]
+            columns = ", ".join(quoted(name) for name in (*manifest.key, *manifest.personal))
+            rows = (
+                f"select {columns} from landing.{quoted(self.source)}.{quoted(entity)} "
+                f"where _pl_extraction_id = {literal(manifest.extraction_id)} and _pl_reject is null"
+            )
+            if manifest.deleted:
+                rows += (
+                    f" and lower(cast({quoted(manifest.deleted)} as varchar)) not in ('true', '1', 'yes') is not false"
+                )
+            _copy_to(self.con, rows, self.store.personal / self.source / f"{entity}.parquet", "format parquet")
+
+    def _rejects_file(self, entity: str, day: date) -> Path:
+        return self.store.rejects / self.source / entity / f"{day}.csv"
+
+    def _write_rejects(self, difference: Difference) -> None:
+        """A file for each day that has rejected rows: file, line, reason. A day without any has none."""
+        entity = difference.part.entity
+        landed = f"landing.{quoted(self.source)}.{quoted(entity)}"
+        rejected = {row[0] for row in self.con.execute(f"select distinct _day from {difference.rejects}").fetchall()}
+        for day in difference.days:
+            file = self._rejects_file(entity, day)
+            if day in rejected:
+                keys = ", ".join(f"l.{quoted(k)}" for k in difference.part.key)
+                rows = (
+                    f"select l.{FILE} as file, l.{LINE} as line, r._problem as reason, {keys} from {difference.rejects} as r "
+                    f"join {landed} as l on l.rowid = r._row where r._day = date {literal(str(day))} order by all"
+                )
+                _copy_to(self.con, rows, file, "format csv, header")
+            else:
+                file.unlink(missing_ok=True)
+
+
+def _is_same(new: Receipt, old: Receipt) -> bool:
+    return all(
+        getattr(new, name) == getattr(old, name)
+        for name in ("fingerprint", "source_rows", "rejected", "live_rows", "columns", "volatile")
+    )
+
+
+def _qualified(relation: str, names: Iterable[str]) -> str:
+    return ", ".join(f"{relation}.{quoted(name)}" for name in names)
+
+
+def _copy_to(con: duckdb.DuckDBPyConnection, rows: str, file: Path, options: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_name(file.name + ".new")
+    con.execute(f"copy ({rows}) to {literal(str(draft))} ({options})")
+    draft.replace(file)

@@ -1,0 +1,82 @@
+"""Casts from what a source landed to what the ledger stores: exact, and null where a value does not fit.
+
+A null that comes out of a value that went in rejects the row, so nothing here guesses: dates and instants are ISO 8601 (without an offset they
+are company time, the session's time zone), numbers have a point and no separators, truth is true/false/1/0/yes/no. Money is rounded half away
+from zero to its scale in decimals; a floating-point number is read by its shortest decimal text, never by its binary value.
+"""
+
+from __future__ import annotations
+
+_ISO_DAY = r"\d{4}-\d{2}-\d{2}"
+_ISO_INSTANT = _ISO_DAY + r"([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}(:?\d{2})?)?)?"
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+_INSTANTS = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMP_S", "TIMESTAMP_MS")
+_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+
+
+def cast(column: str, landed: str, target: str) -> str:
+    """SQL that gives `column` (DuckDB type `landed`) as ledger type `target`; null where it does not fit."""
+    if landed == "JSON":
+        landed = "VARCHAR"
+        column = f"cast({column} as varchar)"
+    if target == "VARCHAR":
+        return column if landed == "VARCHAR" else f"cast({column} as varchar)"
+    if target == "DATE":
+        return _date(column, landed)
+    if target == "TIMESTAMP":
+        return _instant(column, landed)
+    if target == "BOOLEAN":
+        return _boolean(column, landed)
+    return _number(column, landed, target)
+
+
+def is_total(landed: str, target: str) -> bool:
+    """Whether every value of type `landed` fits `target`, so that no row can be rejected for it."""
+    if target == "VARCHAR" or landed == target:
+        return True
+    if target in ("DATE", "TIMESTAMP"):
+        return landed == "DATE" or landed in _INSTANTS
+    return target == "BIGINT" and landed in _WHOLE
+
+
+def _date(column: str, landed: str) -> str:
+    if landed == "DATE":
+        return column
+    if landed in _INSTANTS:
+        return f"cast({column} as date)"
+    text = f"trim(cast({column} as varchar))"
+    return (
+        f"case when regexp_full_match({text}, '{_ISO_DAY}') then try_cast({text} as date) "
+        f"when regexp_full_match({text}, '{_ISO_INSTANT}') then cast(try_cast({text} as timestamptz) as date) end"
+    )
+
+
+def _instant(column: str, landed: str) -> str:
+    if landed in _INSTANTS or landed == "DATE":
+        return f"timezone('UTC', cast({column} as timestamptz))"
+    text = f"trim(cast({column} as varchar))"
+    return (
+        f"case when regexp_full_match({text}, '{_ISO_INSTANT}') "
+        f"then timezone('UTC', try_cast({text} as timestamptz)) end"
+    )
+
+
+def _boolean(column: str, landed: str) -> str:
+    if landed == "BOOLEAN":
+        return column
+    text = f"lower(trim(cast({column} as varchar)))"
+    return f"case when {text} in ('true', '1', 'yes') then true when {text} in ('false', '0', 'no') then false end"
+
+
+def _number(column: str, landed: str, target: str) -> str:
+    if landed == target:
+        return column
+    if landed.startswith("DECIMAL") or landed in _WHOLE:
+        exact = column
+    else:
+        text = f"trim(cast({column} as varchar))"
+        exact = f"case when regexp_full_match({text}, '{_NUMBER}') then {text} end"
+    if target != "BIGINT":
+        return f"try_cast({exact} as {target})"
+    number = f"try_cast({exact} as decimal(28, 6))"
+    return f"case when {number} = trunc({number}) then try_cast({number} as bigint) end"

@@ -1,0 +1,183 @@
+"""What was landed: the manifests that vouch for it, and its rows as the ledger will store them.
+
+The contract between ingestion and capture. A manifest row of a load package that dlt completed says that one entity of one source was
+extracted whole for one day; its rows carry its extraction id. Whatever no such row covers does not exist for capture.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+import duckdb
+
+from snapshots.casts import cast, is_total
+from snapshots.digest import literal, quoted
+from snapshots.store import CaptureError, Store
+
+DAY, EXTRACTION, FILE, LINE, REJECT = (
+    "_pl_snapshot_date",
+    "_pl_extraction_id",
+    "_pl_file",
+    "_pl_line",
+    "_pl_reject",
+)
+EMAIL_DIGEST = "email_digest"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One complete extraction of an entity. Column names are the landed ones; `governed` gives ledger types."""
+
+    source: str
+    source_type: str
+    entity: str
+    snapshot_date: date
+    extraction_id: str
+    mode: str
+    key: tuple[str, ...]
+    required: tuple[str, ...]
+    columns: tuple[str, ...]
+    governed: Mapping[str, str]
+    personal: tuple[str, ...]
+    email: str | None
+    volatile: tuple[str, ...]
+    deleted: str | None
+    is_dated: bool
+    started_at: datetime
+    ended_at: datetime
+    row_count: int
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The columns that go into the ledger."""
+        kept = tuple(name for name in self.columns if name not in self.personal)
+        return (*kept, EMAIL_DIGEST) if self.email else kept
+
+
+def read_manifests(
+    con: duckdb.DuckDBPyConnection, source: str, days: Sequence[date]
+) -> dict[str, dict[date, Manifest]]:
+    """The newest complete manifest of each entity and day of `source`, from the attached landing.
+
+    Raises CaptureError where a day has none at all, or where the rows that a manifest vouches for are not there.
+    """
+    table = f"landing.{quoted(source)}"
+    try:
+        cursor = con.execute(
+            f"select m.* from {table}.manifest as m join {table}._dlt_loads as l using (load_id) "
+            f"where l.status = 0 and m.snapshot_date in (select unnest(?)) order by m.extraction_ended_at",
+            [list(days)],
+        )
+    except duckdb.CatalogException as error:
+        raise CaptureError(
+            f"{source}: nothing complete has landed. Nothing was captured. Run `pipeledger run` to land it."
+        ) from error
+    names = [column[0] for column in cursor.description or []]
+    found: dict[str, dict[date, Manifest]] = {}
+    for row in cursor.fetchall():
+        manifest = _manifest(dict(zip(names, row, strict=True)))
+        found.setdefault(manifest.entity, {})[manifest.snapshot_date] = manifest
+    missing = [day for day in days if not any(day in by_day for by_day in found.values())]
+    if missing:
+        raise CaptureError(
+            f"{source}: no complete extraction of {', '.join(map(str, missing))} has landed. Nothing was captured. "
+            f"Run `pipeledger run --date {missing[0]}` to land it."
+        )
+    for by_day in found.values():
+        _check_rows(con, by_day)
+    return found
+
+
+def landed_rows(
+    con: duckdb.DuckDBPyConnection,
+    store: Store,
+    manifests: Sequence[Manifest],
+    types: Mapping[str, str],
+    salt: str,
+    condition: str = "true",
+) -> str:
+    """SQL for the rows of `manifests` (one entity, days with equal columns) as the ledger will store them.
+
+    Columns: `_day`, `_row` (identifies a landed row), `_problem` (why it is rejected, else null), `_gone` (the source says it is
+    deleted), then each column of `types`, cast. `condition` is about the landing's own columns and is applied before any cast.
+    """
+    first = manifests[0]
+    table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
+    landed = {row[0]: row[1] for row in con.execute(f"describe {table}").fetchall()}
+    problems = [f"when {REJECT} is not null then {REJECT}"]
+    selected = []
+    for name, kind in types.items():
+        if name == EMAIL_DIGEST and first.email:
+            email = f"lower(trim(cast({quoted(first.email)} as varchar)))"
+            selected.append(f"sha256({literal(salt)} || {email}) as {quoted(name)}")
+            continue
+        value = cast(quoted(name), landed[name], kind)
+        selected.append(f"{value} as {quoted(name)}")
+        if not is_total(landed[name], kind):
+            text = f"cast({quoted(name)} as varchar)"
+            problems.append(
+                f"when {value} is null and trim({text}) <> '' "
+                f"then {literal(name + ': got ')} || {text} || {literal(', expected ' + kind)}"
+            )
+        if name in first.required:
+            problems.append(f"when {value} is null then {literal(name + ' is required and is empty')}")
+    gone = (
+        f"coalesce({cast(quoted(first.deleted), landed[first.deleted], 'BOOLEAN')}, false)"
+        if first.deleted
+        else "false"
+    )
+    ids = ", ".join(literal(manifest.extraction_id) for manifest in manifests)
+    return (
+        f"(select {DAY} as _day, rowid as _row, case {' '.join(problems)} end as _problem, {gone} as _gone, "
+        f"{', '.join(selected)} from {table} where {EXTRACTION} in ({ids}) and {condition})"
+    )
+
+
+def _manifest(row: Mapping[str, object]) -> Manifest:
+    def names(column: str) -> tuple[str, ...]:
+        return tuple(json.loads(str(row[column])))
+
+    def instant(column: str) -> datetime:
+        value = row[column]
+        assert isinstance(value, datetime), column  # noqa: S101 - the manifest's own type
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+    day = row["snapshot_date"]
+    assert isinstance(day, date), "snapshot_date"  # noqa: S101 - the manifest's own type
+    return Manifest(
+        source=str(row["source"]),
+        source_type=str(row["source_type"]),
+        entity=str(row["entity"]),
+        snapshot_date=day,
+        extraction_id=str(row["extraction_id"]),
+        mode=str(row["mode"]),
+        key=names("key_columns"),
+        required=names("required_columns"),
+        columns=names("columns"),
+        governed=json.loads(str(row["governed"])),
+        personal=names("personal"),
+        email=str(row["email_column"]) if row.get("email_column") else None,
+        volatile=names("volatile"),
+        deleted=str(row["deleted_column"]) if row["deleted_column"] else None,
+        is_dated=bool(row["is_dated"]),
+        started_at=instant("extraction_started_at"),
+        ended_at=instant("extraction_ended_at"),
+        row_count=int(str(row["row_count"])),
+    )
+
+
+def _check_rows(con: duckdb.DuckDBPyConnection, manifests: Mapping[date, Manifest]) -> None:
+    expected = {manifest.extraction_id: manifest.row_count for manifest in manifests.values()}
+    first = next(iter(manifests.values()))
+    table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
+    found = dict(con.execute(f"select {EXTRACTION}, count(*) from {table} group by all").fetchall())
+    for day, manifest in manifests.items():
+        got = found.get(manifest.extraction_id, 0)
+        if got != expected[manifest.extraction_id]:
+            raise CaptureError(
+                f"{first.source}.{first.entity}: {got:,} landed rows for {day}, expected the {manifest.row_count:,} of the "
+                f"manifest. Nothing was captured. Run `pipeledger run --date {day}` to land it again."
+            )

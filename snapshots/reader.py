@@ -1,0 +1,75 @@
+"""Reading a ledger table's files, and refusing those that are not what the receipts say was written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import duckdb
+
+from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest
+from snapshots.ledger import OWNED, PARTITION, LedgerTable
+from snapshots.receipts import Commit, newest
+from snapshots.store import LedgerDamagedError
+
+
+def scan(con: duckdb.DuckDBPyConnection, table: LedgerTable, files: Sequence[str] | None = None) -> str:
+    """SQL for all rows of a table in the ledger's types: snapshot_date, the ledger's own columns, the source's.
+
+    `files` restricts it to some of the table's files. Timestamps come as UTC without a zone.
+    """
+    columns = {PARTITION: "DATE", **OWNED, **table.columns()}
+    paths = table.files() if files is None else list(files)
+    if not paths:
+        nulls = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in columns.items())
+        return f"(select {nulls} where false)"
+    listed = ", ".join(literal(path) for path in paths)
+    parquet = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'{PARTITION}': date}}, union_by_name = true)"
+    have = {row[0] for row in con.execute(f"describe select * from {parquet}").fetchall()}
+    return f"(select {', '.join(_column(name, kind, name in have) for name, kind in columns.items())} from {parquet})"
+
+
+def rows_by_day(con: duckdb.DuckDBPyConnection, table: LedgerTable, rows: str) -> dict[date, tuple[int, str]]:
+    """Count and digest of the rows (the relation `rows`) of each day, as receipts have them."""
+    digest = row_digest({**OWNED, **table.columns()})
+    found = con.execute(
+        f"select {PARTITION}, count(*), {digest_sums('digest')} "
+        f"from (select {PARTITION}, {digest} as digest from {rows}) group by {PARTITION}"
+    ).fetchall()
+    return {day: (int(count), hexadecimal(add_digests(upper, lower))) for day, count, upper, lower in found}
+
+
+def checked(con: duckdb.DuckDBPyConnection, table: LedgerTable, commits: Sequence[Commit]) -> None:
+    """Raises LedgerDamagedError, naming the days, where a table's rows are not those that its receipts describe."""
+    broken = next((commit for commit in commits if commit.problem), None)
+    if broken is not None:
+        raise _damaged(table, f"commit {broken.version} {broken.problem}")
+    try:
+        found = rows_by_day(con, table, scan(con, table))
+    except duckdb.Error as error:
+        raise _damaged(table, f"a file cannot be read ({error})") from error
+    receipts = newest(commits)
+    wrong = [
+        day
+        for day in sorted({*receipts, *found})
+        if day not in receipts
+        or found.get(day, (0, hexadecimal(0)))
+        != (receipts[day].upserts + receipts[day].deletes, receipts[day].rows_digest)
+    ]
+    if wrong:
+        raise _damaged(table, f"the rows of {', '.join(map(str, wrong))} are not those that were written")
+
+
+def _damaged(table: LedgerTable, what: str) -> LedgerDamagedError:
+    return LedgerDamagedError(
+        f"{table.name}: {what}. Nothing was changed. Run `pipeledger verify` for every damaged day, "
+        f"restore ledger/{table.path.parent.name}/{table.path.name}/ from a backup, then run the command again."
+    )
+
+
+def _column(name: str, kind: str, is_present: bool) -> str:
+    if not is_present:
+        return f"cast(null as {kind}) as {quoted(name)}"
+    if kind == "TIMESTAMP":
+        return f"timezone('UTC', {quoted(name)}) as {quoted(name)}"
+    return f"{quoted(name)}"
