@@ -81,7 +81,10 @@ class LedgerTable:
 
     def last_commit(self) -> Commit | None:
         """What the version that this object sees says of itself."""
-        return None if self.version < 0 else read_commit(self.path / f"_delta_log/{self.version:020d}.json")
+        return None if self.version < 0 else read_commit(self._log_file())
+
+    def _log_file(self) -> Path:
+        return self.path / f"_delta_log/{self.version:020d}.json"
 
     def columns(self) -> dict[str, str]:
         """The source's columns, name -> ledger type, without those that the ledger owns."""
@@ -103,8 +106,7 @@ class LedgerTable:
 
         Raises CaptureError where another writer came first; nothing is written then.
         """
-        last = self.last_commit()
-        text, _ = payload(receipts, last.digest if last else "")
+        text = payload(receipts, self._log_file() if self.version >= 0 else None)
         properties = CommitProperties(custom_metadata={METADATA_KEY: text}, max_commit_retries=0)
         writer = WriterProperties(compression="ZSTD", compression_level=3)
         self.path.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from snapshots.store import Store
 
@@ -54,23 +55,43 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class Added:
+    """A Parquet file as the log describes it. `path` is relative to the table."""
+
+    path: str
+    size: int
+    snapshot_date: str
+
+
+@dataclass(frozen=True)
 class Commit:
     """What one version of a Delta table says of itself; `problem` is set where it cannot be believed."""
 
     version: int
-    receipts: tuple[Receipt, ...]
-    previous: str
-    digest: str
-    added: tuple[str, ...]
-    removed: tuple[str, ...]
+    receipts: tuple[Receipt, ...] = ()
+    previous: str = ""
+    previous_log: str = ""
+    digest: str = ""
+    added: Mapping[str, Added] = field(default_factory=dict)
+    removed: tuple[str, ...] = ()
     problem: str | None = None
 
 
-def payload(receipts: Sequence[Receipt], previous: str) -> tuple[str, str]:
-    """The text that goes into the commit metadata, and its digest."""
-    body = {"format": FORMAT, "previous": previous, "receipts": [as_json(receipt) for receipt in receipts]}
-    digest = _digest(body)
-    return json.dumps(body | {"digest": digest}, sort_keys=True), digest
+def payload(receipts: Sequence[Receipt], after: Path | None) -> str:
+    """The text that goes into the commit metadata of the version that follows the log file `after`.
+
+    It names the digest of the receipts in `after`, and that of its bytes: the log itself is part of the chain.
+    """
+    body: dict[str, Any] = {"format": FORMAT, "previous": "", "previous_log": ""}
+    if after is not None:
+        body |= {"previous": read_commit(after).digest, "previous_log": log_digest(after)}
+    body["receipts"] = [as_json(receipt) for receipt in receipts]
+    return json.dumps(body | {"digest": _digest(body)}, sort_keys=True)
+
+
+def log_digest(file: Path) -> str:
+    """SHA-256 of a log file's bytes."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def read_commits(table: Path) -> Iterator[Commit]:
@@ -89,18 +110,29 @@ def read_commit(file: Path) -> Commit:
     version = int(file.stem)
     try:
         actions = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
-        added = tuple(action["add"]["path"] for action in actions if "add" in action)
-        removed = tuple(action["remove"]["path"] for action in actions if "remove" in action)
+        adds = [action["add"] for action in actions if "add" in action]
+        added = {
+            unquote(add["path"]): Added(unquote(add["path"]), add["size"], add["partitionValues"]["snapshot_date"])
+            for add in adds
+        }
+        removed = tuple(unquote(action["remove"]["path"]) for action in actions if "remove" in action)
         text = next((a["commitInfo"].get(METADATA_KEY) for a in actions if "commitInfo" in a), None)
         if text is None:
-            return Commit(version, (), "", "", added, removed, "carries no receipts")
+            return Commit(version, added=added, removed=removed, problem="carries no receipts")
         body = json.loads(text)
         digest = body.pop("digest")
-        receipts = tuple(from_json(item | {"version": version}) for item in body["receipts"])
-        problem = None if _digest(body) == digest else "its receipts do not match their digest"
-        return Commit(version, receipts, body["previous"], digest, added, removed, problem)
+        return Commit(
+            version,
+            receipts=tuple(from_json(item | {"version": version}) for item in body["receipts"]),
+            previous=body["previous"],
+            previous_log=body["previous_log"],
+            digest=digest,
+            added=added,
+            removed=removed,
+            problem=None if _digest(body) == digest else "has receipts that do not match their digest",
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return Commit(version, (), "", "", (), (), f"cannot be read ({error})")
+        return Commit(version, problem=f"cannot be read ({type(error).__name__}: {error})")
 
 
 def newest(commits: Iterable[Commit]) -> dict[date, Receipt]:

@@ -1,0 +1,204 @@
+"""Verify: is every day of the ledger what was written?
+
+Reads the log and all files of every table and recomputes what the receipts say: the chain of commits, the files that make up the table, the
+rows of each day and their digests, and the fingerprint of the whole state on each day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+
+import duckdb
+
+from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, row_digest, without
+from snapshots.intervals import Part
+from snapshots.ledger import LedgerTable
+from snapshots.reader import rows_by_day, scan
+from snapshots.receipts import Added, Commit, Receipt, log_digest, log_files, newest, read_commits, tables
+from snapshots.store import LedgerDamagedError, Store
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Something that is not as it was written. `snapshot_date` is None where no single day can be named."""
+
+    source: str
+    entity: str
+    snapshot_date: date | None
+    problem: str
+
+
+def verify(store: Store) -> list[Damage]:
+    """All damage of a ledger, by table and day; empty if every day is what was written."""
+    with duckdb.connect() as con:
+        return [
+            Damage(path.parent.name, path.name, day, problem)
+            for path in tables(store.ledger)
+            for day, problem in _table(con, path)
+        ]
+
+
+def _table(con: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[date | None, str]]:
+    commits = list(read_commits(path))
+    receipts = newest(commits)
+    files = _replay(commits)
+    damage = [*_chain(path, commits), *_days_without_receipt(path, receipts), *_files(path, files)]
+    try:
+        table = LedgerTable(path)
+    except LedgerDamagedError as error:
+        return [*damage, (None, str(error))]
+    missing = {day for day, _ in damage}
+    listed = {str(Path(file).relative_to(path.absolute())) for file in table.files()}
+    damage += [
+        (_day_of(file), f"{file}: the commits and the table's checkpoint disagree about this file")
+        for file in sorted(listed ^ set(files))
+    ]
+    if receipts and not any(commit.problem for commit in commits):
+        damage += [(day, problem) for day, problem in _rows(con, table, files, receipts) if day not in missing]
+    return damage
+
+
+def _chain(path: Path, commits: Sequence[Commit]) -> Iterator[tuple[date | None, str]]:
+    """The log has every version, every commit is itself, and each names the one before it."""
+    versions = [commit.version for commit in commits]
+    if versions != list(range(len(versions))):
+        missing = sorted(set(range(max(versions, default=-1) + 1)) - set(versions))
+        yield None, f"commits {', '.join(map(str, missing))} are missing from the log"
+    for commit in commits:
+        if commit.problem:
+            days: list[date | None] = [receipt.snapshot_date for receipt in commit.receipts]
+            for day in days or [None]:
+                yield day, f"commit {commit.version} {commit.problem}"
+    logs = {int(file.stem): log_digest(file) for file in log_files(path)}
+    for before, after in pairwise(commits):
+        is_linked = after.previous == before.digest and after.previous_log == logs[before.version]
+        if not is_linked and not after.problem and not before.problem:
+            for day in [receipt.snapshot_date for receipt in before.receipts]:
+                yield (
+                    day,
+                    f"commit {after.version} was written after another commit {before.version} than the one in the log",
+                )
+
+
+def _replay(commits: Sequence[Commit]) -> dict[str, Added]:
+    files: dict[str, Added] = {}
+    for commit in commits:
+        for path in commit.removed:
+            files.pop(path, None)
+        files |= commit.added
+    return files
+
+
+def _days_without_receipt(path: Path, receipts: Mapping[date, Receipt]) -> Iterator[tuple[date | None, str]]:
+    """Days with files of which the log says nothing, where part of the log cannot be read."""
+    if not any(commit.problem for commit in read_commits(path)):
+        return
+    for folder in sorted(path.glob("snapshot_date=*")):
+        day = _day_of(folder.name + "/")
+        if day not in receipts:
+            yield day, f"{folder.name} has no readable receipt"
+
+
+def _files(path: Path, files: Mapping[str, Added]) -> Iterator[tuple[date | None, str]]:
+    for file, added in files.items():
+        on_disk = path / file
+        if not on_disk.exists():
+            yield _day_of(file), f"{file} is missing"
+        elif on_disk.stat().st_size != added.size:
+            yield _day_of(file), f"{file} has {on_disk.stat().st_size:,} bytes, expected {added.size:,}"
+        elif f"snapshot_date={added.snapshot_date}" != Path(file).parent.name:
+            yield _day_of(file), f"{file} is listed under the day {added.snapshot_date}"
+
+
+def _rows(
+    con: duckdb.DuckDBPyConnection, table: LedgerTable, files: Mapping[str, Added], receipts: Mapping[date, Receipt]
+) -> Iterator[tuple[date | None, str]]:
+    """Rows, row digests and fingerprints of every day."""
+    unreadable = _unreadable(con, table, list(files))
+    yield from ((_day_of(file), f"{file} cannot be read ({problem})") for file, problem in unreadable.items())
+    readable = [str(table.path / file) for file in files if file not in unreadable]
+    broken = {_day_of(file) for file in unreadable}
+    con.execute(f"create or replace temp table ledger_rows as select * from {scan(con, table, readable)}")
+    found = rows_by_day(con, table, "ledger_rows")
+    for day in sorted({*receipts, *found} - broken):
+        if day not in receipts:
+            yield day, f"{found[day][0]:,} rows, no receipt"
+            continue
+        count, digest = found.get(day, (0, hexadecimal(0)))
+        expected = receipts[day].upserts + receipts[day].deletes
+        if count != expected:
+            yield day, f"{count:,} rows, expected {expected:,}"
+        elif digest != receipts[day].rows_digest:
+            yield day, f"rows with digest {digest}, expected {receipts[day].rows_digest}"
+    if not broken:
+        yield from _states(con, table, receipts)
+
+
+def _unreadable(con: duckdb.DuckDBPyConnection, table: LedgerTable, files: Sequence[str]) -> dict[str, str]:
+    """The files that cannot be read whole, with the reason. One by one only where reading all at once fails."""
+
+    def read(some: Sequence[str]) -> None:
+        rows_by_day(con, table, scan(con, table, [str(table.path / file) for file in some]))
+
+    try:
+        read(files)
+    except (duckdb.Error, UnicodeDecodeError):
+        problems: dict[str, str] = {}
+        for file in files:
+            try:
+                read([file])
+            except (duckdb.Error, UnicodeDecodeError) as error:
+                problems[file] = str(error).splitlines()[0]
+        return problems
+    return {}
+
+
+def _states(
+    con: duckdb.DuckDBPyConnection, table: LedgerTable, receipts: Mapping[date, Receipt]
+) -> Iterator[tuple[date | None, str]]:
+    """The digest of each row, and from them the fingerprint and the number of live rows on each day."""
+    part = Part.of(receipts)
+    volatile: dict[tuple[str, ...], list[date]] = {}
+    for day, receipt in receipts.items():
+        volatile.setdefault(receipt.volatile, []).append(day)
+    for names, days in volatile.items():
+        listed = ", ".join(f"date {literal(str(day))}" for day in days)
+        wrong = con.execute(
+            f"select snapshot_date, count(*) from ledger_rows where snapshot_date in ({listed}) and _pl_change = 'upsert' "
+            f"and _pl_row_digest <> {row_digest(without(table.columns(), names))} group by all order by all"
+        ).fetchall()
+        yield from ((day, f"{count:,} rows with a digest that is not theirs") for day, count in wrong)
+    steps = con.execute(
+        f"""
+        select snapshot_date, {digest_sums("_pl_row_digest")}, {digest_sums("_previous")},
+            count(_pl_row_digest) - count(_previous)
+        from (
+            select snapshot_date, _pl_row_digest,
+                lag(_pl_row_digest) over (partition by {part.keys()} order by snapshot_date) as _previous
+            from ledger_rows
+        )
+        group by snapshot_date
+        """
+    ).fetchall()
+    changes = {row[0]: (add_digests(row[1], row[2]) - add_digests(row[3], row[4]), row[5]) for row in steps}
+    fingerprint, live = 0, 0
+    for day, receipt in receipts.items():
+        digests, rows = changes.get(day, (0, 0))
+        fingerprint, live = fingerprint + digests, live + rows
+        if hexadecimal(fingerprint) != receipt.fingerprint or live != receipt.live_rows:
+            yield (
+                day,
+                f"{live:,} rows with fingerprint {hexadecimal(fingerprint)}, expected {receipt.live_rows:,} with {receipt.fingerprint}",
+            )
+
+
+def _day_of(file: str) -> date | None:
+    folder = file.split("/", 1)[0]
+    try:
+        return date.fromisoformat(folder.removeprefix("snapshot_date="))
+    except ValueError:
+        return None
