@@ -1,0 +1,25 @@
+{#-
+    The configured sources whose rows can be selected together: one group for each relation and column mapping,
+    as {relation, names (a SQL list), columns (ledger column name -> type), mapping (ours -> theirs)}.
+-#}
+{% macro source_groups(entity) -%}
+    {%- set relations = canonical_relations(entity) -%}
+    {%- set groups = {} -%}
+    {%- for name, settings in var('sources').items() if execute and settings.type in relations -%}
+        {%- set mapping = settings.get('columns', {}).get(entity, {}) -%}
+        {%- set group_key = settings.type ~ tojson(mapping, sort_keys=true) -%}
+        {%- if group_key not in groups -%}
+            {%- set relation = relations[settings.type] -%}
+            {%- set found = load_relation(relation) -%}
+            {%- set columns = {} -%}
+            {%- for column in (adapter.get_columns_in_relation(relation) if found is not none else []) -%}
+                {%- do columns.update({column.name: column.data_type}) -%}
+            {%- endfor -%}
+            {%- do groups.update({
+                group_key: {'relation': relation, 'names': [], 'columns': columns, 'mapping': mapping}
+            }) -%}
+        {%- endif -%}
+        {%- do groups[group_key].names.append("'" ~ name | replace("'", "''") ~ "'") -%}
+    {%- endfor -%}
+    {{ return(groups.values() | list) }}
+{%- endmacro %}

@@ -1,0 +1,46 @@
+-- One row per opportunity x captured version, in the company's terms: defaults filled, existence told.
+with
+
+opportunities as (
+
+    select * from {{ ref('stg_opportunity') }}
+
+),
+
+versions as (
+
+    select
+        -- ids
+        opportunities.source,
+        opportunities.opportunity_id,
+        opportunities.account_id,
+        opportunities.owner_id,
+
+        -- attributes
+        case
+            when opportunities.merged_into_opportunity_id is not null then 'merged'
+            when opportunities.is_tombstone or coalesce(opportunities.is_deleted, false) then 'deleted'
+            else 'existing'
+        end as existence,
+        opportunities.origin,
+        coalesce(opportunities.pipeline, 'default') as pipeline,
+        opportunities.source_stage,
+        coalesce(opportunities.opportunity_type, '(none)') as opportunity_type,
+        coalesce(upper(opportunities.currency_code), '{{ var("base_currency") }}') as currency_code,
+        opportunities.source_forecast_category,
+        opportunities.lead_source,
+        opportunities.next_step,
+
+        -- numerics
+        opportunities.source_amount,
+
+        -- dates
+        opportunities.close_date,
+        {{ business_date('opportunities.created_at') }} as created_date,
+        opportunities.valid_from,
+        opportunities.valid_to
+    from opportunities
+
+)
+
+select * from versions

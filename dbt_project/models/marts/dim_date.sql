@@ -1,0 +1,61 @@
+-- One row per day.
+with
+
+calendar as (
+
+    select * from {{ ref('int_calendar') }}
+
+),
+
+fiscal_days as (
+
+    select * from {{ ref('int_fiscal_days') }}
+
+),
+
+days as (
+
+    select fiscal_days.*
+    from fiscal_days
+    inner join calendar on fiscal_days.date_day = calendar.date_day
+
+),
+
+quarters as (
+
+    select
+        days.fiscal_quarter,
+        min(least(days.date_day, coalesce(days.calendar_start_date, days.date_day))) as start_date,
+        max(greatest(days.date_day, coalesce(days.calendar_end_date, days.date_day))) as end_date
+    from days
+    group by days.fiscal_quarter
+
+),
+
+dates as (
+
+    select
+        days.date_day,
+
+        -- fiscal
+        cast(substring(quarters.fiscal_quarter, 3, 4) as integer) as fiscal_year,
+        quarters.fiscal_quarter,
+        quarters.start_date as fiscal_quarter_start_date,
+        quarters.end_date as fiscal_quarter_end_date,
+        cast({{ dbt.datediff('quarters.start_date', 'days.date_day', 'day') }} + 1 as integer)
+            as day_of_fiscal_quarter,
+        cast({{ dbt.datediff('days.date_day', 'quarters.end_date', 'day') }} as integer)
+            as days_to_fiscal_quarter_end,
+
+        -- calendar
+        cast({{ dbt.date_trunc('week', 'days.date_day') }} as date) as week_start_date,
+        cast({{ dbt.date_trunc('month', 'days.date_day') }} as date) as month_start_date,
+        {{ dbt.datediff(
+            'cast(' ~ dbt.date_trunc('week', 'days.date_day') ~ ' as date)', 'days.date_day', 'day'
+        ) }} < 5 as is_business_day
+    from days
+    inner join quarters on days.fiscal_quarter = quarters.fiscal_quarter
+
+)
+
+select * from dates

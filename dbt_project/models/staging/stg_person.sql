@@ -1,0 +1,10 @@
+-- One row per lead or contact x version, without what identifies a person.
+with
+
+conformed as (
+
+    {{ conform('person') }}
+
+)
+
+select * from conformed

@@ -1,0 +1,45 @@
+{#-
+    Values that staging could not cast: text of a column that was mapped after it had been captured. They are NULL
+    in every mart; the ledger still has them.
+-#}
+{% test values_fit_their_types(model, entity, canonical={}) %}
+
+    {{ config(severity='warn', store_failures=true, store_failures_as='table', schema='findings') }}
+
+    {%- set checks = [] -%}
+    {%- for name, column in (graph.nodes['model.pipeledger.stg_' ~ entity].columns if execute else {}).items() -%}
+        {%- for group in source_groups(entity) -%}
+            {%- set theirs = ledger_name(canonical.get(name, name), group.mapping) -%}
+            {%- if theirs in group.columns and column.data_type | lower != 'string' -%}
+                {%- do checks.append({
+                    'group': group, 'theirs': theirs, 'name': name, 'column': column
+                }) if group.columns[theirs] | upper == 'VARCHAR' -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+
+    {%- for check in checks %}
+    {%- set value = adapter.quote(check.theirs) %}
+    select
+        source,
+        '{{ check.name }}' as column_name,
+        count(*) as row_count,
+        source || '.{{ entity }}: ' || cast(count(*) as {{ dbt.type_string() }})
+        || ' values of {{ check.theirs }} are no {{ check.column.data_type }} and count as missing ({{ check.name }}), '
+        || 'such as ' || min({{ value }}) as finding
+    from {{ check.group.relation }}
+    where
+        source in ({{ check.group.names | join(', ') }})
+        and trim({{ value }}) <> ''
+        and {{ cast_from_ledger(value, 'string', check.column.data_type) }} is null
+    group by source
+    {% if not loop.last %}union all{% endif %}
+    {%- endfor %}
+    {%- if not checks %}
+    select
+        cast(null as {{ dbt.type_string() }}) as source,
+        cast(null as {{ dbt.type_string() }}) as finding
+    where false
+    {%- endif %}
+
+{% endtest %}

@@ -1,0 +1,81 @@
+"""Runs dbt on a cache made by hand, the way a build does: variables, environment, assembled definitions."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from ledger_cache import Company, write
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+
+
+def variables(companies: Sequence[Company], **overrides: Any) -> dict[str, Any]:
+    """The variables that a build passes for these companies."""
+    sources = {
+        company.source: {"type": company.source_type, "columns": dict(company.columns)} for company in companies
+    }
+    return {"sources": sources, "time_zone": "UTC", "base_currency": "USD", "fiscal_year_start_month": 1} | overrides
+
+
+def assemble(folder: Path, definitions: Mapping[str, str]) -> Path:
+    """A folder of definitions: the defaults, with the given files in their place."""
+    shutil.copytree(PROJECT / "default_definitions", folder, dirs_exist_ok=True)
+    for name, text in definitions.items():
+        (folder / f"{name}.csv").write_text(text)
+    return folder
+
+
+def run(
+    home: Path,
+    companies: list[Company],
+    *,
+    definitions: Mapping[str, str] | None = None,
+    command: Sequence[str] = ("build",),
+    **overrides: Any,
+) -> subprocess.CompletedProcess[str]:
+    """Writes the cache into `home` and runs dbt on it. The result says how it went; nothing is raised."""
+    write(home / "warehouse.duckdb", companies)
+    return dbt(home, companies, definitions=definitions, command=command, **overrides)
+
+
+def dbt(
+    home: Path,
+    companies: Sequence[Company],
+    *,
+    definitions: Mapping[str, str] | None = None,
+    command: Sequence[str] = ("build",),
+    **overrides: Any,
+) -> subprocess.CompletedProcess[str]:
+    """Runs dbt on the warehouse that lies in `home`."""
+    folder = assemble(home / "definitions", definitions or {})
+    environment = os.environ | {
+        "PIPELEDGER_WAREHOUSE": str(home / "warehouse.duckdb"),
+        "PIPELEDGER_DEFINITIONS": str(folder),
+        "DBT_TARGET_PATH": str(home / "target"),
+        "DBT_LOG_PATH": str(home / "logs"),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DO_NOT_TRACK": "1",
+    }
+    executable = Path(sys.executable).with_name("dbt")
+    return subprocess.run(
+        [str(executable), *command, "--vars", json.dumps(variables(companies, **overrides))],
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def read(home: Path, query: str) -> list[tuple[Any, ...]]:
+    """The rows of a query on the warehouse that lies in `home`."""
+    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+        return connection.execute(query).fetchall()
