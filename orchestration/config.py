@@ -54,6 +54,9 @@ class EntityConfig:
     file: str | None = None
     columns: Mapping[str, str] = field(default_factory=dict)  # theirs -> ours
     volatile: tuple[str, ...] = ()  # kept with a version, make none
+    personal: tuple[str, ...] = ()  # kept apart from the ledger, beside those that always are
+    delimiter: str = ","
+    encoding: str = "utf-8"
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,11 @@ class SourceOptions:
 
 # The options of each source type; `sources.py` says how each type is built.
 SOURCE_TYPES: dict[str, SourceOptions] = {
-    "files": SourceOptions({"path": ("path", True)}, frozenset({"file", "columns", "volatile"})),
-    "demo": SourceOptions({"seed": ("integer", False), "days": ("integer", False)}),
+    "files": SourceOptions(
+        {"path": ("path", True)},
+        frozenset({"file", "columns", "volatile", "personal", "delimiter", "encoding"}),
+    ),
+    "demo": SourceOptions({"seed": ("integer", False), "scale": ("number", False)}),
 }
 COMMON_SOURCE_KEYS = ("type", "enabled", "as_of", "start_date", "entities")
 
@@ -201,6 +207,7 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "text": (lambda value: isinstance(value, str) and bool(value), "a text in quotes"),
     "path": (lambda value: isinstance(value, str) and bool(value), "a path in quotes, relative to this file"),
     "integer": (lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number"),
+    "number": (lambda value: isinstance(value, int | float) and not isinstance(value, bool), "a number"),
     "share": (
         lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1,
         "a share between 0 and 1, such as 0.15",
@@ -237,8 +244,7 @@ class Reader:
                 if SECRET_NAME.search(key):
                     raise self.fail(
                         f"{prefix}{key}",
-                        "secrets do not belong in this file. Put it into the environment or "
-                        "`.dlt/secrets.toml`.",
+                        "secrets do not belong in this file. Put it into the environment or `.dlt/secrets.toml`.",
                     )
                 raise self.fail(f"{prefix}{key}", f"unknown key. {nearest(key, names)}")
 
@@ -267,14 +273,10 @@ def read_company(reader: Reader, table: Mapping[str, Any], folder: Path) -> Comp
             "company.time_zone", 'missing. Set it under [company], such as time_zone = "America/New_York".'
         )
     if time_zone not in available_timezones():
-        raise reader.fail(
-            "company.time_zone", f"got {time_zone!r}. {nearest(time_zone, available_timezones())[:200]}"
-        )
+        raise reader.fail("company.time_zone", f"got {time_zone!r}. {nearest(time_zone, available_timezones())[:200]}")
     currency = reader.get(table, "base_currency", "text", prefix, "USD")
     if not re.fullmatch("[A-Z]{3}", currency):
-        raise reader.fail(
-            "company.base_currency", f"got {currency!r}, a three-letter code such as USD expected."
-        )
+        raise reader.fail("company.base_currency", f"got {currency!r}, a three-letter code such as USD expected.")
     month = reader.get(table, "fiscal_year_start_month", "integer", prefix, 1)
     if not 1 <= month <= 12:
         raise reader.fail("company.fiscal_year_start_month", f"got {month}, a month from 1 to 12 expected.")
@@ -313,17 +315,13 @@ def read_source(reader: Reader, name: str, table: Mapping[str, Any], folder: Pat
         start_date=reader.get(table, "start_date", "date", prefix),
         options=options,
         entities={
-            entity: read_entity(
-                reader, entity, reader.table(entities, entity, f"{prefix}entities."), prefix, kind
-            )
+            entity: read_entity(reader, entity, reader.table(entities, entity, f"{prefix}entities."), prefix, kind)
             for entity in entities
         },
     )
 
 
-def read_entity(
-    reader: Reader, entity: str, table: Mapping[str, Any], prefix: str, kind: str
-) -> EntityConfig:
+def read_entity(reader: Reader, entity: str, table: Mapping[str, Any], prefix: str, kind: str) -> EntityConfig:
     """[sources.<name>.entities.<entity>]: its file and how its columns are called."""
     prefix = f"{prefix}entities."
     if entity not in ENTITIES:
@@ -337,14 +335,15 @@ def read_entity(
         if canonical not in ENTITIES[entity].columns:
             raise reader.fail(where, f"got {canonical!r}. {nearest(canonical, ENTITIES[entity].columns)}")
         if canonical in ours:
-            raise reader.fail(
-                where, f"`{canonical}` is mapped already, from `{ours[canonical]}`. Keep one of them."
-            )
+            raise reader.fail(where, f"`{canonical}` is mapped already, from `{ours[canonical]}`. Keep one of them.")
         ours[canonical] = theirs
     return EntityConfig(
         file=reader.get(table, "file", "path", prefix),
         columns=dict(columns),
         volatile=tuple(reader.get(table, "volatile", "names", prefix, [])),
+        personal=tuple(reader.get(table, "personal", "names", prefix, [])),
+        delimiter=reader.get(table, "delimiter", "text", prefix, ","),
+        encoding=reader.get(table, "encoding", "text", prefix, "utf-8"),
     )
 
 

@@ -273,9 +273,7 @@ class Lock:
             except BlockingIOError:
                 tries += 1
                 holder = read_holder(self.path)
-                if (
-                    not wait and tries >= 4
-                ):  # a look at the lock by `status` or `doctor` takes it for an instant
+                if not wait and tries >= 4:  # a look at the lock by `status` or `doctor` takes it for an instant
                     os.close(descriptor)
                     raise LockedError(locked_message(self.path.parent, holder)) from None
                 if wait and not announced and tries >= 2:
@@ -288,9 +286,7 @@ class Lock:
     def describe(self, holder: Holder) -> None:
         """Write into the lock file who holds it."""
         if self._descriptor is None:
-            raise LockedError(
-                f"{self.path}: not held by this process. Acquire the lock before describing it."
-            )
+            raise LockedError(f"{self.path}: not held by this process. Acquire the lock before describing it.")
         text = json.dumps(asdict(holder)).encode()
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, text, 0)
@@ -314,10 +310,7 @@ class Lock:
 def locked_message(root: Path, holder: Holder | None) -> str:
     """What a manual run says when it may not go on."""
     who = str(holder) if holder else "another process"
-    return (
-        f"{root}: locked by {who}; one run at a time expected. Nothing was done. "
-        "Wait until it ends, then run again."
-    )
+    return f"{root}: locked by {who}; one run at a time expected. Nothing was done. Wait until it ends, then run again."
 
 
 def read_holder(path: Path) -> Holder | None:

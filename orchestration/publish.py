@@ -39,9 +39,7 @@ class Published:
     bytes: int
 
 
-def publish(
-    warehouse: Path, target: Path, marts: Collection[str] | None = None, macros: Path = MACROS
-) -> Published:
+def publish(warehouse: Path, target: Path, marts: Collection[str] | None = None, macros: Path = MACROS) -> Published:
     """Copy all marts (or only those named) with comments into a new file, and put it in place of `target`.
 
     Raises PublishError, and leaves `target` as it was, where there is nothing to publish or a column is
@@ -101,9 +99,7 @@ def refuse_personal_columns(connection: duckdb.DuckDBPyConnection, names: Collec
         "select table_name, column_name from duckdb_columns() "
         f"where database_name = 'warehouse' and schema_name = {text(SCHEMA)}"
     ).fetchall()
-    personal = [
-        f"{table}.{column}" for table, column in columns if table in names and column in PERSONAL_COLUMNS
-    ]
+    personal = [f"{table}.{column}" for table, column in columns if table in names and column in PERSONAL_COLUMNS]
     if personal:
         raise PublishError(
             f"{', '.join(sorted(personal))}: personal columns, none expected in {SCHEMA}. The published "

@@ -1,0 +1,481 @@
+"""The command line: every command of Pipeledger, its exit codes and its errors.
+
+Results go to standard output, progress and errors to standard error. Dagster and dbt are imported by the
+commands that need them, so that the others answer at once.
+"""
+
+import csv
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from typer.exceptions import TyperException
+
+from orchestration.errors import ConfigError, ExitCode, PipeledgerError
+from orchestration.home import DEMO_HOME, Home, Lock, find_home, open_home, read_marker
+from orchestration.settings import PRIVACY, Settings, clock, load_settings
+
+if TYPE_CHECKING:
+    from orchestration.runs import RunReport
+
+app = typer.Typer(
+    name="pipeledger",
+    help="Remembers the pipeline: lands, captures, models and publishes it, every day.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+@dataclass
+class Globals:
+    """Options that every command understands, wherever they stand."""
+
+    config: Path | None = None
+    debug: bool = False
+
+
+given = Globals()
+JsonFlag = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
+AcceptDrop = Annotated[
+    bool, typer.Option("--accept-drop", help="Capture although a safety gate trips; the receipt records it.")
+]
+
+
+@app.callback()
+def options(
+    config: Annotated[
+        Path | None, typer.Option("--config", help="The settings file (else PIPELEDGER_CONFIG, ./, the home).")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
+) -> None:
+    """Take the options that stand before or after any command."""
+    given.config, given.debug = config, debug
+
+
+def settings_in_force() -> Settings:
+    """The settings, with the environment set so that child processes find the same ones."""
+    settings = load_settings(given.config)
+    os.environ["PIPELEDGER_HOME"] = str(settings.home.root)
+    os.environ["PIPELEDGER_CONFIG"] = str(settings.config.path.resolve())
+    return settings
+
+
+@contextmanager
+def sole_writer(settings: Settings, command: str, created_by: str = "init") -> Iterator[None]:
+    """Hold the home's lock and have the home ready."""
+    with locked(settings.home, command):
+        open_home(settings.home, settings.config.company, created_by)
+        yield
+
+
+@contextmanager
+def locked(home: Home, command: str) -> Iterator[None]:
+    """Hold the lock of a home, or fail naming its holder."""
+    lock = Lock.of(home)
+    try:
+        lock.acquire(command)
+    except OSError as error:
+        raise ConfigError(
+            f"{home.root}: not writable ({error.strerror}). Nothing was done. Correct its owner or mode, "
+            "or set "
+            "PIPELEDGER_HOME to another folder."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def parse_day(text: str, option: str) -> date:
+    """A date option."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigError(f"{option}: got {text!r}, a date such as 2026-11-22 expected.") from error
+
+
+@app.command()
+def run(
+    day: Annotated[str | None, typer.Option("--date", help="The day to capture (else as_of, else today).")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="First day of a range of dated drops.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day of a range of dated drops.")] = None,
+    accept_drop: AcceptDrop = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """The daily job: ingest, capture, build, publish."""
+    settings = settings_in_force()
+    if not settings.config.enabled:
+        raise ConfigError(f"{settings.config.path}: no source enabled, one expected. Add [sources.<name>] to it.")
+    if (first is None) != (last is None) or (day is not None and first is not None):
+        raise ConfigError("run: --date alone, or --from and --to together, expected.")
+    if first is not None and last is not None:
+        start, end = parse_day(first, "--from"), parse_day(last, "--to")
+        if start > end:
+            raise ConfigError(f"run: --from {start} lies after --to {end}. Exchange them.")
+        check_not_future(settings, end)
+        with sole_writer(settings, "pipeledger run --from --to"):
+            from orchestration.runs import run_range
+
+            finish(run_range(settings, start, end, accept_drop=accept_drop), as_json)
+    chosen = parse_day(day, "--date") if day else settings.config.default_day(clock())
+    check_not_future(settings, chosen)
+    with sole_writer(settings, f"pipeledger run --date {chosen}"):
+        from orchestration.runs import run_day
+
+        finish(run_day(settings, chosen, accept_drop=accept_drop), as_json)
+
+
+def check_not_future(settings: Settings, day: date) -> None:
+    """A day that has not come yet cannot be captured."""
+    today = settings.config.today(clock())
+    latest = max([today, *(source.as_of for source in settings.config.enabled if source.as_of)])
+    if day > latest:
+        raise ConfigError(
+            f"run: {day} has not come yet; at most {latest} ({settings.config.company.time_zone}) expected."
+        )
+
+
+@app.command()
+def build(as_json: JsonFlag = False) -> None:
+    """Marts from the ledger and publish, without ingesting (after a change of definitions)."""
+    settings = settings_in_force()
+    with sole_writer(settings, "pipeledger build"):
+        from orchestration.runs import run_build
+
+        finish(run_build(settings), as_json)
+
+
+@app.command()
+def rebuild(as_json: JsonFlag = False) -> None:
+    """Caches, marts and published file anew, from the ledger and the definitions alone."""
+    settings = settings_in_force()
+    with sole_writer(settings, "pipeledger rebuild"):
+        from orchestration.pipeline import refresh_intervals
+        from orchestration.runs import run_build
+
+        err.print("intervals: rebuilding from the ledger")
+        refresh_intervals(settings, from_scratch=True)
+        finish(run_build(settings), as_json)
+
+
+@app.command()
+def backfill(
+    source: Annotated[str, typer.Option("--source", help="The source whose own history is used.")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Reconstruct the days before the first observed one from vendor history."""
+    settings = settings_in_force()
+    if source not in settings.config.sources:
+        from orchestration.config import nearest
+
+        raise ConfigError(f"backfill: no source `{source}`. {nearest(source, settings.config.sources)}")
+    with sole_writer(settings, f"pipeledger backfill --source {source}"):
+        from snapshots.reconstruct import reconstruct
+
+        from orchestration.runs import run_build
+        from orchestration.settings import code_version
+
+        err.print(f"{source}: reconstructing")
+        err.print(str(reconstruct(settings.store, source, code_version=code_version())))
+        finish(run_build(settings), as_json)
+
+
+@app.command()
+def verify(as_json: JsonFlag = False) -> None:
+    """Ledger integrity of every day; the damaged or missing ones by name."""
+    settings = settings_in_force()
+    from snapshots.receipts import read_receipts
+    from snapshots.verify import verify as verify_ledger
+
+    damaged = verify_ledger(settings.store)
+    days = len(read_receipts(settings.store)) if not damaged else None
+    if as_json:
+        show_json({"is_sound": not damaged, "days_of_entities": days, "damaged": [asdict(item) for item in damaged]})
+    for item in damaged:
+        where = f"{item.source}.{item.entity}" + (f" {item.snapshot_date}" if item.snapshot_date else "")
+        err.print(f"[red]{where}: {item.problem}[/red]")
+    if damaged:
+        err.print(f"{len(damaged)} damaged. Restore {settings.store.ledger} from a backup, then `pipeledger rebuild`.")
+        raise typer.Exit(ExitCode.LEDGER_DAMAGED)
+    if not as_json:
+        out.print(f"The ledger is sound: {days:,} days of entities match their receipts.")
+
+
+@app.command()
+def status(as_json: JsonFlag = False) -> None:
+    """Per source and entity: last day, gaps, rows, last run, freshness."""
+    settings = settings_in_force()
+    from orchestration.home import current_holder
+    from orchestration.status import read_status
+
+    rows = read_status(settings, settings.config.today(clock()))
+    if as_json:
+        show_json([asdict(row) for row in rows])
+        return
+    shown = ("source", "entity", "last_day", "days", "gaps", "rows", "freshness", "last_run_at", "last_outcome")
+    show_table(shown, [[getattr(row, name) for name in shown] for row in rows])
+    for message in dict.fromkeys(f"{row.source}: {row.message}" for row in rows if row.message):
+        out.print(message, markup=False)
+    if holder := current_holder(settings.home):
+        out.print(f"A run is writing now: {holder}", markup=False)
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="A query on the schema `marts`.")],
+    as_json: JsonFlag = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV on standard output.")] = False,
+) -> None:
+    """Query the published marts, read-only."""
+    import duckdb
+
+    path = find_home(os.environ, Path.cwd()).published
+    if not path.exists():
+        raise ConfigError(
+            f"{path}: nothing published yet. Run `pipeledger run`, or set PIPELEDGER_HOME to another home."
+        )
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            connection.execute("set timezone = 'UTC'")
+            connection.execute("set search_path = 'marts'")
+            result = connection.execute(query)
+            names = [column[0] for column in result.description or []]
+            rows = result.fetchall()
+    except duckdb.Error as error:
+        raise ConfigError(f'sql: {error}. `pipeledger sql "show tables"` lists the marts.') from error
+    if as_json:
+        show_json([dict(zip(names, row, strict=True)) for row in rows])
+    elif as_csv:
+        writer = csv.writer(sys.stdout)
+        writer.writerow(names)
+        writer.writerows(rows)
+    else:
+        show_table(names, rows)
+
+
+@app.command()
+def doctor(as_json: JsonFlag = False) -> None:
+    """Check the set-up: one line each, with the fix."""
+    from orchestration.doctor import examine, worst
+
+    settings: Settings | PipeledgerError
+    try:
+        settings = settings_in_force()
+        home, today = settings.home, settings.config.today(clock())
+    except PipeledgerError as error:
+        settings, home, today = error, find_home(os.environ, Path.cwd()), clock().date()
+    findings = list(examine(settings, home, today, os.environ))
+    if as_json:
+        show_json([asdict(finding) for finding in findings])
+    else:
+        colours = {"ok": "green", "warn": "yellow", "fail": "red"}
+        for finding in findings:
+            out.print(f"[{colours[finding.level]}]{finding.level:<4}[/] {finding.check}: ", end="")
+            out.print(finding.message + (f". Fix: {finding.fix}" if finding.fix else ""), markup=False)
+    if worst(findings) == "fail":
+        raise typer.Exit(ExitCode.WRONG_USAGE)
+
+
+@app.command()
+def ui(port: Annotated[int, typer.Option("--port", help="The port on 127.0.0.1.")] = 3000) -> None:
+    """Dagster's UI and scheduler on 127.0.0.1."""
+    settings = settings_in_force()
+    settings.home.root.mkdir(parents=True, exist_ok=True)
+    from orchestration.company import write_dagster_home
+
+    write_dagster_home(settings.home.dagster)
+    os.environ.update({**PRIVACY, "DAGSTER_HOME": str(settings.home.dagster)})
+    err.print(f"Dagster's UI: http://127.0.0.1:{port} (stop with Ctrl-C)")
+    program = str(Path(sys.executable).with_name("dagster"))
+    command = [program, "dev", "--module-name", "orchestration.definitions", "--host", "127.0.0.1", "--port", str(port)]
+    os.execv(program, command)  # noqa: S606 - our own program, no shell
+
+
+@app.command()
+def init(
+    time_zone: Annotated[str | None, typer.Option(help="Whose day it is, such as America/New_York.")] = None,
+    base_currency: Annotated[str | None, typer.Option(help="The currency of reports, such as USD.")] = None,
+    fiscal_year_start_month: Annotated[int | None, typer.Option(help="1 to 12.")] = None,
+    source: Annotated[str | None, typer.Option(help="Your name for the first source.")] = None,
+    path: Annotated[str | None, typer.Option(help="Its folder of exports.")] = None,
+    as_of: Annotated[str | None, typer.Option(help="The day that undated files describe.")] = None,
+) -> None:
+    """Write a commented pipeledger.toml and the governed definitions."""
+    from orchestration.starter import Answers, write_starter
+
+    def ask(value: Any, option: str, question: str, default: Any) -> Any:
+        if value is not None:
+            return value
+        if sys.stdin.isatty():
+            return typer.prompt(question, default=default, err=True)
+        if default is None:
+            raise ConfigError(f"init: {option} missing, and nobody to ask. Add it, such as {option} America/New_York.")
+        return default
+
+    answers = Answers(
+        time_zone=ask(time_zone, "--time-zone", "Time zone of the company (such as America/New_York)", None),
+        base_currency=ask(base_currency, "--base-currency", "Currency of reports", "USD"),
+        fiscal_year_start_month=ask(
+            fiscal_year_start_month, "--fiscal-year-start-month", "Month in which the fiscal year starts", 1
+        ),
+        source=ask(source, "--source", "Name of the first source", "crm"),
+        path=ask(path, "--path", "Folder of its exports", "exports/crm"),
+        as_of=parse_day(as_of, "--as-of") if as_of else None,
+    )
+    for written in write_starter(Path.cwd(), answers):
+        out.print(str(written), markup=False)
+    err.print("Next: edit them, then `pipeledger doctor` and `pipeledger run`.")
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(help="How many days the company lives.")] = 540,
+    as_json: JsonFlag = False,
+) -> None:
+    """A whole synthetic company: ingest, capture every day, build, publish."""
+    home = find_home(os.environ, Path.cwd(), DEMO_HOME)
+    marker = read_marker(home)
+    is_foreign = (marker or {}).get("created_by") != "demo" and home.root.exists() and any(home.root.iterdir())
+    if is_foreign:
+        raise ConfigError(
+            f"{home.root}: a home that the demo did not create; a new folder expected. Nothing was touched. "
+            "Set PIPELEDGER_HOME to a folder that does not exist."
+        )
+    with locked(home, "pipeledger demo"):
+        from orchestration.demo_home import run_demo
+
+        report = run_demo(home, days)
+    finish(report, as_json, demo_home=home)
+
+
+def finish(report: "RunReport", as_json: bool, demo_home: Home | None = None) -> None:
+    """Say what a run came to, and end with its exit code."""
+    if as_json:
+        show_json({**asdict(report), "exit_code": int(report.exit_code)})
+    for failure in report.failures:
+        err.print(failure, style="red", markup=False)
+    if not as_json:
+        show_report(report)
+        if demo_home is not None and report.exit_code == ExitCode.DONE:
+            from orchestration.demo_home import farewell
+
+            out.print(farewell(demo_home), markup=False)
+    raise typer.Exit(report.exit_code)
+
+
+def show_report(report: "RunReport") -> None:
+    """A run in a few lines."""
+    for name, source in report.sources.items():
+        if source.days:
+            span = source.days[0] if len(source.days) == 1 else f"{source.days[0]} to {source.days[-1]}"
+            gaps = f", {source.missing_days} missing days since the first" if source.missing_days else ""
+            out.print(
+                f"{name}: {span}: {len(source.days)} captured, {source.source_rows:,} rows seen, "
+                f"{source.rows_written:,} written{gaps}",
+                markup=False,
+            )
+        for problem in (source.error, source.gates):
+            if problem:
+                out.print(f"{name}: a gap: {problem}", markup=False)
+    for warning in report.warnings:
+        out.print(f"warning: {warning}", markup=False)
+    if report.published:
+        out.print(f"published: {report.marts} marts in {report.published}", markup=False)
+
+
+def show_json(value: Any) -> None:
+    """JSON on standard output; dates as ISO, decimals as numbers in text."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
+
+
+def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table on standard output."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for number, name in enumerate(names):
+        is_number = any(isinstance(row[number], int | float) for row in rows)
+        table.add_column(name, justify="right" if is_number else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*("" if value is None else readable(value) for value in row))
+    width = None if out.is_terminal else 10_000
+    out.print(table, width=width) if width is None else Console(width=width, highlight=False).print(table)
+
+
+def readable(value: Any) -> str:
+    """A value as people write it."""
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def hoist(arguments: Sequence[str]) -> list[str]:
+    """Bring --config and --debug before the command, wherever they stand."""
+    first: list[str] = []
+    rest: list[str] = []
+    pending = iter(arguments)
+    for argument in pending:
+        if argument == "--":
+            rest += [argument, *pending]
+        elif argument == "--debug" or argument.startswith("--config="):
+            first.append(argument)
+        elif argument == "--config":
+            first += [argument, *(value for value in [next(pending, None)] if value is not None)]
+        else:
+            rest.append(argument)
+    return first + rest
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry of the command `pipeledger`; ends the process with its exit code."""
+    os.environ.update({name: value for name, value in PRIVACY.items() if name not in os.environ})
+    sys.exit(int(exit_code(hoist(sys.argv[1:] if arguments is None else arguments))))
+
+
+def exit_code(arguments: Sequence[str]) -> int:
+    """Run a command; turn every error into its message and exit code."""
+    try:
+        result = app(list(arguments), standalone_mode=False, prog_name="pipeledger")
+    except TyperException as error:
+        err.print(error.format_message(), markup=False)
+        if arguments:
+            err.print("`pipeledger --help` lists the commands, `pipeledger COMMAND --help` their options.")
+        return ExitCode.WRONG_USAGE
+    except (typer.Abort, KeyboardInterrupt):
+        err.print("Stopped.")
+        return ExitCode.FAILED
+    except Exception as error:
+        return explain(error)
+    return result if isinstance(result, int) else ExitCode.DONE
+
+
+def explain(error: Exception) -> int:
+    """Print an error in one paragraph (with --debug, its stack trace too)."""
+    from snapshots.store import LedgerDamagedError, LedgerError
+
+    if given.debug:
+        traceback.print_exc()
+    if isinstance(error, PipeledgerError):
+        err.print(str(error), style="red", markup=False)
+        return error.exit_code
+    if isinstance(error, LedgerError):
+        err.print(str(error), style="red", markup=False)
+        return ExitCode.LEDGER_DAMAGED if isinstance(error, LedgerDamagedError) else ExitCode.FAILED
+    err.print(f"{type(error).__name__}: {error}", style="red", markup=False)
+    if not given.debug:
+        err.print("This should not happen. Run it again with --debug to see where.")
+    return ExitCode.FAILED
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The demo: a home of its own with the synthetic company's settings, every day of it captured, built and published.
+
+Comes from `ingestion.demo`; goes to a home that it marks as its own, and it refuses any other.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from ingestion import demo
+from orchestration.config import FILE_NAME, load_config
+from orchestration.errors import ConfigError
+from orchestration.home import Home, open_home
+from orchestration.runs import RunReport, run_range
+from orchestration.settings import Settings, clock
+from orchestration.sources import first_day
+
+SEED = 7
+QUERIES = (
+    (
+        "Which stages hold the open pipeline today, and how much of it?",
+        "select stage, open_opportunities, open_amount from (select stage, sum(open_opportunities) as "
+        "open_opportunities, sum(open_amount) as open_amount from fct_pipeline_daily where snapshot_date = (select "
+        "max(snapshot_date) from fct_pipeline_daily) group by stage) order by open_amount desc",
+    ),
+    (
+        "How did the open pipeline of this quarter grow, month by month?",
+        "select snapshot_date, sum(open_opportunities) as deals, sum(open_amount) as amount from fct_pipeline_daily "
+        "where day(snapshot_date) = 1 and close_fiscal_quarter = (select fiscal_quarter from dim_date where date_day "
+        "= (select max(snapshot_date) from dim_snapshot)) group by 1 order by 1",
+    ),
+    (
+        "Who pushes close dates the most?",
+        "select owner_name, count(*) as open_deals, round(avg(push_count), 1) as pushes_per_deal from "
+        "fct_opportunity_current join dim_owner using (source, owner_id) where is_open and not is_deleted group by 1 "
+        "having count(*) >= 5 order by 3 desc limit 5",
+    ),
+    (
+        "What did the pipeline look like on a day long gone?",
+        "select segment, count(*) as open_deals, sum(amount) as amount from pipeline_as_of((select max(snapshot_date) "
+        "- 365 from dim_snapshot)) where is_open group by 1 order by 3 desc nulls last",
+    ),
+    (
+        "Which days were never captured?",
+        "select distinct snapshot_date from dim_snapshot where status = 'gap' order by 1",
+    ),
+)
+
+
+def run_demo(home: Home, days: int) -> RunReport:
+    """Write the company's settings, if this is its first time, and capture its days up to yesterday."""
+    if days < 1:
+        raise ConfigError(f"demo: got --days {days}, at least 1 expected.")
+    settings_file = home.root / FILE_NAME
+    if not settings_file.exists():
+        start = clock().date() - timedelta(days=days)
+        demo.write_home(home.root, start_date=start, seed=SEED)
+    settings = Settings(load_config(settings_file, {}), home)
+    open_home(home, settings.config.company, created_by="demo")
+    yesterday = settings.config.today(clock()) - timedelta(days=1)
+    start = first_day(settings.config, settings.store.ledger, yesterday)
+    return run_range(settings, start, min(start + timedelta(days=days - 1), yesterday))
+
+
+def farewell(home: Home) -> str:
+    """Where everything is, five questions and how to open the UI."""
+    root = shortest(home.root)
+    lines = [
+        "",
+        f"The published file: {shortest(home.published)} (any DuckDB client opens it, read-only)",
+        "",
+        "Five questions it answers:",
+    ]
+    for number, (question, query) in enumerate(QUERIES, start=1):
+        lines += ["", f"{number}. {question}", f'   PIPELEDGER_HOME={root} .venv/bin/pipeledger sql "{query}"']
+    lines += [
+        "",
+        f"Every captured day in Dagster: PIPELEDGER_HOME={root} .venv/bin/pipeledger ui",
+        "then http://127.0.0.1:3000",
+    ]
+    return "\n".join(lines)
+
+
+def shortest(path: Path) -> str:
+    """A path as one would type it here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

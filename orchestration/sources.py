@@ -1,0 +1,75 @@
+"""The registry of source types: how settings become a source that can be landed.
+
+To add a type: its options in `config.SOURCE_TYPES`, its builder here. Builders are imported when used, so
+that a command that lands nothing does not load every vendor's code.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from ingestion.landing import Source
+from orchestration.config import Config, SourceConfig
+from orchestration.errors import ConfigError
+from orchestration.settings import clock
+
+
+def build_files(source: SourceConfig, config: Config) -> Source:
+    """CSV or Parquet files, of their current state or one drop a day."""
+    from ingestion import files
+
+    return files.build_source(
+        source.name,
+        path=Path(source.options["path"]),
+        as_of=source.as_of,
+        time_zone=config.company.time_zone,
+        entities={
+            name: files.EntityOptions(
+                file=entity.file,
+                columns=entity.columns,
+                volatile=entity.volatile,
+                personal=entity.personal,
+                delimiter=entity.delimiter,
+                encoding=entity.encoding,
+            )
+            for name, entity in source.entities.items()
+        },
+        clock=clock,
+    )
+
+
+def build_demo(source: SourceConfig, config: Config) -> Source:
+    """The synthetic company."""
+    from ingestion import demo
+
+    if source.start_date is None:
+        raise ConfigError(
+            f"{config.path.name}: sources.{source.name}.start_date: missing. Set it, such as start_date = 2025-01-06."
+        )
+    return demo.build_source(
+        source.name, start_date=source.start_date, time_zone=config.company.time_zone, **source.options
+    )
+
+
+BUILDERS: dict[str, Callable[[SourceConfig, Config], Source]] = {"files": build_files, "demo": build_demo}
+
+
+def build_source(source: SourceConfig, config: Config) -> Source:
+    """The source that a part of the settings describes."""
+    return BUILDERS[source.type](source, config)
+
+
+def entities_of(source: SourceConfig, config: Config) -> tuple[str, ...]:
+    """The entities that a source lands, in the canonical order."""
+    return build_source(source, config).entities
+
+
+def first_day(config: Config, ledger: Path, today: date) -> date:
+    """The first day that the daily partitions show: the earliest captured, described or configured."""
+    captured = [
+        date.fromisoformat(folder.name.removeprefix("snapshot_date=")) for folder in ledger.glob("*/*/snapshot_date=*")
+    ]
+    configured = [
+        day for source in config.sources.values() for day in (source.start_date, source.as_of) if day is not None
+    ]
+    return min([*captured, *configured, today])

@@ -1,0 +1,127 @@
+"""A first `pipeledger.toml` and the governed definitions beside it, for `pipeledger init`.
+
+Comes from the answers and from a look at the folder of exports; goes to files that a person then edits.
+"""
+
+import shutil
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from ingestion.entities import ENTITIES
+from orchestration.config import FILE_NAME, load_config
+from orchestration.dbt import DEFAULT_DEFINITIONS, read_header
+from orchestration.errors import ConfigError
+
+TEMPLATE = """\
+# Pipeledger's settings. `pipeledger doctor` checks them; the README explains every line.
+
+[company]
+time_zone = "{time_zone}"              # whose day it is; cannot change once days are captured
+base_currency = "{base_currency}"
+fiscal_year_start_month = {month}
+definitions = "definitions"          # governed CSV files: stages, segments, targets, stall rules, rates
+
+[schedule]
+at = "06:00"                         # the daily run, in the company's time zone
+enabled = true
+
+[gates]                              # a day beyond these writes nothing until someone runs with --accept-drop
+max_delete_rate = 0.15
+min_deletes = 20
+max_reject_rate = 0.001
+
+[sources.{source}]                    # the name is yours; it becomes the ledger's folder and the `source`
+column type = "files" path = "{path}"                      # relative to this file {as_of} # One table per
+entity whose file or columns are called differently (theirs = ours). Entities: # {entities}
+{tables}"""
+
+ENTITY = """
+[sources.{source}.entities.{entity}]
+file = "{file}"
+# {file} has: {header}
+# columns = {{ theirs = "ours" }}
+"""
+
+UNKNOWN = """
+# [sources.{source}.entities.ENTITY]
+# file = "{file}"                     # has: {header}
+# columns = {{ theirs = "ours" }}
+"""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What `init` needs to know. `path` is the folder of exports, as the settings will name it."""
+
+    time_zone: str
+    base_currency: str = "USD"
+    fiscal_year_start_month: int = 1
+    source: str = "crm"
+    path: str = "exports/crm"
+    as_of: date | None = None
+
+
+def write_starter(folder: Path, answers: Answers) -> list[Path]:
+    """Write the settings and the definitions that do not exist yet; return what was written.
+
+    ConfigError where there are settings already, or an answer is not usable; then nothing is written.
+    """
+    target = folder / FILE_NAME
+    if target.exists():
+        raise ConfigError(f"{target} exists already; nothing was written. Edit it, or run in another folder.")
+    draft = folder / f".{FILE_NAME}.draft"
+    try:
+        draft.write_text(settings_text(folder, answers), encoding="utf-8")
+        load_config(draft, {})
+        draft.rename(target)
+    finally:
+        draft.unlink(missing_ok=True)
+    written = [target]
+    (folder / "definitions").mkdir(exist_ok=True)
+    for default in sorted(DEFAULT_DEFINITIONS.glob("*.csv")):
+        copy = folder / "definitions" / default.name
+        if not copy.exists():
+            shutil.copyfile(default, copy)
+            written.append(copy)
+    return written
+
+
+def settings_text(folder: Path, answers: Answers) -> str:
+    """The settings, with what the folder of exports holds as comments."""
+    as_of = (
+        f"as_of = {answers.as_of}                     # undated files describe this day"
+        if answers.as_of
+        else "# as_of = 2026-01-31                 # only for undated files: the day they describe (else today)"
+    )
+    return TEMPLATE.format(
+        time_zone=answers.time_zone,
+        base_currency=answers.base_currency,
+        month=answers.fiscal_year_start_month,
+        source=answers.source,
+        path=answers.path,
+        as_of=as_of,
+        entities=", ".join(ENTITIES),
+        tables="".join(entity_tables(folder / answers.path, answers.source)),
+    )
+
+
+def entity_tables(exports: Path, source: str) -> list[str]:
+    """A commented table for each export, matched to an entity by its name where that is possible."""
+    tables = []
+    for file in sorted(exports.glob("*.csv")) if exports.is_dir() else []:
+        entity = entity_of(file.stem)
+        try:
+            header = ", ".join(read_header(file))
+        except ConfigError:
+            header = "(not UTF-8)"
+        template = ENTITY if entity and entity != file.stem else UNKNOWN if not entity else ""
+        tables.append(template.format(source=source, entity=entity, file=file.name, header=header))
+    return tables
+
+
+def entity_of(stem: str) -> str | None:
+    """The entity that a file's name says it holds, singular or plural."""
+    name = stem.lower()
+    plurals = {**{f"{entity}s": entity for entity in ENTITIES}, "opportunities": "opportunity", "people": "person"}
+    return name if name in ENTITIES else plurals.get(name)
