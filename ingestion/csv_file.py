@@ -102,16 +102,25 @@ def read(
     `key` columns, as far as they are readable. At least one table is yielded, also without rows. Raises CsvError
     for bytes that are not `dialect.encoding`.
     """
+    has_rows = False
     try:
         layout = _scan(path, dialect)
-        rows = _read_clean(path, dialect, header, columns, key, layout) if layout.is_clean else None
-        yield from rows if rows is not None else _read_unclean(path, dialect, header, columns, key)
+        if layout.is_clean:
+            tables = _read_clean(path, dialect, header, columns, key, layout)
+        else:
+            tables = _read_unclean(path, dialect, header, columns, key)
+        for table in tables:
+            if table.num_rows:
+                has_rows = True
+                yield table
     except UnicodeError as error:
         raise CsvError(_undecodable(path, dialect)) from error
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise CsvError(_undecodable(path, dialect)) from error
         raise CsvError(f"{error}".splitlines()[0]) from error
+    if not has_rows:
+        yield _rejects([], columns, ())
 
 
 # ---------------------------------------------------------------- bytes
@@ -139,7 +148,8 @@ def _scan(path: Path, dialect: Dialect) -> _Layout:
     """Walk over the bytes once: is each quote at the edge of a field, and where do line breaks stand inside quotes?
 
     In clean CSV the n-th quote opens for even n and closes for odd n, a doubled quote being both; so an opening one
-    follows a delimiter, a line break or a quote, and a closing one precedes one of them.
+    follows a delimiter, a line break or a quote, and a closing one precedes one of them. Rows that end in a carriage
+    return alone are not clean either: pyarrow can lose the last of them.
     """
     edges = np.zeros(256, dtype=bool)
     edges[[ord(dialect.delimiter), _LF, _CR, _QUOTE]] = True
@@ -148,7 +158,7 @@ def _scan(path: Path, dialect: Dialect) -> _Layout:
     blocks = _utf8_blocks(path, dialect)
     while True:
         block = next(blocks, None)
-        data = np.frombuffer(held_back + (block if block is not None else bytes([_LF])), dtype=np.uint8)
+        data = np.frombuffer(held_back + (dialect.delimiter.encode() if block is None else block), dtype=np.uint8)
         if len(data) > 1:  # each byte is judged together with the next one, so the last waits
             body, following = data[:-1], data[1:]
             quotes = np.flatnonzero(body == _QUOTE)
@@ -158,11 +168,15 @@ def _scan(path: Path, dialect: Dialect) -> _Layout:
             if not edges[np.where(is_closing, following[quotes], preceding)].all():
                 return _Layout(False, 0, np.empty(0, dtype=np.int64))
             breaks = np.flatnonzero(body == _LF)
+            is_inner = (quotes_seen + np.searchsorted(quotes, breaks)) % 2 == 1
             returns = np.flatnonzero(body == _CR)
             lone_returns = returns[following[returns] != _LF]
+            is_quoted = (quotes_seen + np.searchsorted(quotes, lone_returns)) % 2 == 1
+            if not is_quoted.all():
+                return _Layout(False, 0, np.empty(0, dtype=np.int64))
             if len(lone_returns):
-                breaks = np.sort(np.concatenate((breaks, lone_returns)))
-            is_inner = (quotes_seen + np.searchsorted(quotes, breaks)) % 2 == 1
+                order = np.argsort(np.concatenate((breaks, lone_returns)), kind="stable")
+                is_inner = np.concatenate((is_inner, is_quoted))[order]
             ends = np.cumsum(~is_inner)
             inner_breaks.append((records + 1 + ends)[is_inner])
             records += int(ends[-1]) if len(ends) else 0
@@ -192,8 +206,7 @@ def _undecodable(path: Path, dialect: Dialect) -> str:
 def _read_clean(
     path: Path, dialect: Dialect, header: Header, columns: Sequence[str], key: Sequence[str], layout: _Layout
 ) -> Iterator[pa.Table]:
-    if layout.records <= header.records:
-        yield _empty(columns)
+    if layout.records <= header.records:  # pyarrow calls that an error
         return
     invalid: deque[tuple[int, pacsv.InvalidRow]] = deque()  # (ordinal of the record, row) in the file's order
 
@@ -230,13 +243,15 @@ def _read_clean(
         while invalid and (record is None or invalid[0][0] < record):
             ordinal, row = invalid.popleft()
             fields = next(csv.reader(io.StringIO(row.text, newline=""), delimiter=dialect.delimiter), [])
-            ready.append(_Malformed(int(line_of(ordinal)), fields, _wrong_count(row.actual_columns, columns)))
+            if any(fields):
+                ready.append(_Malformed(int(line_of(ordinal)), fields, _wrong_count(row.actual_columns, columns)))
         return ready
 
     next_record = header.records + 1
     for batch in reader:
-        candidates = np.arange(next_record, next_record + batch.num_rows + len(invalid))
-        records = np.setdiff1d(candidates, [ordinal for ordinal, _ in invalid])[: batch.num_rows]
+        records = np.arange(next_record, next_record + batch.num_rows + len(invalid))
+        if invalid:
+            records = np.setdiff1d(records, [ordinal for ordinal, _ in invalid])[: batch.num_rows]
         next_record = int(records[-1]) + 1 if len(records) else next_record
         yield _without_blank_rows(_rows(pa.Table.from_batches([batch]), line_of(records)))
         if invalid:
@@ -305,7 +320,6 @@ def _read_unclean(
             table = pa.table(arrays, names=list(columns))
             yield _rows(table, np.array([line for line, _ in good], dtype=np.int64))
             yield _rejects([bad for _, bad in batch if isinstance(bad, _Malformed)], columns, key)
-    yield _empty(columns)
 
 
 def _records(
@@ -356,7 +370,3 @@ def _rejects(malformed: Sequence[_Malformed], columns: Sequence[str], key: Seque
     arrays.append(pa.array([bad.line for bad in malformed], pa.int64()))
     arrays.append(pa.array([bad.reason for bad in malformed], pa.string()))
     return pa.table(arrays, names=[*columns, LINE, REJECT])
-
-
-def _empty(columns: Sequence[str]) -> pa.Table:
-    return _rejects([], columns, ())
