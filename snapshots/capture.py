@@ -14,10 +14,13 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
-from snapshots.difference import DayCounts, Difference, UncleanError
+from snapshots.difference import DayCounts, Difference, UncleanError, content
 from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest
 from snapshots.intervals import (
+    CONTENT,
+    FOREVER,
     Part,
     connect,
     create_views,
@@ -25,6 +28,7 @@ from snapshots.intervals import (
     refresh_tables,
     store_receipts,
     store_version,
+    stored_comparison,
     stored_receipts,
 )
 from snapshots.landed import FILE, LINE, Manifest, landed_rows, read_manifests
@@ -84,7 +88,7 @@ class _Draft:
     receipts: list[Receipt]
     replaced: set[date]
     tripped: list[_Tripped]
-    kept_rows: str | None = None
+    comparison: str
     is_unchanged: bool = False
     must_rebuild: bool = False
 
@@ -233,9 +237,13 @@ class _Work:
         before = [receipt for day, receipt in receipts.items() if day < first.snapshot_date]
         after = [receipt for day, receipt in receipts.items() if day > first.snapshot_date]
         types = self._types(table, first)
-        state = self._state(
-            table, part, types, first.snapshot_date, is_last=not after and first.snapshot_date not in receipts
-        )
+        compared = [name for name in types if name in first.kept and name not in (*first.key, *first.volatile)]
+        comparison = f"{duckdb.__version__} {[(name, types[name]) for name in compared]}"
+        is_next = not after and first.snapshot_date not in receipts
+        wide = self._wide_state(table, part, types, None if is_next else first.snapshot_date)
+        state = f"(select *, {content(compared)} as _content from {wide})"
+        if is_next and stored_comparison(self.con, part) == comparison:
+            state = f"(select *, {CONTENT} as _content from {part.current} where _pl_change = 'upsert')"
         salt = self._salt() if first.email else ""
         difference = Difference(
             con=self.con,
@@ -251,7 +259,9 @@ class _Work:
                 condition,
             ),
             state=state,
+            wide_state=wide,
             types=types,
+            compared=compared,
             carried=[name for name in types if name not in first.kept],
             volatile=first.volatile,
             is_first=not before,
@@ -259,7 +269,7 @@ class _Work:
         counts = difference.run()
         self._write_rejects(difference)
         drafted = self._receipts(manifests, before[-1] if before else None, counts)
-        draft = _Draft(table, part, types, difference, drafted, set(difference.days), [])
+        draft = _Draft(table, part, types, difference, drafted, set(difference.days), [], comparison)
         draft.tripped = self._gates(draft, before[-1] if before else None, counts)
         overridden = {trip.day: [t.gate for t in draft.tripped if t.day == trip.day] for trip in draft.tripped}
         draft.receipts = [replace(r, overridden=tuple(overridden.get(r.snapshot_date, ()))) for r in draft.receipts]
@@ -276,23 +286,18 @@ class _Work:
             types.setdefault(name, manifest.governed.get(name, "VARCHAR"))
         return types
 
-    def _state(self, table: LedgerTable, part: Part, types: Mapping[str, str], day: date, *, is_last: bool) -> str:
-        """SQL for the rows that existed just before `day`, with their digests."""
-        if table.version < 0:
-            nulls = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in types.items())
-            return f"(select {nulls}, cast(null as varchar) as _pl_row_digest where false)"
+    def _wide_state(self, table: LedgerTable, part: Part, types: Mapping[str, str], day: date | None) -> str:
+        """SQL for the rows that existed just before `day` (None: that exist now), all columns, with their digests."""
         have = table.columns()
-        columns = ", ".join(
+        typed = [
             quoted(name) if name in have else f"cast(null as {kind}) as {quoted(name)}" for name, kind in types.items()
-        )
-        live = f"select {columns}, _pl_row_digest from {{}} where _pl_change = 'upsert'"
-        if is_last:
-            return f"({live.format(part.current)})"
-        at = f"date {literal(day.isoformat())}"
-        return (
-            f"({live.format(part.current)} and valid_from < {at} union all "
-            f"{live.format(part.closed)} and valid_from < {at} and valid_to >= {at})"
-        )
+        ]
+        if table.version < 0:
+            return f"(select {', '.join(typed)}, null::varchar as _pl_row_digest where false)"
+        live = f"select {', '.join(typed)}, _pl_row_digest from {part.rows()} where _pl_change = 'upsert'"
+        if day is None:
+            return f"({live} and valid_to = {FOREVER})"
+        return f"({live} and valid_from < date {literal(str(day))} and valid_to >= date {literal(str(day))})"
 
     def _receipts(
         self, manifests: Sequence[Manifest], before: Receipt | None, counts: Mapping[date, DayCounts]
@@ -380,24 +385,27 @@ class _Work:
         columns = ", ".join([*map(quoted, types), "_pl_row_digest"])
         changed = f"select 1 from {draft.difference.rows} as c where {part.same_key('c', 's')}"
         self.con.execute(
-            f"create or replace temp table {now} as select {columns} from {draft.difference.state} as s where not exists ({changed}) "
+            f"create or replace temp table {now} as select {columns} from {draft.difference.wide_state} as s where not exists ({changed}) "
             f"union all select {columns} from {draft.difference.rows} where _pl_change = 'upsert'"
         )
         day = f"date {literal(following.snapshot_date.isoformat())}"
         have = draft.table.columns()
         typed = ", ".join(quoted(n) if n in have else f"cast(null as {k}) as {quoted(n)}" for n, k in types.items())
         then = f"{quoted(f'{draft.difference.slot}.then')}"
-        rows = f"select {typed}, _pl_row_digest, _pl_change from {{}} where valid_from <= {day}"
         self.con.execute(
-            f"create or replace temp table {then} as select {day} as _day, null::varchar as _problem, _pl_change = 'delete' as _gone, "
-            f"* exclude (_pl_change) from ({rows.format(part.current)} union all {rows.format(part.closed)} and valid_to > {day})"
+            f"create or replace temp table {then} as select {day} as _day, null::varchar as _problem, "
+            f"_pl_change = 'delete' as _gone, {typed}, _pl_row_digest "
+            f"from {part.rows()} where valid_from <= {day} and valid_to > {day}"
         )
+        compared = [name for name in types if name not in (*part.key, *following.volatile)]
         following_difference = replace(
             draft.difference,
             slot=f"{draft.difference.slot}.next",
             days=[following.snapshot_date],
             landed=lambda condition: f"(select *, rowid as _row from {then} where {condition})",
-            state=now,
+            state=f"(select *, {content(compared)} as _content from {now})",
+            wide_state=now,
+            compared=compared,
             carried=(),
             volatile=following.volatile,
             is_first=False,
@@ -435,7 +443,7 @@ class _Work:
         same = part.same_key("c", "s")
         later = f"date {literal(draft.receipts[0].snapshot_date.isoformat())}"
         moved = self.con.execute(
-            f"select s.valid_from, {digest_sums('s._pl_row_digest')}, count(*) from {part.current} as s "
+            f"select s.valid_from, {digest_sums('s._pl_row_digest')}, count(*) from {part.versions} as s "
             f"where s.valid_from > {later} and exists (select 1 from {rows} as c where {same}) group by all"
         ).fetchall()
         moved_on = {day: (add_digests(upper, lower), count) for day, upper, lower, count in moved}
@@ -453,7 +461,7 @@ class _Work:
             if count:
                 draft.replaced.add(receipt.snapshot_date)
                 stay = (
-                    f"select {columns} from {part.current} as s where s.valid_from = date {literal(str(receipt.snapshot_date))} "
+                    f"select {columns} from {part.versions} as s where s.valid_from = date {literal(str(receipt.snapshot_date))} "
                     f"and not exists (select 1 from {rows} as c where c.snapshot_date = {later} and {same})"
                 )
                 self.con.execute(f"insert into {rows} by name {stay}")
@@ -496,7 +504,7 @@ class _Work:
                 self._advance(draft)
         draft.difference.drop()
 
-    def _arrow(self, draft: _Draft) -> object:
+    def _arrow(self, draft: _Draft) -> pa.Table:
         columns = ", ".join(
             f"timezone('UTC', {quoted(name)}) as {quoted(name)}" if kind == "TIMESTAMP" else quoted(name)
             for name, kind in draft.types.items()
@@ -517,47 +525,60 @@ class _Work:
         try:
             part.create(con, draft.types)
             if draft.difference.days[0] in stored_receipts(con, part.source, part.entity):
-                self._take_back(draft, columns)
-            firsts = f"(select {part.keys()}, min(snapshot_date) as valid_to from {rows} group by all)"
+                self._take_back(draft)
+            con.execute(
+                f"insert into {part.versions} (valid_from, {columns}) select snapshot_date, {columns} from {rows}"
+            )
             if part.mode == "state":
-                con.execute(
-                    f"insert into {part.closed} (valid_from, valid_to, {columns}) "
-                    f"select c.valid_from, n.valid_to, {_qualified('c', [*OWNED, *draft.types])} "
-                    f"from {part.current} as c join {firsts} as n on {part.same_key('c', 'n')}"
-                )
-                con.execute(f"delete from {part.current} as c using {firsts} as n where {part.same_key('c', 'n')}")
-            con.execute(
-                f"create or replace temp table ends as select snapshot_date, {part.keys()}, "
-                f"lead(snapshot_date) over (partition by {part.keys()} order by snapshot_date) as valid_to from {rows}"
-            )
-            joined = (
-                f"from {rows} as r join ends as e on e.snapshot_date = r.snapshot_date and {part.same_key('e', 'r')} "
-                "where e.valid_to is"
-            )
-            con.execute(
-                f"insert into {part.closed} (valid_from, valid_to, {columns}) "
-                f"select r.snapshot_date, e.valid_to, {_qualified('r', [*OWNED, *draft.types])} {joined} not null"
-            )
-            con.execute(
-                f"insert into {part.current} (valid_from, {columns}) "
-                f"select r.snapshot_date, {_qualified('r', [*OWNED, *draft.types])} {joined} null"
-            )
+                self._advance_ends(draft)
             store_receipts(con, (replace(receipt, version=commit.version) for receipt in draft.receipts))
-            store_version(con, part, commit)
+            store_version(con, part, commit, draft.comparison)
             con.execute("commit")
         except BaseException:
             con.execute("rollback")
             raise
 
-    def _take_back(self, draft: _Draft, columns: str) -> None:
-        """Undoes the newest day in the cache, before it is written anew."""
-        part, day = draft.part, f"date {literal(draft.difference.days[0].isoformat())}"
-        self.con.execute(f"delete from {part.current} where valid_from = {day}")
-        self.con.execute(
-            f"insert into {part.current} (valid_from, {columns}) "
-            f"select valid_from, {columns} from {part.closed} where valid_to = {day}"
+    def _advance_ends(self, draft: _Draft) -> None:
+        """Ends what is current of the changed keys, and makes the last new version of each current."""
+        con, part, rows = self.con, draft.part, draft.difference.rows
+        firsts = f"(select {part.keys()}, min(snapshot_date) as valid_to from {rows} group by all)"
+        con.execute(
+            f"insert into {part.ended} by name select {part.keys('c.')}, c.valid_from, n.valid_to "
+            f"from {part.current} as c join {firsts} as n on {part.same_key('c', 'n')}"
         )
-        self.con.execute(f"delete from {part.closed} where valid_to = {day}")
+        con.execute(f"delete from {part.current} as c using {firsts} as n where {part.same_key('c', 'n')}")
+        ends = (
+            f"(select *, lead(snapshot_date) over (partition by {part.keys()} order by snapshot_date) as valid_to "
+            f"from (select {part.keys()}, snapshot_date, _pl_change, _pl_row_digest, "
+            f"{content(draft.difference.compared)} as {CONTENT} from {rows}))"
+        )
+        if len(draft.difference.days) > 1:
+            con.execute(
+                f"insert into {part.ended} by name select {part.keys()}, snapshot_date as valid_from, valid_to "
+                f"from {ends} where valid_to is not null"
+            )
+        con.execute(
+            f"insert into {part.current} by name select {part.keys()}, snapshot_date as valid_from, _pl_change, "
+            f"_pl_row_digest, {CONTENT} from {ends} where valid_to is null"
+        )
+        if stored_comparison(con, part) != draft.comparison:
+            con.execute(
+                f"update {part.current} as c set {CONTENT} = v.hashed from (select {part.keys()}, valid_from, "
+                f"{content(draft.difference.compared)} as hashed from {part.versions}) as v "
+                f"where c.valid_from = v.valid_from and {part.same_key('c', 'v')}"
+            )
+
+    def _take_back(self, draft: _Draft) -> None:
+        """Undoes the newest day in the cache, before it is written anew."""
+        con, part, day = self.con, draft.part, f"date {literal(str(draft.difference.days[0]))}"
+        con.execute(f"delete from {part.versions} where valid_from = {day}")
+        con.execute(f"delete from {part.current} where valid_from = {day}")
+        con.execute(
+            f"insert into {part.current} by name select {part.keys('v.')}, v.valid_from, v._pl_change, v._pl_row_digest, "
+            f"{content(draft.difference.compared)} as {CONTENT} from {part.versions} as v join {part.ended} as e "
+            f"on e.valid_from = v.valid_from and {part.same_key('e', 'v')} where e.valid_to = {day}"
+        )
+        con.execute(f"delete from {part.ended} where valid_to = {day}")
 
     # -- beside the ledger ----------------------------------------------------------------------------------------------------
 
@@ -617,10 +638,6 @@ def _is_same(new: Receipt, old: Receipt) -> bool:
         getattr(new, name) == getattr(old, name)
         for name in ("fingerprint", "source_rows", "rejected", "live_rows", "columns", "volatile")
     )
-
-
-def _qualified(relation: str, names: Iterable[str]) -> str:
-    return ", ".join(f"{relation}.{quoted(name)}" for name in names)
 
 
 def _copy_to(con: duckdb.DuckDBPyConnection, rows: str, file: Path, options: str) -> None:

@@ -1,8 +1,8 @@
 """Validity intervals: the ledger as dbt reads it, a cache in the warehouse file.
 
 Every row of the ledger is one interval: `valid_from` is its day, `valid_to` the next day on which its key has a row (9999-12-31 while
-there is none). Two tables per source and entity, `current` and `closed`, because a capture only ever touches the current ones; one view per
-source type and entity in the schema `ledger`. The version of each Delta table is stored in the transaction that advances its intervals:
+there is none). Three tables per source and entity, so that a capture touches little: `versions` has the rows and only grows, `current` has key and
+digest of those without an end, `ended` the ends of the others. One view per source type and entity puts them together, in the schema `ledger`. The version of each Delta table is stored in the transaction that advances its intervals:
 where the two differ (a crash between commit and cache, a restored backup) the intervals are rebuilt from the ledger.
 """
 
@@ -32,6 +32,8 @@ from snapshots.receipts import (
 )
 from snapshots.store import Relations, Store
 
+CONTENT = "_pl_content"
+"""A hash of each current row, for comparing only: valid for one version of DuckDB and one list of columns (`stored_comparison`)."""
 FOREVER = "date '9999-12-31'"
 _FRAME = {
     "source": "VARCHAR",
@@ -92,7 +94,8 @@ def rebuild_table(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
         checked(con, table, commits)
         part = Part.of(receipts)
-        part.create(con, table.columns(), replace=True)
+        part.drop(con)
+        part.create(con, table.columns())
         _fill(con, table, part)
         con.execute("delete from intervals.receipts where source = ? and entity = ?", [part.source, part.entity])
         store_receipts(con, receipts.values())
@@ -120,14 +123,22 @@ class Part:
         return Part(last.source, last.source_type, last.entity, last.mode, last.key)
 
     @property
-    def current(self) -> str:
-        """Versions without an end."""
-        return f"intervals.{quoted(f'{self.source}.{self.entity}.current')}"
+    def versions(self) -> str:
+        """Every row of the ledger: valid_from, the ledger's columns, the source's."""
+        return self._table("versions")
 
     @property
-    def closed(self) -> str:
-        """Versions that ended, with `valid_to`."""
-        return f"intervals.{quoted(f'{self.source}.{self.entity}.closed')}"
+    def current(self) -> str:
+        """Of the versions without an end: key, valid_from, _pl_change, _pl_row_digest, _pl_content. Not kept for events."""
+        return self._table("current")
+
+    @property
+    def ended(self) -> str:
+        """Of the others: key, valid_from, valid_to."""
+        return self._table("ended")
+
+    def _table(self, which: str) -> str:
+        return f"intervals.{quoted(f'{self.source}.{self.entity}.{which}')}"
 
     def same_key(self, left: str, right: str) -> str:
         """SQL that joins two relations on the key. Only events may have a null in theirs."""
@@ -138,15 +149,33 @@ class Part:
         """The key columns, as an SQL list."""
         return ", ".join(f"{qualifier}{quoted(k)}" for k in self.key)
 
-    def create(self, con: duckdb.DuckDBPyConnection, columns: Mapping[str, str], *, replace: bool = False) -> None:
+    def create(self, con: duckdb.DuckDBPyConnection, columns: Mapping[str, str]) -> None:
         """Creates the tables, or adds the columns that they lack."""
-        for table, ends in ((self.current, {}), (self.closed, {"valid_to": "DATE"})):
-            wanted = {"valid_from": "DATE", **ends, **OWNED, **columns}
+        key = {name: columns[name] for name in self.key}
+        for table, wanted in (
+            (self.versions, {"valid_from": "DATE", **OWNED, **columns}),
+            (self.current, {**key, "valid_from": "DATE", **OWNED, CONTENT: "UBIGINT"}),
+            (self.ended, {**key, "valid_from": "DATE", "valid_to": "DATE"}),
+        ):
             body = ", ".join(f"{quoted(name)} {kind}" for name, kind in wanted.items())
-            con.execute(f"create {'or replace table' if replace else 'table if not exists'} {table} ({body})")
+            con.execute(f"create table if not exists {table} ({body})")
             have = {row[0] for row in con.execute(f"describe {table}").fetchall()}
             for name in (name for name in wanted if name not in have):
                 con.execute(f"alter table {table} add column {quoted(name)} {wanted[name]}")
+
+    def drop(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Removes the tables."""
+        for table in (self.versions, self.current, self.ended):
+            con.execute(f"drop table if exists {table}")
+
+    def rows(self) -> str:
+        """SQL for all versions with their `valid_to`."""
+        if self.mode == "events":
+            return f"(select *, {FOREVER} as valid_to from {self.versions})"
+        return (
+            f"(select v.*, coalesce(e.valid_to, {FOREVER}) as valid_to from {self.versions} as v "
+            f"left join {self.ended} as e on e.valid_from = v.valid_from and {self.same_key('e', 'v')})"
+        )
 
 
 def stored_version(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[int, str] | None:
@@ -158,11 +187,19 @@ def stored_version(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[int, str
     return None if row is None else (int(row[0]), str(row[1]))
 
 
-def store_version(con: duckdb.DuckDBPyConnection, part: Part, commit: Commit) -> None:
+def stored_comparison(con: duckdb.DuckDBPyConnection, part: Part) -> str:
+    """What the hashes of the current rows were made of; empty if they are not to be used."""
+    row = con.execute(
+        "select comparison from intervals.tables where source = ? and entity = ?", [part.source, part.entity]
+    ).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def store_version(con: duckdb.DuckDBPyConnection, part: Part, commit: Commit, comparison: str = "") -> None:
     """Records what version the intervals of a table stand at; belongs into the transaction that advances them."""
     con.execute(
-        "insert or replace into intervals.tables values (?, ?, ?, ?, ?)",
-        [part.source, part.entity, part.source_type, commit.version, commit.digest],
+        "insert or replace into intervals.tables values (?, ?, ?, ?, ?, ?)",
+        [part.source, part.entity, part.source_type, commit.version, commit.digest, comparison],
     )
 
 
@@ -187,12 +224,10 @@ def stored_receipts(con: duckdb.DuckDBPyConnection, source: str, entity: str) ->
 
 def create_views(con: duckdb.DuckDBPyConnection, relations: Relations) -> None:
     """One view per source type and entity, over all sources of the type; empty where there is none."""
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for source, entity, kind in con.execute(
-        "select source, entity, source_type from intervals.tables order by all"
-    ).fetchall():
-        name = entity.removesuffix(RECONSTRUCTED_SUFFIX)
-        found.setdefault((kind, name), []).append((source, entity))
+    found: dict[tuple[str, str], list[Part]] = {}
+    for source, entity in con.execute("select source, entity from intervals.tables order by all").fetchall():
+        part = Part.of(stored_receipts(con, source, entity))
+        found.setdefault((part.source_type, entity.removesuffix(RECONSTRUCTED_SUFFIX)), []).append(part)
     wanted = {(kind, entity) for kind, entities in relations.items() for entity in entities}
     for kind, entity in sorted(wanted | set(found)):
         con.execute(
@@ -200,59 +235,48 @@ def create_views(con: duckdb.DuckDBPyConnection, relations: Relations) -> None:
         )
 
 
-def _union(con: duckdb.DuckDBPyConnection, members: Sequence[tuple[str, str]]) -> str:
-    tables_ = [
-        (source, entity, f"{source}.{entity}.{which}") for source, entity in members for which in ("current", "closed")
-    ]
-    types: dict[str, set[str]] = {}
-    have: dict[str, set[str]] = {}
-    for _, _, table in tables_:
-        described = con.execute(f"describe intervals.{quoted(table)}").fetchall()
-        have[table] = {row[0] for row in described}
-        for row in described:
-            if row[0] not in ("valid_from", "valid_to", *OWNED):
-                types.setdefault(row[0], set()).add(row[1])
-    if not tables_:
+def _union(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> str:
+    if not parts:
         return (
             "select " + ", ".join(f"cast(null as {kind}) as {name}" for name, kind in _FRAME.items()) + " where false"
         )
-    agreed = {name: kinds.pop() if len(kinds) == 1 else "VARCHAR" for name, kinds in sorted(types.items())}
+    have: dict[Part, dict[str, str]] = {}
+    for part in parts:
+        described = con.execute(f"describe {part.versions}").fetchall()
+        have[part] = {row[0]: row[1] for row in described if row[0] not in ("valid_from", *OWNED)}
+    kinds: dict[str, set[str]] = {}
+    for name, kind in (item for columns in have.values() for item in columns.items()):
+        kinds.setdefault(name, set()).add(kind)
+    agreed = {name: found.pop() if len(found) == 1 else "VARCHAR" for name, found in sorted(kinds.items())}
     selects = []
-    for source, entity, table in tables_:
-        origin = "reconstructed" if entity.endswith(RECONSTRUCTED_SUFFIX) else "observed"
-        columns = [
-            (f"cast({quoted(name)} as {kind})" if name in have[table] else f"cast(null as {kind})")
-            + f" as {quoted(name)}"
+    for part, columns in have.items():
+        origin = "reconstructed" if part.entity.endswith(RECONSTRUCTED_SUFFIX) else "observed"
+        frame = f"{literal(part.source)} as source, valid_from, valid_to, _pl_change, {literal(origin)} as _pl_origin"
+        cast = [
+            f"cast({quoted(name) if name in columns else 'null'} as {kind}) as {quoted(name)}"
             for name, kind in agreed.items()
         ]
-        until = "valid_to" if "valid_to" in have[table] else FOREVER
-        frame = (
-            f"{literal(source)} as source, valid_from, {until} as valid_to, _pl_change, {literal(origin)} as _pl_origin"
-        )
-        selects.append(f"select {', '.join([frame, *columns])} from intervals.{quoted(table)}")
+        selects.append(f"select {', '.join([frame, *cast])} from {part.rows()}")
     return " union all ".join(selects)
 
 
 def _fill(con: duckdb.DuckDBPyConnection, table: LedgerTable, part: Part) -> None:
-    rows = scan(con, table)
     columns = ", ".join(quoted(name) for name in [*OWNED, *table.columns()])
+    con.execute(
+        f"insert into {part.versions} (valid_from, {columns}) select snapshot_date, {columns} from {scan(con, table)}"
+    )
     if part.mode == "events":
-        con.execute(f"insert into {part.current} (valid_from, {columns}) select snapshot_date, {columns} from {rows}")
         return
-    # lead() over keys and a join back needs half the memory of lead() over whole rows
+    # lead() over keys needs half the memory of lead() over whole rows
     con.execute(
-        f"create or replace temp table ends as select snapshot_date as valid_from, {part.keys()}, "
-        f"lead(snapshot_date) over (partition by {part.keys()} order by snapshot_date) as valid_to from {rows}"
-    )
-    wide = ", ".join(f"r.{quoted(name)}" for name in [*OWNED, *table.columns()])
-    joined = f"from {rows} as r join ends on ends.valid_from = r.snapshot_date and {part.same_key('ends', 'r')}"
-    con.execute(
-        f"insert into {part.current} (valid_from, {columns}) "
-        f"select r.snapshot_date, {wide} {joined} where ends.valid_to is null"
+        f"create or replace temp table ends as select {part.keys()}, valid_from, _pl_change, _pl_row_digest, "
+        f"lead(valid_from) over (partition by {part.keys()} order by valid_from) as valid_to from {part.versions}"
     )
     con.execute(
-        f"insert into {part.closed} (valid_from, valid_to, {columns}) "
-        f"select r.snapshot_date, ends.valid_to, {wide} {joined} where ends.valid_to is not null"
+        f"insert into {part.ended} by name select {part.keys()}, valid_from, valid_to from ends where valid_to is not null"
+    )
+    con.execute(
+        f"insert into {part.current} by name select {part.keys()}, valid_from, _pl_change, _pl_row_digest from ends where valid_to is null"
     )
     con.execute("drop table ends")
 
@@ -262,7 +286,7 @@ def _create_state(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("create schema if not exists ledger")
     con.execute(
         "create table if not exists intervals.tables (source varchar, entity varchar, source_type varchar, "
-        "version bigint, digest varchar, primary key (source, entity))"
+        "version bigint, digest varchar, comparison varchar, primary key (source, entity))"
     )
     con.execute(
         "create table if not exists intervals.receipts (source varchar, entity varchar, snapshot_date date, "
@@ -305,8 +329,7 @@ def _drop_vanished(con: duckdb.DuckDBPyConnection, store: Store) -> None:
     present = {(path.parent.name, path.name) for path in tables(store.ledger)}
     for source, entity in con.execute("select source, entity from intervals.tables").fetchall():
         if (source, entity) not in present:
-            part = Part(source, "", entity, "state", ())
-            con.execute(f"drop table if exists {part.current}; drop table if exists {part.closed}")
+            Part(source, "", entity, "state", ()).drop(con)
             con.execute("delete from intervals.tables where source = ? and entity = ?", [source, entity])
             con.execute("delete from intervals.receipts where source = ? and entity = ?", [source, entity])
 

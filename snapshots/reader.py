@@ -7,6 +7,7 @@ from datetime import date
 
 import duckdb
 
+from snapshots.casts import utc
 from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest
 from snapshots.ledger import OWNED, PARTITION, LedgerTable
 from snapshots.receipts import Commit, newest
@@ -71,5 +72,5 @@ def _column(name: str, kind: str, is_present: bool) -> str:
     if not is_present:
         return f"cast(null as {kind}) as {quoted(name)}"
     if kind == "TIMESTAMP":
-        return f"timezone('UTC', {quoted(name)}) as {quoted(name)}"
+        return f"{utc(quoted(name))} as {quoted(name)}"
     return f"{quoted(name)}"
