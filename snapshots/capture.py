@@ -241,9 +241,9 @@ class _Work:
         comparison = f"{duckdb.__version__} {[(name, types[name]) for name in compared]}"
         is_next = not after and first.snapshot_date not in receipts
         wide = self._wide_state(table, part, types, None if is_next else first.snapshot_date)
-        state = f"(select *, {content(compared)} as _content from {wide})"
-        if is_next and stored_comparison(self.con, part) == comparison:
-            state = f"(select *, {CONTENT} as _content from {part.current} where _pl_change = 'upsert')"
+        state = f"(select rowid, *, {CONTENT} as _content from {part.current} where _pl_change = 'upsert')"
+        if part.mode == "state" and not (is_next and stored_comparison(self.con, part) == comparison):
+            state = self._hashed(f"{part.source}.{entity}.state", part, wide, compared)
         salt = self._salt() if first.email else ""
         difference = Difference(
             con=self.con,
@@ -265,6 +265,7 @@ class _Work:
             carried=[name for name in types if name not in first.kept],
             volatile=first.volatile,
             is_first=not before,
+            has_deleted=first.deleted is not None,
         )
         counts = difference.run()
         self._write_rejects(difference)
@@ -285,6 +286,14 @@ class _Work:
         for name in manifest.kept:
             types.setdefault(name, manifest.governed.get(name, "VARCHAR"))
         return types
+
+    def _hashed(self, name: str, part: Part, rows: str, compared: Sequence[str]) -> str:
+        """A temporary table of `rows` as `Difference.state` wants them."""
+        self.con.execute(
+            f"create or replace temp table {quoted(name)} as select {part.keys()}, _pl_row_digest, "
+            f"{content([*part.key, *compared])} as _content from {rows}"
+        )
+        return quoted(name)
 
     def _wide_state(self, table: LedgerTable, part: Part, types: Mapping[str, str], day: date | None) -> str:
         """SQL for the rows that existed just before `day` (None: that exist now), all columns, with their digests."""
@@ -403,12 +412,13 @@ class _Work:
             slot=f"{draft.difference.slot}.next",
             days=[following.snapshot_date],
             landed=lambda condition: f"(select *, rowid as _row from {then} where {condition})",
-            state=f"(select *, {content(compared)} as _content from {now})",
+            state=self._hashed(f"{draft.difference.slot}.next.state", part, now, compared),
             wide_state=now,
             compared=compared,
             carried=(),
             volatile=following.volatile,
             is_first=False,
+            has_deleted=True,
         )
         following_difference.run()
         # the rows keep the digests that they were written with: the state of that day, and so its fingerprint, stays what it was
@@ -550,7 +560,7 @@ class _Work:
         ends = (
             f"(select *, lead(snapshot_date) over (partition by {part.keys()} order by snapshot_date) as valid_to "
             f"from (select {part.keys()}, snapshot_date, _pl_change, _pl_row_digest, "
-            f"{content(draft.difference.compared)} as {CONTENT} from {rows}))"
+            f"{content([*part.key, *draft.difference.compared])} as {CONTENT} from {rows}))"
         )
         if len(draft.difference.days) > 1:
             con.execute(
@@ -564,7 +574,7 @@ class _Work:
         if stored_comparison(con, part) != draft.comparison:
             con.execute(
                 f"update {part.current} as c set {CONTENT} = v.hashed from (select {part.keys()}, valid_from, "
-                f"{content(draft.difference.compared)} as hashed from {part.versions}) as v "
+                f"{content([*part.key, *draft.difference.compared])} as hashed from {part.versions}) as v "
                 f"where c.valid_from = v.valid_from and {part.same_key('c', 'v')}"
             )
 
@@ -574,9 +584,8 @@ class _Work:
         con.execute(f"delete from {part.versions} where valid_from = {day}")
         con.execute(f"delete from {part.current} where valid_from = {day}")
         con.execute(
-            f"insert into {part.current} by name select {part.keys('v.')}, v.valid_from, v._pl_change, v._pl_row_digest, "
-            f"{content(draft.difference.compared)} as {CONTENT} from {part.versions} as v join {part.ended} as e "
-            f"on e.valid_from = v.valid_from and {part.same_key('e', 'v')} where e.valid_to = {day}"
+            f"insert into {part.current} by name select {part.keys()}, valid_from, _pl_change, _pl_row_digest, "
+            f"{content([*part.key, *draft.difference.compared])} as {CONTENT} from {part.rows()} where valid_to = {day}"
         )
         con.execute(f"delete from {part.ended} where valid_to = {day}")
 

@@ -38,8 +38,8 @@ class DayCounts:
 
 @dataclass(frozen=True)
 class Difference:
-    """Compares `landed` (see `landed.landed_rows`, called with a row filter) with `state`, the live rows before the first day: key, `_pl_row_digest` and
-    `_content`; `wide_state` has all their columns.
+    """Compares `landed` (see `landed.landed_rows`, called with a row filter) with `state`, a table of the live rows before the first day with
+    their key, `_pl_row_digest` and `_content` (for events not used); `wide_state` has all their columns.
 
     `types` are the columns to write, `compared` those of them that make versions, `digested` those that the row digest covers.
     """
@@ -56,6 +56,7 @@ class Difference:
     carried: Sequence[str] = ()
     volatile: Sequence[str] = ()
     is_first: bool = False
+    has_deleted: bool = False
 
     @property
     def rows(self) -> str:
@@ -69,185 +70,195 @@ class Difference:
 
     def run(self) -> dict[date, DayCounts]:
         """Makes `rows` and `rejects`, and gives the counts of each day. Raises UncleanError for several days with rejected rows."""
-        if len(self.days) > 1 or self.part.mode == "events":
-            self._narrow()
         if self.part.mode == "events":
+            self._narrow(f"{self.part.keys()}, _problem, {content([*self.part.key, *self.compared])} as _content")
             self._new_events()
         else:
-            self._changes()
-            self._keep_what_was_rejected()
+            self._differing()
+            self._fetch()
+            self._reject()
+            self._deletes()
         self._widen()
         return self.recount()
 
     def drop(self) -> None:
         """Removes the temporary tables."""
-        for name in ("narrow", "changes", "rejects", "doubled", "rows"):
+        for name in ("narrow", "differing", "fetched", "missing", "doubled", "deletes", "rejects", "rows"):
             self.con.execute(f"drop table if exists {self._table(name)}")
 
     def _table(self, name: str) -> str:
         return quoted(f"{self.slot}.{name}")
 
-    def _narrow(self) -> None:
-        """Key and content of every landed row, once, where they are needed more than once."""
-        if self.carried and len(self.days) > 1:
-            raise UncleanError
-        self.con.execute(
-            f"create or replace temp table {self._table('narrow')} as "
-            f"select {self._narrow_columns()} from {self.landed('true')}"
-        )
-        if len(self.days) > 1 and self._is_unclean():
-            raise UncleanError
+    def _make(self, name: str, query: str) -> str:
+        self.con.execute(f"create or replace temp table {self._table(name)} as {query}")
+        return self._table(name)
 
-    def _narrow_columns(self) -> str:
-        return f"_day, _row, _problem, _gone, {self.part.keys()}, {content(self.compared)} as _content"
+    def _any(self, query: str) -> bool:
+        return self.con.execute(f"{query} limit 1").fetchone() is not None
 
-    def _is_unclean(self) -> bool:
-        narrow = self._table("narrow")
-        if self.con.execute(f"select 1 from {narrow} where _problem is not null limit 1").fetchone():
-            return True
-        doubled = f"select 1 from {narrow} group by _day, {self.part.keys()} having count(*) > 1 limit 1"
-        return self.part.mode == "state" and self.con.execute(doubled).fetchone() is not None
+    def _narrow(self, columns: str) -> str:
+        """A few columns of every landed row, once, where they are needed more than once."""
+        return self._make("narrow", f"select _day, _row, _gone, {columns} from {self.landed('true')}")
 
-    def _changes(self) -> None:
-        """Full join of each day with the day before it; what differs stays, and every row that is rejected or gone."""
-        is_one_day = len(self.days) == 1
-        narrow = (
-            f"(select {self._narrow_columns()} from {self.landed('true')})" if is_one_day else self._table("narrow")
-        )
-        before = f"select {_date(self.days[0])} as _day, {self.part.keys()}, _content from {self.state}"
-        for day, following in pairwise(self.days):
-            before += (
-                f" union all select {_date(following)}, {self.part.keys()}, _content "
-                f"from {narrow} where not _gone and _day = {_date(day)}"
-            )
-        first, *others = (quoted(name) for name in self.part.key)
-        same = [f"l._match = b.{first}", *(f"l.{name} = b.{name}" for name in others)]
-        if not is_one_day:
-            same.append("l._day = b._day")
-        keys = ", ".join(f"coalesce(l.{name}, b.{name}) as {name}" for name in (first, *others))
-        self.con.execute(
-            f"""
-            create or replace temp table {self._table("changes")} as
-            select coalesce(l._day, b._day) as _day, l._row as _row, l._row is null as _is_delete, l._problem as _problem,
-                coalesce(l._gone, false) as _gone, {keys}
-            from (select *, case when _problem is null and not _gone then {first} end as _match from {narrow}) as l
-            full join ({before}) as b on {" and ".join(same)}
-            where l._match is null or b.{first} is null or l._content <> b._content
-            """
-        )
+    def _differing(self) -> None:
+        """Which rows are not equal to one of the day before: `_row` of the landed ones, `_before` of those that are no more.
 
-    def _keep_what_was_rejected(self) -> None:
-        """Takes rejected rows out of the changes. Their keys keep the version that they had, and so do keys that come twice."""
-        changes, rejects = self._table("changes"), self._table("rejects")
-        same = self.part.same_key("n", "c")
-        self.con.execute(
-            f"create or replace temp table {rejects} as select _day, _row, _problem from {changes} where _problem is not null"
+        Rows are matched by a 64-bit hash of key and content: a changed row is one that appears and one that disappears.
+        """
+        usable = "case when _problem is null then _content end"
+        landed = f"select _day, _row, {usable} as _content from {{}} where not _gone"
+        before = (
+            f"select {_date(self.days[0])} as _day, rowid as _before, true as _is_state, _content from {self.state}"
         )
         if len(self.days) == 1:
-            self._reject_doubled()
-        unreadable = f"(select distinct {self.part.keys()} from {changes} where _problem is not null)"
-        self.con.execute(f"delete from {changes} as n using {unreadable} as c where n._is_delete and {same}")
-        gone = f"(select _day, {self.part.keys()}, min(_row) as _row from {changes} where _gone and _problem is null group by all)"
-        self.con.execute(
-            f"update {changes} as n set _row = c._row from {gone} as c where n._is_delete and n._day = c._day and {same}"
+            hashed = f"select *, {content([*self.part.key, *self.compared])} as _content from {self.landed('true')}"
+            landed = landed.format(f"({hashed})")
+        else:
+            narrow = self._narrow(
+                f"{self.part.keys()}, _problem, {content([*self.part.key, *self.compared])} as _content"
+            )
+            if self.carried or self._is_unclean(narrow):
+                raise UncleanError
+            landed = landed.format(narrow)
+            for day, following in pairwise(self.days):
+                before += (
+                    f" union all select {_date(following)}, _row, false, _content from {narrow} "
+                    f"where not _gone and _day = {_date(day)}"
+                )
+        same_day = " and l._day = b._day" if len(self.days) > 1 else ""
+        self._make(
+            "differing",
+            f"select coalesce(l._day, b._day) as _day, l._row, b._before, b._is_state from ({landed}) as l "
+            f"full join ({before}) as b on l._content = b._content{same_day} where l._row is null or b._before is null",
         )
-        self.con.execute(f"delete from {changes} where _problem is not null or _gone")
 
-    def _reject_doubled(self) -> None:
-        changes, rejects, doubled = self._table("changes"), self._table("rejects"), self._table("doubled")
-        landed = self.landed("true")
-        same = self.part.same_key("n", "c")
-        upserts = f"(select {self.part.keys()} from {changes} where not _is_delete and _problem is null and not _gone)"
-        self.con.execute(
-            f"create or replace temp table {doubled} as select {self.part.keys()} from {landed} as n "
-            f"where exists (select 1 from {upserts} as c where {same}) group by all having count(*) > 1"
+    def _is_unclean(self, narrow: str) -> bool:
+        keys = self.part.keys()
+        return self._any(f"select 1 from {narrow} where _problem is not null") or self._any(
+            f"select 1 from {narrow} group by _day, {keys} having count(*) > 1"
         )
-        if not self.con.execute(f"select 1 from {doubled} limit 1").fetchone():
+
+    def _fetch(self) -> None:
+        """The differing rows themselves: `fetched` with all columns, `missing` with the key and the digest of what was."""
+        differing = self._table("differing")
+        condition = "true" if self.is_first and len(self.days) == 1 else f"rowid in (select _row from {differing})"
+        self._make("fetched", f"select * from {self.landed(condition)} where not _gone")
+        gone = f"(select * from {differing} where _row is null and {{}}_is_state)"
+        query = (
+            f"select d._day, {self.part.keys('s.')}, s._pl_row_digest from {gone.format('')} as d "
+            f"join (select rowid as _id, * from {self.state}) as s on s._id = d._before"
+        )
+        if len(self.days) > 1:
+            query += (
+                f" union all select d._day, {self.part.keys('n.')}, null from {gone.format('not ')} as d "
+                f"join {self._table('narrow')} as n on n._row = d._before"
+            )
+        self._make("missing", query)
+
+    def _reject(self) -> None:
+        """Moves what cannot be used from `fetched` to `rejects`: rows with a problem, and keys that come with two contents."""
+        fetched, doubled = self._table("fetched"), self._table("doubled")
+        rejects = self._make(
+            "rejects", f"select _day, _row, _problem, {self.part.keys()} from {fetched} where _problem is not null"
+        )
+        if len(self.days) > 1:
             return
-        copies = f"(select {self._narrow_columns()} from {landed} as n where exists (select 1 from {doubled} as c where {same}))"
-        self.con.execute(
-            f"create or replace temp table {doubled} as select {self.part.keys()}, count(*) as _copies, min(_row) as _first, "
-            f"min(_content) <> max(_content) or count(_problem) > 0 or bool_or(_gone) <> bool_and(_gone) as _differ, "
-            f"list(_row) filter (where _problem is null) as _rows from {copies} group by {self.part.keys()}"
+        same = self.part.same_key("n", "c")
+        landed = self.landed("true")
+        self._make(
+            "doubled",
+            f"select {self.part.keys()} from {landed} as n where exists (select 1 from {fetched} as c where {same}) "
+            "group by all having count(*) > 1",
         )
-        self.con.execute(
-            f"insert into {rejects} select {_date(self.days[0])}, unnest(_rows), "
-            f"'key comes ' || _copies || ' times with different content' from {doubled} where _differ"
+        if self._any(f"select 1 from {doubled}"):
+            copies = (
+                f"select _row, _problem, _gone, {self.part.keys()}, {content(self.compared)} as _content from {landed} as n "
+                f"where exists (select 1 from {doubled} as c where {same})"
+            )
+            self._make(
+                "doubled",
+                f"select {self.part.keys()}, count(*) as _copies, min(_row) as _first, list(_row) filter (where _problem is null) "
+                "as _rows, min(_content) <> max(_content) or count(_problem) > 0 or bool_or(_gone) <> bool_and(_gone) "
+                f"as _differ from ({copies}) group by {self.part.keys()}",
+            )
+            self.con.execute(
+                f"insert into {rejects} select {_date(self.days[0])}, unnest(_rows), "
+                f"'key comes ' || _copies || ' times with different content', {self.part.keys()} from {doubled} where _differ"
+            )
+            self.con.execute(
+                f"delete from {fetched} as n using {doubled} as c where {same} and (c._differ or n._row > c._first)"
+            )
+        self.con.execute(f"delete from {fetched} where _problem is not null")
+
+    def _deletes(self) -> None:
+        """Keys that were there and are not, unless a rejected row has them; with the row in which the source says so, if it does."""
+        fetched, missing, rejects = self._table("fetched"), self._table("missing"), self._table("rejects")
+        deletes = self._make(
+            "deletes",
+            f"select m._day, {self.part.keys('m.')}, null::bigint as _row from {missing} as m "
+            f"where not exists (select 1 from {fetched} as n where n._day = m._day and {self.part.same_key('n', 'm')}) "
+            f"and not exists (select 1 from {rejects} as n where n._day = m._day and {self.part.same_key('n', 'm')})",
         )
-        self.con.execute(
-            f"delete from {changes} as n using {doubled} as c "
-            f"where {same} and n._problem is null and (c._differ or n._row > c._first)"
-        )
+        if self.has_deleted and self._any(f"select 1 from {deletes}"):
+            said = (
+                f"(select _day, {self.part.keys()}, min(_row) as _row from {self.landed('true')} "
+                "where _gone and _problem is null group by all)"
+            )
+            self.con.execute(
+                f"update {deletes} as m set _row = n._row from {said} as n "
+                f"where n._day = m._day and {self.part.same_key('n', 'm')}"
+            )
+            self.con.execute(
+                f"insert into {fetched} by name select * from {self.landed(f'rowid in (select _row from {deletes})')}"
+            )
 
     def _new_events(self) -> None:
         """The first landed row of each key that the state does not hold; on its first day it may not come with two contents."""
-        narrow, rejects = self._table("narrow"), self._table("rejects")
-        self.con.execute(
-            f"create or replace temp table {rejects} as select _day, _row, _problem from {narrow} where _problem is not null"
+        narrow = self._table("narrow")
+        rejects = self._make("rejects", f"select _day, _row, _problem from {narrow} where _problem is not null")
+        new = self._make(
+            "doubled",
+            f"select _day, min(_row) as _row, min(_content) <> max(_content) as _differ, list(_row) as _rows from ("
+            f"select *, min(_day) over (partition by {self.part.keys()}) as _first from {narrow} as l where _problem is null "
+            f"and not _gone and not exists (select 1 from {self.wide_state} as b where {self.part.same_key('l', 'b')})"
+            f") where _day = _first group by _day, {self.part.keys()}",
         )
-        self.con.execute(
-            f"""
-            create or replace temp table {self._table("changes")} as
-            select _day, min(_row) as _row, false as _is_delete, {self.part.keys()},
-                min(_content) <> max(_content) as _differ, list(_row) as _rows
-            from (
-                select *, min(_day) over (partition by {self.part.keys()}) as _first from {narrow} as l
-                where _problem is null and not _gone
-                    and not exists (select 1 from {self.state} as b where {self.part.same_key("l", "b")})
-            )
-            where _day = _first
-            group by _day, {self.part.keys()}
-            """
-        )
-        changes = self._table("changes")
         self.con.execute(
             f"insert into {rejects} select _day, unnest(_rows), 'key comes ' || len(_rows) || ' times with different content' "
-            f"from {changes} where _differ"
+            f"from {new} where _differ"
         )
-        self.con.execute(f"delete from {changes} where _differ")
+        self._make("fetched", f"select * from {self.landed(f'rowid in (select _row from {new} where not _differ)')}")
 
     def _widen(self) -> None:
-        """The changed rows with all their columns, their digest and the digest of the version that each replaces."""
-        changes = self._table("changes")
-        landed = self.landed("true" if self.is_first else f"rowid in (select _row from {changes})")
-        others = [name for name in self.types if name not in self.part.key]
-        wanted = [f"c.{quoted(k)}" for k in self.part.key]
-        for name in others:
-            wanted.append(
-                f"case when not c._is_delete then b.{quoted(name)} end as {quoted(name)}"
-                if name in self.carried
-                else f"l.{quoted(name)}"
+        """The changed rows as they are written, with their digest and the digest of the version that each replaces."""
+        fetched, names = self._table("fetched"), ", ".join(quoted(name) for name in self.types)
+        wide = ", ".join(f"b.{quoted(name)}" if name in self.carried else f"n.{quoted(name)}" for name in self.types)
+        carried = f"left join {self.wide_state} as b on {self.part.same_key('b', 'n')}" if self.carried else ""
+        rows = f"select n._day, 'upsert' as _change, {wide} from {fetched} as n {carried} where not n._gone"
+        if self.part.mode == "state":
+            said = ", ".join(
+                f"m.{quoted(name)}"
+                if name in self.part.key
+                else (f"n.{quoted(name)}" if name not in self.carried else f"null as {quoted(name)}")
+                for name in self.types
             )
-        carried = f"left join {self.wide_state} as b on {self.part.same_key('b', 'c')}" if self.carried else ""
+            deletes = self._table("deletes")
+            rows += f" union all select m._day, 'delete', {said} from {deletes} as m left join {fetched} as n on n._row = m._row"
         digest = row_digest(without(self.types, self.volatile))
-        names = ", ".join(quoted(name) for name in self.types)
-        replaced = "null::varchar as _previous from digested as w"
-        if self.part.mode == "state" and not (self.is_first and len(self.days) == 1):
-            before = f"(select {self.part.keys()}, _pl_row_digest from {self.state} where {self._is_changed()})"
-            replaced = (
-                "case when row_number() over by_key = 1 then p._pl_row_digest else lag(w._pl_row_digest) over by_key end "
-                f"as _previous from digested as w left join {before} as p on {self.part.same_key('w', 'p')} "
-                f"window by_key as (partition by {self.part.keys('w.')} order by w.snapshot_date)"
-            )
-        self.con.execute(
-            f"""
-            create or replace temp table {self.rows} as
-            with wide as (
-                select c._day as snapshot_date, c._is_delete, {", ".join(wanted)}
-                from {changes} as c left join {landed} as l on l._row = c._row {carried}
-            ),
-            digested as (
-                select snapshot_date, case when _is_delete then 'delete' else 'upsert' end as _pl_change,
-                    case when not _is_delete then {digest} end as _pl_row_digest, {names}
-                from wide
-            )
-            select w.*, {replaced}
-            """
+        digested = (
+            f"select _day as snapshot_date, _change as _pl_change, case when _change = 'upsert' then {digest} end "
+            f"as _pl_row_digest, {names} from ({rows})"
         )
-
-    def _is_changed(self) -> str:
-        one = self.part.key[0]
-        return f"{quoted(one)} in (select {quoted(one)} from {self._table('changes')})"
+        if self.part.mode == "events" or (self.is_first and len(self.days) == 1):
+            self._make("rows", f"select *, null::varchar as _previous from ({digested})")
+            return
+        self._make(
+            "rows",
+            "select w.*, case when row_number() over by_key = 1 then p._pl_row_digest else lag(w._pl_row_digest) over by_key end "
+            f"as _previous from ({digested}) as w left join (select * from {self._table('missing')} where _pl_row_digest is not null) "
+            f"as p on {self.part.same_key('w', 'p')} "
+            f"window by_key as (partition by {self.part.keys('w.')} order by w.snapshot_date)",
+        )
 
     def recount(self) -> dict[date, DayCounts]:
         """The counts of each day as `rows` and `rejects` stand now."""
@@ -276,25 +287,26 @@ class Difference:
 
     def lost_values(self, at_least: int) -> dict[date, list[str]]:
         """Columns that held `at_least` values in a day's state and hold none on the next, by that next day."""
-        candidates = self._emptied(at_least)
-        if not candidates or self.part.mode == "events":
+        names = [] if self.part.mode == "events" else self._emptied(at_least)
+        if not names:
             return {}
-        counted = ", ".join(f"count({quoted(name)})" for name in candidates)
-        before = self.con.execute(f"select {counted} from {self.wide_state}").fetchone() or ()
-        if len(self.days) == 1 and max(before) < at_least:
+        found = self.con.execute(
+            f"select _day, {_counts(names)} from {self.landed('true')} where _problem is null and not _gone "
+            "group by _day order by _day"
+        ).fetchall()
+        names = [name for at, name in enumerate(names, 1) if any(row[at] == 0 for row in found)]
+        names = [
+            name for name in names if self._any(f"select 1 from {self.wide_state} where {quoted(name)} is not null")
+        ]
+        if not names:
             return {}
-        good = "_problem is null and not _gone"
-        days = {
-            row[0]: row[1:]
-            for row in self.con.execute(
-                f"select _day, {counted} from {self.landed('true')} where {good} group by _day order by _day"
-            ).fetchall()
-        }
+        before: Sequence[int] = self.con.execute(f"select {_counts(names)} from {self.wide_state}").fetchone() or ()
         lost: dict[date, list[str]] = {}
-        for day, counts in days.items():
-            gone = [n for n, was, now in zip(candidates, before, counts, strict=True) if was >= at_least and now == 0]
-            if gone:
-                lost[day] = gone
+        for day, *counts in self.con.execute(
+            f"select _day, {_counts(names)} from {self.landed('true')} where _problem is null and not _gone "
+            "group by _day order by _day"
+        ).fetchall():
+            lost[day] = [n for n, was, now in zip(names, before, counts, strict=True) if was >= at_least and now == 0]
             before = counts
         return lost
 
@@ -302,9 +314,8 @@ class Difference:
         """Columns that may have lost their values: on some day only nulls among at least that many changed rows. Cheap."""
         if self.is_first or not self.compared:
             return []
-        counted = ", ".join(f"count({quoted(name)})" for name in self.compared)
         by_day = self.con.execute(
-            f"select {counted} from {self.rows} where _pl_change = 'upsert' group by snapshot_date having count(*) >= {at_least}"
+            f"select {_counts(self.compared)} from {self.rows} where _pl_change = 'upsert' group by snapshot_date having count(*) >= {at_least}"
         ).fetchall()
         return [name for at, name in enumerate(self.compared) if any(counts[at] == 0 for counts in by_day)]
 
@@ -312,6 +323,10 @@ class Difference:
 def content(compared: Sequence[str]) -> str:
     """SQL for a hash of `compared` columns: equal within a version of DuckDB, and so for comparing only."""
     return f"hash({', '.join(quoted(name) for name in compared)})" if compared else "0::ubigint"
+
+
+def _counts(names: Sequence[str]) -> str:
+    return ", ".join(f"count({quoted(name)})" for name in names)
 
 
 def _date(day: date) -> str:
