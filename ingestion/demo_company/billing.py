@@ -179,7 +179,8 @@ class Billing:
         world = self._world
         stay = (1.0 - subscription.yearly_churn) ** (subscription.months / 12)
         if world.happens(1.0 - stay):
-            self._end(subscription, world.day)
+            entered = world.day + (9 if world.happens(0.06) else 0)  # some cancellations are noticed late
+            world.plan(entered, partial(self._end, subscription, world.day))
             return True
         if subscription.status == "active":
             draw = world.chance.random()

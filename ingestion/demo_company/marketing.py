@@ -253,4 +253,5 @@ class Marketing:
 
     def _touch(self, person: Person, campaign_id: str | None, touch_type: str, moment: int) -> None:
         touch_id = self._world.new_id("tch", 6)
+        moment = max(moment, person.created_at)
         self._world.log("touch", Touch(touch_id, person.person_id, campaign_id, touch_type, moment))

@@ -230,8 +230,8 @@ class Sales:
     def _days_in_stage(self, deal: Opportunity, outcome: Outcome) -> int:
         world = self._world
         if deal.term_end is not None:
-            share = (0.4, 0.5, 0.95)[deal.step]
-            return max(2, round((deal.term_end - world.day) * world.around(share, 0.12)))
+            share = (0.4, 0.5, 0.8)[deal.step]  # decided some days before the term ends, rarely after it
+            return max(2, round((deal.term_end - world.day) * world.around(share, 0.2)))
         median = PIPELINES[deal.pipeline].stages[deal.step].median_days * SEGMENT[deal.account.size].pace
         median *= 1.35 - 0.7 * deal.interest
         if outcome == "lost":

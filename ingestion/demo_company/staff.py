@@ -19,7 +19,7 @@ _SELLERS = {team.segment: team for team in TEAMS if team.segment}
 _TEAM = {team.name: team for team in TEAMS}
 _HIRES_A_DAY = 0.022
 _LEAVERS_A_DAY = 0.021
-_MOVERS_A_DAY = 0.011
+_MOVERS_A_DAY = 0.02
 
 
 class Staff:
@@ -110,7 +110,7 @@ class Staff:
             for team in TEAMS
             if team.role == ACCOUNT_EXECUTIVE and team.name not in (user.team, UNTARGETED_SEGMENT)
         ]
-        if len(self.members(user.team)) < 2:
+        if len(self.members(user.team)) < 3:
             return
         team = self._world.chance.choice(others)
         user.team, user.role = team.name, team.role
