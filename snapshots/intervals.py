@@ -256,7 +256,14 @@ def _union(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> str:
             f"cast({quoted(name) if name in columns else 'null'} as {kind}) as {quoted(name)}"
             for name, kind in agreed.items()
         ]
-        selects.append(f"select {', '.join([frame, *cast])} from {part.rows()}")
+        rows = part.rows()
+        if origin == "reconstructed":  # ends where observation begins
+            seam = (
+                f"(select min(snapshot_date) from intervals.receipts where source = {literal(part.source)} "
+                f"and entity = {literal(part.entity.removesuffix(RECONSTRUCTED_SUFFIX))})"
+            )
+            rows = f"(select * replace (least(valid_to, {seam}) as valid_to) from {rows} where valid_from < {seam})"
+        selects.append(f"select {', '.join([frame, *cast])} from {rows}")
     return " union all ".join(selects)
 
 

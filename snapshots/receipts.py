@@ -136,8 +136,12 @@ def read_commit(file: Path) -> Commit:
 
 
 def newest(commits: Iterable[Commit]) -> dict[date, Receipt]:
-    """The receipt that counts for each day, in the order of the days."""
-    by_day = {receipt.snapshot_date: receipt for commit in commits for receipt in commit.receipts}
+    """The receipt that counts for each day, in the order of the days. A reconstruction replaces all days of the one before."""
+    by_day: dict[date, Receipt] = {}
+    for commit in commits:
+        if any(receipt.is_reconstructed for receipt in commit.receipts):
+            by_day.clear()
+        by_day |= {receipt.snapshot_date: receipt for receipt in commit.receipts}
     return dict(sorted(by_day.items()))
 
 

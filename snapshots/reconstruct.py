@@ -1,0 +1,253 @@
+"""Reconstruct: the days before the first observed one, from the history that a vendor keeps.
+
+Takes the captured `opportunity_change` events of a source (which field of which opportunity changed from what to what, and when) and walks back
+from the first observed state. Writes `<entity>_reconstructed`, a table of its own that every backfill replaces whole; it holds the key, the
+creation time and the tracked fields, and nothing that the history does not say. A day's state is that at its end, in company time. Days
+before the oldest recorded change are not reconstructed, because vendors forget; neither are opportunities that were gone on the first observed day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+
+from snapshots.casts import cast
+from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest
+from snapshots.intervals import Part, connect, create_views, rebuild_table, refresh_tables, stored_receipts
+from snapshots.ledger import OWNED, LedgerTable, arrow_schema
+from snapshots.receipts import RECONSTRUCTED_SUFFIX, Receipt
+from snapshots.store import CaptureError, Store
+
+ENTITY, HISTORY = "opportunity", "opportunity_change"
+
+
+@dataclass(frozen=True)
+class Reconstructed:
+    """What a backfill came to. `unresolved` counts opportunities with a history that were gone on the first observed day."""
+
+    source: str
+    first_day: date
+    last_day: date
+    opportunities: int
+    versions: int
+    tracked: tuple[str, ...]
+    unresolved: int
+    changed: bool
+
+
+def reconstruct(
+    store: Store,
+    source: str,
+    *,
+    columns: Mapping[str, str],
+    history: Mapping[str, str],
+    column_of: Callable[[str], str],
+    code_version: str,
+) -> Reconstructed:
+    """Replaces the reconstructed days of `source`.
+
+    `columns` and `history` give the landed names of the canonical columns of the two entities, `column_of` the landed column that a
+    field of the history is about. Raises CaptureError where there is no observed day or no history to start from.
+    """
+    with connect(store) as con:
+        refresh_tables(con, [store.ledger / source / entity for entity in (ENTITY, HISTORY)])
+        observed = stored_receipts(con, source, ENTITY)
+        if not observed:
+            raise CaptureError(f"{source}.{ENTITY}: no observed day to walk back from. Run `pipeledger run` first.")
+        if not stored_receipts(con, source, HISTORY):
+            raise CaptureError(
+                f"{source}.{HISTORY}: no history captured, so the days before {min(observed)} cannot be reconstructed. "
+                f"Nothing was written. Land the entity {HISTORY} of {source}, run `pipeledger run`, then this again."
+            )
+        work = _Backfill(con, store, source, columns, history, observed[min(observed)], code_version)
+        result = work.run(column_of)
+        create_views(con, {})
+    return result
+
+
+@dataclass(frozen=True)
+class _Backfill:
+    con: duckdb.DuckDBPyConnection
+    store: Store
+    source: str
+    columns: Mapping[str, str]
+    history: Mapping[str, str]
+    seam: Receipt
+    code_version: str
+
+    def run(self, column_of: Callable[[str], str]) -> Reconstructed:
+        types = LedgerTable(self.store.ledger / self.source / ENTITY).columns()
+        tracked = self._changes(types, column_of)
+        kept = {name: kind for name, kind in types.items() if name in (*self.seam.key, self._created(types), *tracked)}
+        horizon = self.con.execute("select min(day) from changes").fetchone()
+        first = horizon[0] if horizon else None
+        if first is None or first >= self.seam.snapshot_date or not tracked:
+            raise CaptureError(
+                f"{self.source}.{HISTORY}: no change of a known column before {self.seam.snapshot_date}, the first observed day. "
+                "Nothing was written. Check the field names of the history against the columns of the opportunities."
+            )
+        self._versions(types, kept, tracked, first)
+        receipts = self._receipts(kept, first)
+        table = LedgerTable(self.store.ledger / self.source / (ENTITY + RECONSTRUCTED_SUFFIX))
+        before = stored_receipts(self.con, self.source, ENTITY + RECONSTRUCTED_SUFFIX)
+        is_changed = [r.rows_digest for r in receipts] != [r.rows_digest for r in before.values()]
+        if is_changed:
+            all_types = table.columns() | kept
+            names = [name if name in kept else f"null as {quoted(name)}" for name in all_types]
+            rows = self.con.sql(
+                f"select snapshot_date, {', '.join(OWNED)}, "
+                + ", ".join(
+                    f"timezone('UTC', {quoted(name)}) as {quoted(name)}" if kept.get(name) == "TIMESTAMP" else names[at]
+                    for at, name in enumerate(all_types)
+                )
+                + " from versions order by snapshot_date"
+            ).to_arrow_table()
+            days = sorted({*before, *(receipt.snapshot_date for receipt in receipts)})
+            table.commit(rows.cast(arrow_schema(all_types)), receipts, days)
+            rebuild_table(self.con, table.path)
+        counts = self.con.execute(
+            f"select count(distinct {quoted(self.seam.key[0])}), count(*), (select count(distinct id) from changes "
+            "where id not in (select id from observed)) from versions"
+        ).fetchone()
+        opportunities, versions, unresolved = counts or (0, 0, 0)
+        last = self.seam.snapshot_date - timedelta(days=1)
+        return Reconstructed(self.source, first, last, opportunities, versions, tuple(tracked), unresolved, is_changed)
+
+    def _created(self, types: Mapping[str, str]) -> str | None:
+        name = self.columns.get("created_at", "created_at")
+        return name if types.get(name) == "TIMESTAMP" else None
+
+    def _changes(self, types: Mapping[str, str], column_of: Callable[[str], str]) -> list[str]:
+        """The last change of each field on each day, before the first observed state. Gives the tracked columns."""
+        part = Part.of(stored_receipts(self.con, self.source, HISTORY))
+        name = {
+            c: quoted(self.history.get(c, c))
+            for c in ("opportunity_id", "field", "old_value", "new_value", "changed_at")
+        }
+        fields = [
+            row[0] for row in self.con.execute(f"select distinct {name['field']} from {part.versions}").fetchall()
+        ]
+        known = {field: column_of(field) for field in fields if column_of(field) in types}
+        tracked = sorted({column for column in known.values() if column not in self.seam.key})
+        self.con.execute("create or replace temp table fields (field varchar, tracked varchar)")
+        self.con.executemany(
+            "insert into fields values (?, ?)", [[f, c] for f, c in known.items() if c in tracked] or [[None, None]]
+        )
+        zone = literal(self.store.time_zone)
+        started = literal(self.seam.extraction_started_at.astimezone(UTC).replace(tzinfo=None).isoformat())
+        seam = f"date {literal(str(self.seam.snapshot_date))}"
+        self.con.execute(
+            f"""
+            create or replace temp table changes as
+            select {name["opportunity_id"]} as id, tracked, {name["old_value"]} as old_value, {name["new_value"]} as new_value,
+                {name["changed_at"]} as changed_at,
+                cast(timezone({zone}, timezone('UTC', {name["changed_at"]})) as date) as day
+            from {part.versions} as h join fields as f on f.field = h.{name["field"]}
+            """
+        )
+        self.con.execute(f"delete from changes where day > {seam} or changed_at > timestamp {started}")
+        return tracked
+
+    def _versions(self, types: Mapping[str, str], kept: Mapping[str, str], tracked: list[str], first: date) -> None:
+        """One row per opportunity and day on which a tracked field changed or the opportunity came to be."""
+        con, key, created = self.con, self.seam.key[0], self._created(types)
+        part = Part(self.source, self.seam.source_type, ENTITY, self.seam.mode, self.seam.key)
+        seam = f"date {literal(str(self.seam.snapshot_date))}"
+        wanted = ", ".join(quoted(name) for name in kept)
+        con.execute(
+            f"create or replace temp table observed as select {quoted(key)} as id, {wanted} from {part.rows()} "
+            f"where _pl_change = 'upsert' and valid_from <= {seam} and valid_to > {seam}"
+        )
+        zone = literal(self.store.time_zone)
+        came = f"cast(timezone({zone}, timezone('UTC', {quoted(created)})) as date)" if created else "null::date"
+        con.execute(
+            f"""
+            create or replace temp table points as
+            with starts as (
+                select o.id, greatest(date {literal(str(first))}, least(any_value({came}), min(c.day))) as day
+                from observed as o left join changes as c using (id)
+                group by o.id
+            )
+            select id, day from starts where day is not null
+            union select c.id, c.day from changes as c join starts as s on s.id = c.id and c.day > s.day
+            """
+        )
+        con.execute(f"delete from points where day >= {seam}")
+        values = []
+        joins = []
+        for at, name in enumerate(tracked):
+            # from the first recorded change on what it says, before it the value that it replaced; without any, what was observed
+            con.execute(
+                f"""
+                create or replace temp table {quoted(f"values.{at}")} as
+                select id, day, arg_max_null(new_value, changed_at) as value
+                from changes where tracked = {literal(name)} group by id, day
+                union all
+                select id, date '0001-01-01', arg_min_null(old_value, changed_at)
+                from changes where tracked = {literal(name)} group by id
+                """
+            )
+            joins.append(f"asof left join {quoted(f'values.{at}')} as v{at} on v{at}.id = p.id and p.day >= v{at}.day")
+            value = cast(f"v{at}.value", "VARCHAR", kept[name])
+            values.append(f"case when v{at}.id is null then o.{quoted(name)} else {value} end as {quoted(name)}")
+        others = [f"o.{quoted(name)}" for name in kept if name not in tracked]
+        digest = row_digest(kept)
+        names = ", ".join(quoted(name) for name in kept)
+        con.execute(
+            f"""
+            create or replace temp table versions as
+            with wide as (
+                select p.day as snapshot_date, {", ".join([*others, *values])}
+                from points as p {" ".join(joins)} join observed as o on o.id = p.id
+            ),
+            digested as (select snapshot_date, 'upsert' as _pl_change, {digest} as _pl_row_digest, {names} from wide)
+            select *, lag(_pl_row_digest) over (partition by {quoted(key)} order by snapshot_date) as _previous from digested
+            """
+        )
+        con.execute("delete from versions where _pl_row_digest = _previous")
+
+    def _receipts(self, kept: Mapping[str, str], first: date) -> list[Receipt]:
+        written = row_digest({**OWNED, **kept})
+        found = {
+            row[0]: row[1:]
+            for row in self.con.execute(
+                f"select snapshot_date, count(*), count(*) filter (where _previous is null), {digest_sums('_pl_row_digest')}, "
+                f"{digest_sums('_previous')}, {digest_sums('_written')} "
+                f"from (select *, {written} as _written from versions) group by snapshot_date"
+            ).fetchall()
+        }
+        now = datetime.now(UTC)
+        receipts = []
+        fingerprint, live = 0, 0
+        for number in range((self.seam.snapshot_date - first).days):
+            day = first + timedelta(days=number)
+            upserts, inserts, *sums = found.get(day, (0,) * 8)
+            fingerprint += add_digests(sums[0], sums[1]) - add_digests(sums[2], sums[3])
+            live += inserts
+            receipts.append(
+                Receipt(
+                    source=self.source,
+                    source_type=self.seam.source_type,
+                    entity=ENTITY + RECONSTRUCTED_SUFFIX,
+                    snapshot_date=day,
+                    mode="state",
+                    key=self.seam.key,
+                    columns=tuple(kept),
+                    volatile=(),
+                    source_rows=live,
+                    upserts=upserts,
+                    deletes=0,
+                    rejected=0,
+                    live_rows=live,
+                    fingerprint=hexadecimal(fingerprint),
+                    rows_digest=hexadecimal(add_digests(sums[4], sums[5])),
+                    overridden=(),
+                    extraction_started_at=now,
+                    extraction_ended_at=now,
+                    code_version=self.code_version,
+                )
+            )
+        return receipts
