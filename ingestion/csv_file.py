@@ -118,7 +118,8 @@ def read(
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
             raise CsvError(_undecodable(path, dialect)) from error
-        raise CsvError(f"{error}".splitlines()[0]) from error
+        too_long = f"a row is longer than {BLOCK_BYTES:,} bytes" if "straddling" in str(error) else str(error)
+        raise CsvError(too_long.splitlines()[0]) from error
     if not has_rows:
         yield _rejects([], columns, ())
 

@@ -390,8 +390,8 @@ class FilesSource:
         """
         named = {**dict.fromkeys(options.columns, "columns"), **dict.fromkeys(options.personal, "personal")}
         missing = {theirs: setting for theirs, setting in named.items() if landed_name(theirs) not in landed}
-        others = [other for other in place.files if other != file] if missing else []
-        for other in others:
+        ends_first = dict.fromkeys([*place.files[-1:], *place.files[:1], *place.files]) if missing else {}
+        for other in ends_first:
             present = set(map(landed_name, filter(str.strip, self._header(place, other)[0])))
             missing = {theirs: setting for theirs, setting in missing.items() if landed_name(theirs) not in present}
             if not missing:

@@ -25,13 +25,15 @@ import duckdb
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from dlt.common.runtime.run_context import RunContext
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 
 OnProgress = Callable[[str, date, int], None]
 """Called with entity, snapshot date and the rows extracted of it so far."""
 
 RESERVED_NAMES = frozenset({"source", "snapshot_date", "valid_from", "valid_to"})
 RESERVED_SOURCES = frozenset({"information_schema", "landing", "ledger", "main", "pg_catalog", "system", "temp"})
+
+GATHERED_ROWS = 65_536
 
 BOOKKEEPING = pa.schema(
     [
@@ -182,15 +184,11 @@ def land(
     return Landed(
         source=source.name,
         days=tuple(days),
-        rows={_cell(row): row["row_count"] for row in run.manifest},
-        rejected={_cell(row): row["rejected_count"] for row in run.manifest},
-        extraction_ids={_cell(row): row["extraction_id"] for row in run.manifest},
+        rows={cell: row["row_count"] for cell, row in run.manifest.items()},
+        rejected={cell: row["rejected_count"] for cell, row in run.manifest.items()},
+        extraction_ids={cell: row["extraction_id"] for cell, row in run.manifest.items()},
         seconds=time.monotonic() - started,
     )
-
-
-def _cell(row: Mapping[str, Any]) -> tuple[str, date]:
-    return row["entity"], row["snapshot_date"]
 
 
 def _check_source_name(name: str) -> None:
@@ -210,39 +208,42 @@ class _Run:
 
     def __init__(self, source: Source, on_progress: OnProgress) -> None:
         self.source = source
-        self.manifest: list[dict[str, Any]] = []
+        self.manifest: dict[tuple[str, date], dict[str, Any]] = {}
         self.failure: LandingError | None = None
         self._on_progress = on_progress
         self._types: dict[tuple[str, str], pa.DataType] = {}
 
     def items(self, extractions: Mapping[str, Callable[[], Iterator[Extraction]]]) -> Iterator[tuple[str, pa.Table]]:
-        """Yield (table name, rows): each extraction's rows, then its manifest row. Remembers why it breaks off."""
-        entity, day = "", None
+        """Yield (table name, rows): the rows of all extractions, then their manifest. Remembers why it breaks off."""
+        entity = ""
         try:
             for entity, extract in extractions.items():
-                day = None
-                iterator = extract()
-                while True:
-                    started_at = datetime.now(UTC)
-                    extraction = next(iterator, None)
-                    if extraction is None:
-                        break
-                    day = extraction.snapshot_date
-                    yield from self._extraction(entity, extraction, started_at)
+                yield from ((entity, table) for table in _gathered(self._entity(entity, extract)))
         except LandingError as error:
             self.failure = error
             raise
         except Exception as error:
-            of_day = f" of {day}" if day else ""
+            day = max((day for of, day in self.manifest if of == entity), default=None)
             self.failure = LandingError(
-                f"{self.source.name}.{entity}: the extraction{of_day} broke off with {type(error).__name__}: {error}. "
-                "Nothing of this run was landed. Remove the cause and run the same command again."
+                f"{self.source.name}.{entity}: the extraction {f'after that of {day} ' if day else ''}broke off with "
+                f"{type(error).__name__}: {error}. Nothing of this run was landed. Remove the cause and run the same "
+                "command again."
             )
             raise self.failure from error
+        yield "manifest", pa.Table.from_pylist(list(self.manifest.values()), schema=MANIFEST)
 
-    def _extraction(self, entity: str, of: Extraction, started_at: datetime) -> Iterator[tuple[str, pa.Table]]:
+    def _entity(self, entity: str, extract: Callable[[], Iterator[Extraction]]) -> Iterator[pa.Table]:
+        iterator = extract()
+        while True:
+            started_at = datetime.now(UTC)
+            extraction = next(iterator, None)
+            if extraction is None:
+                return
+            yield from self._extraction(entity, extraction, started_at)
+
+    def _extraction(self, entity: str, of: Extraction, started_at: datetime) -> Iterator[pa.Table]:
         what = f"{self.source.name}.{entity}: the extraction of {of.snapshot_date}"
-        if of.entity != entity or (entity, of.snapshot_date) in {_cell(row) for row in self.manifest}:
+        if of.entity != entity or (entity, of.snapshot_date) in self.manifest:
             raise LandingError(
                 f"{what} came as {of.entity} or twice. Expected one for each entity and day. This is a fault of the "
                 f"source type {self.source.type}: report it."
@@ -256,10 +257,10 @@ class _Run:
             columns |= dict.fromkeys(name for name in table.column_names if name not in BOOKKEEPING.names)
             rows += landable.num_rows
             rejected += landable.num_rows - landable["_pl_reject"].null_count
-            yield entity, landable
+            yield landable
             self._on_progress(entity, of.snapshot_date, rows)
         self._check_columns(what, of, list(columns))
-        row = {
+        self.manifest[entity, of.snapshot_date] = {
             "source": self.source.name,
             "source_type": self.source.type,
             "entity": entity,
@@ -281,8 +282,6 @@ class _Run:
             "rejected_count": rejected,
             "load_id": _load_id(),
         }
-        self.manifest.append(row)
-        yield "manifest", pa.Table.from_pylist([row], schema=MANIFEST)
 
     def _check_types(self, what: str, entity: str, schema: pa.Schema) -> None:
         for column in schema:
@@ -307,6 +306,20 @@ class _Run:
                 f"{what} lacks {', '.join(missing)}. Got the columns {', '.join(columns)}. "
                 f"This is a fault of the source type {self.source.type}: report it."
             )
+
+
+def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Join small tables of equal shape, because each one that dlt takes costs it some milliseconds."""
+    waiting: list[pa.Table] = []
+    rows = 0
+    for table in tables:
+        if waiting and (rows + table.num_rows > GATHERED_ROWS or waiting[0].schema != table.schema):
+            yield pa.concat_tables(waiting)
+            waiting, rows = [], 0
+        waiting.append(table)
+        rows += table.num_rows
+    if waiting:
+        yield pa.concat_tables(waiting)
 
 
 def _with_bookkeeping(table: pa.Table, day: date, extraction_id: str) -> pa.Table:
@@ -363,7 +376,7 @@ def _load(
     run: _Run, items: Iterator[tuple[str, pa.Table]], connection: duckdb.DuckDBPyConnection, pipelines_dir: Path
 ) -> None:
     import dlt
-    from dlt.common.runtime.run_context import switched_run_context
+    from dlt.common.configuration.container import Container
     from dlt.pipeline.exceptions import PipelineStepFailed
 
     def tables() -> Iterator[Any]:
@@ -371,7 +384,7 @@ def _load(
             yield dlt.mark.with_table_name(table, name)
 
     name = run.source.name
-    with switched_run_context(_isolated(pipelines_dir)):
+    with Container().injectable_context(_isolated(pipelines_dir)):
         try:
             dlt.pipeline(
                 name,
@@ -395,10 +408,14 @@ def _load_id() -> str:
     return str(dlt.current.load_package_state()["load_id"])
 
 
-def _isolated(pipelines_dir: Path) -> "RunContext":
-    """Make dlt read no configuration but this: no files beside the working directory, no variables."""
+def _isolated(pipelines_dir: Path) -> "PluggableRunContext":
+    """Make dlt read no configuration but this: no files beside the working directory, no variables.
+
+    It must be in place before dlt first asks for a context, because the default one starts telemetry.
+    """
     from dlt.common.configuration.providers.dictionary import DictionaryProvider
     from dlt.common.configuration.providers.provider import ConfigProvider
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
     from dlt.common.runtime.run_context import RunContext
 
     class Settings(DictionaryProvider):
@@ -418,4 +435,4 @@ def _isolated(pipelines_dir: Path) -> "RunContext":
         def initial_providers(self) -> list[ConfigProvider]:
             return [Settings()]
 
-    return Isolated(str(pipelines_dir))
+    return PluggableRunContext(Isolated(str(pipelines_dir)))
