@@ -1,14 +1,16 @@
 """Casts from what a source landed to what the ledger stores: exact, and null where a value does not fit.
 
-A null that comes out of a value that went in rejects the row, so nothing here guesses: dates and instants are ISO 8601 (without an offset they
-are company time, the session's time zone), numbers have a point and no separators, truth is true/false/1/0/yes/no. Money is rounded half away
-from zero to its scale in decimals; a floating-point number is read by its shortest decimal text, never by its binary value.
+A null that comes out of a value that went in rejects the row, so nothing here guesses: dates and instants are ISO 8601
+(without an offset they are company time, the session's time zone), numbers have a point and no separators, truth is
+true/false/1/0/yes/no. Money is rounded half away from zero to its scale in decimals; a floating-point number is read by
+its shortest decimal text, never by its binary value.
 """
 
 from __future__ import annotations
 
-_ISO_DAY = r"\d{4}-\d{2}-\d{2}"
-_ISO_INSTANT = _ISO_DAY + r"([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?\s*(Z|[+-]\d{2}(:?\d{2})?)?)?"
+_ISO_DAY = r"(\d{3}[1-9]|\d{2}[1-9]0|\d[1-9]00|[1-9]000)-\d{2}-\d{2}"  # the years 0001 to 9999
+_OFFSET = r"(Z|[+-](0\d|1[0-4])(:?[0-5]\d)?)"
+_ISO_INSTANT = _ISO_DAY + r"([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?" + _OFFSET + "?)?"
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 _INSTANTS = ("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP_NS", "TIMESTAMP_S", "TIMESTAMP_MS")
 _WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
@@ -80,5 +82,5 @@ def _number(column: str, landed: str, target: str) -> str:
         exact = f"case when regexp_full_match({text}, '{_NUMBER}') then {text} end"
     if target != "BIGINT":
         return f"try_cast({exact} as {target})"
-    number = f"try_cast({exact} as decimal(28, 6))"
+    number = f"try_cast({exact} as decimal(38, 19))"
     return f"case when {number} = trunc({number}) then try_cast({number} as bigint) end"

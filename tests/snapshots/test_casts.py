@@ -1,0 +1,410 @@
+"""What landed values become in the ledger: exact, or null where they do not fit, which rejects the row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+from company import day, land, state, store, take
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from snapshots.casts import cast, is_total
+from snapshots.receipts import read_receipts
+
+MONEY, COUNT, SHARE = "DECIMAL(18,2)", "BIGINT", "DECIMAL(9,6)"
+NOT = None  # does not fit
+at = datetime.fromisoformat
+
+
+@pytest.fixture(scope="module")
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("set TimeZone = 'America/New_York'")
+        yield connection
+
+
+def ledger_value(con: duckdb.DuckDBPyConnection, value: Any, target: str, landed: str = "VARCHAR") -> Any:
+    """`value`, landed as DuckDB type `landed`, in the ledger."""
+    given_ = "?" if not isinstance(value, str) or landed == "VARCHAR" else f"cast(? as {landed})"
+    row = con.execute(
+        f"select {cast('v', landed, target)} from (select cast({given_} as {landed}) as v)", [value]
+    ).fetchone()
+    assert row is not None
+    return row[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("1234.56", "1234.56"),
+        ("1.005", "1.01"),
+        ("-1.005", "-1.01"),
+        ("0.005", "0.01"),
+        ("-0.005", "-0.01"),
+        ("2.675", "2.68"),
+        ("1.0049999999999999999999999999999999", "1.00"),
+        ("1.00500000000000000000000000000000001", "1.01"),
+        ("0.00499999999999999999999999999999999999999999999", "0.00"),
+        ("-0", "0.00"),
+        ("-0.001", "0.00"),
+        ("1e3", "1000.00"),
+        ("1E+3", "1000.00"),
+        ("1.5e-2", "0.02"),
+        ("1.005e0", "1.01"),
+        ("100.5e-2", "1.01"),
+        ("0.1005e1", "1.01"),
+        ("5e-3", "0.01"),
+        ("49e-4", "0.00"),
+        ("1005e-3", "1.01"),
+        ("1e-400", "0.00"),
+        ("1e400", NOT),
+        ("+5", "5.00"),
+        (".5", "0.50"),
+        ("5.", "5.00"),
+        (" 12 ", "12.00"),
+        ("007", "7.00"),
+        ("9999999999999999.99", "9999999999999999.99"),
+        ("-9999999999999999.99", "-9999999999999999.99"),
+        ("9999999999999999.994", "9999999999999999.99"),
+        ("9999999999999999.995", NOT),
+        ("10000000000000000", NOT),
+        ("1e18", NOT),
+        ("1,234.56", NOT),
+        ("1.234,56", NOT),
+        ("1 234", NOT),
+        ("$12", NOT),
+        ("12 USD", NOT),
+        ("(12)", NOT),
+        ("12-", NOT),
+        ("--1", NOT),
+        ("1_000", NOT),
+        ("0x10", NOT),
+        ("0b1", NOT),
+        ("NaN", NOT),
+        ("nan", NOT),
+        ("inf", NOT),
+        ("-Infinity", NOT),
+        ("1e", NOT),
+        (".", NOT),
+        ("", NOT),
+        ("   ", NOT),
+        ("true", NOT),
+        ("٣", NOT),
+        ("\uff13", NOT),
+        ("12\u00a0", "12.00"),  # a space that does not break is a space
+        ("1\n2", NOT),
+        ("'; drop table x; --", NOT),
+    ],
+)
+def test_text_becomes_money_exactly(con: duckdb.DuckDBPyConnection, text: str, expected: str | None) -> None:
+    assert ledger_value(con, text, MONEY) == (None if expected is None else Decimal(expected))
+
+
+NUMBERS = st.one_of(
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**15), max_value=10**15, places=3),
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**6), max_value=10**6, places=12),
+    st.integers(-(10**9), 10**9).map(lambda n: Decimal(n) * 10 + 5).map(lambda n: n / 1000),  # halves of a cent
+)
+
+
+@given(numbers=st.lists(st.tuples(NUMBERS, st.integers(-6, 0)), min_size=1, max_size=60))
+@settings(deadline=None, max_examples=20, derandomize=True, database=None)
+def test_money_is_rounded_half_away_from_zero_as_decimals_are(numbers: list[tuple[Decimal, int]]) -> None:
+    plain = [format(number, "f") for number, _ in numbers]
+    scientific = [f"{format(number, 'f')}e{exponent}" for number, exponent in numbers]
+    shifted = [number.scaleb(exponent) for number, exponent in numbers]
+    with duckdb.connect() as con:
+        for texts, values in ((plain, [number for number, _ in numbers]), (scientific, shifted)):
+            con.register("landed", pa.table({"n": range(len(texts)), "v": texts}))
+            got = con.execute(f"select {cast('v', 'VARCHAR', MONEY)} from landed order by n").fetchall()
+            for text, value, (stored,) in zip(texts, values, got, strict=True):
+                rounded = value.quantize(Decimal("0.01"), ROUND_HALF_UP)
+                assert stored == (rounded if abs(rounded) < 10**16 else None), text
+
+
+@given(
+    values=st.lists(st.decimals(allow_nan=False, allow_infinity=False, min_value=-(10**9), max_value=10**9, places=6))
+)
+@settings(deadline=None, max_examples=20, derandomize=True, database=None)
+def test_decimal_columns_of_a_finer_scale_are_rounded_the_same_way(values: list[Decimal]) -> None:
+    with duckdb.connect() as con:
+        con.register("landed", pa.table({"n": range(len(values)), "v": pa.array(values, pa.decimal128(20, 6))}))
+        got = con.execute(f"select {cast('v', 'DECIMAL(20,6)', MONEY)} from landed order by n").fetchall()
+    assert [row[0] for row in got] == [value.quantize(Decimal("0.01"), ROUND_HALF_UP) for value in values]
+
+
+@given(values=st.lists(st.floats(-1e12, 1e12, allow_nan=False), max_size=200))
+@settings(deadline=None, max_examples=20, derandomize=True, database=None)
+def test_floating_point_columns_are_read_by_their_shortest_text(values: list[float]) -> None:
+    with duckdb.connect() as con:
+        con.register("landed", pa.table({"n": range(len(values)), "v": pa.array(values, pa.float64())}))
+        got = con.execute(f"select {cast('v', 'DOUBLE', MONEY)} from landed order by n").fetchall()
+    expected = [Decimal(repr(value)).quantize(Decimal("0.01"), ROUND_HALF_UP) for value in values]
+    assert [row[0] for row in got] == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "landed", "target", "expected"),
+    [
+        (1.005, "DOUBLE", MONEY, "1.01"),
+        (-2.675, "DOUBLE", MONEY, "-2.68"),
+        (0.1, "FLOAT", MONEY, "0.10"),
+        (16777216.0, "FLOAT", MONEY, "16777216.00"),
+        (1e15, "DOUBLE", MONEY, "1000000000000000.00"),
+        (1e17, "DOUBLE", MONEY, NOT),
+        (1.7e308, "DOUBLE", MONEY, NOT),
+        (5e-324, "DOUBLE", MONEY, "0.00"),
+        (float("nan"), "DOUBLE", MONEY, NOT),
+        (float("inf"), "DOUBLE", MONEY, NOT),
+        (float("-inf"), "DOUBLE", MONEY, NOT),
+        (10**15, "BIGINT", MONEY, "1000000000000000.00"),
+        (10**17, "BIGINT", MONEY, NOT),
+        (12, "UBIGINT", MONEY, "12.00"),
+        ("170141183460469231731687303715884105727", "HUGEINT", MONEY, NOT),
+        (True, "BOOLEAN", MONEY, NOT),
+        ("0.3333335", "VARCHAR", SHARE, "0.333334"),
+        ("1e-7", "VARCHAR", SHARE, "0.000000"),
+        ("1000", "VARCHAR", SHARE, NOT),
+    ],
+)
+def test_typed_columns_become_decimals_exactly(
+    con: duckdb.DuckDBPyConnection, value: Any, landed: str, target: str, expected: str | None
+) -> None:
+    assert ledger_value(con, value, target, landed) == (None if expected is None else Decimal(expected))
+
+
+@pytest.mark.parametrize(
+    ("value", "landed", "expected"),
+    [
+        ("12", "VARCHAR", 12),
+        (" -3 ", "VARCHAR", -3),
+        ("7.0", "VARCHAR", 7),
+        ("7.", "VARCHAR", 7),
+        ("1e3", "VARCHAR", 1000),
+        ("1.5e1", "VARCHAR", 15),
+        ("9223372036854775807", "VARCHAR", 9223372036854775807),
+        ("-9223372036854775808", "VARCHAR", -9223372036854775808),
+        ("9007199254740993", "VARCHAR", 9007199254740993),
+        ("9223372036854775808", "VARCHAR", NOT),
+        ("7.5", "VARCHAR", NOT),
+        ("1.0000001", "VARCHAR", NOT),
+        ("0.9999999", "VARCHAR", NOT),
+        ("1.000000000000000001", "VARCHAR", NOT),
+        ("1e-7", "VARCHAR", NOT),
+        ("1e19", "VARCHAR", NOT),
+        ("1e400", "VARCHAR", NOT),
+        ("1,000", "VARCHAR", NOT),
+        ("1_000", "VARCHAR", NOT),
+        ("0x10", "VARCHAR", NOT),
+        ("٣", "VARCHAR", NOT),
+        ("twelve", "VARCHAR", NOT),
+        (12.0, "DOUBLE", 12),
+        (12.5, "DOUBLE", NOT),
+        (1e18, "DOUBLE", 10**18),
+        (1e19, "DOUBLE", NOT),
+        (float("nan"), "DOUBLE", NOT),
+        ("12.000000000", "DECIMAL(20,9)", 12),
+        ("12.000000001", "DECIMAL(20,9)", NOT),
+        (255, "UTINYINT", 255),
+        ("18446744073709551615", "UBIGINT", NOT),
+        (True, "BOOLEAN", NOT),
+    ],
+)
+def test_counts_are_whole_numbers(
+    con: duckdb.DuckDBPyConnection, value: Any, landed: str, expected: int | None
+) -> None:
+    assert ledger_value(con, value, COUNT, landed) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-31", date(2026, 3, 31)),
+        (" 2026-03-31 ", date(2026, 3, 31)),
+        ("2028-02-29", date(2028, 2, 29)),
+        ("0001-01-01", date(1, 1, 1)),
+        ("9999-12-31", date(9999, 12, 31)),
+        ("2026-03-31 23:59:59", date(2026, 3, 31)),
+        ("2026-03-31T00:00", date(2026, 3, 31)),
+        ("2026-03-31T23:30:00-04:00", date(2026, 3, 31)),
+        ("2026-03-31T23:30:00-08:00", date(2026, 4, 1)),
+        ("2026-03-31T02:00:00Z", date(2026, 3, 30)),
+        ("2026-03-31T02:00:00+0000", date(2026, 3, 30)),
+        ("2026-02-30", NOT),
+        ("2026-02-29", NOT),
+        ("2026-13-01", NOT),
+        ("2026-00-10", NOT),
+        ("0000-01-01", NOT),
+        ("10000-01-01", NOT),
+        ("-2026-01-01", NOT),
+        ("2026-1-5", NOT),
+        ("26-01-05", NOT),
+        ("01/05/2026", NOT),
+        ("20260105", NOT),
+        ("46027", NOT),
+        ("2026-03-31T", NOT),
+        ("2026-03-31 25:00", NOT),
+        ("2026-02-30T10:00:00Z", NOT),
+        ("2026-03-31 (BC)", NOT),
+        ("infinity", NOT),
+        ("-infinity", NOT),
+        ("epoch", NOT),
+        ("today", NOT),
+        ("٢٠٢٦-٠٣-٣١", NOT),
+        ("", NOT),
+    ],
+)
+def test_dates_are_iso_days_of_the_company(con: duckdb.DuckDBPyConnection, text: str, expected: date | None) -> None:
+    assert ledger_value(con, text, "DATE") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-01-05 09:00:00", at("2026-01-05 14:00:00")),
+        ("2026-01-05T09:00", at("2026-01-05 14:00:00")),
+        ("2026-01-05", at("2026-01-05 05:00:00")),
+        ("2026-07-05 09:00:00", at("2026-07-05 13:00:00")),
+        ("2026-01-05T09:00:00Z", at("2026-01-05 09:00:00")),
+        ("2026-01-05T09:00:00+02:00", at("2026-01-05 07:00:00")),
+        ("2026-01-05T09:00:00+0530", at("2026-01-05 03:30:00")),
+        ("2026-01-05 09:00:00+02", at("2026-01-05 07:00:00")),
+        ("2026-01-05T09:00:00.123456Z", at("2026-01-05 09:00:00.123456")),
+        ("2026-01-05T09:00:00.000+0000", at("2026-01-05 09:00:00")),
+        ("2026-01-05T23:59:59.9Z", at("2026-01-05 23:59:59.900000")),
+        ("2026-03-08 02:30:00", at("2026-03-08 07:30:00")),  # the hour that is skipped: as if it were not
+        ("2026-03-08 01:59:59", at("2026-03-08 06:59:59")),
+        ("2026-03-08 03:00:00", at("2026-03-08 07:00:00")),
+        ("2026-11-01 00:30:00", at("2026-11-01 04:30:00")),
+        ("2026-11-01 02:00:00", at("2026-11-01 07:00:00")),
+        ("2026-11-01 01:30:00-04:00", at("2026-11-01 05:30:00")),
+        ("2026-11-01 01:30:00-05:00", at("2026-11-01 06:30:00")),
+        ("0001-01-02T00:00:00Z", at("0001-01-02 00:00:00")),
+        ("9999-12-31T23:59:59Z", at("9999-12-31 23:59:59")),
+        ("1767603600", NOT),
+        ("2026-01-05T09", NOT),
+        ("2026-01-05 09:00:00 +02", NOT),
+        ("0000-01-05T09:00:00Z", NOT),
+        ("2026-01-05 24:00:01", NOT),
+        ("2026-01-05 09:60", NOT),
+        ("2026-01-05T09:00:00 America/New_York", NOT),
+        ("2026-01-05T09:00:00+99:00", NOT),
+        ("2026-02-30T09:00:00Z", NOT),
+        ("Jan 5, 2026", NOT),
+        ("infinity", NOT),
+        ("now", NOT),
+    ],
+)
+def test_instants_are_stored_in_utc(con: duckdb.DuckDBPyConnection, text: str, expected: datetime | None) -> None:
+    assert ledger_value(con, text, "TIMESTAMP") == expected
+
+
+def test_the_hour_that_comes_twice_is_read_as_one_of_the_two(con: duckdb.DuckDBPyConnection) -> None:
+    assert ledger_value(con, "2026-11-01 01:30:00", "TIMESTAMP") in (
+        at("2026-11-01 05:30:00"),
+        at("2026-11-01 06:30:00"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        *((text, True) for text in ("true", "TRUE", "True", "1", "yes", " Yes ")),
+        *((text, False) for text in ("false", "FALSE", "0", "no", "No")),
+        *((text, NOT) for text in ("t", "f", "y", "n", "on", "off", "2", "-1", "1.0", "wahr", "maybe", "", "null")),
+    ],
+)
+def test_truth_is_one_of_six_words(con: duckdb.DuckDBPyConnection, text: str, expected: bool | None) -> None:
+    assert ledger_value(con, text, "BOOLEAN") is expected
+
+
+@pytest.mark.parametrize(
+    ("value", "landed", "target", "expected"),
+    [
+        (1, "INTEGER", "BOOLEAN", True),
+        (0, "BIGINT", "BOOLEAN", False),
+        (2, "BIGINT", "BOOLEAN", NOT),
+        ("2026-03-31", "DATE", "DATE", date(2026, 3, 31)),
+        ("2026-03-31", "DATE", "TIMESTAMP", at("2026-03-31 04:00:00")),
+        ("2026-03-31 22:00:00", "TIMESTAMP", "DATE", date(2026, 3, 31)),
+        ("2026-03-31 22:00:00", "TIMESTAMP", "TIMESTAMP", at("2026-04-01 02:00:00")),
+        ("2026-03-31 22:00:00", "TIMESTAMP_NS", "TIMESTAMP", at("2026-04-01 02:00:00")),
+        ("2026-03-31 22:00:00+00", "TIMESTAMP WITH TIME ZONE", "DATE", date(2026, 3, 31)),
+        ("2026-04-01 02:00:00+00", "TIMESTAMP WITH TIME ZONE", "DATE", date(2026, 3, 31)),
+        ("2026-04-01 02:00:00+00", "TIMESTAMP WITH TIME ZONE", "TIMESTAMP", at("2026-04-01 02:00:00")),
+        (20260331, "BIGINT", "DATE", NOT),
+        (1767603600, "BIGINT", "TIMESTAMP", NOT),
+        ("2026-03-31", "DATE", MONEY, NOT),
+        ('{"a": 1}', "JSON", "VARCHAR", '{"a": 1}'),
+        (True, "BOOLEAN", "VARCHAR", "true"),
+        (1.5, "DOUBLE", "VARCHAR", "1.5"),
+        ("  as it is ", "VARCHAR", "VARCHAR", "  as it is "),
+    ],
+)
+def test_typed_columns_become_what_they_are(
+    con: duckdb.DuckDBPyConnection, value: Any, landed: str, target: str, expected: Any
+) -> None:
+    assert ledger_value(con, value, target, landed) == expected
+
+
+@pytest.mark.parametrize("target", ["VARCHAR", "DATE", "TIMESTAMP", "BOOLEAN", "BIGINT", MONEY])
+@pytest.mark.parametrize(
+    ("landed", "values"),
+    [
+        ("DATE", ["0001-01-01", "9999-12-31", "2026-03-08"]),
+        ("TIMESTAMP", ["0001-01-02 00:00:00", "9999-12-30 23:59:59.999999", "2026-03-08 02:30:00"]),
+        ("TIMESTAMP WITH TIME ZONE", ["2026-03-08 02:30:00+00"]),
+        ("TINYINT", [-128, 127]),
+        ("BIGINT", [-(2**63), 2**63 - 1]),
+        ("UINTEGER", [2**32 - 1]),
+        ("BOOLEAN", [True, False]),
+        (MONEY, ["9999999999999999.99", "-0.01"]),
+    ],
+)
+def test_a_type_that_is_said_to_fit_always_fits(
+    con: duckdb.DuckDBPyConnection, target: str, landed: str, values: list[Any]
+) -> None:
+    if is_total(landed, target):
+        assert all(ledger_value(con, value, target, landed) is not None for value in values)
+
+
+def test_a_value_that_does_not_fit_rejects_its_row_and_says_why(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    rows = [
+        {"opportunity_id": "a", "stage": "New", "amount": "1.005"},
+        {"opportunity_id": "b", "stage": "New", "amount": "1,234.56"},
+        {"opportunity_id": "c", "stage": "New", "amount": "  "},
+    ]
+    land(where, {day(0): rows})
+    take(where, [day(0)])
+    assert state(where, day(0), columns="opportunity_id, amount") == [("a", Decimal("1.01")), ("c", None)]
+    assert read_receipts(where)[0].rejected == 1
+    rejects = (where.rejects / "crm" / "opportunity" / f"{day(0)}.csv").read_text().splitlines()
+    assert rejects == [
+        "file,line,reason,opportunity_id",
+        'opportunity.csv,3,"amount: got 1,234.56, expected DECIMAL(18,2)",b',
+    ]
+
+
+def test_a_day_without_rejected_rows_has_no_reject_file(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    for amount in ("free", "1"):
+        land(where, {day(0): [{"opportunity_id": "a", "stage": "New", "amount": amount}]})
+        take(where, [day(0)])
+    assert not (where.rejects / "crm" / "opportunity" / f"{day(0)}.csv").exists()
+
+
+def test_float_columns_of_a_parquet_file_keep_their_cents(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    rows = [{"opportunity_id": f"{n}", "amount": amount} for n, amount in enumerate([1.005, 0.1 + 0.2, 1e-9, None])]
+    land(where, {day(0): rows}, types={"amount": pa.float64()})
+    take(where, [day(0)])
+    amounts = [row[0] for row in state(where, day(0), columns="amount, opportunity_id")]
+    assert sorted(amounts, key=str) == [Decimal("0.00"), Decimal("0.30"), Decimal("1.01"), None]
