@@ -7,7 +7,7 @@ at the day's end. On two days its systems were down, and those can never be aske
 Alone: `python -m ingestion.demo` prints how many rows each entity has after 540 days.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import partial
@@ -21,7 +21,7 @@ from ingestion.demo_company.company import Company
 from ingestion.demo_company.truth import Truth, missing_days, truth_of
 from ingestion.demo_company.world import RECORDED
 from ingestion.entities import ENTITIES
-from ingestion.landing import Days, Extraction, SourceError
+from ingestion.landing import Days, Extraction, SourceError, landed_name
 
 DAYS_PER_CHUNK = 60
 _DOWN = ("its systems were down",)
@@ -121,19 +121,19 @@ def write_home(folder: Path, *, start_date: date, seed: int) -> None:
 
 
 def _extraction(entity: str, day: date, table: pa.Table) -> Extraction:
-    """Landed names are the canonical ones, so everything is governed as `ENTITIES` says."""
+    """Columns land under their canonical names (but for reserved ones), so everything is governed."""
     known = ENTITIES[entity]
-    governed: Mapping[str, str] = known.columns
+    landed = {column: landed_name(column) for column in known.columns}
     return Extraction(
         entity=entity,
         snapshot_date=day,
-        tables=(table,),
-        key=known.key,
-        required=known.required,
+        tables=(table.rename_columns(list(landed.values())),),
+        key=tuple(landed[column] for column in known.key),
+        required=tuple(landed[column] for column in known.required),
         mode=known.mode,
-        governed=governed,
-        personal=known.personal,
-        deleted=known.deleted,
+        governed={landed[column]: column_type for column, column_type in known.columns.items()},
+        personal=tuple(landed[column] for column in known.personal),
+        deleted=landed[known.deleted] if known.deleted else None,
         is_dated=True,
     )
 

@@ -11,7 +11,7 @@ _REGIONS = ("North America", "EMEA", "APAC")
 _GROWTH_PATH = {"SMB": "Mid-Market", "Mid-Market": "Enterprise", "Enterprise": "Mid-Market"}
 _SEGMENT_CHANGES_A_DAY = 0.16
 _ACQUISITIONS_A_DAY = 0.05
-_NEW_CONTACTS_A_DAY = 2.2
+_NEW_CONTACTS_A_DAY = 1.4
 
 
 class Accounts:
@@ -65,7 +65,7 @@ class Accounts:
         )
         self.all.append(account)
         world.save("account", account)
-        for _ in range(chance.randint(1, 3)):
+        for _ in range(chance.randint(1, 2)):
             self.add_contact(account, source)
         return account
 

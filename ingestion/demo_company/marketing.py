@@ -50,7 +50,7 @@ class Marketing:
             self._plan_giveaway()
         running = [campaign for campaign in self._campaigns if campaign.start_date <= world.day <= campaign.end_date]
         quiet = 1.0 if is_business_day(world.day) else 0.25
-        for _ in range(world.how_many(world.trend(3.6, 7.2, 14.0) * quiet)):
+        for _ in range(world.how_many(world.trend(1.6, 5.0, 10.0) * quiet)):
             self._welcome(self._pick(running) if world.happens(0.8) else None)
         if self.giveaway and self.giveaway.start_date <= world.day <= self.giveaway.end_date:
             for _ in range(world.how_many(GIVEAWAY_LEADS_A_DAY)):
@@ -135,9 +135,9 @@ class Marketing:
         self._plan_follow_up(person)
         quality = 1.2 if campaign is None else _CHANNEL[campaign.channel].quality
         if campaign is not None and campaign.is_giveaway:
-            if world.happens(0.35):  # prizes make people click: the score takes it for interest
+            if world.happens(0.4):  # prizes make people click: the score takes it for interest
                 world.plan(world.day + world.chance.randint(0, 9), partial(self._qualify, person, 0.0))
-        elif world.happens(0.40 * quality):
+        elif world.happens(0.52 * quality):
             world.plan(world.day + int(world.around(3.0, 0.9)), partial(self._qualify, person, quality))
 
     def _qualify(self, person: Person, quality: float) -> None:

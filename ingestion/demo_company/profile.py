@@ -9,7 +9,7 @@ HISTORY_DAYS = 420  # how long the company has lived before its sources can firs
 OUTAGE_OFFSETS = (137, 362)  # days after the start on which its systems are down
 BILLING_HISTORY_DAYS = 75  # the billing system was introduced that long before the start
 HEALTH_HISTORY_DAYS = 60
-HEALTH_EVERY_DAYS = 70
+HEALTH_EVERY_DAYS = 91
 RECYCLE_BIN_DAYS = 15
 
 
@@ -40,7 +40,7 @@ SEGMENTS = (
         "Companies with 200 to 999 employees.",
     ),
     Segment(
-        "SMB", 0.44, (8, 199), 7_200, 0.50, 0.65, 0.95, 0.22, (0.52, 0.38, 0.10), 45,
+        "SMB", 0.44, (8, 199), 7_200, 0.50, 0.65, 0.95, 0.22, (0.60, 0.28, 0.12), 45,
         "Companies with fewer than 200 employees.",
     ),
     Segment(
@@ -209,5 +209,5 @@ PUSHING_TEAM = "Enterprise"  # its first account executive moves close dates, ag
 GIVEAWAY_NAME = "Spring Gadget Giveaway"
 GIVEAWAY_START_OFFSET = 95
 GIVEAWAY_DAYS = 40
-GIVEAWAY_LEADS_A_DAY = 17.0
+GIVEAWAY_LEADS_A_DAY = 12.0
 RESTLESS_YEARLY_CHURN = 0.72  # of customers who first bought in the last full fiscal quarter before the start

@@ -164,7 +164,7 @@ class Sales:
         deal.account.open_deals.append(deal)
         self.open_deals.append(deal)
         deal.stage = first_stage.name
-        self._involve(deal, self._world.chance.choice((0, 0, 1, 1)))
+        self._involve(deal, self._world.chance.choice((0, 0, 1)))
 
     def bring_in(self, deal: Opportunity, person: Person) -> None:
         """A lead becomes part of a deal."""
@@ -185,7 +185,7 @@ class Sales:
         deal.next_step = self.habits.next_step(deal)
         self._reprice(deal, stage)
         self.habits.revise_close_date(deal)
-        if step >= 2 and world.happens(0.2):
+        if step >= 2 and world.happens(0.15):
             self._involve(deal, 1)
         world.save("opportunity", deal)
         self._plan_exit(deal)

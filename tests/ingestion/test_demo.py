@@ -20,7 +20,7 @@ from ingestion.demo import DemoSource, Truth
 from ingestion.demo_company.calendar import day_number, fiscal_quarter
 from ingestion.demo_company.home import TIME_ZONE
 from ingestion.entities import ENTITIES
-from ingestion.landing import Extraction, SourceError
+from ingestion.landing import Extraction, SourceError, landed_name
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -157,7 +157,7 @@ def test_a_company_that_starts_on_a_quarters_last_day_lives_too() -> None:
 # ---- the contract of a source
 
 
-def test_extractions_speak_canonical_names_and_types(company: Observed) -> None:
+def test_extractions_speak_landed_names_and_canonical_types(company: Observed) -> None:
     arrow_types = {
         "VARCHAR": pa.string(), "DATE": pa.date32(), "TIMESTAMP": pa.timestamp("us", tz="UTC"),
         "DECIMAL(18,2)": pa.decimal128(18, 2), "BIGINT": pa.int64(), "BOOLEAN": pa.bool_(),
@@ -165,9 +165,12 @@ def test_extractions_speak_canonical_names_and_types(company: Observed) -> None:
     }  # fmt: skip
     for entity in company.source.entities:
         (extraction,) = extractions(company.source, entity, LAST, LAST)
-        expected = {column: arrow_types[name] for column, name in ENTITIES[entity].columns.items()}
+        governed = {landed_name(column): name for column, name in ENTITIES[entity].columns.items()}
         schema = table_of(extraction).schema
-        assert dict(zip(schema.names, schema.types, strict=True)) == expected
+        assert dict(zip(schema.names, schema.types, strict=True)) == {
+            column: arrow_types[name] for column, name in governed.items()
+        }
+        assert extraction.governed == governed
         assert extraction.key == ENTITIES[entity].key
         assert extraction.mode == ENTITIES[entity].mode
         assert extraction.is_dated
@@ -233,7 +236,7 @@ def test_no_row_knows_the_future(company: Observed) -> None:
     announced = {"ended_at", "trial_end_at"}  # notices are given before they take effect
     for entity in company.source.entities:
         rows = company.state(entity, day)
-        for column, type_name in ENTITIES[entity].columns.items():
+        for column, type_name in ENTITIES[entity].columns.items():  # no instant has a reserved name
             if type_name == "TIMESTAMP" and column not in announced:
                 assert not (rows[column] >= end_of_day).any(), f"{entity}.{column}"
 
