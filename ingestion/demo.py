@@ -10,7 +10,7 @@ Alone: `python -m ingestion.demo` prints how many rows each entity has after 540
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -120,10 +120,15 @@ def write_home(folder: Path, *, start_date: date, seed: int) -> None:
     home.write_home(folder, start_date=start_date, seed=seed)
 
 
+@cache
+def _landed_names(entity: str) -> dict[str, str]:
+    return {column: landed_name(column) for column in ENTITIES[entity].columns}
+
+
 def _extraction(entity: str, day: date, table: pa.Table) -> Extraction:
     """Columns land under their canonical names (but for reserved ones), so everything is governed."""
     known = ENTITIES[entity]
-    landed = {column: landed_name(column) for column in known.columns}
+    landed = _landed_names(entity)
     return Extraction(
         entity=entity,
         snapshot_date=day,
