@@ -169,7 +169,7 @@ def day_metadata(day: CapturedDay) -> dict[str, dg.MetadataValue]:
     return {
         "snapshot_date": dg.MetadataValue.text(str(day.snapshot_date)),
         "dagster/row_count": dg.MetadataValue.int(sum(entity.source_rows for entity in day.entities)),
-        "rows_written": dg.MetadataValue.int(sum(entity.upserts + entity.deletes for entity in day.entities)),
+        "rows_written": dg.MetadataValue.int(pipeline.rows_written(day)),
         "entities": dg.MetadataValue.table(
             [
                 dg.TableRecord({"entity": entity.entity, **{name: getattr(entity, name) for name in columns}})
@@ -286,7 +286,8 @@ def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
     def build_marts(context: dg.AssetExecutionContext) -> Iterator[Any]:
         pipeline.before_build(settings)
         yield from context.resources.dbt.cli(dbt_command(settings), context=context).stream()
-        pipeline.after_build(settings)
+        for finding in pipeline.after_build(settings):
+            context.log.warning(finding)
 
     return build_marts
 
@@ -338,7 +339,8 @@ def published_metadata(done: Published) -> dict[str, dg.MetadataValue]:
 
 @dataclass(frozen=True)
 class LedgerCheck:
-    """The check that reads every day of the ledger again; it has a job of its own because it takes a while."""
+    """The check that reads every day of the ledger again; it has a job of its own because it takes a while.
+    """
 
     settings: Settings
 

@@ -184,13 +184,16 @@ def backfill(
 
         raise ConfigError(f"backfill: no source `{source}`. {nearest(source, settings.config.sources)}")
     with sole_writer(settings, f"pipeledger backfill --source {source}"):
-        from snapshots.reconstruct import reconstruct
-
+        from orchestration.pipeline import backfill as reconstruct_days
         from orchestration.runs import run_build
-        from orchestration.settings import code_version
 
         err.print(f"{source}: reconstructing")
-        err.print(str(reconstruct(settings.store, source, code_version=code_version())))
+        done = reconstruct_days(settings, settings.config.sources[source])
+        err.print(
+            f"{source}: {done.first_day} to {done.last_day}: {done.versions:,} versions of {done.opportunities:,} "
+            f"opportunities reconstructed from {', '.join(done.tracked)}"
+            f"{'' if done.changed else ' (as before)'}; {done.unresolved:,} unresolved"
+        )
         finish(run_build(settings), as_json)
 
 

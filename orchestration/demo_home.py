@@ -5,8 +5,10 @@ Comes from `ingestion.demo`; goes to a home that it marks as its own, and it ref
 
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from ingestion import demo
+from ingestion.demo_company.home import TIME_ZONE
 from orchestration.config import FILE_NAME, load_config
 from orchestration.errors import ConfigError
 from orchestration.home import Home, open_home
@@ -19,24 +21,29 @@ QUERIES = (
     (
         "Which stages hold the open pipeline today, and how much of it?",
         "select stage, open_opportunities, open_amount from (select stage, sum(open_opportunities) as "
-        "open_opportunities, sum(open_amount) as open_amount from fct_pipeline_daily where snapshot_date = (select "
+        "open_opportunities, sum(open_amount) as open_amount from fct_pipeline_daily where "
+        "snapshot_date = (select "
         "max(snapshot_date) from fct_pipeline_daily) group by stage) order by open_amount desc",
     ),
     (
         "How did the open pipeline of this quarter grow, month by month?",
-        "select snapshot_date, sum(open_opportunities) as deals, sum(open_amount) as amount from fct_pipeline_daily "
-        "where day(snapshot_date) = 1 and close_fiscal_quarter = (select fiscal_quarter from dim_date where date_day "
+        "select snapshot_date, sum(open_opportunities) as deals, sum(open_amount) as amount from "
+        "fct_pipeline_daily "
+        "where day(snapshot_date) = 1 and close_fiscal_quarter = (select fiscal_quarter from dim_date "
+        "where date_day "
         "= (select max(snapshot_date) from dim_snapshot)) group by 1 order by 1",
     ),
     (
         "Who pushes close dates the most?",
         "select owner_name, count(*) as open_deals, round(avg(push_count), 1) as pushes_per_deal from "
-        "fct_opportunity_current join dim_owner using (source, owner_id) where is_open and not is_deleted group by 1 "
+        "fct_opportunity_current join dim_owner using (source, owner_id) where is_open and not "
+        "is_deleted group by 1 "
         "having count(*) >= 5 order by 3 desc limit 5",
     ),
     (
         "What did the pipeline look like on a day long gone?",
-        "select segment, count(*) as open_deals, sum(amount) as amount from pipeline_as_of((select max(snapshot_date) "
+        "select segment, count(*) as open_deals, sum(amount) as amount from pipeline_as_of((select "
+        "max(snapshot_date) "
         "- 365 from dim_snapshot)) where is_open group by 1 order by 3 desc nulls last",
     ),
     (
@@ -52,7 +59,7 @@ def run_demo(home: Home, days: int) -> RunReport:
         raise ConfigError(f"demo: got --days {days}, at least 1 expected.")
     settings_file = home.root / FILE_NAME
     if not settings_file.exists():
-        start = clock().date() - timedelta(days=days)
+        start = clock().astimezone(ZoneInfo(TIME_ZONE)).date() - timedelta(days=days)
         demo.write_home(home.root, start_date=start, seed=SEED)
     settings = Settings(load_config(settings_file, {}), home)
     open_home(home, settings.config.company, created_by="demo")

@@ -74,7 +74,8 @@ def check_python(version: tuple[str, str, str]) -> Finding:
     got = ".".join(version)
     if (int(version[0]), int(version[1])) != PYTHON:
         return Finding(
-            "python", "fail", f"Python {got}, 3.11 expected", "make clean setup PYTHON=python3.11, then use .venv/bin"
+            "python", "fail", f"Python {got}, 3.11 expected", "make clean setup PYTHON=python3.11, then "
+            "use .venv/bin"
         )
     return Finding("python", "ok", f"Python {got}")
 

@@ -128,7 +128,8 @@ def range_job(settings: Settings, manifest: Path) -> dg.JobDefinition:
         pipeline.before_build(settings)
         for event in events(context, settings, translator, read):
             context.log_event(event)  # type: ignore[arg-type]  # takes check evaluations too
-        pipeline.after_build(settings)
+        for finding in pipeline.after_build(settings):
+            context.log.warning(finding)
 
     @dg.op(required_resource_keys=needs, pool=assets.POOL, ins={"built": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def publish_once(context: dg.OpExecutionContext) -> None:

@@ -24,6 +24,7 @@ from orchestration.settings import Settings, code_version, relations
 from orchestration.sources import build_source
 from snapshots import intervals
 from snapshots.capture import CapturedDay, capture
+from snapshots.reconstruct import Reconstructed, reconstruct
 from snapshots.store import LedgerError
 from snapshots.verify import Damage
 from snapshots.verify import verify as verify_ledger
@@ -109,8 +110,10 @@ def progress_line(
 ) -> str:
     """What happened to one chunk, in a line."""
     rows = sum(count for (_, day), count in landed.items() if day in set(chunk))
-    upserts = sum(entity.upserts for day in days for entity in day.entities)
-    deletes = sum(entity.deletes for day in days for entity in day.entities)
+    written = [entity for day in days for entity in day.entities if entity.changed]
+    if days and not written:
+        return f"{source}: {chunk[0]}: {rows:,} rows landed, nothing new: the ledger stays as it is"
+    upserts, deletes = sum(entity.upserts for entity in written), sum(entity.deletes for entity in written)
     span = f"{chunk[0]}" if len(chunk) == 1 else f"{chunk[0]} to {chunk[-1]} ({len(days)} days)"
     return f"{source}: {span}: {rows:,} rows landed, {upserts:,} new or changed, {deletes:,} gone"
 
@@ -144,14 +147,15 @@ def failed(source: SourceConfig, error: Exception) -> SourceResult:
 
 def is_worth_retrying(error: BaseException) -> bool:
     """Whether the same call may succeed in a minute: the network, or a server that is busy."""
-    seen: BaseException | None = error
-    while seen is not None:
-        status = getattr(getattr(seen, "response", None), "status_code", None)
-        if isinstance(seen, ConnectionError | TimeoutError) or status == 429 or (status or 0) >= 500:
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:  # a chain may close on itself
+        status = getattr(getattr(link, "response", None), "status_code", None) or 0
+        is_unreachable = type(link).__module__.startswith("requests") and "Connect" in type(link).__name__
+        if isinstance(link, ConnectionError | TimeoutError) or status == 429 or status >= 500 or is_unreachable:
             return True
-        if type(seen).__module__.startswith("requests") and status is None and "Connect" in type(seen).__name__:
-            return True
-        seen = seen.__cause__ or seen.__context__
+        chain.append(link)
+        link = link.__cause__ or link.__context__
     return False
 
 
@@ -222,9 +226,57 @@ def before_build(settings: Settings) -> None:
         )
 
 
-def after_build(settings: Settings) -> None:
-    """Tidy up after dbt."""
+def after_build(settings: Settings) -> list[str]:
+    """Tidy up after dbt; return what its tests found in the data, as sentences."""
     remove_run_folders(settings.home)
+    return read_findings(settings.home.warehouse)
+
+
+def read_findings(warehouse: Path) -> list[str]:
+    """What the data-quality tests found: the column `finding` of their tables."""
+    if not warehouse.exists():
+        return []
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        tables = connection.execute(
+            "select table_name from duckdb_columns() where schema_name = 'findings' and column_name = "
+            "'finding' order by 1"
+        ).fetchall()
+        return [
+            str(finding)
+            for (table,) in tables
+            for (finding,) in connection.execute(
+                f'select finding from findings."{table}" order by 1 limit 20'
+            ).fetchall()
+        ]
+
+
+def rows_written(day: CapturedDay) -> int:
+    """Rows that a captured day added to the ledger; 0 for a re-run that found nothing new."""
+    return sum(entity.upserts + entity.deletes for entity in day.entities if entity.changed)
+
+
+def backfill(settings: Settings, source: SourceConfig) -> Reconstructed:
+    """Reconstruct the days before the first observed one from the source's own history."""
+    from ingestion.landing import landed_name
+
+    def landed(entity: str) -> dict[str, str]:
+        options = source.entities.get(entity)
+        return {ours: landed_name(theirs) for theirs, ours in options.columns.items()} if options else {}
+
+    opportunity = landed("opportunity")
+
+    def column_of(named: str) -> str:
+        column = landed_name(named)
+        return opportunity.get(column, column)
+
+    return reconstruct(
+        settings.store,
+        source.name,
+        columns=opportunity,
+        history=landed("opportunity_change"),
+        column_of=column_of,
+        code_version=code_version(),
+    )
 
 
 def verify(settings: Settings) -> list[Damage]:

@@ -57,10 +57,9 @@ class ProgressHandler(logging.Handler):
             return f"[dim]{STEP_NAMES[step]}[/dim]" if step in STEP_NAMES else None
         if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data
-            if not check.passed and check.asset_key.path[0] != "ledger":
-                text = f"{check.asset_key.path[-1]}: {check.check_name}: {check.description or 'see findings'}"
-                colour = "yellow" if check.severity == dg.AssetCheckSeverity.WARN else "red"
-                return f"[{colour}]{text}[/{colour}]".replace("[see", "\\[see")
+            is_error = check.severity == dg.AssetCheckSeverity.ERROR  # warnings come as sentences
+            if not check.passed and is_error and check.asset_key.path[0] != "ledger":
+                return f"[red]{check.asset_key.path[-1]}: {check.check_name} failed[/red]"
         return None
 
 

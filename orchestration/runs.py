@@ -20,6 +20,7 @@ from orchestration.company import build_definitions, write_dagster_home
 from orchestration.dbt import dbt_env
 from orchestration.errors import ExitCode
 from orchestration.home import Lock
+from orchestration.pipeline import read_findings
 from orchestration.settings import Settings
 from orchestration.sole_writer import TRIGGER_TAG, take_over
 
@@ -102,7 +103,10 @@ def execute(
             run_config={**(run_config or {}), "loggers": {"progress": {}}},
             tags=dict(tags),
         )
-    return report(job, result)
+    done = report(job, result)
+    if done.published:
+        done.warnings = read_findings(settings.home.warehouse) or done.warnings
+    return done
 
 
 def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
@@ -135,7 +139,8 @@ def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> Non
         source.rows_written += int(str(metadata["rows_written"].value))
     elif path == ["published", "pipeline"]:
         done.published = str(metadata["path"].value)
-        done.marts = len(metadata["marts"].records)  # type: ignore[union-attr]  # a table
+        marts = metadata["marts"]
+        done.marts = len(marts.records) if isinstance(marts, dg.TableMetadataValue) else 0
 
 
 def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
@@ -160,4 +165,4 @@ def reason(failure: Any) -> str:
     if error is None:
         return "a step failed"
     message = str(error.message).strip()
-    return message.split(": ", 1)[1] if message.split(":", 1)[0].endswith(str(error.cls_name)) else message
+    return message.removeprefix(str(error.cls_name)).removeprefix(": ") or "stopped by hand"
