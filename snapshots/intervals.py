@@ -205,11 +205,11 @@ def store_version(con: duckdb.DuckDBPyConnection, part: Part, commit: Commit, co
 
 def store_receipts(con: duckdb.DuckDBPyConnection, receipts: Iterable[Receipt]) -> None:
     """Writes the receipts that now count for their days."""
-    for r in receipts:
-        con.execute(
-            "insert or replace into intervals.receipts values (?, ?, ?, ?)",
-            [r.source, r.entity, r.snapshot_date, json.dumps({**as_json(r), "version": r.version})],
-        )
+    rows = [(r.source, r.entity, r.snapshot_date, json.dumps({**as_json(r), "version": r.version})) for r in receipts]
+    con.execute(
+        "insert or replace into intervals.receipts select unnest(?), unnest(?), unnest(?), unnest(?)",
+        [list(column) for column in zip(*rows, strict=True)],
+    )
 
 
 def stored_receipts(con: duckdb.DuckDBPyConnection, source: str, entity: str) -> dict[date, Receipt]:
