@@ -1,0 +1,232 @@
+"""`make bench`: what the promises of DESIGN.md cost, measured in one run at 100,000 and 1,000,000 opportunities.
+
+Works in a temporary folder that it removes, prints a table and writes it as JSON. CPU is that of whole processes
+(user and system, all threads); what is compared runs in turns. `python -m benchmarks.bench [--quick] [--out FILE]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.company import day_of
+from benchmarks.measure import Cost, step
+from benchmarks.rivals import date_spine, dbt_snapshot, foundation
+
+DAYS = 1_095
+SHORT = 30
+REPEATS = 3
+MEMORY = 4 * 2**30
+ZSTD = "format parquet, compression zstd"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of the table; without a target it is for information."""
+
+    opportunities: int
+    figure: str
+    value: float
+    unit: str
+    target: str = ""
+    is_met: bool | None = None
+
+
+def main() -> None:
+    """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="100,000 opportunities only")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
+    options = parser.parse_args()
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    figures: list[Figure] = []
+    started = time.monotonic()
+    for size in [100_000] if options.quick else [100_000, 1_000_000]:
+        with tempfile.TemporaryDirectory(prefix="pipeledger-bench-") as folder:
+            figures += Bench(size, Path(folder), lambda text, size=size: console.log(f"{size:,}: {text}")).figures()
+    console.print(_table(figures))
+    options.out.write_text(json.dumps(_report(figures, time.monotonic() - started), indent=2) + "\n")
+    console.print(f"written to {options.out}")
+
+
+def _table(figures: list[Figure]) -> Table:
+    table = Table(title="Pipeledger benchmark")
+    for name in ("opportunities", "figure", "value", "target", ""):
+        table.add_column(name, justify="right" if name in ("opportunities", "value") else "left")
+    for at, figure in enumerate(figures):
+        mark = {None: "", True: "[green]pass[/green]", False: "[red]FAIL[/red]"}[figure.is_met]
+        is_last = at + 1 == len(figures) or figures[at + 1].opportunities != figure.opportunities
+        value = f"{figure.value:,.{0 if abs(figure.value) >= 100 else 2}f} {figure.unit}"
+        table.add_row(f"{figure.opportunities:,}", figure.figure, value, figure.target, mark, end_section=is_last)
+    return table
+
+
+def _report(figures: list[Figure], seconds: float) -> dict[str, object]:
+    return {
+        "python": platform.python_version(),
+        **{
+            package: version(package) for package in ("duckdb", "deltalake", "dlt", "dbt-core", "dbt-duckdb", "pyarrow")
+        },
+        "cpus": os.cpu_count(),
+        "seconds": round(seconds),
+        "figures": [asdict(figure) for figure in figures],
+    }
+
+
+class Bench:
+    """All measurements at one size, in one folder."""
+
+    def __init__(self, size: int, folder: Path, say: Callable[[str], None]) -> None:
+        self.size = size
+        self.folder = folder
+        self.say = say
+        self.found: list[Figure] = []
+        self.memory: dict[str, int] = {}
+        self.changed = folder / "changes.parquet"
+        self.exports = folder / "exports"
+        self.long, self.short = folder / "long", folder / "short"
+
+    def figures(self) -> list[Figure]:
+        """Runs everything, in an order in which each part uses what the one before has made."""
+        for part in (
+            self._data,
+            self._history,
+            self._rebuild,
+            self._capture,
+            self._first_day,
+            self._dbt,
+            self._daily,
+            self._csv,
+        ):
+            part()
+        worst = max(self.memory, key=lambda name: self.memory[name])
+        self._add(f"peak memory ({worst})", self.memory[worst] / 2**30, "GB", "< 4", self.memory[worst] < MEMORY)
+        return self.found
+
+    def _add(self, figure: str, value: float, unit: str, target: str = "", is_met: bool | None = None) -> None:
+        self.found.append(Figure(self.size, figure, round(value, 4), unit, target, is_met))
+        verdict = {None: "", True: " (pass)", False: " (FAIL)"}[is_met]
+        self.say(f"{figure}: {value:,.2f} {unit}{f', target {target}' if target else ''}{verdict}")
+
+    def _step(self, name: str, **arguments: object) -> Cost:
+        cost = step(name, **arguments)
+        self._note(name.replace("_", " "), cost)
+        return cost
+
+    def _note(self, name: str, cost: Cost) -> None:
+        self.memory[name] = max(cost.memory, self.memory.get(name, 0))
+
+    def _extract(self, day: int) -> Path:
+        return self.exports / "opportunity" / f"{day_of(day)}.parquet"
+
+    # -- the parts -----------------------------------------------------------------------------------------------------
+
+    def _data(self) -> None:
+        self._extract(0).parent.mkdir(parents=True)
+        step("changes_file", file=self.changed, size=self.size, last=DAYS + REPEATS)
+        for day in range(DAYS, DAYS + REPEATS + 1):
+            self._make_extract(self._extract(day), day, "format parquet")
+
+    def _make_extract(self, file: Path, day: int, options: str) -> int:
+        return int(step("extract", file=file, changed=self.changed, size=self.size, day=day, options=options).answer)
+
+    def _history(self) -> None:
+        common = {"changed": self.changed, "size": self.size, "last": DAYS - 1}
+        step("history", home=self.short, first=DAYS - SHORT, **common)
+        ledger = int(step("history", home=self.long, first=0, **common).answer)
+        packed = self.folder / "packed.parquet"
+        copies = self._make_extract(packed, DAYS, ZSTD) * DAYS
+        packed.unlink()
+        self._add("ledger at 1,095 days", ledger / 2**20, "MB")
+        self._add("daily zstd Parquet copies, times the ledger", copies / ledger, "x", ">= 50", copies >= 50 * ledger)
+
+    def _rebuild(self) -> None:
+        self._step("rebuild", home=self.short)
+        cost = self._step("rebuild", home=self.long)
+        self._add("rebuild of intervals, 1,095 days", cost.seconds, "s", "< 30", cost.seconds < 30)
+        cost = self._step("verify", home=self.long)
+        self._add("verify, 1,095 days", cost.seconds, "s")
+
+    def _capture(self) -> None:
+        hashed = min(step("read_and_hash", file=self._extract(day)).answer for day in self._days())
+        start, speed = float("inf"), 0.0
+        best = {home: float("inf") for home in (self.short, self.long)}
+        for day in self._days():
+            landed = self._step("land", exports=self.exports, home=self.folder, day=day).answer
+            speed = max(speed, landed["rows"] / landed["seconds"])
+            for home in best:
+                cost = self._step("capture", home=home, landing=self.folder, day=day)
+                if day > DAYS:  # the first capture after a rebuild hashes the whole state
+                    best[home] = min(best[home], cost.cpu)
+            start = min(start, step("nothing").cpu)
+        short, long = best[self.short] - start, best[self.long] - start
+        limit = 3.5 * hashed + 0.2
+        is_full = self.size >= 1_000_000
+        self.hashed, self.captured = hashed, long
+        self._add("S: read and hash a day's extract", hashed, "CPU s")
+        self._add("start of Python, not counted below", start, "CPU s")
+        for days, cpu in ((SHORT, short), (DAYS, long)):
+            target = f"<= {limit:.2f} (3.5 S + 0.2)" if is_full else ""
+            self._add(f"capture, {days:,} days behind it", cpu, "CPU s", target, cpu <= limit if is_full else None)
+            self._add(f"the same less 0.2 s, in S, {days:,} days", (cpu - 0.2) / hashed, "S")
+        growth = (long / short - 1) * 100
+        self._add("growth from 30 to 1,095 days", growth, "%", "<= 10", growth <= 10)
+        self._add("landing of Parquet through dlt", speed, "rows/s")
+
+    def _days(self) -> Iterator[int]:
+        return iter(range(DAYS, DAYS + REPEATS + 1))
+
+    def _first_day(self) -> None:
+        start = step("nothing").cpu
+        cost = self._step("capture", home=self.folder / "first", landing=self.folder, day=DAYS + REPEATS)
+        self._note("first capture", cost)
+        self._add("first capture, every row new", cost.cpu - start, "CPU s")
+
+    def _dbt(self) -> None:
+        cost = dbt_snapshot(self.folder / "snapshot", self._extract(DAYS), self._extract(DAYS + 1))
+        ratio = cost.cpu / self.captured
+        self._add("dbt snapshot, check strategy, 1 day behind it", cost.cpu, "CPU s")
+        self._add("the same, in S", cost.cpu / self.hashed, "S")
+        self._add("dbt snapshot, times a capture", ratio, "x", ">= 10", ratio >= 10)
+
+    def _daily(self) -> None:
+        self._step("rebuild", home=self.long)
+        built = foundation(self.long)
+        self._note("dbt foundation", built)
+        self._add("foundation models of dbt, all", built.cpu, "CPU s")
+        results = self.folder / "results.duckdb"
+        compiled = self.long / "target/compiled/pipeledger/models/marts/fct_pipeline_daily.sql"
+        spine = date_spine(self.folder / "spine.sql")
+        common = {"warehouse": self.long / "warehouse.duckdb", "results": results}
+        ours = min(self._step("run_sql", table="daily", file=compiled, **common).answer for _ in range(REPEATS))
+        theirs = float(self._step("run_sql", table="spine", file=spine, **common).answer)
+        count, differing = self._step("differing_rows", results=results, left="daily", right="spine").answer
+        self._add("fct_pipeline_daily", ours, "CPU s")
+        self._add("date-spine join", theirs, "CPU s")
+        self._add("date-spine join, times the model", theirs / ours, "x", ">= 100", theirs >= 100 * ours)
+        self._add(f"rows that differ, of {count:,}", differing, "rows", "0", differing == 0 and count > 0)
+
+    def _csv(self) -> None:
+        exports = self.folder / "csv"
+        file = exports / "opportunity" / f"{day_of(DAYS)}.csv"
+        file.parent.mkdir(parents=True)
+        self._make_extract(file, DAYS, "format csv, header")
+        landed = self._step("land", exports=exports, home=self.folder / "csv-home", day=DAYS).answer
+        speed = landed["rows"] / landed["seconds"]
+        self._add("landing of CSV through dlt", speed, "rows/s", ">= 100,000", speed >= 100_000)
+
+
+if __name__ == "__main__":
+    main()

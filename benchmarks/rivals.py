@@ -1,0 +1,92 @@
+"""The usual ways: `dbt snapshot` in a project of its own, daily pipeline by joining a date spine to the history.
+
+Also runs the project's own dbt models, with the default definitions, over a home of the benchmark.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.company import SOURCE
+from benchmarks.measure import PROJECT, Cost, command, step
+
+MODELS = PROJECT / "dbt_project"
+DBT = Path(sys.executable).with_name("dbt")
+FILES = {
+    "dbt_project.yml": "name: rival\nversion: '1.0'\nprofile: rival\nflags: {send_anonymous_usage_stats: false}\n",
+    "profiles.yml": """
+rival:
+  target: duckdb
+  outputs:
+    duckdb: {type: duckdb, path: "{{ env_var('RIVAL_WAREHOUSE') }}", threads: 2, settings: {memory_limit: 3GB}}
+""",
+    "snapshots/opportunity.sql": """
+{% snapshot opportunity %}
+{{ config(
+    target_schema='main', unique_key='opportunity_id', strategy='check', check_cols='all', hard_deletes='invalidate'
+) }}
+select * from read_parquet('{{ var("extract") }}')
+{% endsnapshot %}
+""",
+}
+
+
+def dbt_snapshot(folder: Path, before: Path, now: Path) -> Cost:
+    """What `dbt snapshot` takes for the extract `now` after the extract `before`, less what one row takes."""
+    for name, text in FILES.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text.lstrip())
+    row = folder / "row.parquet"
+    step("first_row", file=row, of=now)
+
+    def snapshot(warehouse: str, extract: Path) -> Cost:
+        environment = {"RIVAL_WAREHOUSE": str(folder / warehouse), "DBT_PROFILES_DIR": str(folder), "DO_NOT_TRACK": "1"}
+        return command(
+            [DBT, "--quiet", "snapshot", "--vars", json.dumps({"extract": str(extract)})], environment, folder
+        )
+
+    snapshot("small.duckdb", row)
+    snapshot("large.duckdb", before)
+    start, whole = snapshot("small.duckdb", row), snapshot("large.duckdb", now)
+    return replace(whole, cpu=whole.cpu - start.cpu)
+
+
+def foundation(home: Path) -> Cost:
+    """Builds `fct_pipeline_daily` and all models before it in a home's warehouse; leaves their SQL in `target/`."""
+    variables = json.dumps({"sources": {SOURCE: {"type": "files", "columns": {}}}})
+    environment = {
+        "PIPELEDGER_WAREHOUSE": str(home / "warehouse.duckdb"),
+        "PIPELEDGER_DEFINITIONS": str(MODELS / "default_definitions"),
+        "DBT_TARGET_PATH": str(home / "target"),
+        "DBT_LOG_PATH": str(home / "logs"),
+        "DBT_PROFILES_DIR": str(MODELS),
+        "DO_NOT_TRACK": "1",
+    }
+    selected = ["--select", "+fct_pipeline_daily", "--resource-type", "model", "--resource-type", "seed"]
+    return command([DBT, "--quiet", "build", *selected, "--vars", variables], environment, MODELS)
+
+
+def date_spine(file: Path) -> Path:
+    """The query that everybody writes: every day joined to every row that was valid on it."""
+    file.write_text(
+        """
+        select
+            days.snapshot_date, history.pipeline, history.opportunity_type, history.segment, history.stage,
+            history.close_fiscal_quarter,
+            cast(count(*) as integer) as open_opportunities,
+            cast(sum(coalesce(history.amount, 0)) as decimal(18, 2)) as open_amount,
+            cast(sum(coalesce(round(cast(history.amount as decimal(38, 2)) * history.stage_probability, 2), 0))
+                as decimal(18, 2)) as weighted_amount,
+            days.is_complete
+        from warehouse.intermediate.int_pipeline_days as days
+        inner join warehouse.marts.fct_opportunity_history as history
+            on history.valid_from <= days.snapshot_date and history.valid_to > days.snapshot_date
+        where history.is_open
+        group by all
+        """
+    )
+    return file

@@ -1,0 +1,212 @@
+"""The steps of the benchmark, each run in its own process: `python -m benchmarks.steps <name> '<JSON arguments>'`.
+
+What a capture needs is imported at the top, so that `nothing` costs what Python needs to start for one.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from benchmarks.company import ENTITY, SOURCE, TYPES, changes, day_of, rows, versions_on
+from snapshots import intervals
+from snapshots.capture import capture as capture_days
+from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest
+from snapshots.ledger import LedgerTable, arrow_schema
+from snapshots.receipts import Receipt
+from snapshots.store import Gates, Store
+
+COLUMNS = ", ".join(map(quoted, TYPES))
+DAYS_PER_COMMIT = 30
+
+
+def nothing() -> None:
+    """Starts Python and imports what a capture needs."""
+
+
+def changes_file(file: str, size: int, last: int) -> None:
+    """All changes up to day `last`, as Parquet."""
+    with duckdb.connect() as con:
+        con.execute(f"copy ({changes(size, last)}) to {literal(file)} (format parquet)")
+
+
+def extract(file: str, changed: str, size: int, day: int, options: str) -> int:
+    """A day's extract, as a CRM would export it; gives its bytes."""
+    with _generator(changed) as con:
+        versions = f"({versions_on(size, day, 'changes')})"
+        con.execute(f"copy (select {COLUMNS} from ({rows(versions)}) order by i) to {literal(file)} ({options})")
+    return Path(file).stat().st_size
+
+
+def first_row(file: str, of: str) -> None:
+    """An extract of one row."""
+    with duckdb.connect() as con:
+        con.execute(f"copy (select * from {literal(of)} limit 1) to {literal(file)} (format parquet)")
+
+
+def read_and_hash(file: str) -> float:
+    """S: CPU seconds to read an extract and hash all of its columns once; the best of three."""
+    best = float("inf")
+    for _ in range(3):
+        with duckdb.connect() as con:
+            before = time.process_time()
+            con.execute(f"select sum(hash({COLUMNS})) from {literal(file)}").fetchone()
+            best = min(best, time.process_time() - before)
+    return best
+
+
+def land(exports: str, home: str, day: int) -> dict[str, float]:
+    """Lands a day's drop through the `files` source and dlt; gives rows and seconds."""
+    from ingestion.files import build_source
+    from ingestion.landing import land as land_days
+
+    where, at = Path(home), day_of(day)
+    source = build_source(SOURCE, Path(exports), time_zone="UTC")
+    landed = land_days(source, [at], landing=where / "landing.duckdb", pipelines_dir=where / "dlt", today=at)
+    return {"rows": sum(landed.rows.values()), "seconds": landed.seconds}
+
+
+def capture(home: str, landing: str, day: int) -> int:
+    """Captures a landed day; gives the rows written."""
+    store = _store(home, Path(landing) / "landing.duckdb")
+    captured = capture_days(store, SOURCE, [day_of(day)], gates=Gates(), accept_drop=False, code_version="benchmark")
+    (entity,) = captured.days[0].entities
+    return entity.upserts + entity.deletes
+
+
+def history(home: str, changed: str, size: int, first: int, last: int) -> int:
+    """Writes the days `first` (whole) to `last` (what changed) into a ledger, with true receipts; gives its bytes."""
+    table = LedgerTable(_store(home).ledger / SOURCE / ENTITY)
+    with _generator(changed) as con:
+        con.execute(
+            "create table versions as select *, lag(d) over (partition by i order by d) as previous from ("
+            f"select i, d, greatest(d, {first}) as day from ({versions_on(size, first, 'changes')}) "
+            f"union all select i, d, d as day from changes where d > {first} and d <= {last})"
+        )
+        written = {"_pl_change": "VARCHAR", "_pl_row_digest": "VARCHAR", **TYPES}
+        con.execute(
+            f"create table digests as select i, d, _pl_row_digest, {row_digest(written)} as written from ("
+            f"select 'upsert' as _pl_change, {row_digest(TYPES)} as _pl_row_digest, * from ({rows('versions')}))"
+        )
+        receipts = _receipts(con)
+        for start in [first, *range(first + 1, last + 1, DAYS_PER_COMMIT)]:
+            days = range(start, start + 1 if start == first else min(start + DAYS_PER_COMMIT, last + 1))
+            some = f"(select * from versions where day between {days[0]} and {days[-1]})"
+            query = (
+                f"select date {literal(str(day_of(0)))} + v.day::integer as snapshot_date, 'upsert' as _pl_change, "
+                f"g._pl_row_digest, {COLUMNS} from ({rows(some)}) as r join {some} as v on v.i = r.i and v.d = r.d "
+                "join digests as g on g.i = r.i and g.d = r.d order by v.day"
+            )
+            written_rows = con.sql(query).to_arrow_table().cast(arrow_schema(TYPES))
+            table.commit(written_rows, [receipts[day] for day in days], [day_of(day) for day in days])
+    return ledger_bytes(home)
+
+
+def ledger_bytes(home: str) -> int:
+    """The bytes of a ledger: data and log."""
+    return sum(file.stat().st_size for file in _store(home).ledger.rglob("*") if file.is_file())
+
+
+def rebuild(home: str) -> None:
+    """The intervals of a ledger from its files."""
+    from ingestion.entities import ENTITIES
+
+    intervals.rebuild(_store(home), {kind: list(ENTITIES) for kind in ("files", "demo")})
+
+
+def verify(home: str) -> None:
+    """Recomputes every day of a ledger."""
+    from snapshots.verify import verify as damage_of
+
+    assert damage_of(_store(home)) == []
+
+
+def run_sql(warehouse: str, results: str, table: str, file: str) -> float:
+    """Makes `table` in the database `results` of the query in `file`, over the warehouse; gives the CPU seconds."""
+    with duckdb.connect(results, config={"memory_limit": "3GB"}) as con:
+        con.execute(f"attach {literal(warehouse)} as warehouse (read_only)")
+        before = time.process_time()
+        con.execute(f"create or replace table {table} as {Path(file).read_text()}")
+        return time.process_time() - before
+
+
+def differing_rows(results: str, left: str, right: str, condition: str = "true") -> list[int]:
+    """Rows of `left`, and rows that only one of the two tables has."""
+    with duckdb.connect(results) as con:
+        a, b = (f"(from {table} where {condition})" for table in (left, right))
+        query = (
+            f"select (select count(*) from {a}), (select count(*) from (from {a} except all from {b})) "
+            f"+ (select count(*) from (from {b} except all from {a}))"
+        )
+        return list(con.execute(query).fetchone() or ())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _store(home: str, landing: Path | None = None) -> Store:
+    where = Path(home)
+    return Store(
+        ledger=where / "ledger",
+        personal=where / "personal",
+        landing=landing or where / "landing.duckdb",
+        warehouse=where / "warehouse.duckdb",
+        rejects=where / "rejects",
+        time_zone="UTC",
+    )
+
+
+def _generator(changed: str) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(config={"memory_limit": "3GB", "temp_directory": str(Path(changed).with_suffix(".tmp"))})
+    con.execute("set TimeZone = 'UTC'")
+    con.execute(f"create view changes as select * from {literal(changed)}")
+    return con
+
+
+def _receipts(con: duckdb.DuckDBPyConnection) -> dict[int, Receipt]:
+    found = con.execute(
+        f"select v.day, count(*), count(*) - count(p.i), {digest_sums('g._pl_row_digest')}, "
+        f"{digest_sums('p._pl_row_digest')}, {digest_sums('g.written')} "
+        "from versions as v join digests as g on g.i = v.i and g.d = v.d "
+        "left join digests as p on p.i = v.i and p.d = v.previous group by v.day order by v.day"
+    ).fetchall()
+    receipts: dict[int, Receipt] = {}
+    fingerprint = live = 0
+    for day, upserts, inserts, *sums in found:
+        live += inserts
+        fingerprint += add_digests(sums[0], sums[1]) - add_digests(sums[2], sums[3])
+        at: date = day_of(day)
+        started = datetime(at.year, at.month, at.day, 6, tzinfo=UTC)
+        receipts[day] = Receipt(
+            source=SOURCE,
+            source_type="files",
+            entity=ENTITY,
+            snapshot_date=at,
+            mode="state",
+            key=("opportunity_id",),
+            columns=tuple(TYPES),
+            volatile=(),
+            source_rows=live,
+            upserts=upserts,
+            deletes=0,
+            rejected=0,
+            live_rows=live,
+            fingerprint=hexadecimal(fingerprint),
+            rows_digest=hexadecimal(add_digests(sums[4], sums[5])),
+            overridden=(),
+            extraction_started_at=started,
+            extraction_ended_at=started + timedelta(minutes=1),
+            code_version="benchmark",
+        )
+    return receipts
+
+
+if __name__ == "__main__":
+    arguments: dict[str, Any] = json.loads(sys.argv[2])
+    print(json.dumps(globals()[sys.argv[1]](**arguments)))
