@@ -111,7 +111,7 @@ def landed_rows(
     selected = []
     for name, kind in types.items():
         if name == EMAIL_DIGEST and first.email:
-            email = f"lower(trim(cast({quoted(first.email)} as varchar)))"
+            email = f"nullif(lower(trim(cast({quoted(first.email)} as varchar))), '')"
             selected.append(f"sha256({literal(salt)} || {email}) as {quoted(name)}")
             continue
         value = cast(quoted(name), landed[name], kind)
@@ -122,8 +122,9 @@ def landed_rows(
                 f"when {value} is null and trim({text}) <> '' "
                 f"then {literal(name + ': got ')} || {text} || {literal(', expected ' + kind)}"
             )
-        if name in first.required:
-            problems.append(f"when {value} is null then {literal(name + ' is required and is empty')}")
+        if name in first.required or (name in first.key and first.mode == "state"):
+            empty = f"{value} is null or {value} = ''" if kind == "VARCHAR" else f"{value} is null"
+            problems.append(f"when {empty} then {literal(name + ' is required and is empty')}")
     gone = (
         f"coalesce({cast(quoted(first.deleted), landed[first.deleted], 'BOOLEAN')}, false)"
         if first.deleted
