@@ -268,6 +268,8 @@ class _Work:
             has_deleted=first.deleted is not None,
         )
         counts = difference.run()
+        if part.mode == "events" and after and first.snapshot_date in receipts:
+            counts = self._keep_events(table, difference)
         self._write_rejects(difference)
         drafted = self._receipts(manifests, before[-1] if before else None, counts)
         draft = _Draft(table, part, types, difference, drafted, set(difference.days), [], comparison)
@@ -446,6 +448,16 @@ class _Work:
         )
         draft.replaced.add(following.snapshot_date)
 
+    def _keep_events(self, table: LedgerTable, difference: Difference) -> dict[date, DayCounts]:
+        """Adds a day's events that did not land again to its rows: later days saw them too and hold no copy of them."""
+        part, rows, day = difference.part, difference.rows, f"date {literal(difference.days[0].isoformat())}"
+        columns = ", ".join(["valid_from as snapshot_date", *map(quoted, [*OWNED, *table.columns()])])
+        self.con.execute(
+            f"insert into {rows} by name select {columns} from {part.versions} as s where s.valid_from = {day} "
+            f"and not exists (select 1 from {rows} as c where {part.same_key('c', 's')})"
+        )
+        return difference.recount()
+
     def _rewrite_later_events(self, draft: _Draft, after: Sequence[Receipt]) -> None:
         """Events that were first seen later move to the earlier day; all later states gain those that are new to them."""
         part, rows = draft.part, draft.difference.rows
@@ -459,7 +471,10 @@ class _Work:
         moved_on = {day: (add_digests(upper, lower), count) for day, upper, lower, count in moved}
         written = row_digest({**OWNED, **draft.types})
         gained = draft.difference.recount()[draft.receipts[0].snapshot_date]
-        fingerprint, live = gained.digests_in, gained.inserts
+        upper, lower, count = self.con.execute(
+            f"select {digest_sums('_pl_row_digest')}, count(*) from {part.versions} where valid_from = {later}"
+        ).fetchone() or (0, 0, 0)
+        fingerprint, live = gained.digests_in - add_digests(upper, lower), gained.inserts - count
         for receipt in after:
             digests, count = moved_on.get(receipt.snapshot_date, (0, 0))
             fingerprint, live = fingerprint - digests, live - count

@@ -106,7 +106,7 @@ class Difference:
         Rows are matched by a 64-bit hash of key and content: a changed row is one that appears and one that disappears.
         """
         usable = "case when _problem is null then _content end"
-        landed = f"select _day, _row, {usable} as _content from {{}} where not _gone"
+        landed = f"select _day, _row, {usable} as _content from {{}} where not _gone or _problem is not null"
         before = (
             f"select {_date(self.days[0])} as _day, rowid as _before, true as _is_state, _content from {self.state}"
         )
@@ -142,7 +142,7 @@ class Difference:
         """The differing rows themselves: `fetched` with all columns, `missing` with the key and the digest of what was."""
         differing = self._table("differing")
         condition = "true" if self.is_first and len(self.days) == 1 else f"rowid in (select _row from {differing})"
-        self._make("fetched", f"select * from {self.landed(condition)} where not _gone")
+        self._make("fetched", f"select * from {self.landed(condition)} where not _gone or _problem is not null")
         gone = f"(select * from {differing} where _row is null and {{}}_is_state)"
         query = (
             f"select d._day, {self.part.keys('s.')}, s._pl_row_digest from {gone.format('')} as d "
@@ -213,15 +213,16 @@ class Difference:
             )
 
     def _new_events(self) -> None:
-        """The first landed row of each key that the state does not hold; on its first day it may not come with two contents."""
-        narrow = self._table("narrow")
+        """The first landed row of each key that the state does not hold, on the first day with one content for it."""
+        narrow, keys = self._table("narrow"), self.part.keys()
         rejects = self._make("rejects", f"select _day, _row, _problem from {narrow} where _problem is not null")
         new = self._make(
             "doubled",
-            f"select _day, min(_row) as _row, min(_content) <> max(_content) as _differ, list(_row) as _rows from ("
-            f"select *, min(_day) over (partition by {self.part.keys()}) as _first from {narrow} as l where _problem is null "
-            f"and not _gone and not exists (select 1 from {self.wide_state} as b where {self.part.same_key('l', 'b')})"
-            f") where _day = _first group by _day, {self.part.keys()}",
+            "select * from (select *, min(_day) filter (where not _differ) over same_key as _first from ("
+            f"select _day, {keys}, min(_row) as _row, min(_content) <> max(_content) as _differ, list(_row) as _rows "
+            f"from {narrow} as l where _problem is null and not _gone "
+            f"and not exists (select 1 from {self.wide_state} as b where {self.part.same_key('l', 'b')}) "
+            f"group by _day, {keys}) window same_key as (partition by {keys})) where _first is null or _day <= _first",
         )
         self.con.execute(
             f"insert into {rejects} select _day, unnest(_rows), 'key comes ' || len(_rows) || ' times with different content' "
