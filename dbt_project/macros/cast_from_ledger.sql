@@ -1,13 +1,13 @@
 {#-
     A ledger column as one of our types. Governed columns have it already. One that was mapped later is text in
     the ledger, and a value that does not fit becomes NULL here (the test values_fit_their_types counts those).
-    Blank text is missing.
+    Empty text is missing.
 -#}
 {% macro cast_from_ledger(column, ledger_type, data_type) -%}
     {%- set from_text = ledger_type | upper in ['VARCHAR', 'STRING', 'TEXT'] -%}
     {%- set wanted = data_type | lower -%}
     {%- if from_text and wanted == 'string' -%}
-        case when trim({{ column }}) <> '' then {{ column }} end
+        nullif({{ column }}, '')
     {%- elif from_text and wanted == 'timestamp' -%}
         {{ instant_from_text('trim(' ~ column ~ ')') }}
     {%- elif from_text -%}

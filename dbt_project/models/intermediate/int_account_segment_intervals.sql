@@ -13,16 +13,11 @@ source_days as (
 
 ),
 
-spans as (
+sources as (
 
-    select
-        source_days.source,
-        min(source_days.first_captured_date) as first_captured_date
-    from source_days
-    group by source_days.source
+    select * from {{ ref('int_sources') }}
 
 ),
-
 -- The segment changes where a version starts; where one ends, nobody knows the account (until the next starts).
 changes as (
 
@@ -64,15 +59,15 @@ effective as (
         changes.changed_date,
         changes.preference,
         case
-            when changes.changed_date <= spans.first_captured_date then {{ beginning_of_time() }}
+            when changes.changed_date <= sources.first_captured_date then {{ beginning_of_time() }}
             else source_days.seen_date
         end as valid_from
     from changes
-    inner join spans on changes.source = spans.source
-    inner join source_days
+    inner join sources on changes.source = sources.source
+    left join source_days
         on
             changes.source = source_days.source
-            and source_days.date_day = greatest(changes.changed_date, spans.first_captured_date)
+            and changes.changed_date = source_days.date_day
 
 ),
 

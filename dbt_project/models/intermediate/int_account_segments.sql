@@ -108,7 +108,10 @@ named as (
         matches.valid_from,
         matches.valid_to,
         coalesce(
-            case when matches.has_rules then rules.segment else matches.source_segment end,
+            case
+                when matches.has_rules then rules.segment
+                else nullif(trim(matches.source_segment), '')
+            end,
             '(unassigned)'
         ) as segment
     from matches

@@ -28,37 +28,37 @@ captured as (
 
 ),
 
--- A mistyped year must not make a calendar of centuries: dates count up to ten years off the captured ones.
 dates as (
 
     select
-        captured.first_date,
-        captured.last_date,
-        min(
-            least(opportunities.close_date, {{ business_date('opportunities.created_at') }})
-        ) as earliest_date,
-        max(opportunities.close_date) as latest_date
-    from captured
-    left join opportunities on not opportunities.is_tombstone
-    group by captured.first_date, captured.last_date
+        min(opportunities.close_date) as first_close_date,
+        max(opportunities.close_date) as last_close_date,
+        {{ business_date('min(opportunities.created_at)') }} as first_created_date
+    from opportunities
 
 ),
 
+-- A mistyped year must not make a calendar of centuries: dates count up to ten years off the captured ones.
 bounds as (
 
     select
         greatest(
-            least(dates.first_date, coalesce(dates.earliest_date, dates.first_date)),
-            cast({{ dbt.dateadd('year', -10, 'dates.first_date') }} as date)
+            least(
+                captured.first_date,
+                coalesce(dates.first_close_date, captured.first_date),
+                coalesce(dates.first_created_date, captured.first_date)
+            ),
+            cast({{ dbt.dateadd('year', -10, 'captured.first_date') }} as date)
         ) as first_date,
         least(
             greatest(
-                cast({{ dbt.dateadd('year', 2, 'dates.last_date') }} as date),
-                coalesce(dates.latest_date, dates.last_date)
+                cast({{ dbt.dateadd('year', 2, 'captured.last_date') }} as date),
+                coalesce(dates.last_close_date, captured.last_date)
             ),
-            cast({{ dbt.dateadd('year', 10, 'dates.last_date') }} as date)
+            cast({{ dbt.dateadd('year', 10, 'captured.last_date') }} as date)
         ) as last_date
-    from dates
+    from captured
+    cross join dates
 
 ),
 

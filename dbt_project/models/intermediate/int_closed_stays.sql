@@ -1,52 +1,43 @@
--- One row per opportunity x valid_from of a closed state in a foreign currency: since when it has been closed.
--- Narrow, and only of those opportunities that ever had a foreign currency: no other amount depends on it.
+-- One row per opportunity x valid_from of a closed piece: since when it has been closed without interruption.
+-- Only of opportunities that ever had a foreign currency: no other amount depends on it.
 with
 
-states as (
+opportunities as (
 
-    select * from {{ ref('int_opportunity_states') }}
+    select * from {{ ref('int_opportunities') }}
+    where has_foreign_currency
 
 ),
 
-foreign_opportunities as (
+pieces as (
 
-    select
-        states.source,
-        states.opportunity_id
-    from states
-    where states.currency_code <> '{{ var("base_currency") }}'
-    group by states.source, states.opportunity_id
+    select * from {{ ref('int_opportunity_pieces') }}
 
 ),
 
 compared as (
 
     select
-        states.source,
-        states.opportunity_id,
-        states.valid_from,
-        states.stage_category in ('won', 'lost') as is_closed,
-        lag(states.stage_category) over (
-            partition by states.source, states.opportunity_id
-            order by states.valid_from nulls last
+        pieces.opportunity_key,
+        pieces.valid_from,
+        pieces.stage_category in ('won', 'lost') as is_closed,
+        lag(pieces.stage_category) over (
+            partition by pieces.opportunity_key
+            order by pieces.valid_from nulls last
         ) in ('won', 'lost')
-        and lag(states.valid_to) over (
-            partition by states.source, states.opportunity_id
-            order by states.valid_from nulls last
-        ) = states.valid_from as was_closed
-    from states
-    inner join foreign_opportunities
-        on
-            states.source = foreign_opportunities.source
-            and states.opportunity_id = foreign_opportunities.opportunity_id
+        and lag(pieces.valid_to) over (
+            partition by pieces.opportunity_key
+            order by pieces.valid_from nulls last
+        ) = pieces.valid_from as was_closed
+    from pieces
+    inner join opportunities on pieces.opportunity_key = opportunities.opportunity_key
 
 ),
 
 stays as (
 
     select
-        compared.source,
-        compared.opportunity_id,
+        compared.opportunity_key,
         compared.valid_from,
         compared.is_closed,
         max(
@@ -55,7 +46,7 @@ stays as (
                     then compared.valid_from
             end
         ) over (
-            partition by compared.source, compared.opportunity_id
+            partition by compared.opportunity_key
             order by compared.valid_from nulls last
             rows between unbounded preceding and current row
         ) as closed_from
@@ -64,8 +55,7 @@ stays as (
 )
 
 select
-    stays.source,
-    stays.opportunity_id,
+    stays.opportunity_key,
     stays.valid_from,
     stays.closed_from
 from stays

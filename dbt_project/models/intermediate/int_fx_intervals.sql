@@ -14,44 +14,39 @@ source_days as (
 
 ),
 
-spans as (
+sources as (
 
-    select
-        source_days.source,
-        min(source_days.first_captured_date) as first_captured_date
-    from source_days
-    group by source_days.source
+    select * from {{ ref('int_sources') }}
 
 ),
-
 -- A rate takes effect on the first captured day that can see it.
 effective as (
 
     select
-        spans.source,
+        sources.source,
         upper(rates.currency_code) as currency_code,
         rates.rate_to_base,
         rates.valid_from as rate_date,
         case
-            when rates.valid_from <= spans.first_captured_date then {{ beginning_of_time() }}
+            when rates.valid_from <= sources.first_captured_date then {{ beginning_of_time() }}
             else source_days.seen_date
         end as valid_from
     from rates
-    cross join spans
-    inner join source_days
+    cross join sources
+    left join source_days
         on
-            spans.source = source_days.source
-            and source_days.date_day = greatest(rates.valid_from, spans.first_captured_date)
+            sources.source = source_days.source
+            and rates.valid_from = source_days.date_day
     union all
     select
-        spans.source,
+        sources.source,
         upper(rates.currency_code) as currency_code,
         null as rate_to_base,
         null as rate_date,
         {{ beginning_of_time() }} as valid_from
     from rates
-    cross join spans
-    group by spans.source, upper(rates.currency_code)
+    cross join sources
+    group by sources.source, upper(rates.currency_code)
 
 ),
 

@@ -1,102 +1,100 @@
--- One row per opportunity x valid_from, absences included: every state in base currency, split where a rate changes.
+-- One row per opportunity x captured version x interval of its stage's definition and of its account's segment.
+-- Narrow: what fct_opportunity_history needs besides is looked up there, and compared here by its hash.
 with
-
-states as (
-
-    select * from {{ ref('int_opportunity_states') }}
-
-),
 
 versions as (
 
     select * from {{ ref('int_opportunity_versions') }}
-    where existence <> 'existing'
+    where existence = 'existing'
 
 ),
 
-closed_stays as (
+opportunities as (
 
-    select * from {{ ref('int_closed_stays') }}
-
-),
-
-rates as (
-
-    select * from {{ ref('int_fx_intervals') }}
+    select * from {{ ref('int_opportunities') }}
 
 ),
 
-in_base_currency as (
+stages as (
 
-    select
-        states.*,
-        states.source_amount as amount
-    from states
-    where states.currency_code = '{{ var("base_currency") }}'
+    select * from {{ ref('int_stage_intervals') }}
 
 ),
 
--- A closed amount keeps the rate of the first day of its closed stay; any other follows the rates.
-in_foreign_currency as (
+segments as (
 
-    select
-        states.*,
-        closed_stays.closed_from,
-        coalesce(closed_stays.closed_from, states.valid_from) as rate_from,
-        coalesce(
-            cast({{ dbt.dateadd('day', 1, 'closed_stays.closed_from') }} as date), states.valid_to
-        ) as rate_to
-    from states
-    left join closed_stays
-        on
-            states.source = closed_stays.source
-            and states.opportunity_id = closed_stays.opportunity_id
-            and states.valid_from = closed_stays.valid_from
-    where states.currency_code <> '{{ var("base_currency") }}'
+    select * from {{ ref('int_account_segment_intervals') }}
 
 ),
 
-unioned as (
+pieces as (
 
     select
-        {{ history_columns('in_base_currency') }},
-        in_base_currency.amount,
-        in_base_currency.valid_from,
-        in_base_currency.valid_to
-    from in_base_currency
-    union all
-    select
-        {{ history_columns('in_foreign_currency') }},
-        {{ rounded_product('in_foreign_currency.source_amount', 'rates.rate_to_base') }} as amount,
-        case
-            when in_foreign_currency.closed_from is not null then in_foreign_currency.valid_from
-            else greatest(
-                in_foreign_currency.valid_from,
-                coalesce(rates.valid_from, in_foreign_currency.valid_from)
-            )
-        end as valid_from,
-        case
-            when in_foreign_currency.closed_from is not null then in_foreign_currency.valid_to
-            else least(
-                in_foreign_currency.valid_to,
-                coalesce(rates.valid_to, in_foreign_currency.valid_to)
-            )
-        end as valid_to
-    from in_foreign_currency
-    left join rates
-        on
-            in_foreign_currency.source = rates.source
-            and in_foreign_currency.currency_code = rates.currency_code
-            and in_foreign_currency.rate_from < rates.valid_to
-            and in_foreign_currency.rate_to > rates.valid_from
-    union all
-    select
-        {{ history_columns('versions', only=['source', 'opportunity_id', 'existence', 'origin']) }},
-        null as amount,
-        versions.valid_from,
-        versions.valid_to
+        -- ids
+        opportunities.opportunity_key,
+        stages.stage_interval_key,
+        stages.stage_key,
+
+        -- attributes
+        stages.stage_category,
+        coalesce(segments.segment, '(unassigned)') as segment,
+        {{ change_hash([
+            'versions.account_id',
+            'versions.owner_id',
+            'versions.origin',
+            'versions.pipeline',
+            'stages.stage',
+            'versions.source_stage',
+            'stages.stage_order',
+            'stages.stage_category',
+            'stages.probability',
+            "coalesce(segments.segment, '(unassigned)')",
+            'versions.opportunity_type',
+            'coalesce(versions.source_forecast_category, stages.forecast_category)',
+            'versions.lead_source',
+            'versions.next_step',
+            'versions.source_amount',
+            'versions.currency_code',
+            'versions.close_date',
+            'versions.created_date',
+        ]) }} as content,
+
+        -- numerics
+        versions.source_amount,
+        versions.currency_code,
+
+        -- dates
+        versions.close_date,
+        versions.valid_from as captured_from,
+        greatest(
+            versions.valid_from,
+            stages.valid_from,
+            coalesce(segments.valid_from, versions.valid_from)
+        ) as valid_from,
+        least(
+            versions.valid_to,
+            stages.valid_to,
+            coalesce(segments.valid_to, versions.valid_to)
+        ) as valid_to
     from versions
+    inner join opportunities
+        on
+            versions.source = opportunities.source
+            and versions.opportunity_id = opportunities.opportunity_id
+    inner join stages
+        on
+            versions.source = stages.source
+            and versions.pipeline = stages.pipeline
+            and versions.stage_label = stages.stage_label
+            and versions.valid_from < stages.valid_to
+            and versions.valid_to > stages.valid_from
+    left join segments
+        on
+            versions.source = segments.source
+            and versions.account_id = segments.account_id
+            and greatest(versions.valid_from, stages.valid_from) < segments.valid_to
+            and least(versions.valid_to, stages.valid_to) > segments.valid_from
 
 )
 
-select * from unioned
+select * from pieces

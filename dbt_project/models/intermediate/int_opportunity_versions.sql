@@ -1,4 +1,5 @@
 -- One row per opportunity x captured version, in the company's terms: defaults filled, existence told.
+{{ config(materialized='view') }}
 with
 
 opportunities as (
@@ -13,6 +14,7 @@ versions as (
         -- ids
         opportunities.source,
         opportunities.opportunity_id,
+        opportunities.opportunity_name,
         opportunities.account_id,
         opportunities.owner_id,
 
@@ -25,14 +27,15 @@ versions as (
         opportunities.origin,
         coalesce(opportunities.pipeline, 'default') as pipeline,
         opportunities.source_stage,
+        coalesce(opportunities.source_stage, '') as stage_label,
         coalesce(opportunities.opportunity_type, '(none)') as opportunity_type,
-        coalesce(upper(opportunities.currency_code), '{{ var("base_currency") }}') as currency_code,
         opportunities.source_forecast_category,
         opportunities.lead_source,
         opportunities.next_step,
 
         -- numerics
         opportunities.source_amount,
+        coalesce(upper(opportunities.currency_code), '{{ var("base_currency") }}') as currency_code,
 
         -- dates
         opportunities.close_date,

@@ -13,24 +13,26 @@ calendar as (
 
 ),
 
-history as (
+stages as (
 
-    select * from {{ ref('int_opportunity_history') }}
+    select * from {{ ref('int_stage_intervals') }}
     where stage_category = 'unmapped'
+
+),
+
+unmapped_spans as (
+
+    select spans.*
+    from {{ ref('int_opportunity_spans') }} as spans
+    inner join stages on spans.stage_interval_key = stages.stage_interval_key
 
 ),
 
 sources as (
 
-    select
-        source_days.source,
-        min(source_days.first_captured_date) as first_captured_date,
-        max(source_days.last_captured_date) as last_captured_date
-    from source_days
-    group by source_days.source
+    select * from {{ ref('int_sources') }}
 
 ),
-
 spans as (
 
     select
@@ -65,14 +67,14 @@ gaps as (
 unmapped_events as (
 
     select
-        history.valid_from as event_date,
+        unmapped_spans.valid_from as event_date,
         1 as opportunity_delta
-    from history
+    from unmapped_spans
     union all
     select
-        history.valid_to as event_date,
+        unmapped_spans.valid_to as event_date,
         -1 as opportunity_delta
-    from history
+    from unmapped_spans
 
 ),
 

@@ -1,26 +1,21 @@
--- One row per source x pipeline x stage label that a CRM ever used.
+-- One row per source x pipeline x stage label that a CRM ever used; a missing label is ''.
 with
 
-opportunities as (
+versions as (
 
-    select * from {{ ref('stg_opportunity') }}
+    select * from {{ ref('int_opportunity_versions') }}
+    where existence = 'existing'
 
 ),
 
 source_stages as (
 
     select
-        opportunities.source,
-        coalesce(opportunities.pipeline, 'default') as pipeline,
-        opportunities.source_stage
-    from opportunities
-    where
-        not opportunities.is_tombstone
-        and opportunities.source_stage is not null
-    group by
-        opportunities.source,
-        coalesce(opportunities.pipeline, 'default'),
-        opportunities.source_stage
+        versions.source,
+        versions.pipeline,
+        versions.stage_label
+    from versions
+    group by versions.source, versions.pipeline, versions.stage_label
 
 )
 

@@ -14,71 +14,58 @@ definitions as (
 
 ),
 
+sources as (
+
+    select * from {{ ref('int_sources') }}
+
+),
+
 source_days as (
 
     select * from {{ ref('int_source_days') }}
 
 ),
 
-spans as (
-
-    select
-        source_days.source,
-        min(source_days.date_day) as first_captured_date
-    from source_days
-    group by source_days.source
-
-),
-
 -- A definition takes effect on the first captured day that can see it.
-effective as (
-
-    select
-        definitions.*,
-        case
-            when definitions.valid_from <= spans.first_captured_date then {{ beginning_of_time() }}
-            else source_days.seen_date
-        end as effective_date
-    from definitions
-    inner join spans on definitions.source = spans.source
-    inner join source_days
-        on
-            definitions.source = source_days.source
-            and source_days.date_day = greatest(definitions.valid_from, spans.first_captured_date)
-
-),
-
 starts as (
 
     select
         source_stages.source,
         source_stages.pipeline,
-        source_stages.source_stage,
-        effective.stage,
-        effective.stage_order,
-        effective.stage_category,
-        effective.probability,
-        effective.forecast_category,
-        effective.effective_date as valid_from,
-        effective.valid_from as definition_date
+        source_stages.stage_label,
+        definitions.stage,
+        definitions.stage_order,
+        definitions.stage_category,
+        definitions.probability,
+        definitions.forecast_category,
+        definitions.valid_from as definition_date,
+        case
+            when definitions.valid_from <= sources.first_captured_date then {{ beginning_of_time() }}
+            else source_days.seen_date
+        end as valid_from
     from source_stages
-    inner join effective
+    inner join definitions
         on
-            source_stages.source = effective.source
-            and source_stages.pipeline = effective.pipeline
-            and source_stages.source_stage = effective.source_stage
+            source_stages.source = definitions.source
+            and source_stages.pipeline = definitions.pipeline
+            and source_stages.stage_label = definitions.source_stage
+    inner join sources on source_stages.source = sources.source
+    left join source_days
+        on
+            source_stages.source = source_days.source
+            and definitions.valid_from = source_days.date_day
     union all
     select
         source_stages.source,
         source_stages.pipeline,
-        source_stages.source_stage,
+        source_stages.stage_label,
         'unmapped' as stage,
         null as stage_order,
         'unmapped' as stage_category,
         null as probability,
         null as forecast_category,
-        {{ beginning_of_time() }} as valid_from,
-        null as definition_date
+        null as definition_date,
+        {{ beginning_of_time() }} as valid_from
     from source_stages
 
 ),
@@ -89,7 +76,7 @@ ranked as (
         starts.*,
         row_number() over (
             partition by
-                starts.source, starts.pipeline, starts.source_stage, starts.valid_from
+                starts.source, starts.pipeline, starts.stage_label, starts.valid_from
             order by starts.definition_date desc nulls last
         ) as preference
     from starts
@@ -99,9 +86,22 @@ ranked as (
 intervals as (
 
     select
+        cast(row_number() over (
+            order by
+                ranked.source nulls last,
+                ranked.pipeline nulls last,
+                ranked.stage_label nulls last,
+                ranked.valid_from nulls last
+        ) as integer) as stage_interval_key,
+        cast(dense_rank() over (
+            order by
+                ranked.pipeline nulls last,
+                ranked.stage nulls last,
+                ranked.stage_category nulls last
+        ) as integer) as stage_key,
         ranked.source,
         ranked.pipeline,
-        ranked.source_stage,
+        ranked.stage_label,
         ranked.stage,
         ranked.stage_order,
         ranked.stage_category,
@@ -110,7 +110,7 @@ intervals as (
         ranked.valid_from,
         cast(coalesce(
             lead(ranked.valid_from) over (
-                partition by ranked.source, ranked.pipeline, ranked.source_stage
+                partition by ranked.source, ranked.pipeline, ranked.stage_label
                 order by ranked.valid_from nulls last
             ),
             {{ end_of_time() }}

@@ -7,16 +7,22 @@ history as (
 
 ),
 
-captured as (
+versions as (
 
-    select * from {{ ref('stg_opportunity') }}
+    select * from {{ ref('int_opportunity_versions') }}
+    where existence = 'existing'
+
+),
+
+opportunities as (
+
+    select * from {{ ref('int_opportunities') }}
 
 ),
 
 absences as (
 
-    select * from {{ ref('int_opportunity_history') }}
-    where existence <> 'existing' and is_current
+    select * from {{ ref('int_opportunity_absences') }}
 
 ),
 
@@ -32,68 +38,60 @@ pushes as (
 
 ),
 
-last_days as (
+sources as (
 
-    select
-        int_source_days.source,
-        max(int_source_days.last_captured_date) as last_captured_date
-    from {{ ref('int_source_days') }} as int_source_days
-    group by int_source_days.source
+    select * from {{ ref('int_sources') }}
 
 ),
 
-latest_dates as (
+last_stays as (
 
     select
-        history.source,
-        history.opportunity_id,
-        max(history.valid_from) as valid_from
-    from history
-    group by history.source, history.opportunity_id
+        opportunities.opportunity_key,
+        opportunities.source,
+        opportunities.opportunity_id,
+        max(stage_stays.valid_from) as entered_date,
+        max(stage_stays.valid_to) as exited_date
+    from stage_stays
+    inner join opportunities on stage_stays.opportunity_key = opportunities.opportunity_key
+    group by opportunities.opportunity_key, opportunities.source, opportunities.opportunity_id
 
 ),
 
--- The latest version, the latest captured row and the latest stay in a stage all end together.
+-- The latest version, the latest captured row and the latest stay in a stage all end on the same day.
 latest as (
 
     select
         history.*,
-        captured.opportunity_name,
-        absences.existence,
+        versions.opportunity_name,
+        coalesce(absences.absence_kind = 'merged', false) as is_merged,
         coalesce(pushes.push_count, 0) as push_count,
         coalesce(pushes.days_pushed, 0) as days_pushed,
-        stage_stays.valid_from as stage_entered_date,
-        last_days.last_captured_date,
+        last_stays.entered_date as stage_entered_date,
+        sources.last_captured_date,
         case
             when not history.is_current then history.valid_to
-            when history.stage_category in ('won', 'lost') then stage_stays.valid_from
-            else last_days.last_captured_date
+            when history.stage_category in ('won', 'lost') then last_stays.entered_date
+            else sources.last_captured_date
         end as aged_until_date
-    from latest_dates
-    inner join history
+    from history
+    inner join last_stays
         on
-            latest_dates.source = history.source
-            and latest_dates.opportunity_id = history.opportunity_id
-            and latest_dates.valid_from = history.valid_from
-    inner join last_days on history.source = last_days.source
-    inner join stage_stays
+            history.source = last_stays.source
+            and history.opportunity_id = last_stays.opportunity_id
+            and history.valid_to = last_stays.exited_date
+    inner join versions
         on
-            history.source = stage_stays.source
-            and history.opportunity_id = stage_stays.opportunity_id
-            and history.valid_to = stage_stays.valid_to
-    left join captured
-        on
-            history.source = captured.source
-            and history.opportunity_id = captured.opportunity_id
-            and history.valid_to = captured.valid_to
+            last_stays.source = versions.source
+            and last_stays.opportunity_id = versions.opportunity_id
+            and last_stays.exited_date = versions.valid_to
+    inner join sources on history.source = sources.source
     left join absences
         on
             history.source = absences.source
             and history.opportunity_id = absences.opportunity_id
-    left join pushes
-        on
-            history.source = pushes.source
-            and history.opportunity_id = pushes.opportunity_id
+            and absences.valid_to = {{ end_of_time() }}
+    left join pushes on last_stays.opportunity_key = pushes.opportunity_key
 
 ),
 
@@ -129,7 +127,7 @@ current_opportunities as (
         latest.is_open,
         latest.is_won,
         not latest.is_current as is_deleted,
-        coalesce(latest.existence = 'merged', false) as is_merged,
+        latest.is_merged,
 
         -- numerics
         latest.amount,

@@ -1,56 +1,89 @@
 -- One row per opportunity x version while it exists; a version ends when any of its columns changes.
 with
 
-history as (
+spans as (
 
-    select * from {{ ref('int_opportunity_history') }}
-    where existence = 'existing'
+    select * from {{ ref('int_opportunity_spans') }}
 
 ),
 
-facts as (
+opportunities as (
+
+    select * from {{ ref('int_opportunities') }}
+
+),
+
+versions as (
+
+    select * from {{ ref('int_opportunity_versions') }}
+
+),
+
+stages as (
+
+    select * from {{ ref('int_stage_intervals') }}
+
+),
+
+fiscal_days as (
+
+    select * from {{ ref('int_fiscal_days') }}
+
+),
+
+history as (
 
     select
         -- ids
-        history.source,
-        history.opportunity_id,
-        history.account_id,
-        history.owner_id,
+        versions.source,
+        versions.opportunity_id,
+        versions.account_id,
+        versions.owner_id,
 
         -- interval
-        history.valid_from,
-        history.valid_to,
-        history.is_current,
-        history.origin,
+        spans.valid_from,
+        spans.valid_to,
+        spans.valid_to = {{ end_of_time() }} as is_current,
+        versions.origin,
 
         -- attributes
-        history.pipeline,
-        history.stage,
-        history.source_stage,
-        history.stage_order,
-        history.stage_category,
-        history.segment,
-        history.opportunity_type,
-        history.forecast_category,
-        history.lead_source,
-        history.next_step,
+        stages.pipeline,
+        stages.stage,
+        versions.source_stage,
+        stages.stage_order,
+        stages.stage_category,
+        spans.segment,
+        versions.opportunity_type,
+        coalesce(versions.source_forecast_category, stages.forecast_category) as forecast_category,
+        versions.lead_source,
+        versions.next_step,
 
         -- flags
-        history.is_open,
-        history.is_won,
+        stages.stage_category = 'open' as is_open,
+        stages.stage_category = 'won' as is_won,
 
         -- numerics
-        history.amount,
-        history.source_amount,
-        history.currency_code,
-        history.stage_probability,
+        spans.amount,
+        versions.source_amount,
+        versions.currency_code,
+        stages.probability as stage_probability,
 
         -- dates
-        history.close_date,
-        history.close_fiscal_quarter,
-        history.created_date
-    from history
+        versions.close_date,
+        coalesce(fiscal_days.fiscal_quarter, '(none)') as close_fiscal_quarter,
+        versions.created_date
+    from versions
+    inner join opportunities
+        on
+            versions.source = opportunities.source
+            and versions.opportunity_id = opportunities.opportunity_id
+    inner join spans
+        on
+            opportunities.opportunity_key = spans.opportunity_key
+            and versions.valid_from = spans.captured_from
+    inner join stages on spans.stage_interval_key = stages.stage_interval_key
+    left join fiscal_days on versions.close_date = fiscal_days.date_day
 
 )
 
-select * from facts
+select * from history

@@ -1,15 +1,10 @@
 -- One row per snapshot_date x pipeline x opportunity_type x segment x stage x close_fiscal_quarter with open
 -- opportunities. Never sum over days.
-{% set cell = [
-    'pipeline', 'opportunity_type', 'segment', 'stage', 'close_fiscal_quarter'
-] -%}
-{% set measures = ['open_opportunities', 'open_amount', 'weighted_amount'] -%}
 with
 
-open_history as (
+changes as (
 
-    select * from {{ ref('fct_opportunity_history') }}
-    where is_open
+    select * from {{ ref('int_pipeline_changes') }}
 
 ),
 
@@ -19,83 +14,64 @@ pipeline_days as (
 
 ),
 
+cells as (
+
+    select
+        changes.cell_key,
+        changes.pipeline,
+        changes.opportunity_type,
+        changes.segment,
+        changes.stage,
+        changes.close_fiscal_quarter,
+        min(changes.changed_date) as first_date,
+        max(changes.changed_date) as last_date
+    from changes
+    group by 1, 2, 3, 4, 5, 6
+
+),
+
 -- What enters a cell adds to it, what leaves it takes away: a running sum needs no row per opportunity and day.
-events as (
-
-    {% for event_date, sign in [('valid_from', ''), ('valid_to', '-')] -%}
-    select
-        {% for column in cell -%}
-        open_history.{{ column }},
-        {% endfor -%}
-        open_history.{{ event_date }} as event_date,
-        {{ sign }}count(*) as open_opportunities,
-        {{ sign }}sum(coalesce(open_history.amount, 0)) as open_amount,
-        {{ sign }}sum(coalesce({{ rounded_product(
-            'open_history.amount', 'open_history.stage_probability'
-        ) }}, 0)) as weighted_amount
-    from open_history
-    group by
-        {% for column in cell -%}
-        open_history.{{ column }},
-        {% endfor -%}
-        open_history.{{ event_date }}
-    {% if not loop.last %}union all{% endif %}
-    {% endfor %}
-),
-
-changes as (
-
-    select
-        {% for column in cell + ['event_date'] -%}
-        events.{{ column }},
-        {% endfor -%}
-        {% for measure in measures -%}
-        sum(events.{{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
-        {% endfor %}
-    from events
-    group by
-        {% for column in cell + ['event_date'] -%}
-        events.{{ column }}{{ ',' if not loop.last }}
-        {% endfor %}
-),
-
 levels as (
 
     select
-        {% for column in cell + ['event_date'] -%}
-        changes.{{ column }},
-        {% endfor -%}
-        {% for measure in measures -%}
-        sum(changes.{{ measure }}) over (
-            partition by {% for column in cell %}changes.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
-            order by changes.event_date nulls last
-            rows between unbounded preceding and current row
-        ) as {{ measure }},
-        {% endfor -%}
-        lead(changes.event_date) over (
-            partition by {% for column in cell %}changes.{{ column }}{{ ', ' if not loop.last }}{% endfor %}
-            order by changes.event_date nulls last
-        ) as next_event_date
-    from changes
+        pipeline_days.snapshot_date,
+        pipeline_days.is_complete,
+        cells.cell_key,
+        sum(changes.opportunities) over days_so_far as open_opportunities,
+        sum(changes.amount) over days_so_far as open_amount,
+        sum(changes.weighted_amount) over days_so_far as weighted_amount
+    from pipeline_days
+    inner join cells
+        on
+            pipeline_days.snapshot_date >= cells.first_date
+            and pipeline_days.snapshot_date < cells.last_date
+    left join changes
+        on
+            cells.cell_key = changes.cell_key
+            and pipeline_days.snapshot_date = changes.changed_date
+    window days_so_far as (
+        partition by cells.cell_key
+        order by pipeline_days.snapshot_date nulls last
+        rows between unbounded preceding and current row
+    )
 
 ),
 
 daily as (
 
     select
-        pipeline_days.snapshot_date,
-        {% for column in cell -%}
-        levels.{{ column }},
-        {% endfor -%}
+        levels.snapshot_date,
+        cells.pipeline,
+        cells.opportunity_type,
+        cells.segment,
+        cells.stage,
+        cells.close_fiscal_quarter,
         cast(levels.open_opportunities as integer) as open_opportunities,
         cast(levels.open_amount as decimal(18, 2)) as open_amount,
         cast(levels.weighted_amount as decimal(18, 2)) as weighted_amount,
-        pipeline_days.is_complete
+        levels.is_complete
     from levels
-    inner join pipeline_days
-        on
-            levels.event_date <= pipeline_days.snapshot_date
-            and levels.next_event_date > pipeline_days.snapshot_date
+    inner join cells on levels.cell_key = cells.cell_key
     where levels.open_opportunities > 0
 
 )
