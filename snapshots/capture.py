@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -206,7 +207,7 @@ class _Work:
                     drafts.append(self._draft(entity, mine))
         except UncleanError:
             return self._one_by_one(manifests, days)
-        tripped = [trip for draft in drafts for trip in draft.tripped]
+        tripped = [trip for draft in drafts if not draft.is_unchanged for trip in draft.tripped]
         if tripped and not self.accept_drop:
             before = [day for day in days if day < min(trip.day for trip in tripped)]
             captured = self.step(manifests, before)[0] if before else []
@@ -362,17 +363,19 @@ class _Work:
             had = before.live_rows if before else 0
             if receipt.mode == "state" and receipt.source_rows == 0 and (had or before is None):
                 trip("empty", f"0 rows for {day}, expected about those of {previous}.")
-            elif counts[day].deletes >= gates.min_deletes and counts[day].deletes > gates.max_delete_rate * had:
+            elif counts[day].deletes >= gates.min_deletes and _is_above(
+                counts[day].deletes, gates.max_delete_rate, had
+            ):
                 trip(
                     "deletes",
                     f"{receipt.live_rows:,} rows for {day}, {counts[day].deletes:,} gone since {previous}, "
-                    f"more than {gates.max_delete_rate:.0%}.",
+                    f"more than {100 * gates.max_delete_rate:g}%.",
                 )
-            if receipt.rejected > gates.max_reject_rate * receipt.source_rows:
+            if _is_above(receipt.rejected, gates.max_reject_rate, receipt.source_rows):
                 trip(
                     "rejected",
                     f"{receipt.rejected:,} of {receipt.source_rows:,} rows for {day} rejected, more than "
-                    f"{gates.max_reject_rate:.1%}; they and the reasons are in {self._rejects_file(draft.part.entity, day)}.",
+                    f"{100 * gates.max_reject_rate:g}%; they and the reasons are in {self._rejects_file(draft.part.entity, day)}.",
                 )
             for column in lost.get(day, ()):
                 trip(f"column:{column}", f"column {column} has no value left for {day}, it had on {previous}.")
@@ -655,6 +658,11 @@ class _Work:
                 _copy_to(self.con, rows, file, "format csv, header")
             else:
                 file.unlink(missing_ok=True)
+
+
+def _is_above(count: int, rate: float, of: int) -> bool:
+    """Whether `count` is more than the share `rate` of `of`, with the rate as it is written: 0.29 of 100 is 29."""
+    return count > Decimal(str(rate)) * of
 
 
 def _is_same(new: Receipt, old: Receipt) -> bool:

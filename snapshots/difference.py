@@ -312,11 +312,12 @@ class Difference:
         return lost
 
     def _emptied(self, at_least: int) -> list[str]:
-        """Columns that may have lost their values: on some day only nulls among at least that many changed rows. Cheap."""
+        """Columns that may have lost their values: on some day no value among at least that many changed rows. Cheap."""
         if self.is_first or not self.compared:
             return []
+        counted = ", ".join(f"count({quoted(name)}) filter (where _pl_change = 'upsert')" for name in self.compared)
         by_day = self.con.execute(
-            f"select {_counts(self.compared)} from {self.rows} where _pl_change = 'upsert' group by snapshot_date having count(*) >= {at_least}"
+            f"select {counted} from {self.rows} group by snapshot_date having count(*) >= {at_least}"
         ).fetchall()
         return [name for at, name in enumerate(self.compared) if any(counts[at] == 0 for counts in by_day)]
 

@@ -1,0 +1,266 @@
+"""Gates: what a day may not do to the ledger unseen. A tripped gate writes nothing of the day, for no entity."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from company import Row, day, intervals, land, store, take
+
+from snapshots.intervals import connect
+from snapshots.receipts import read_receipts
+from snapshots.store import Gates, Store
+from snapshots.verify import verify
+
+GATES = Gates()
+COLUMNS = ("opportunity_id", "stage", "amount")
+MALFORMED = {"opportunity_id": "new", "stage": "New", "amount": "free"}
+ADVICE = "Nothing written. Check the export, or run again with --accept-drop."
+
+
+def rows(count: int, **values: str | None) -> list[Row]:
+    """So many open opportunities."""
+    return [{"opportunity_id": f"o{n:04}", "stage": "New", "amount": "1"} | values for n in range(count)]
+
+
+def written(where: Store) -> dict[str, bytes]:
+    """All files of the ledger and the personal folder."""
+    return {
+        str(file.relative_to(folder)): file.read_bytes()
+        for folder in (where.ledger, where.personal)
+        for file in sorted(folder.rglob("*"))
+        if file.is_file()
+    }
+
+
+def run(where: Store, *days: Sequence[Row], first: int = 0, accept: bool = False) -> tuple[str, ...]:
+    """Captures days together, under the default gates; gives the messages of those that tripped."""
+    land(where, {day(first + n): extract for n, extract in enumerate(days)}, columns=COLUMNS)
+    return take(where, [day(first + n) for n in range(len(days))], gates=GATES, accept=accept).tripped
+
+
+def captured(where: Store) -> list[tuple[int, int, tuple[str, ...]]]:
+    """Number, live rows and overridden gates of each captured day."""
+    return [((r.snapshot_date - day(0)).days, r.live_rows, r.overridden) for r in read_receipts(where)]
+
+
+def test_an_empty_extraction_writes_nothing(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run(where, rows(1234))
+    before = written(where), intervals(where)
+    assert run(where, [], first=1) == (
+        f"crm.opportunity: 0 rows for 2026-01-02, expected about those of 2026-01-01 (1,234). {ADVICE}",
+    )
+    assert (written(where), intervals(where)) == before
+
+
+def test_a_first_day_without_rows_writes_nothing(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    assert run(where, []) == (
+        f"crm.opportunity: 0 rows for 2026-01-01, expected about those of no day before. {ADVICE}",
+    )
+    assert written(where) == {}
+
+
+@pytest.mark.parametrize(
+    ("had", "left", "trips"),
+    [
+        (140, 119, False),  # exactly 15 %
+        (140, 118, True),
+        (133, 113, True),  # 20, just above 15 %
+        (134, 114, False),  # 20, just below
+        (20, 1, False),  # 19, nearly all
+        (21, 1, True),  # 20
+    ],
+)
+def test_deletes_trip_above_15_percent_and_from_20_on(tmp_path: Path, had: int, left: int, trips: bool) -> None:
+    where = store(tmp_path)
+    run(where, rows(had))
+    before = written(where)
+    message = f"crm.opportunity: {left:,} rows for 2026-01-02, {had - left} gone since 2026-01-01 ({had:,}), more than 15%. {ADVICE}"
+    assert run(where, rows(left), first=1) == ((message,) if trips else ())
+    assert (written(where) == before) is trips
+
+
+@pytest.mark.parametrize("rate", [0.07, 0.15, 0.29, 0.55, 0.57, 0.58])
+def test_exactly_the_allowed_rate_is_allowed_whatever_floats_make_of_it(tmp_path: Path, rate: float) -> None:
+    where = store(tmp_path)
+    for n, left in enumerate((100, 100 - round(100 * rate))):
+        land(where, {day(n): rows(left)})
+        gates = Gates(max_delete_rate=rate, min_deletes=1)
+        assert take(where, [day(n)], gates=gates).tripped == ()
+
+
+def test_rows_marked_as_deleted_are_deletes(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    marked = rows(30, is_deleted="false"), rows(30, is_deleted="true")
+    for n, extract in enumerate(marked):
+        land(where, {day(n): extract}, deleted="is_deleted")
+        tripped = take(where, [day(n)], gates=GATES).tripped
+    assert tripped == (
+        f"crm.opportunity: 0 rows for 2026-01-02, 30 gone since 2026-01-01 (30), more than 15%. {ADVICE}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "malformed", "trips"), [(1000, 1, False), (999, 1, True), (1000, 2, True), (3000, 3, False)]
+)
+def test_rejected_rows_trip_above_a_thousandth(tmp_path: Path, count: int, malformed: int, trips: bool) -> None:
+    where = store(tmp_path)
+    extract = [*rows(count)[malformed:], *rows(malformed, amount="free")]
+    tripped = run(where, extract)
+    file = where.rejects / "crm" / "opportunity" / "2026-01-01.csv"
+    message = (
+        f"crm.opportunity: {malformed} of {count:,} rows for 2026-01-01 rejected, more than 0.1%; "
+        f"they and the reasons are in {file}. {ADVICE}"
+    )
+    assert tripped == ((message,) if trips else ())
+    assert len(file.read_text().splitlines()) == 1 + malformed
+    assert (written(where) == {}) is trips
+
+
+@pytest.mark.parametrize(("values", "trips"), [(20, True), (19, False)])
+def test_a_column_that_loses_its_values_trips(tmp_path: Path, values: int, trips: bool) -> None:
+    where = store(tmp_path)
+    run(where, [*rows(values), *rows(100, amount=None)[values:]])
+    before = written(where)
+    message = f"crm.opportunity: column amount has no value left for 2026-01-02, it had on 2026-01-01 (100). {ADVICE}"
+    assert run(where, rows(100, amount=None), first=1) == ((message,) if trips else ())
+    assert (written(where) == before) is trips
+
+
+def test_a_column_loses_its_values_also_where_some_of_the_rows_go_with_them(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run(where, [*rows(24), *rows(300, amount=None)[24:]])
+    assert len(run(where, rows(300, amount=None)[8:], first=1)) == 1
+
+
+def test_a_column_that_keeps_one_value_does_not_trip(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run(where, rows(100))
+    assert run(where, [*rows(1), *rows(100, amount=None)[1:]], first=1) == ()
+
+
+def test_a_column_that_is_no_longer_extracted_does_not_trip(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run(where, rows(100))
+    land(where, {day(1): [{"opportunity_id": row["opportunity_id"], "stage": "New"} for row in rows(100)]})
+    assert take(where, [day(1)], gates=GATES).tripped == ()
+
+
+def test_events_may_be_none_on_a_day(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    for n, extract in enumerate([rows(50), [], rows(50, amount=None)]):
+        land(where, {day(n): extract}, columns=COLUMNS, mode="events")
+        assert take(where, [day(n)], gates=GATES).tripped == ()
+
+
+def test_every_tripped_gate_of_a_day_is_told(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run(where, rows(100))
+    tripped = run(where, [*rows(60, amount=None), MALFORMED], first=1)
+    assert [message.split("2026-01-02")[0] for message in tripped] == [
+        "crm.opportunity: 60 rows for ",
+        "crm.opportunity: 1 of 61 rows for ",
+        "crm.opportunity: column amount has no value left for ",
+    ]
+
+
+def test_days_before_a_tripped_one_are_kept_and_none_after_it(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    tripped = run(where, rows(100), rows(99), rows(10), rows(100))
+    assert tripped == (
+        f"crm.opportunity: 10 rows for 2026-01-03, 89 gone since 2026-01-02 (99), more than 15%. {ADVICE}",
+    )
+    assert captured(where) == [(0, 100, ()), (1, 99, ())]
+    assert verify(where) == []
+
+
+def test_days_before_a_tripped_one_are_kept_where_they_are_captured_singly(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    doubled = [*rows(100), *rows(1)]
+    assert len(run(where, doubled, rows(99), rows(10), rows(100))) == 1
+    assert captured(where) == [(0, 100, ()), (1, 99, ())]
+
+
+def test_one_entity_that_trips_keeps_the_whole_source_out(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    people = [[{"person_id": "p", "email": f"{n}@example.com"}] for n in range(2)]
+    for n, opportunities in enumerate((rows(100), rows(10))):
+        land(where, {day(n): opportunities})
+        land(
+            where,
+            {day(n): people[n]},
+            entity="person",
+            key=("person_id",),
+            personal=("email",),
+            email="email",
+            fresh=False,
+        )
+        before = written(where)
+        tripped = take(where, [day(n)], gates=GATES).tripped
+    assert len(tripped) == 1
+    assert written(where) == before
+    assert {(r.entity, r.snapshot_date) for r in read_receipts(where)} == {("opportunity", day(0)), ("person", day(0))}
+
+
+def test_another_source_is_captured_all_the_same(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run(where, rows(100))
+    run(where, [], first=1)
+    land(where, {day(1): rows(5)}, source="billing")
+    assert take(where, [day(1)], source="billing", gates=GATES).tripped == ()
+    assert len(captured(where)) == 2
+
+
+def test_accepting_a_drop_is_on_the_receipt(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run(where, rows(100))
+    assert run(where, [*rows(60, amount=None), MALFORMED], first=1, accept=True) == ()
+    assert run(where, rows(60, amount=None), first=2, accept=True) == ()
+    assert captured(where) == [(0, 100, ()), (1, 60, ("deletes", "rejected", "column:amount")), (2, 60, ())]
+    with connect(where) as con:
+        assert con.execute("select is_overridden from ledger.receipts order by snapshot_date").fetchall() == [
+            (False,),
+            (True,),
+            (False,),
+        ]
+    assert verify(where) == []
+
+
+def test_accepting_an_empty_day_deletes_all(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run(where, rows(3))
+    run(where, [], first=1, accept=True)
+    assert captured(where) == [(0, 3, ()), (1, 0, ("empty",))]
+    assert run(where, [], first=2) == ()
+
+
+def test_running_an_accepted_day_again_asks_nobody(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run(where, rows(100))
+    run(where, rows(10), first=1, accept=True)
+    before = written(where)
+    assert run(where, rows(10), first=1) == ()
+    assert written(where) == before
+
+
+def test_running_an_accepted_day_again_with_another_drop_asks(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run(where, rows(100))
+    run(where, rows(10), first=1, accept=True)
+    assert len(run(where, rows(9), first=1)) == 1
+
+
+def test_a_late_day_is_held_against_the_day_before_it(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run(where, rows(100))
+    run(where, rows(10), first=2, accept=True)
+    before = written(where)
+    assert run(where, rows(50), first=1) == (
+        f"crm.opportunity: 50 rows for 2026-01-02, 50 gone since 2026-01-01 (100), more than 15%. {ADVICE}",
+    )
+    assert written(where) == before
+    assert run(where, rows(95), first=1) == ()
+    assert captured(where) == [(0, 100, ()), (1, 95, ()), (2, 10, ("deletes",))]
