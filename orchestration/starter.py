@@ -31,9 +31,13 @@ max_delete_rate = 0.15
 min_deletes = 20
 max_reject_rate = 0.001
 
-[sources.{source}]                    # the name is yours; it becomes the ledger's folder and the `source`
-column type = "files" path = "{path}"                      # relative to this file {as_of} # One table per
-entity whose file or columns are called differently (theirs = ours). Entities: # {entities}
+[sources.{source}]                       # the name is yours: the ledger's folder and the column `source`
+type = "files"
+path = "{path}"                      # relative to this file
+{as_of}
+
+# One table per entity whose file or columns are called differently (theirs = ours). Entities:
+# {entities}
 {tables}"""
 
 ENTITY = """
