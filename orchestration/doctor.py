@@ -16,6 +16,7 @@ from typing import Literal
 
 import duckdb
 
+from ingestion.files import FilesSource
 from ingestion.landing import SourceError
 from orchestration.config import SourceConfig
 from orchestration.dbt import DEFAULT_DEFINITIONS, definition_files
@@ -74,8 +75,7 @@ def check_python(version: tuple[str, str, str]) -> Finding:
     got = ".".join(version)
     if (int(version[0]), int(version[1])) != PYTHON:
         return Finding(
-            "python", "fail", f"Python {got}, 3.11 expected", "make clean setup PYTHON=python3.11, then "
-            "use .venv/bin"
+            "python", "fail", f"Python {got}, 3.11 expected", "make clean setup PYTHON=python3.11, then use .venv/bin"
         )
     return Finding("python", "ok", f"Python {got}")
 
@@ -190,8 +190,11 @@ def check_source(settings: Settings, source: SourceConfig, today: date) -> Findi
                 name, "fail", f"no day can be served{lacks}", f"put the files there; see {settings.config.path}"
             )
         built.extract([days.complete[-1]], today)
+        problems = built.check() if isinstance(built, FilesSource) else []
     except (SourceError, PipeledgerError) as error:
         return Finding(name, "fail", str(error))
+    if problems:
+        return Finding(name, "fail", " ".join(problems))
     return Finding(name, "ok", f"{len(built.entities)} entities, newest day {days.complete[-1]}")
 
 
