@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -255,7 +256,9 @@ def sql(
         with duckdb.connect(str(path), read_only=True) as connection:
             connection.execute("set timezone = 'UTC'")
             connection.execute("set search_path = 'marts'")
-            result = connection.execute(query)
+            result: duckdb.DuckDBPyConnection | None = connection.execute(query)
+            if result is None:  # blank, or nothing but comments
+                raise ConfigError('sql: got no query, one expected. `pipeledger sql "show tables"` lists the marts.')
             names = [column[0] for column in result.description or []]
             rows = result.fetchall()
     except duckdb.Error as error:
@@ -409,7 +412,7 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table on standard output."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for number, name in enumerate(names):
-        is_number = any(isinstance(row[number], int | float) for row in rows)
+        is_number = any(isinstance(row[number], int | float | Decimal) for row in rows)
         table.add_column(name, justify="right" if is_number else "left", no_wrap=True)
     for row in rows:
         table.add_row(*("" if value is None else readable(value) for value in row))
@@ -419,7 +422,7 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 def readable(value: Any) -> str:
     """A value as people write it."""
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int | Decimal) and not isinstance(value, bool) else str(value)
 
 
 def hoist(arguments: Sequence[str]) -> list[str]:

@@ -20,6 +20,7 @@ STEP_NAMES = {
     "capture_days": "days: landing and capturing",
 }
 QUIET = ("Running dbt command", "Copying `", "Finished dbt command", "Executing steps", "A dbt subsetted execution")
+CONSEQUENCE = "Dependencies for step"  # of a failure that is shown already
 
 
 class ProgressHandler(logging.Handler):
@@ -42,6 +43,8 @@ class ProgressHandler(logging.Handler):
         message = str(meta.get("orig_message") or record.getMessage()).replace("[", "\\[")
         if event is not None:
             return self.event_line(event)
+        if message.startswith(CONSEQUENCE):
+            return None
         if record.levelno >= logging.ERROR:
             return f"[red]{message}[/red]"
         if record.levelno >= logging.WARNING:

@@ -165,4 +165,5 @@ def reason(failure: Any) -> str:
     if error is None:
         return "a step failed"
     message = str(error.message).strip()
-    return message.removeprefix(str(error.cls_name)).removeprefix(": ") or "stopped by hand"
+    name, _, said = message.partition(": ")  # Python puts the class in front
+    return (said if name.rpartition(".")[2] == error.cls_name else message) or "stopped by hand"
