@@ -339,8 +339,7 @@ def published_metadata(done: Published) -> dict[str, dg.MetadataValue]:
 
 @dataclass(frozen=True)
 class LedgerCheck:
-    """The check that reads every day of the ledger again; it has a job of its own because it takes a while.
-    """
+    """The check that reads every day of the ledger again; it has a job of its own because it takes a while."""
 
     settings: Settings
 

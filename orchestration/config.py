@@ -244,8 +244,7 @@ class Reader:
                 if SECRET_NAME.search(key):
                     raise self.fail(
                         f"{prefix}{key}",
-                        "secrets do not belong in this file. Put it into the environment or "
-                        "`.dlt/secrets.toml`.",
+                        "secrets do not belong in this file. Put it into the environment or `.dlt/secrets.toml`.",
                     )
                 raise self.fail(f"{prefix}{key}", f"unknown key. {nearest(key, names)}")
 

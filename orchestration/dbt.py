@@ -63,8 +63,7 @@ def read_header(path: Path) -> list[str]:
         first = path.read_text(encoding="utf-8-sig").split("\n", 1)[0]
     except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{path}: not UTF-8 ({error.reason} at byte {error.start}). Save it as `CSV UTF-8`, then run "
-            "again."
+            f"{path}: not UTF-8 ({error.reason} at byte {error.start}). Save it as `CSV UTF-8`, then run again."
         ) from error
     return next(csv.reader(io.StringIO(first)), [])
 

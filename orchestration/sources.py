@@ -44,8 +44,7 @@ def build_demo(source: SourceConfig, config: Config) -> Source:
 
     if source.start_date is None:
         raise ConfigError(
-            f"{config.path.name}: sources.{source.name}.start_date: missing. Set it, such as start_date "
-            "= 2025-01-06."
+            f"{config.path.name}: sources.{source.name}.start_date: missing. Set it, such as start_date = 2025-01-06."
         )
     return demo.build_source(
         source.name, start_date=source.start_date, time_zone=config.company.time_zone, **source.options
