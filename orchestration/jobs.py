@@ -171,7 +171,7 @@ def capture_range(
     first, last = date.fromisoformat(config.first), date.fromisoformat(config.last)
     days = build_source(source, settings.config).days(first, last)
     for day, lacking in sorted(days.incomplete.items()):
-        context.log.warning(f"{source.name}: {day} stays a gap: {', '.join(lacking)} missing")
+        context.log.warning(f"{source.name}: {day} stays a gap (missing: {', '.join(lacking)})")
     if not days.complete:
         context.log.warning(f"{source.name}: no complete day between {first} and {last}")
         return

@@ -120,7 +120,10 @@ def test_a_run_does_not_wait_for_its_own_command(home: Home) -> None:
 def test_looking_at_the_lock_does_not_stop_a_run(home: Home) -> None:
     home.root.mkdir()
     home.lock.touch()
-    looker = "import sys; from pathlib import Path; from orchestration.home import *\nwhile True: current_holder(Home(Path(sys.argv[1])))"
+    looker = (
+        "import sys; from pathlib import Path; from orchestration.home import *\n"
+        "while True: current_holder(Home(Path(sys.argv[1])))"
+    )
     process = subprocess.Popen([sys.executable, "-c", looker, str(home.root)])
     time.sleep(0.3)
     try:

@@ -1,0 +1,125 @@
+"""A small company on files: two sources with dated drops, and a command line to drive it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PIPELEDGER = Path(sys.executable).with_name("pipeledger")
+TOML = """
+[company]
+time_zone = "America/New_York"
+fiscal_year_start_month = 2
+definitions = "definitions"
+
+[sources.crm]
+type = "files"
+path = "exports/crm"
+
+[sources.crm.entities.opportunity]
+columns = { deal_stage = "stage", close_value = "amount" }
+
+[sources.billing]
+type = "files"
+path = "exports/billing"
+"""
+STAGE_COLUMNS = (
+    "source,pipeline,stage,canonical_stage,stage_order,stage_category,probability,forecast_category,exit_criteria,"
+    "valid_from,owner,definition"
+)
+STAGES = f"""{STAGE_COLUMNS}
+*,default,Prospecting,,1,open,0.1,pipeline,,,,
+*,default,Negotiation,,2,open,0.6,best_case,,,,
+*,default,Closed Won,,3,won,1,closed,,,,
+*,default,Closed Lost,,4,lost,0,omitted,,,,
+"""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder with exports and settings, as an analyst has it."""
+
+    folder: Path
+
+    @property
+    def home(self) -> Path:
+        return self.folder / ".pipeledger"
+
+    def run(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
+        """Run `pipeledger` here."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIPELEDGER", "DAGSTER"))}
+        done = subprocess.run(
+            [str(PIPELEDGER), *arguments],
+            cwd=self.folder,
+            env={**clean, "COLUMNS": "200", **(env or {})},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """The answer of the published marts."""
+        result = self.run("sql", query, "--json")
+        assert result.code == 0, result.err
+        return list(result.json)
+
+    def drop(self, source: str, entity: str, day: str, header: str, lines: Sequence[str]) -> None:
+        """Put one dated file where the source finds it."""
+        file = self.folder / "exports" / source / entity / f"{day}.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("\n".join([header, *lines]) + "\n")
+
+    def drop_opportunities(self, day: str, stage: str = "Prospecting", count: int = 60) -> None:
+        """A CRM export of one day."""
+        header = "opportunity_id,account_id,deal_stage,close_value,close_date,created_at,owner_id"
+        lines = [
+            f"o{number},a{number % 3},{'Prospecting' if number else stage},{100 + number}.50,2026-09-30,2026-02-01,u1"
+            for number in range(count)
+        ]
+        self.drop("crm", "opportunity", day, header, lines)
+
+    def drop_subscriptions(self, day: str) -> None:
+        """A billing export of one day."""
+        header = "subscription_id,customer_id,status,started_at,amount,interval,interval_count,quantity,currency_code"
+        self.drop("billing", "subscription", day, header, ["s1,c1,active,2026-01-01,100.00,month,1,1,USD"])
+
+
+def new_desk(folder: Path) -> Desk:
+    """A desk with settings and stages, and no exports yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "pipeledger.toml").write_text(TOML)
+    (folder / "definitions").mkdir()
+    (folder / "definitions" / "stage_definitions.csv").write_text(STAGES)
+    return Desk(folder)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return new_desk(tmp_path / "desk")
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A desk whose home lives through the tests of a module, in their order."""
+    return new_desk(tmp_path_factory.mktemp("company") / "desk")

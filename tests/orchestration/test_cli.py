@@ -1,0 +1,257 @@
+"""The command line end to end: one small company, from its first days to a damaged ledger, in this order.
+
+A dbt build takes seconds, so the tests share a home and build on each other.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.home import Home, Lock
+from tests.orchestration.conftest import Desk
+
+pytestmark = pytest.mark.xdist_group("company")
+
+
+def published(desk: Desk) -> dict[str, list[tuple[object, ...]]]:
+    """The whole content of every published mart."""
+    with duckdb.connect(str(desk.home / "published" / "pipeline.duckdb"), read_only=True) as connection:
+        names = [
+            name
+            for (name,) in connection.execute(
+                "select table_name from information_schema.tables where table_schema = 'marts'"
+            ).fetchall()
+        ]
+        return {name: connection.execute(f"select * from marts.{name} order by all").fetchall() for name in names}
+
+
+def ledger_files(desk: Desk) -> set[str]:
+    return {str(path.relative_to(desk.home)) for path in (desk.home / "ledger").rglob("*") if path.is_file()}
+
+
+def materialized_days(desk: Desk, source: str) -> set[str]:
+    """The days that Dagster's UI shows as captured."""
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(desk.home / "dagster")) as instance:
+        return instance.get_materialized_partitions(dg.AssetKey(["ledger", source]))
+
+
+def last_run(desk: Desk) -> "object":
+    import dagster as dg
+
+    with dg.DagsterInstance.from_config(str(desk.home / "dagster")) as instance:
+        return instance.get_runs(limit=1)[0]
+
+
+def test_before_anything_is_captured_every_command_says_what_to_do(company: Desk) -> None:
+    assert company.run("sql", "select 1").code == 2
+    nothing = company.run("build")
+    assert nothing.code == 1
+    assert "no day captured yet" in nothing.err
+    status = company.run("status", "--json")
+    assert status.code == 0
+    assert {row["freshness"] for row in status.json} == {"never captured"}
+
+
+def test_a_range_captures_complete_days_and_names_the_gaps(company: Desk) -> None:
+    for day in ("2026-03-01", "2026-03-02", "2026-03-04"):
+        company.drop_opportunities(day)
+    for day in ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04"):
+        company.drop_subscriptions(day)
+    result = company.run("run", "--from", "2026-03-01", "--to", "2026-03-04", "--json")
+    assert result.code == 0, result.err
+    assert result.json["sources"]["crm"]["days"] == ["2026-03-01", "2026-03-02", "2026-03-04"]
+    assert result.json["sources"]["crm"]["missing_days"] == 1
+    assert "2026-03-03 stays a gap (missing: opportunity/2026-03-03.csv)" in result.err
+    assert "Traceback" not in result.err
+    assert materialized_days(company, "crm") == {"2026-03-01", "2026-03-02", "2026-03-04"}
+    assert len(materialized_days(company, "billing")) == 4
+    gaps = company.rows("select snapshot_date from dim_snapshot where source = 'crm' and status = 'gap'")
+    assert gaps == [{"snapshot_date": "2026-03-03"}]
+
+
+def test_a_day_is_captured_built_and_published(company: Desk) -> None:
+    company.drop_opportunities("2026-03-05", stage="Negotiation")
+    company.drop_subscriptions("2026-03-05")
+    result = company.run("run", "--date", "2026-03-05")
+    assert result.code == 0, result.err
+    assert "crm: 2026-03-05: 60 rows landed, 1 new or changed, 0 gone" in result.err
+    rows = company.rows("select stage, amount from fct_opportunity_current where opportunity_id = 'o0'")
+    assert rows == [{"stage": "Negotiation", "amount": "100.50"}]
+    assert company.rows("select count(*) as n from pipeline_as_of(date '2026-03-03')") == [{"n": 60}]
+    run = last_run(company)
+    tags = run.tags  # type: ignore[attr-defined]
+    assert tags["dagster/partition"] == tags["pipeledger/snapshot_date"] == "2026-03-05"
+    assert tags["pipeledger/source"] == "crm,billing"
+    assert tags["pipeledger/trigger"] == "command line"
+    assert "2026-03-05" in materialized_days(company, "crm")
+
+
+def test_running_a_day_again_changes_nothing(company: Desk) -> None:
+    files, marts = ledger_files(company), published(company)
+    result = company.run("run", "--date", "2026-03-05", "--json")
+    assert result.code == 0, result.err
+    assert result.json["sources"]["crm"]["rows_written"] == 0
+    assert ledger_files(company) == files
+    assert published(company) == marts
+
+
+def test_a_failed_source_is_a_gap_and_the_others_go_on(company: Desk) -> None:
+    company.drop_opportunities("2026-03-06", stage="Closed Won")
+    result = company.run("run", "--date", "2026-03-06", "--json")
+    assert result.code == 3, result.err
+    assert result.json["exit_code"] == 3
+    assert "subscription/2026-03-06.csv" in result.json["sources"]["billing"]["error"]
+    assert result.json["sources"]["crm"]["days"] == ["2026-03-06"]
+    assert "Traceback" not in result.err
+    assert company.rows("select stage from fct_opportunity_current where opportunity_id = 'o0'") == [
+        {"stage": "Closed Won"}
+    ]
+    assert "2026-03-06" not in materialized_days(company, "billing")
+    assert last_run(company).tags["pipeledger/gap"] == "billing"  # type: ignore[attr-defined]
+    status = {row["source"]: row for row in company.run("status", "--json").json}
+    assert status["billing"]["last_outcome"] == "failed"
+    assert status["crm"]["last_outcome"] == "done"
+    assert status["crm"]["gaps"] == 1
+    assert status["crm"]["last_day"] == "2026-03-06"
+
+
+def test_a_tripped_gate_is_a_gap_until_somebody_accepts_the_drop(company: Desk) -> None:
+    company.drop_opportunities("2026-03-07", count=10)
+    company.drop_subscriptions("2026-03-07")
+    result = company.run("run", "--date", "2026-03-07", "--json")
+    assert result.code == 3, result.err
+    assert "opportunity" in result.json["sources"]["crm"]["gates"]
+    assert result.json["sources"]["billing"]["days"] == ["2026-03-07"]
+    accepted = company.run("run", "--date", "2026-03-07", "--accept-drop", "--json")
+    assert accepted.code == 0, accepted.err
+    assert company.rows("select count(*) as n from fct_opportunity_current where not is_deleted") == [{"n": 10}]
+
+
+def test_a_locked_home_stops_a_manual_run_and_names_the_holder(company: Desk) -> None:
+    lock = Lock.of(Home(company.home))
+    lock.acquire("a test that holds the lock")
+    try:
+        began = time.monotonic()
+        result = company.run("run", "--date", "2026-03-07")
+        assert result.code == 4
+        assert "a test that holds the lock" in result.err
+        assert time.monotonic() - began < 20
+        assert company.run("status").code == 0
+        assert "held by `a test that holds the lock`" in company.run("doctor").out
+    finally:
+        lock.release()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["run", "--date", "yesterday"], "got 'yesterday', a date such as"),
+        (["run", "--from", "2026-03-01"], "--from and --to together"),
+        (["run", "--from", "2026-03-02", "--to", "2026-03-01"], "lies after"),
+        (["run", "--date", "2126-03-01"], "has not come yet"),
+        (["backfill", "--source", "crn"], "Did you mean `crm`?"),
+        (["sql", "select nonsense"], "show tables"),
+        (["sql", "create table marts.x as select 1"], "read-only"),
+        (["init", "--time-zone", "UTC"], "exists already"),
+        (["launch"], "No such command"),
+        (["run", "--config", "other.toml"], "no such file"),
+    ],
+)
+def test_wrong_usage_ends_with_two_and_says_what_is_expected(company: Desk, arguments: list[str], says: str) -> None:
+    result = company.run(*arguments)
+    assert result.code == 2, result.err
+    assert says in result.err
+    assert "Traceback" not in result.err
+
+
+def test_a_definition_with_a_wrong_header_builds_nothing(company: Desk) -> None:
+    path = company.folder / "definitions" / "stage_definitions.csv"
+    good, before = path.read_text(), (company.home / "published" / "pipeline.duckdb").stat().st_mtime_ns
+    path.write_text(good.replace("stage_order", "stage_odrer", 1))
+    result = company.run("build")
+    path.write_text(good)
+    assert result.code == 2
+    assert "Did you mean `stage_order`?" in result.err
+    assert (company.home / "published" / "pipeline.duckdb").stat().st_mtime_ns == before
+
+
+def test_answers_come_as_table_json_or_csv(company: Desk) -> None:
+    query = "select opportunity_id, amount from fct_opportunity_current order by 1 limit 2"
+    assert company.run("sql", query, "--csv").out.splitlines()[0] == "opportunity_id,amount"
+    assert company.run("sql", query, "--json").json[0]["opportunity_id"] == "o0"
+    assert company.run("sql", query).out.splitlines()[0].split() == ["opportunity_id", "amount"]
+
+
+def test_rebuilding_from_the_ledger_alone_gives_equal_marts(company: Desk) -> None:
+    marts = published(company)
+    for name in ("landing.duckdb", "warehouse.duckdb", "published/pipeline.duckdb"):
+        (company.home / name).unlink()
+    result = company.run("rebuild", "--json")
+    assert result.code == 0, result.err
+    assert published(company) == marts
+
+
+def test_a_damaged_ledger_is_named_and_a_sound_one_is_not(company: Desk) -> None:
+    sound = company.run("verify", "--json")
+    assert sound.code == 0
+    assert sound.json["is_sound"] is True
+    file = max(
+        (company.home / "ledger" / "crm" / "opportunity").rglob("*.parquet"), key=lambda path: path.stat().st_size
+    )
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    result = company.run("verify", "--json")
+    file.write_bytes(content)
+    assert result.code == 5
+    day = file.parent.name.removeprefix("snapshot_date=")
+    assert any(item["entity"] == "opportunity" and item["snapshot_date"] == day for item in result.json["damaged"])
+    assert company.run("verify").code == 0
+
+
+def test_another_time_zone_is_refused_before_anything_is_touched(company: Desk) -> None:
+    files = ledger_files(company)
+    result = company.run("run", "--date", "2026-03-07", env={"PIPELEDGER_COMPANY__TIME_ZONE": "Europe/Berlin"})
+    assert result.code == 2
+    assert "was made with America/New_York" in result.err
+    assert ledger_files(company) == files
+
+
+def test_the_demo_refuses_a_home_that_it_did_not_create(company: Desk) -> None:
+    files = ledger_files(company)
+    result = company.run("demo", "--days", "3", env={"PIPELEDGER_HOME": str(company.home)})
+    assert result.code == 2
+    assert "a home that the demo did not create" in result.err
+    assert ledger_files(company) == files
+
+
+def test_init_writes_settings_that_doctor_understands(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    exports = tmp_path / "exports" / "crm"
+    exports.mkdir(parents=True)
+    (exports / "opportunities.csv").write_text("opportunity_id,stage\no1,Prospecting\n")
+    (exports / "deals of last year.csv").write_text("id,state\n1,open\n")
+    result = desk.run("init", "--time-zone", "Europe/Berlin", "--as-of", "2026-01-31")
+    assert result.code == 0, result.err
+    settings = (tmp_path / "pipeledger.toml").read_text()
+    assert 'file = "opportunities.csv"' in settings
+    assert "id, state" in settings
+    assert (tmp_path / "definitions" / "stage_definitions.csv").exists()
+    found = {finding["check"]: finding for finding in json.loads(desk.run("doctor", "--json").out)}
+    assert found["settings"]["level"] == found["source crm"]["level"] == "ok"
+    refused = desk.run("init", "--time-zone", "Europe/Berlin")
+    assert refused.code == 2
+
+
+def test_quick_commands_are_quick(company: Desk) -> None:
+    import resource
+
+    for arguments in (["--help"], ["status"], ["sql", "select 1"]):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert company.run(*arguments).code == 0
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3.0, arguments
