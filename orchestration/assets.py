@@ -22,6 +22,7 @@ from orchestration import pipeline
 from orchestration.config import SourceConfig
 from orchestration.dbt import EXECUTABLE, PROJECT, dbt_vars
 from orchestration.pipeline import SourceResult
+from orchestration.progress import ticker
 from orchestration.publish import Published
 from orchestration.settings import Settings, clock
 from orchestration.sources import entities_of
@@ -32,6 +33,7 @@ SOLE_WRITER = "sole_writer"
 DBT = "dbt"
 GAP_TAG = "pipeledger/gap"
 RETRIES = 3
+RETRY_SECONDS = 10  # before the first one; four times longer before each next
 ACCEPT_DROP_TAG = "pipeledger/accept_drop"
 
 ENTITY_DESCRIPTIONS = {
@@ -88,6 +90,7 @@ def specs(settings: Settings, source: SourceConfig, days: dg.DailyPartitionsDefi
             "A day without a mark is a gap; it is never filled."
         ),
         partitions_def=days,
+        metadata={"path": dg.MetadataValue.path(str(settings.store.ledger / source.name))},
         kinds={"deltalake"},
         skippable=True,
     )
@@ -138,10 +141,17 @@ def attempt(
     accept_drop = context.run.tags.get(ACCEPT_DROP_TAG) == "true"
     now = clock()
     try:
-        result = pipeline.attempt(settings, source, days, now=now, accept_drop=accept_drop, say=context.log.info)
+        result = pipeline.attempt(
+            settings,
+            source,
+            days,
+            now=now,
+            accept_drop=accept_drop,
+            voice=pipeline.Voice(context.log.info, ticker.tick),
+        )
     except Exception as error:
         if context.retry_number < RETRIES:
-            wait = 10 * 4**context.retry_number
+            wait = RETRY_SECONDS * 4**context.retry_number
             context.log.warning(f"{source.name}: {error}. Trying again in {wait} s.")
             raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=wait) from error
         result = pipeline.failed(source, error)

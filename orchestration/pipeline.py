@@ -34,6 +34,17 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
+class Voice:
+    """Where progress goes: lines that stay, and what is happening right now."""
+
+    say: Say = lambda line: None
+    tick: Say = lambda line: None
+
+
+SILENT = Voice()
+
+
+@dataclass(frozen=True)
 class SourceResult:
     """What landing and capturing one source came to: the days kept, the gates that tripped, the error that
     ended it.
@@ -59,7 +70,7 @@ def land_and_capture(
     *,
     now: datetime,
     accept_drop: bool = False,
-    say: Say = lambda line: None,
+    voice: Voice = SILENT,
 ) -> SourceResult:
     """Land the days of one source in chunks and capture each chunk. A gate that trips keeps the days before it.
 
@@ -70,7 +81,7 @@ def land_and_capture(
     landed: dict[tuple[str, date], int] = {}
     tripped: tuple[str, ...] = ()
     for chunk in built.chunks(days):
-        landed |= land_chunk(settings, built, chunk, now)
+        landed |= land_chunk(settings, built, chunk, now, voice)
         done = capture(
             settings.store,
             source.name,
@@ -81,7 +92,7 @@ def land_and_capture(
         )
         captured += done.days
         tripped = tuple(done.tripped)
-        say(progress_line(source.name, chunk, landed, done.days))
+        voice.say(progress_line(source.name, chunk, landed, done.days))
         if tripped:
             break
     seconds = (datetime.now(UTC) - now).total_seconds()
@@ -89,7 +100,7 @@ def land_and_capture(
 
 
 def land_chunk(
-    settings: Settings, source: Source, chunk: Sequence[date], now: datetime
+    settings: Settings, source: Source, chunk: Sequence[date], now: datetime, voice: Voice
 ) -> Mapping[tuple[str, date], int]:
     """One landing run; the rows landed by entity and day."""
     done = land(
@@ -98,7 +109,9 @@ def land_chunk(
         landing=settings.home.landing,
         pipelines_dir=settings.home.dlt,
         today=settings.config.today(now),
+        on_progress=lambda entity, day, rows: voice.tick(f"{source.name}: {entity} {day}: {rows:,} rows"),
     )
+    voice.tick(f"{source.name}: capturing {chunk[-1]}")
     return done.rows
 
 
@@ -125,11 +138,11 @@ def attempt(
     *,
     now: datetime,
     accept_drop: bool = False,
-    say: Say = lambda line: None,
+    voice: Voice = SILENT,
 ) -> SourceResult:
     """The same, but a failure is a result that names its reason, so that the other sources go on."""
     try:
-        result = land_and_capture(settings, source, days, now=now, accept_drop=accept_drop, say=say)
+        result = land_and_capture(settings, source, days, now=now, accept_drop=accept_drop, voice=voice)
     except Exception as error:
         if is_worth_retrying(error):
             raise

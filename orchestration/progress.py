@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from rich.console import Console
+from rich.status import Status
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.logger import InitLoggerContext
@@ -66,6 +67,33 @@ class ProgressHandler(logging.Handler):
         return None
 
 
+class Ticker:
+    """One line that says what is happening right now; on a terminal only, and never kept."""
+
+    def __init__(self) -> None:
+        self.status: Status | None = None
+
+    def show(self, console: Console) -> None:
+        """Begin, if somebody watches."""
+        if console.is_terminal and self.status is None:
+            self.status = console.status("starting")
+            self.status.start()
+
+    def tick(self, text: str) -> None:
+        """Say what is happening now."""
+        if self.status is not None:
+            self.status.update(text.replace("[", "\\["))
+
+    def stop(self) -> None:
+        """Take the line away."""
+        if self.status is not None:
+            self.status.stop()
+            self.status = None
+
+
+ticker = Ticker()
+
+
 def terminal() -> Console:
     """A console on standard error that stays, whatever a step does to its streams."""
     return Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"), stderr=True)
@@ -75,5 +103,7 @@ def terminal() -> Console:
 def progress_logger(context: "InitLoggerContext") -> logging.Logger:
     """The logger that `pipeledger run` switches on."""
     logger = logging.Logger("pipeledger.progress", logging.DEBUG)
-    logger.addHandler(ProgressHandler(terminal()))
+    handler = ProgressHandler(terminal())
+    logger.addHandler(handler)
+    ticker.show(handler.console)
     return logger

@@ -21,6 +21,7 @@ from orchestration.dbt import dbt_env
 from orchestration.errors import ExitCode
 from orchestration.home import Lock
 from orchestration.pipeline import read_findings
+from orchestration.progress import ticker
 from orchestration.settings import Settings
 from orchestration.sole_writer import TRIGGER_TAG, take_over
 
@@ -96,13 +97,16 @@ def execute(
         warnings.simplefilter("ignore")
         take_over(settings, Lock.of(settings.home), instance, None, print)
         definitions = build_definitions(settings, first)
-        result = definitions.resolve_job_def(job).execute_in_process(
-            instance=instance,
-            partition_key=partition_key,
-            raise_on_error=False,
-            run_config={**(run_config or {}), "loggers": {"progress": {}}},
-            tags=dict(tags),
-        )
+        try:
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=instance,
+                partition_key=partition_key,
+                raise_on_error=False,
+                run_config={**(run_config or {}), "loggers": {"progress": {}}},
+                tags=dict(tags),
+            )
+        finally:
+            ticker.stop()
     done = report(job, result)
     if done.published:
         done.warnings = read_findings(settings.home.warehouse) or done.warnings

@@ -1,8 +1,8 @@
 """One run at a time writes in the home: the lock as a Dagster resource, taken before the first step.
 
-A scheduled run waits; a run started by hand stops and says who holds the lock; a run started by the command
-line is already inside its command's lock. Whoever gets the lock after a crash tidies up what the crashed
-run left in Dagster.
+A scheduled run waits, and so does one of many days started at once in the UI; a run started by hand stops and says who
+holds the lock; a run started by the command line is already inside its command's lock. Whoever gets the lock after a
+crash tidies up what the crashed run left in Dagster.
 """
 
 import os
@@ -20,6 +20,7 @@ from orchestration.settings import Settings
 
 TRIGGER_TAG = "pipeledger/trigger"
 SCHEDULED = "schedule"
+BACKFILL_TAG = "dagster/backfill"  # one of many runs started at once from the UI
 HOLDING_PROCESS = re.compile(r"PID (\d+)")
 
 
@@ -30,11 +31,12 @@ def sole_writer(settings: Settings) -> dg.ResourceDefinition:
     def lock_of_the_home(context: dg.InitResourceContext) -> Iterator[Lock]:
         lock = Lock.of(settings.home)
         run = context.run
-        is_scheduled = run is not None and run.tags.get(TRIGGER_TAG) == SCHEDULED
+        tags = run.tags if run else {}
+        is_patient = tags.get(TRIGGER_TAG) == SCHEDULED or BACKFILL_TAG in tags
         log = context.log.info if context.log else print
         lock.acquire(
             f"Dagster run {run.run_id if run else ''}",
-            wait=is_scheduled,
+            wait=is_patient,
             on_wait=lambda holder: log(f"waiting for {holder or 'another run'}"),
         )
         try:
