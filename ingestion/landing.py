@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 OnProgress = Callable[[str, date, int], None]
 """Called with entity, snapshot date and the rows extracted of it so far."""
 
-RESERVED_NAMES = frozenset({"source", "snapshot_date", "valid_from", "valid_to"})
+RESERVED_NAMES = frozenset({"source", "snapshot_date", "valid_from", "valid_to", "rowid"})
 RESERVED_SOURCES = frozenset({"information_schema", "landing", "ledger", "main", "pg_catalog", "system", "temp"})
 
 GATHERED_ROWS = 65_536
@@ -157,7 +157,7 @@ def landed_name(header: str) -> str:
 
     plain = "".join(c for c in unicodedata.normalize("NFKD", header) if not unicodedata.combining(c))
     name = NamingConvention().normalize_path(NamingConvention().normalize_identifier(plain))
-    if name in RESERVED_NAMES or name.startswith(("_pl_", "_dlt_")):
+    if name in RESERVED_NAMES or name.startswith("_"):
         return f"raw_{name.lstrip('_')}"
     return name
 

@@ -25,6 +25,8 @@ DAY, EXTRACTION, FILE, LINE, REJECT = (
     "_pl_reject",
 )
 EMAIL_DIGEST = "email_digest"
+RESERVED = ("source", "snapshot_date", "valid_from", "valid_to", "rowid")
+"""What no source's column may be called; nor may it begin with an underscore."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,7 @@ def read_manifests(
             f"Run `pipeledger run --date {missing[0]}` to land it."
         )
     for by_day in found.values():
+        _check_names(by_day)
         _check_rows(con, by_day)
     return found
 
@@ -168,6 +171,16 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         ended_at=instant("extraction_ended_at"),
         row_count=int(str(row["row_count"])),
     )
+
+
+def _check_names(manifests: Mapping[date, Manifest]) -> None:
+    for day, manifest in manifests.items():
+        taken = [name for name in manifest.columns if name in RESERVED or name.startswith("_")]
+        if taken:
+            raise CaptureError(
+                f"{manifest.source}.{manifest.entity}: got column {', '.join(taken)} for {day}, expected none of the names "
+                f"that the ledger needs itself. Nothing was captured. Land it as raw_{taken[0].lstrip('_')}."
+            )
 
 
 def _check_rows(con: duckdb.DuckDBPyConnection, manifests: Mapping[date, Manifest]) -> None:
