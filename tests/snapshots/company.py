@@ -1,4 +1,4 @@
-"""A small company for ledger tests: writes a landing as ingestion does, and knows by plain dictionaries what every day held."""
+"""A small company for ledger tests: writes a landing as ingestion does, captures it, and reads what the ledger says."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from snapshots.capture import Captured, capture
+from snapshots.digest import quoted
 from snapshots.intervals import connect
 from snapshots.store import Gates, Store
 
@@ -36,6 +37,7 @@ def day(number: int) -> date:
 
 def store(home: Path) -> Store:
     """A home in a temporary folder; the company lives in New York."""
+    home.mkdir(parents=True, exist_ok=True)
     return Store(
         ledger=home / "ledger",
         personal=home / "personal",
@@ -70,7 +72,9 @@ def land(
     """Lands `days` of one entity as text, with the tables that ingestion makes."""
     if fresh:
         where.landing.unlink(missing_ok=True)
-    names = list(columns or dict.fromkeys(name for rows in days.values() for row in rows for name in row if name[:4] != "_pl_"))
+    names = list(
+        columns or dict.fromkeys(name for rows in days.values() for row in rows for name in row if name[:4] != "_pl_")
+    )
     with duckdb.connect(str(where.landing)) as con:
         con.execute(f"create schema if not exists {source}")
         con.execute(f"create table if not exists {source}._dlt_loads (load_id varchar, status bigint)")
@@ -96,6 +100,8 @@ def land(
             landed = pa.table({**bookkeeping, **values})
             con.register("landed", landed)
             con.execute(f"create table if not exists {source}.{entity} as select * from landed where false")
+            for column in landed.column_names:
+                con.execute(f"alter table {source}.{entity} add column if not exists {quoted(column)} varchar")
             con.execute(f"insert into {source}.{entity} by name select * from landed")
             con.unregister("landed")
             started = datetime(at.year, at.month, at.day, 11, tzinfo=UTC)
@@ -126,16 +132,21 @@ def land(
             )
 
 
-def take(where: Store, days: Sequence[date], *, source: str = "crm", gates: Gates = NO_GATES, accept: bool = False) -> Captured:
+def take(
+    where: Store, days: Sequence[date], *, source: str = "crm", gates: Gates = NO_GATES, accept: bool = False
+) -> Captured:
     """Captures landed days, without gates unless some are given."""
     return capture(where, source, days, gates=gates, accept_drop=accept, code_version="test")
 
 
-def state(where: Store, at: date, *, relation: str = "files__opportunity", columns: str = "* exclude (source)") -> list[tuple[Any, ...]]:
+def state(
+    where: Store, at: date, *, relation: str = "files__opportunity", columns: str = "* exclude (source)"
+) -> list[tuple[Any, ...]]:
     """The rows that existed on a day, as dbt would read them from the interval cache."""
     with connect(where) as con:
         return con.execute(
-            f"select {columns} from ledger.{relation} where _pl_change = 'upsert' and valid_from <= ? and valid_to > ? order by all",
+            f"select {columns} from ledger.{relation} "
+            "where _pl_change = 'upsert' and valid_from <= ? and valid_to > ? order by all",
             [at, at],
         ).fetchall()
 

@@ -78,7 +78,8 @@ def test_deletes_trip_above_15_percent_and_from_20_on(tmp_path: Path, had: int, 
     where = store(tmp_path)
     run(where, rows(had))
     before = written(where)
-    message = f"crm.opportunity: {left:,} rows for 2026-01-02, {had - left} gone since 2026-01-01 ({had:,}), more than 15%. {ADVICE}"
+    gone = f"{left:,} rows for 2026-01-02, {had - left} gone since 2026-01-01 ({had:,})"
+    message = f"crm.opportunity: {gone}, more than 15%. {ADVICE}"
     assert run(where, rows(left), first=1) == ((message,) if trips else ())
     assert (written(where) == before) is trips
 
