@@ -13,7 +13,7 @@
             {%- set found = load_relation(relation) -%}
             {%- set columns = {} -%}
             {%- for column in (adapter.get_columns_in_relation(relation) if found is not none else []) -%}
-                {%- do columns.update({column.name: column.data_type}) -%}
+                {%- do columns.update({column.name: column.dtype}) -%}
             {%- endfor -%}
             {%- do groups.update({
                 group_key: {'relation': relation, 'names': [], 'columns': columns, 'mapping': mapping}

@@ -19,9 +19,7 @@ PROJECT = Path(__file__).parents[2] / "dbt_project"
 
 def variables(companies: Sequence[Company], **overrides: Any) -> dict[str, Any]:
     """The variables that a build passes for these companies."""
-    sources = {
-        company.source: {"type": company.source_type, "columns": dict(company.columns)} for company in companies
-    }
+    sources = {company.source: {"type": company.source_type, "columns": dict(company.columns)} for company in companies}
     return {"sources": sources, "time_zone": "UTC", "base_currency": "USD", "fiscal_year_start_month": 1} | overrides
 
 

@@ -52,11 +52,7 @@ def versions(entity: str, states: States, observed_from: date | None = None) -> 
     latest: dict[tuple[Any, ...], dict[str, Any]] = {}
     for day in sorted(states):
         origin = "reconstructed" if observed_from and day < observed_from else "observed"
-        seen = {
-            identity: row
-            for identity, row in states[day].items()
-            if not (deleted and row.get(deleted))
-        }
+        seen = {identity: row for identity, row in states[day].items() if not (deleted and row.get(deleted))}
         for identity in [*seen, *(old for old in latest if old not in seen)]:
             row = dict(seen[identity]) if identity in seen else dict(zip(key, identity, strict=True))
             change = "upsert" if identity in seen else "delete"
@@ -107,12 +103,19 @@ def _write_relation(
         observed = company.reconstructed_until if entity == "opportunity" else None
         for version in versions(entity, company.states[entity], observed):
             used.update(version["_row"])
-            records.append(version["_row"] | {k: v for k, v in version.items() if k != "_row"} | {"source": company.source})
+            records.append(
+                version["_row"] | {k: v for k, v in version.items() if k != "_row"} | {"source": company.source}
+            )
     landed = [name for name in types if name in used] + sorted(used - set(types))
     schema = pa.schema(
         [("source", pa.string())]
         + [(name, ARROW[types.get(name, "VARCHAR")]) for name in landed]
-        + [("valid_from", pa.date32()), ("valid_to", pa.date32()), ("_pl_change", pa.string()), ("_pl_origin", pa.string())]
+        + [
+            ("valid_from", pa.date32()),
+            ("valid_to", pa.date32()),
+            ("_pl_change", pa.string()),
+            ("_pl_origin", pa.string()),
+        ]
     )
     connection.register("records", pa.Table.from_pylist(records, schema=schema))
     connection.execute(f'create table ledger."{source_type}__{entity}" as select * from records')

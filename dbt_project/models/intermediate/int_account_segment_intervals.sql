@@ -18,7 +18,8 @@ sources as (
     select * from {{ ref('int_sources') }}
 
 ),
--- The segment changes where a version starts; where one ends, nobody knows the account (until the next starts).
+-- The segment changes where a version starts; where one ends, nobody knows the account (until the
+-- next starts).
 changes as (
 
     select

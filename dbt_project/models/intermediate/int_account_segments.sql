@@ -1,4 +1,5 @@
--- One row per account x valid_from: the segment that the account's columns and the rules of the day give it.
+-- One row per account x valid_from: the segment that the account's columns and the rules of the day
+-- give it.
 with
 
 accounts as (
@@ -14,7 +15,8 @@ rules as (
 
 ),
 
--- An account's version as each rule in force sees it: the rule's column as text and, where it is one, as number.
+-- An account's version as each rule in force sees it: the rule's column as text and, where it is
+-- one, as number.
 judged as (
 
     select
@@ -35,13 +37,15 @@ judged as (
             when 'segment' then accounts.source_segment
             when 'industry' then accounts.industry
             when 'region' then accounts.region
-            when 'employee_count' then cast(accounts.employee_count as {{ dbt.type_string() }})
+            when 'employee_count'
+                then cast(accounts.employee_count as {{ dbt.type_string() }})
             when 'parent_account_id' then accounts.parent_account_id
             when 'owner_id' then accounts.owner_id
             when 'website' then accounts.website
             when 'billing_customer_id' then accounts.billing_customer_id
             when 'is_target_account'
-                then case accounts.is_target_account when true then 'true' when false then 'false' end
+                then
+                    case accounts.is_target_account when true then 'true' when false then 'false' end
         end as account_value
     from accounts
     inner join rules
@@ -53,7 +57,11 @@ measured as (
 
     select
         judged.*,
-        try_cast(judged.account_value as decimal(38, 6)) as account_number
+        try_cast(judged.account_value as decimal(38, 6)) as account_number,
+        judged.account_value = judged.rule_value
+        or coalesce(
+            try_cast(judged.account_value as decimal(38, 6)) = judged.rule_number, false
+        ) as is_equal
     from judged
 
 ),
@@ -70,13 +78,8 @@ matches as (
         min(case
             when measured.rule_operator = 'is_null' and measured.account_value is null
                 then measured.rule_rank
-            when measured.rule_operator = '=' and (
-                measured.account_value = measured.rule_value
-                or measured.account_number = measured.rule_number
-            ) then measured.rule_rank
-            when measured.rule_operator = '!=' and measured.account_value <> measured.rule_value
-                and coalesce(measured.account_number <> measured.rule_number, true)
-                then measured.rule_rank
+            when measured.rule_operator = '=' and measured.is_equal then measured.rule_rank
+            when measured.rule_operator = '!=' and not measured.is_equal then measured.rule_rank
             when measured.rule_operator = 'in'
                 and {{ dbt.position(
                     "'|' || measured.account_value || '|'", 'measured.rule_list'

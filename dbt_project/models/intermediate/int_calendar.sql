@@ -1,4 +1,5 @@
--- One row per day that a report may need: whole years around every captured, created and close date.
+-- One row per day that a report may need: whole years around every captured, created and close
+-- date.
 with
 
 opportunities as (
@@ -38,7 +39,8 @@ dates as (
 
 ),
 
--- A mistyped year must not make a calendar of centuries: dates count up to ten years off the captured ones.
+-- A mistyped year must not make a calendar of centuries: dates count up to ten years off the
+-- captured ones.
 bounds as (
 
     select
@@ -82,7 +84,10 @@ years as (
 
 days as (
 
-    select cast({{ dbt.dateadd('day', 'numbers.day_number', 'years.first_date') }} as date) as date_day
+    select
+        cast(
+            {{ dbt.dateadd('day', 'numbers.day_number', 'years.first_date') }} as date
+        ) as date_day
     from years
     inner join numbers
         on numbers.day_number < {{ dbt.datediff('years.first_date', 'years.end_date', 'day') }}

@@ -1,5 +1,5 @@
--- One row per opportunity whose close date ever moved later while it was open: how often and by how many days.
--- Of the days on which it exists: a deletion between two of them does not interrupt.
+-- One row per opportunity whose close date ever moved later while it was open: how often and by how
+-- many days. Of the days on which it exists: a deletion between two of them does not interrupt.
 with
 
 spans as (

@@ -1,5 +1,6 @@
--- One row per opportunity x valid_from of a closed piece: since when it has been closed without interruption.
--- Only of opportunities that ever had a foreign currency: no other amount depends on it.
+-- One row per opportunity x valid_from of a closed piece: since when it has been closed without
+-- interruption. Only of opportunities that ever had a foreign currency: no other amount depends on
+-- it.
 with
 
 opportunities as (

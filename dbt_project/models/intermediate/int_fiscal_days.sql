@@ -35,7 +35,8 @@ days as (
 
 ),
 
--- Shifted so that a fiscal year is a calendar year: its last month falls in December of the year that names it.
+-- Shifted so that a fiscal year is a calendar year: its last month falls in December of the year
+-- that names it.
 shifted as (
 
     select
@@ -55,8 +56,10 @@ quarters as (
         shifted.date_day,
         coalesce(
             fiscal_calendar.fiscal_quarter,
-            'FY' || lpad(cast(extract(year from shifted.shifted_month) as {{ dbt.type_string() }}), 4, '0')
-            || '-Q' || cast(extract(quarter from shifted.shifted_month) as {{ dbt.type_string() }})
+            'FY'
+            || cast(extract(year from shifted.shifted_month) as {{ dbt.type_string() }})
+            || '-Q'
+            || cast(extract(quarter from shifted.shifted_month) as {{ dbt.type_string() }})
         ) as fiscal_quarter,
         fiscal_calendar.start_date as calendar_start_date,
         fiscal_calendar.end_date as calendar_end_date

@@ -1,5 +1,5 @@
--- One row per source x currency x valid_from: the rate to base as the captured days see it. Covers all time;
--- before a currency's first rate the rate is NULL.
+-- One row per source x currency x valid_from: the rate to base as the captured days see it. Covers
+-- all time; before a currency's first rate the rate is NULL.
 with
 
 rates as (

@@ -1,4 +1,5 @@
--- One row per uninterrupted time in which an opportunity that had been captured did not exist: deleted or merged.
+-- One row per uninterrupted time in which an opportunity that had been captured did not exist:
+-- deleted or merged.
 with
 
 versions as (

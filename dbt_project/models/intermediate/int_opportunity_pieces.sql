@@ -1,5 +1,6 @@
--- One row per opportunity x captured version x interval of its stage's definition and of its account's segment.
--- Narrow: what fct_opportunity_history needs besides is looked up there, and compared here by its hash.
+-- One row per opportunity x captured version x interval of its stage's definition and of its
+-- account's segment. Narrow: what fct_opportunity_history needs besides is looked up there, and
+-- compared here by its hash.
 with
 
 versions as (

@@ -1,5 +1,5 @@
--- One row per opportunity x version while it exists, beside the version before it (whether it was gone between
--- them or not). Equal neighbours among the pieces are one version.
+-- One row per opportunity x version while it exists, beside the version before it (whether it was
+-- gone between them or not). Equal neighbours among the pieces are one version.
 with
 
 pieces as (
@@ -57,17 +57,17 @@ compared as (
 
 ),
 
--- A version starts where the piece before it differs, or is missing; it ends where the last piece like it does.
+-- A version starts where the piece before it differs, or is missing; it ends where the last piece
+-- like it does.
 starts as (
 
-    select *
-    from compared
+    select * from compared
     where
-        compared.previous_valid_to is null
-        or compared.previous_valid_to <> compared.valid_from
-        or compared.previous_content <> compared.content
-        or coalesce(compared.previous_amount <> compared.amount, false)
-        or (compared.previous_amount is null) <> (compared.amount is null)
+        previous_valid_to is null
+        or previous_valid_to <> valid_from
+        or previous_content <> content
+        or coalesce(previous_amount <> amount, false)
+        or (previous_amount is null) <> (amount is null)
 
 ),
 

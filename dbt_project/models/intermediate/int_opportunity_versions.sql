@@ -1,4 +1,5 @@
--- One row per opportunity x captured version, in the company's terms: defaults filled, existence told.
+-- One row per opportunity x captured version, in the company's terms: defaults filled, existence
+-- told.
 {{ config(materialized='view') }}
 with
 
@@ -21,7 +22,7 @@ versions as (
         -- attributes
         case
             when opportunities.merged_into_opportunity_id is not null then 'merged'
-            when opportunities.is_tombstone or coalesce(opportunities.is_deleted, false) then 'deleted'
+            when opportunities.is_tombstone or opportunities.is_deleted then 'deleted'
             else 'existing'
         end as existence,
         opportunities.origin,

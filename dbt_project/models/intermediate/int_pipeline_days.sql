@@ -1,4 +1,5 @@
--- One row per day from the first to the last captured one of any source: whether its pipeline is complete.
+-- One row per day from the first to the last captured one of any source: whether its pipeline is
+-- complete.
 with
 
 source_days as (

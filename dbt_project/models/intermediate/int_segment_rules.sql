@@ -1,4 +1,5 @@
--- One row per segment rule x period in which the same rules are in force, ranked: the first match counts.
+-- One row per segment rule x period in which the same rules are in force, ranked: the first match
+-- counts.
 with
 
 segments as (

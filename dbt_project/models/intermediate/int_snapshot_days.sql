@@ -29,7 +29,7 @@ ranked as (
 captured as (
 
     select * from ranked
-    where ranked.preference = 1
+    where preference = 1
 
 ),
 

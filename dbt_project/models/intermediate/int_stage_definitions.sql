@@ -75,7 +75,8 @@ boundaries as (
 
 ),
 
--- The most specific definition beats the others from its first day on; among equals the latest counts.
+-- The most specific definition beats the others from its first day on; among equals the latest
+-- counts.
 ranked as (
 
     select
@@ -83,7 +84,10 @@ ranked as (
         boundaries.valid_from,
         row_number() over (
             partition by
-                boundaries.source, boundaries.pipeline, boundaries.source_stage, boundaries.valid_from
+                boundaries.source,
+                boundaries.pipeline,
+                boundaries.source_stage,
+                boundaries.valid_from
             order by candidates.specificity desc, candidates.definition_date desc
         ) as preference
     from boundaries

@@ -1,5 +1,5 @@
--- One row per source x pipeline x stage label in use x valid_from: what the label means on captured days.
--- Covers all time; a label without a definition is `unmapped`.
+-- One row per source x pipeline x stage label in use x valid_from: what the label means on captured
+-- days. Covers all time; a label without a definition is `unmapped`.
 with
 
 source_stages as (
@@ -40,7 +40,8 @@ starts as (
         definitions.forecast_category,
         definitions.valid_from as definition_date,
         case
-            when definitions.valid_from <= sources.first_captured_date then {{ beginning_of_time() }}
+            when definitions.valid_from <= sources.first_captured_date
+                then {{ beginning_of_time() }}
             else source_days.seen_date
         end as valid_from
     from source_stages

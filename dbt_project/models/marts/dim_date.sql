@@ -32,29 +32,40 @@ quarters as (
 
 ),
 
-dates as (
+weeks as (
 
     select
         days.date_day,
+        days.fiscal_quarter,
+        cast({{ dbt.date_trunc('week', 'days.date_day') }} as date) as week_start_date,
+        cast({{ dbt.date_trunc('month', 'days.date_day') }} as date) as month_start_date
+    from days
+
+),
+
+dates as (
+
+    select
+        weeks.date_day,
 
         -- fiscal
-        cast(substring(quarters.fiscal_quarter, 3, 4) as integer) as fiscal_year,
-        quarters.fiscal_quarter,
+        cast(substring(weeks.fiscal_quarter, 3, 4) as integer) as fiscal_year,
+        weeks.fiscal_quarter,
         quarters.start_date as fiscal_quarter_start_date,
         quarters.end_date as fiscal_quarter_end_date,
-        cast({{ dbt.datediff('quarters.start_date', 'days.date_day', 'day') }} + 1 as integer)
-            as day_of_fiscal_quarter,
-        cast({{ dbt.datediff('days.date_day', 'quarters.end_date', 'day') }} as integer)
-            as days_to_fiscal_quarter_end,
+        cast(
+            {{ dbt.datediff('quarters.start_date', 'weeks.date_day', 'day') }} + 1 as integer
+        ) as day_of_fiscal_quarter,
+        cast(
+            {{ dbt.datediff('weeks.date_day', 'quarters.end_date', 'day') }} as integer
+        ) as days_to_fiscal_quarter_end,
 
         -- calendar
-        cast({{ dbt.date_trunc('week', 'days.date_day') }} as date) as week_start_date,
-        cast({{ dbt.date_trunc('month', 'days.date_day') }} as date) as month_start_date,
-        {{ dbt.datediff(
-            'cast(' ~ dbt.date_trunc('week', 'days.date_day') ~ ' as date)', 'days.date_day', 'day'
-        ) }} < 5 as is_business_day
-    from days
-    inner join quarters on days.fiscal_quarter = quarters.fiscal_quarter
+        weeks.week_start_date,
+        weeks.month_start_date,
+        {{ dbt.datediff('weeks.week_start_date', 'weeks.date_day', 'day') }} < 5 as is_business_day
+    from weeks
+    inner join quarters on weeks.fiscal_quarter = quarters.fiscal_quarter
 
 )
 

@@ -1,4 +1,5 @@
--- One row per source x pipeline x stage x valid_from: what the stage means, definitions for `*` resolved.
+-- One row per source x pipeline x stage x valid_from: what the stage means, definitions for `*`
+-- resolved.
 with
 
 definitions as (
@@ -46,7 +47,7 @@ ranked as (
         periods.valid_to as period_to,
         row_number() over (
             partition by periods.source, periods.pipeline, periods.stage, periods.valid_from
-            order by definitions.valid_from desc, definitions.source_stage nulls last
+            order by definitions.valid_from desc, definitions.source_stage asc nulls last
         ) as preference
     from periods
     inner join definitions

@@ -58,7 +58,8 @@ last_stays as (
 
 ),
 
--- The latest version, the latest captured row and the latest stay in a stage all end on the same day.
+-- The latest version, the latest captured row and the latest stay in a stage all end on the same
+-- day.
 latest as (
 
     select

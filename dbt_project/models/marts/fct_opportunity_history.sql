@@ -1,4 +1,5 @@
--- One row per opportunity x version while it exists; a version ends when any of its columns changes.
+-- One row per opportunity x version while it exists; a version ends when any of its columns
+-- changes.
 with
 
 spans as (

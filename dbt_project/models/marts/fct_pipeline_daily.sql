@@ -1,5 +1,5 @@
--- One row per snapshot_date x pipeline x opportunity_type x segment x stage x close_fiscal_quarter with open
--- opportunities. Never sum over days.
+-- One row per snapshot_date x pipeline x opportunity_type x segment x stage x close_fiscal_quarter
+-- with open opportunities. Never sum over days.
 with
 
 changes as (
@@ -30,7 +30,8 @@ cells as (
 
 ),
 
--- What enters a cell adds to it, what leaves it takes away: a running sum needs no row per opportunity and day.
+-- What enters a cell adds to it, what leaves it takes away: a running sum needs no row per
+-- opportunity and day.
 levels as (
 
     select

@@ -1,0 +1,168 @@
+"""Small random companies: a handful of opportunities each, a few weeks of captured days, every event in any order.
+
+Used to compare the marts with a slow and obvious recomputation. The same seed gives the same companies.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from ledger_cache import Company
+
+FIRST_DAY = date(2026, 1, 20)
+STAGES = ["New", "Talks", "Bargain", "Limbo", "Later", "Mystery", "Won", "Won again", "Lost"]
+CURRENCIES = [None, "USD", "USD", "EUR", "eur", "GBP", "XXX"]
+
+STAGE_COLUMNS = (
+    "source,pipeline,stage,canonical_stage,stage_order,stage_category,probability,forecast_category,"
+    "exit_criteria,valid_from,owner,definition"
+)
+DEFINITIONS = {
+    "stage_definitions": STAGE_COLUMNS
+    + """
+*,default,New,,1,open,0.1,Pipeline,,,,
+*,default,New,,1,open,0.15,Pipeline,,2026-01-27,,
+*,default,Talks,,2,open,0.333333,Best Case,,,,
+*,default,Bargain,Talks,2,open,0.333333,Best Case,,,,
+*,default,Bargain,Bargaining,3,open,0.5,Commit,,2026-02-02,,
+*,default,Limbo,,4,open,0.5,,,,,
+*,default,Limbo,,4,won,1,,,2026-01-30,,
+*,default,Limbo,,4,open,0.4,,,2026-02-06,,
+*,default,Later,,5,open,,Commit,,2026-01-29,,
+*,*,Won,Closed Won,9,won,1,Closed,,,,
+*,*,Won again,Closed Won,9,won,1,Closed,,,,
+*,*,Lost,Closed Lost,9,lost,0,Omitted,,,,
+*,*,New,Fresh,1,open,0.25,Pipeline,,,,
+c003,default,Talks,Discussion,2,open,0.6,Best Case,,2026-01-28,,
+c004,*,Talks,Chatting,2,open,0.7,,,,,
+c005,default,Mystery,Revealed,2,open,0.2,,,2026-02-01,,
+,renewal,Talks,,1,open,0.9,,,,,
+""",
+    "fx_rates": """currency_code,rate_to_base,valid_from,owner,definition
+EUR,1.105,,,
+EUR,1.2,2026-01-26,,
+EUR,1.2,2026-01-31,,
+EUR,1.33335,2026-02-05,,
+EUR,9,2027-01-01,,
+gbp,1.31,2026-01-28,,
+""",
+    "segments": """segment,rule_column,rule_operator,rule_value,priority,valid_from,owner,definition
+Enterprise,employee_count,>=,1000,1,,,
+Enterprise,employee_count,>=,500,1,2026-02-03,,
+Strategic,is_target_account,=,yes,0,2026-01-29,,
+Public,industry,in,"Government, Education",2,,,
+Unknown,employee_count,is_null,,3,,,
+Small,employee_count,<,50,4,,,
+""",
+}
+
+
+def companies(seed: int, count: int) -> list[Company]:
+    """`count` companies as sources c000, c001, ... of one build, in both canonical source types."""
+    generator = random.Random(seed)
+    return [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
+
+
+def _company(generator: random.Random, source: str, source_type: str) -> Company:
+    first = FIRST_DAY + timedelta(days=generator.randrange(6))
+    days = [first + timedelta(days=offset) for offset in range(generator.randrange(2, 24))]
+    captured = [day for day in days if generator.random() < 0.75] or [first]
+    account_days = [day for day in captured if generator.random() < 0.8] or captured[:1]
+    accounts: dict[tuple[Any, ...], dict[str, Any]] = {}
+    opportunities: dict[tuple[Any, ...], dict[str, Any]] = {}
+    account_states: dict[date, dict[tuple[Any, ...], dict[str, Any]]] = {}
+    opportunity_states: dict[date, dict[tuple[Any, ...], dict[str, Any]]] = {}
+    hidden: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for day in days:
+        _edit_accounts(generator, accounts)
+        _edit_opportunities(generator, opportunities, hidden, day)
+        if day in account_days:
+            account_states[day] = {key: dict(row) for key, row in accounts.items()}
+        if day in captured:
+            opportunity_states[day] = {key: dict(row) for key, row in opportunities.items()}
+    return Company(
+        source,
+        {"opportunity": opportunity_states, "account": account_states},
+        source_type,
+        reconstructed_until=captured[len(captured) // 3] if generator.random() < 0.2 else None,
+    )
+
+
+def _edit_accounts(generator: random.Random, accounts: dict[tuple[Any, ...], dict[str, Any]]) -> None:
+    for name in ("A1", "A2", "A3"):
+        key = (name,)
+        if key not in accounts:
+            if generator.random() < 0.3:
+                accounts[key] = {"account_id": name, "segment": generator.choice([None, "SMB", ""])}
+        elif generator.random() < 0.15:
+            accounts[key]["employee_count"] = generator.choice([None, 10, 60, 700, 2000])
+            accounts[key]["industry"] = generator.choice([None, "Government", "Software", "Education"])
+            accounts[key]["is_target_account"] = generator.choice([None, False, False, True])
+            accounts[key]["website"] = generator.choice(["a.example", "b.example"])
+        elif generator.random() < 0.04:
+            del accounts[key]
+
+
+def _edit_opportunities(
+    generator: random.Random,
+    opportunities: dict[tuple[Any, ...], dict[str, Any]],
+    hidden: dict[tuple[Any, ...], dict[str, Any]],
+    day: date,
+) -> None:
+    for number in range(5):
+        name = f"O{number}"
+        key = (name,)
+        if key in hidden:
+            if generator.random() < 0.3:
+                opportunities[key] = hidden.pop(key)
+            continue
+        if key not in opportunities:
+            if generator.random() < 0.3:
+                opportunities[key] = _new_opportunity(generator, name, day)
+            continue
+        row = opportunities[key]
+        for change in range(generator.choice([0, 0, 1, 1, 2])):
+            _edit(generator, row, day, change)
+        if generator.random() < 0.05:
+            hidden[key] = opportunities.pop(key)
+
+
+def _new_opportunity(generator: random.Random, name: str, day: date) -> dict[str, Any]:
+    row: dict[str, Any] = {"opportunity_id": name, "stage": generator.choice(STAGES)}
+    row["created_at"] = generator.choice(
+        [None, datetime.combine(day, datetime.min.time()) + timedelta(hours=generator.choice([1, 4, 5, 23]))]
+    )
+    for change in range(6):
+        _edit(generator, row, day, change)
+    return row
+
+
+def _edit(generator: random.Random, row: dict[str, Any], day: date, change: int) -> None:
+    field = generator.choice(
+        ["stage", "stage", "amount", "currency_code", "close_date", "close_date", "account_id", "pipeline", "next_step",
+         "owner_id", "opportunity_type", "forecast_category", "last_activity_at", "is_deleted",
+         "merged_into_opportunity_id", "lead_source", "probability"]
+    )  # fmt: skip
+    values: dict[str, Any] = {
+        "stage": generator.choice(STAGES),
+        "amount": generator.choice(
+            [None, Decimal(0), Decimal(generator.randrange(-500, 100000)) / 100, Decimal("0.01")]
+        ),
+        "currency_code": generator.choice(CURRENCIES),
+        "close_date": generator.choice([None, day + timedelta(days=generator.randrange(-20, 200))]),
+        "account_id": generator.choice([None, "A1", "A2", "A3", "A9"]),
+        "pipeline": generator.choice([None, "default", "renewal", "odd"]),
+        "next_step": generator.choice([None, "", "Call", "Write"]),
+        "owner_id": generator.choice([None, "U1", "U2"]),
+        "opportunity_type": generator.choice([None, "new_business", "renewal"]),
+        "forecast_category": generator.choice([None, "Best Case", "Commit"]),
+        "last_activity_at": datetime.combine(day, datetime.min.time()),
+        "is_deleted": generator.random() < 0.3,
+        "merged_into_opportunity_id": "O9" if generator.random() < 0.2 else None,
+        "lead_source": generator.choice([None, "Web"]),
+        "probability": Decimal(generator.randrange(0, 100)) / 100,
+    }
+    row[field] = values[field]
