@@ -82,6 +82,8 @@ seen as (
             order by effective.changed_date desc, effective.preference desc
         ) as recency
     from effective
+    -- what no captured day has seen yet is not in force
+    where effective.valid_from is not null
 
 ),
 

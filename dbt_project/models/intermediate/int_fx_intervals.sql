@@ -59,6 +59,8 @@ ranked as (
             order by effective.rate_date desc nulls last
         ) as recency
     from effective
+    -- what no captured day has seen yet is not in force
+    where effective.valid_from is not null
 
 ),
 

@@ -81,6 +81,8 @@ ranked as (
             order by starts.definition_date desc nulls last
         ) as preference
     from starts
+    -- what no captured day has seen yet is not in force
+    where starts.valid_from is not null
 
 ),
 
