@@ -6,12 +6,10 @@ failed check; its intervals are yielded all the same, so that the marts are buil
 holds.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -283,7 +281,7 @@ def dbt_command(settings: Settings) -> list[str]:
     return ["build", "--exclude-resource-type", "unit_test", "--vars", dbt_vars(settings.config)]
 
 
-def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
+def model_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
     """One asset per dbt model, built together; a failed contract or invariant stops before publishing."""
 
     @dbt_assets(
@@ -302,12 +300,12 @@ def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
     return build_marts
 
 
-def published_asset(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
+def published_asset(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
     """The file that people open."""
-    translator, read = Translator(settings), json.loads(manifest.read_text(encoding="utf-8"))
+    translator = Translator(settings)
     marts = [
         translator.get_asset_key(node)
-        for node in read["nodes"].values()
+        for node in manifest["nodes"].values()
         if node["resource_type"] == "model" and node["schema"] == "marts"
     ]
 
@@ -321,7 +319,7 @@ def published_asset(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
         pool=POOL,
     )
     def published_pipeline(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        return publish(context.op_execution_context, settings, read)
+        return publish(context.op_execution_context, settings, manifest)
 
     return published_pipeline
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration import assets, jobs
-from orchestration.dbt import prepare
+from orchestration.dbt import prepare, read_manifest
 from orchestration.home import read_marker
 from orchestration.progress import progress_logger
 from orchestration.settings import Settings
@@ -30,7 +30,7 @@ concurrency:
 
 def build_definitions(settings: Settings, first: date | None = None) -> dg.Definitions:
     """Assets, checks, jobs, schedules and resources of one company."""
-    manifest = prepare(settings.config, settings.home)
+    manifest = read_manifest(prepare(settings.config, settings.home))
     today = jobs.today(settings)
     start = min(first_day(settings.config, settings.store.ledger, today), first or today)
     days = assets.daily_partitions(settings, start)

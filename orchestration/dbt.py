@@ -181,6 +181,23 @@ def parse(home: Home, variables: str) -> None:
         )
 
 
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest, with every test that looks at several models attached to the one nearest to the reader."""
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    nodes = manifest["nodes"]
+    for node in nodes.values():
+        if node["resource_type"] == "test" and not node.get("attached_node"):
+            seen = [name for name in node["depends_on"]["nodes"] if name in nodes]
+            node["attached_node"] = max(seen, key=lambda name: (nearness(nodes[name]), name), default=None)
+    return manifest
+
+
+def nearness(node: Mapping[str, Any]) -> int:
+    """How near to the reader a node lies: definitions, staging, intermediate, marts."""
+    layers = ("definitions", "staging", "intermediate", "marts")
+    return layers.index(node["schema"]) if node["schema"] in layers else -1
+
+
 def marts_of(manifest: Mapping[str, Any]) -> list[str]:
     """The models that are published."""
     return sorted(

@@ -4,11 +4,9 @@ Comes from the assets, goes to `definitions.py`. A range is a job of plain steps
 day from its receipt, because a run over a range of partitions would mark the gaps in it too.
 """
 
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -107,10 +105,9 @@ class RangeConfig(dg.Config):
     last: str
 
 
-def range_job(settings: Settings, manifest: Path) -> dg.JobDefinition:
+def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefinition:
     """Many days of dated drops in one run; builds and publishes once."""
     translator = assets.Translator(settings)
-    read = json.loads(manifest.read_text(encoding="utf-8"))
     needs = {assets.SOLE_WRITER}
 
     @dg.op(required_resource_keys=needs, pool=assets.POOL, out=dg.Out(dg.Nothing))
@@ -126,14 +123,14 @@ def range_job(settings: Settings, manifest: Path) -> dg.JobDefinition:
     )
     def build_marts_once(context: dg.OpExecutionContext) -> None:
         pipeline.before_build(settings)
-        for event in events(context, settings, translator, read):
+        for event in events(context, settings, translator, manifest):
             context.log_event(event)  # type: ignore[arg-type]  # takes check evaluations too
         for finding in pipeline.after_build(settings):
             context.log.warning(finding)
 
     @dg.op(required_resource_keys=needs, pool=assets.POOL, ins={"built": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def publish_once(context: dg.OpExecutionContext) -> None:
-        done = assets.publish(context, settings, read)
+        done = assets.publish(context, settings, manifest)
         context.log_event(dg.AssetMaterialization(["published", "pipeline"], metadata=done.metadata))
 
     @dg.job(
@@ -151,12 +148,12 @@ def events(
     context: dg.OpExecutionContext,
     settings: Settings,
     translator: DagsterDbtTranslator,
-    manifest: dict[str, object],
+    manifest: Mapping[str, Any],
 ) -> Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation]:
     """What dbt did, as events of the models' assets."""
     command = assets.dbt_command(settings)
     dbt: assets.Dbt = context.resources.dbt
-    invocation = dbt.cli(command, context=context, manifest=manifest, dagster_dbt_translator=translator)
+    invocation = dbt.cli(command, context=context, manifest=dict(manifest), dagster_dbt_translator=translator)
     for event in invocation.stream():
         if isinstance(event, dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation):
             yield event
