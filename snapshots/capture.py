@@ -1,8 +1,8 @@
 """Capture: from the landing into the ledger, one day or many, all of a source or none of it.
 
-Reads what a manifest vouches for, finds what changed since the previous captured day, holds it against the gates, commits the changes with
-their receipts, and advances the interval cache. Nothing is written before every entity of the source has passed. Run it alone through
-`pipeledger run`; it takes no clock and no environment.
+Reads what a manifest vouches for, finds what changed since the previous captured day, holds it against the gates,
+commits the changes with their receipts, and advances the interval cache. Nothing is written before every entity of
+the source has passed. Run it alone through `pipeledger run`; it takes no clock and no environment.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ class _Tripped:
 
 @dataclass
 class _Draft:
-    """What would be written of one entity: rows in a temporary table, receipts, and the days whose rows are replaced."""
+    """What would be written of one entity: rows in a temporary table, receipts, and the days whose rows are "
+    "replaced."""
 
     table: LedgerTable
     part: Part
@@ -106,8 +107,9 @@ def capture(
 ) -> Captured:
     """Writes the landed `days` of `source` into the ledger and advances the interval cache.
 
-    A gate that trips keeps the days before it and stops there (`tripped` says why). Raises CaptureError, having written nothing of the
-    step, for a day that is not landed whole or that may not be rewritten, and LedgerDamagedError for a damaged table.
+    A gate that trips keeps the days before it and stops there (`tripped` says why). Raises CaptureError, having
+    written nothing of the step, for a day that is not landed whole or that may not be rewritten, and
+    LedgerDamagedError for a damaged table.
     """
     if not store.landing.exists():
         raise CaptureError(f"{source}: nothing has landed. Nothing was captured. Run `pipeledger run` to land it.")
@@ -140,7 +142,7 @@ class _Work:
     accept_drop: bool
     code_version: str
 
-    # -- which days together -------------------------------------------------------------------------------------------
+    # -- which days together ------------------------------------------------------------------------
 
     def check(self, manifests: Mapping[str, Mapping[date, Manifest]]) -> None:
         """Refuses what may not be rewritten, and a source that changed its nature, before anything is written."""
@@ -152,7 +154,8 @@ class _Work:
                     continue
                 if day < last and not manifest.is_dated:
                     raise CaptureError(
-                        f"{self.source}.{entity}: {day} lies before the last captured day, {last}, and the source cannot say what it "
+                        f"{self.source}.{entity}: {day} lies before the last captured day, {last}, and the "
+                        "source cannot say what it "
                         f"held then. Nothing was captured; {day} stays as it is. Run `pipeledger run` for today."
                     )
                 was = receipts[last]
@@ -163,7 +166,8 @@ class _Work:
                 ):
                     raise CaptureError(
                         f"{self.source}.{entity}: got type {manifest.source_type}, mode {manifest.mode}, key "
-                        f"{', '.join(manifest.key)}; its ledger has {was.source_type}, {was.mode}, {', '.join(was.key)}. Nothing was "
+                        f"{', '.join(manifest.key)}; its ledger has {was.source_type}, {was.mode}, "
+                        f"{', '.join(was.key)}. Nothing was "
                         "captured. Give the new source a name of its own in pipeledger.toml."
                     )
 
@@ -193,12 +197,14 @@ class _Work:
 
         return shape(mine) == shape(others)
 
-    # -- one step: draft, gates, commit, cache ----------------------------------------------------------------------------
+    # -- one step: draft, gates, commit, cache ------------------------------------------------------
 
     def step(
         self, manifests: Mapping[str, Mapping[date, Manifest]], days: Sequence[date]
     ) -> tuple[list[CapturedEntity], list[str]]:
-        """Captures `days` of all entities together, or gives the messages of the gates that tripped and what came before them."""
+        """Captures `days` of all entities together, or gives the messages of the gates that tripped and what came
+        before them.
+        """
         drafts: list[_Draft] = []
         try:
             for entity, by_day in manifests.items():
@@ -284,7 +290,9 @@ class _Work:
         return draft
 
     def _types(self, table: LedgerTable, manifest: Manifest) -> dict[str, str]:
-        """The columns to write: those that the ledger has keep their type forever, new ones get the governed type or VARCHAR."""
+        """The columns to write: those that the ledger has keep their type forever, new ones get the governed type or
+        VARCHAR.
+        """
         types = table.columns()
         for name in manifest.kept:
             types.setdefault(name, manifest.governed.get(name, "VARCHAR"))
@@ -346,7 +354,7 @@ class _Work:
             )
         return receipts
 
-    # -- gates ------------------------------------------------------------------------------------------------------------
+    # -- gates --------------------------------------------------------------------------------------
 
     def _gates(self, draft: _Draft, before: Receipt | None, counts: Mapping[date, DayCounts]) -> list[_Tripped]:
         gates, name = self.gates, f"{self.source}.{draft.part.entity}"
@@ -375,17 +383,20 @@ class _Work:
                 trip(
                     "rejected",
                     f"{receipt.rejected:,} of {receipt.source_rows:,} rows for {day} rejected, more than "
-                    f"{100 * gates.max_reject_rate:g}%; they and the reasons are in {self._rejects_file(draft.part.entity, day)}.",
+                    f"{100 * gates.max_reject_rate:g}%; they and the reasons are in "
+                    f"{self._rejects_file(draft.part.entity, day)}.",
                 )
             for column in lost.get(day, ()):
                 trip(f"column:{column}", f"column {column} has no value left for {day}, it had on {previous}.")
             before = receipt
         return tripped
 
-    # -- days after the one that is written ----------------------------------------------------------------------------------
+    # -- days after the one that is written ---------------------------------------------------------
 
     def _rewrite_later(self, draft: _Draft, after: Sequence[Receipt]) -> None:
-        """Adds to a draft what an earlier day changes about the later ones: their rows, in state mode those of the next day only."""
+        """Adds to a draft what an earlier day changes about the later ones: their rows, in state mode those of the
+        next day only.
+        """
         draft.must_rebuild = True
         if draft.part.mode == "events":
             self._rewrite_later_events(draft, after)
@@ -393,13 +404,17 @@ class _Work:
             self._rewrite_next_day(draft, after[0])
 
     def _rewrite_next_day(self, draft: _Draft, following: Receipt) -> None:
-        """The next captured day as a difference from the state that now stands before it. Its own state does not change."""
+        """The next captured day as a difference from the state that now stands before it.
+
+        Its own state does not change.
+        """
         part, types = draft.part, draft.types
         now = f"{quoted(f'{draft.difference.slot}.state')}"
         columns = ", ".join([*map(quoted, types), "_pl_row_digest"])
         changed = f"select 1 from {draft.difference.rows} as c where {part.same_key('c', 's')}"
         self.con.execute(
-            f"create or replace temp table {now} as select {columns} from {draft.difference.wide_state} as s where not exists ({changed}) "
+            f"create or replace temp table {now} as select {columns} from {draft.difference.wide_state} as s "
+            f"where not exists ({changed}) "
             f"union all select {columns} from {draft.difference.rows} where _pl_change = 'upsert'"
         )
         day = f"date {literal(following.snapshot_date.isoformat())}"
@@ -426,7 +441,7 @@ class _Work:
             has_deleted=True,
         )
         following_difference.run()
-        # the rows keep the digests that they were written with: the state of that day, and so its fingerprint, stays what it was
+        # the rows keep the digests that they were written with, so that the fingerprint of that day stays what it was
         self.con.execute(
             f"update {following_difference.rows} as s set _pl_row_digest = c._pl_row_digest from {then} as c "
             f"where s._pl_change = 'upsert' and {part.same_key('s', 'c')}"
@@ -435,7 +450,8 @@ class _Work:
         fingerprint = int(draft.receipts[-1].fingerprint, 16) + counts.digests_in - counts.digests_out
         if hexadecimal(fingerprint) != following.fingerprint:
             raise LedgerDamagedError(
-                f"{draft.table.name}: {following.snapshot_date} would not be the same after {draft.difference.days[0]} is written before "
+                f"{draft.table.name}: {following.snapshot_date} would not be the same after "
+                f"{draft.difference.days[0]} is written before "
                 "it. Nothing was changed. Run `pipeledger verify`."
             )
         self.con.execute(f"insert into {draft.difference.rows} by name select * from {following_difference.rows}")
@@ -462,7 +478,9 @@ class _Work:
         return difference.recount()
 
     def _rewrite_later_events(self, draft: _Draft, after: Sequence[Receipt]) -> None:
-        """Events that were first seen later move to the earlier day; all later states gain those that are new to them."""
+        """Events that were first seen later move to the earlier day; all later states gain those that are new to
+        them.
+        """
         part, rows = draft.part, draft.difference.rows
         columns = ", ".join(["valid_from as snapshot_date", *map(quoted, OWNED), *map(quoted, draft.table.columns())])
         same = part.same_key("c", "s")
@@ -489,7 +507,8 @@ class _Work:
             if count:
                 draft.replaced.add(receipt.snapshot_date)
                 stay = (
-                    f"select {columns} from {part.versions} as s where s.valid_from = date {literal(str(receipt.snapshot_date))} "
+                    f"select {columns} from {part.versions} as s where s.valid_from = date "
+                    f"{literal(str(receipt.snapshot_date))} "
                     f"and not exists (select 1 from {rows} as c where c.snapshot_date = {later} and {same})"
                 )
                 self.con.execute(f"insert into {rows} by name {stay}")
@@ -505,7 +524,7 @@ class _Work:
                 )
             draft.receipts.append(changed)
 
-    # -- writing ------------------------------------------------------------------------------------------------------------
+    # -- writing ------------------------------------------------------------------------------------
 
     def _captured(self, draft: _Draft, days: Sequence[date]) -> list[CapturedEntity]:
         return [
@@ -607,10 +626,12 @@ class _Work:
         )
         con.execute(f"delete from {part.ended} where valid_to = {day}")
 
-    # -- beside the ledger ----------------------------------------------------------------------------------------------------
+    # -- beside the ledger --------------------------------------------------------------------------
 
     def _salt(self) -> str:
-        """The secret that makes digests of e-mail addresses useless to others; made once, kept with the personal columns."""
+        """The secret that makes digests of e-mail addresses useless to others; made once, kept with the personal
+        columns.
+        """
         file = self.store.personal / "salt"
         if not file.exists():
             self.store.personal.mkdir(parents=True, exist_ok=True)
@@ -652,7 +673,8 @@ class _Work:
             if day in rejected:
                 keys = ", ".join(f"l.{quoted(k)}" for k in difference.part.key)
                 rows = (
-                    f"select l.{FILE} as file, l.{LINE} as line, r._problem as reason, {keys} from {difference.rejects} as r "
+                    f"select l.{FILE} as file, l.{LINE} as line, r._problem as reason, {keys} from "
+                    f"{difference.rejects} as r "
                     f"join {landed} as l on l.rowid = r._row where r._day = date {literal(str(day))} order by all"
                 )
                 _copy_to(self.con, rows, file, "format csv, header")

@@ -1,9 +1,9 @@
 """Casts from what a source landed to what the ledger stores: exact, and null where a value does not fit.
 
-A null that comes out of a value that went in rejects the row, so nothing here guesses: dates and instants are ISO 8601
-(without an offset they are company time, the session's time zone), numbers have a point and no separators, truth is
-true/false/1/0/yes/no. Money is rounded half away from zero to its scale in decimals; a floating-point number is read by
-its shortest decimal text, never by its binary value.
+A null that comes out of a value that went in rejects the row, so nothing here guesses: dates and instants are ISO
+8601 (without an offset they are company time, the session's time zone), numbers have a point and no separators, truth
+is true/false/1/0/yes/no. Money is rounded half away from zero to its scale in decimals; a floating-point number is
+read by its shortest decimal text, never by its binary value.
 """
 
 from __future__ import annotations

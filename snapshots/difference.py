@@ -1,8 +1,9 @@
 """What changed: the difference between the last known state of an entity and what was landed for one or more days.
 
-One formulation for a single day and for many: each day's rows are joined in full to those of the day before it, the first day's to
-the last state in the ledger, and only rows whose content differs come out. DuckDB's `hash()` compares within the run; the digests that are kept
-are MD5 (see `digest`). Works in temporary tables of the connection, named after `slot`; nothing outside them is touched.
+One formulation for a single day and for many: each day's rows are joined in full to those of the day before it, the
+first day's to the last state in the ledger, and only rows whose content differs come out. DuckDB's `hash()` compares
+within the run; the digests that are kept are MD5 (see `digest`). Works in temporary tables of the connection, named
+after `slot`; nothing outside them is touched.
 """
 
 from __future__ import annotations
@@ -38,10 +39,12 @@ class DayCounts:
 
 @dataclass(frozen=True)
 class Difference:
-    """Compares `landed` (see `landed.landed_rows`, called with a row filter) with `state`, a table of the live rows before the first day with
-    their key, `_pl_row_digest` and `_content` (for events not used); `wide_state` has all their columns.
+    """Compares `landed` (see `landed.landed_rows`, called with a row filter) with `state`, a table of the live rows
+    before the first day with their key, `_pl_row_digest` and `_content` (for events not used); `wide_state` has all
+    their columns.
 
-    `types` are the columns to write, `compared` those of them that make versions, `digested` those that the row digest covers.
+    `types` are the columns to write, `compared` those of them that make versions, `digested` those that the row
+    digest covers.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -69,7 +72,10 @@ class Difference:
         return self._table("rejects")
 
     def run(self) -> dict[date, DayCounts]:
-        """Makes `rows` and `rejects`, and gives the counts of each day. Raises UncleanError for several days with rejected rows."""
+        """Makes `rows` and `rejects`, and gives the counts of each day.
+
+        Raises UncleanError for several days with rejected rows.
+        """
         if self.part.mode == "events":
             self._narrow(f"{self.part.keys()}, _problem, {content([*self.part.key, *self.compared])} as _content")
             self._new_events()
@@ -101,9 +107,11 @@ class Difference:
         return self._make("narrow", f"select _day, _row, _gone, {columns} from {self.landed('true')}")
 
     def _differing(self) -> None:
-        """Which rows are not equal to one of the day before: `_row` of the landed ones, `_before` of those that are no more.
+        """Which rows are not equal to one of the day before: `_row` of the landed ones, `_before` of those that are
+        no more.
 
-        Rows are matched by a 64-bit hash of key and content: a changed row is one that appears and one that disappears.
+        Rows are matched by a 64-bit hash of key and content: a changed row is one that appears and one that
+        disappears.
         """
         usable = "case when _problem is null then _content end"
         landed = f"select _day, _row, {usable} as _content from {{}} where not _gone or _problem is not null"
@@ -139,7 +147,9 @@ class Difference:
         )
 
     def _fetch(self) -> None:
-        """The differing rows themselves: `fetched` with all columns, `missing` with the key and the digest of what was."""
+        """The differing rows themselves: `fetched` with all columns, `missing` with the key and the digest of what
+        was.
+        """
         differing = self._table("differing")
         condition = "true" if self.is_first and len(self.days) == 1 else f"rowid in (select _row from {differing})"
         self._make("fetched", f"select * from {self.landed(condition)} where not _gone or _problem is not null")
@@ -156,7 +166,9 @@ class Difference:
         self._make("missing", query)
 
     def _reject(self) -> None:
-        """Moves what cannot be used from `fetched` to `rejects`: rows with a problem, and keys that come with two contents."""
+        """Moves what cannot be used from `fetched` to `rejects`: rows with a problem, and keys that come with two
+        contents.
+        """
         fetched, doubled = self._table("fetched"), self._table("doubled")
         rejects = self._make(
             "rejects", f"select _day, _row, _problem, {self.part.keys()} from {fetched} where _problem is not null"
@@ -172,18 +184,21 @@ class Difference:
         )
         if self._any(f"select 1 from {doubled}"):
             copies = (
-                f"select _row, _problem, _gone, {self.part.keys()}, {content(self.compared)} as _content from {landed} as n "
+                f"select _row, _problem, _gone, {self.part.keys()}, {content(self.compared)} as _content from "
+                f"{landed} as n "
                 f"where exists (select 1 from {doubled} as c where {same})"
             )
             self._make(
                 "doubled",
-                f"select {self.part.keys()}, count(*) as _copies, min(_row) as _first, list(_row) filter (where _problem is null) "
+                f"select {self.part.keys()}, count(*) as _copies, min(_row) as _first, list(_row) filter (where "
+                "_problem is null) "
                 "as _rows, min(_content) <> max(_content) or count(_problem) > 0 or bool_or(_gone) <> bool_and(_gone) "
                 f"as _differ from ({copies}) group by {self.part.keys()}",
             )
             self.con.execute(
                 f"insert into {rejects} select {_date(self.days[0])}, unnest(_rows), "
-                f"'key comes ' || _copies || ' times with different content', {self.part.keys()} from {doubled} where _differ"
+                f"'key comes ' || _copies || ' times with different content', {self.part.keys()} from {doubled} "
+                "where _differ"
             )
             self.con.execute(
                 f"delete from {fetched} as n using {doubled} as c where {same} and (c._differ or n._row > c._first)"
@@ -191,7 +206,9 @@ class Difference:
         self.con.execute(f"delete from {fetched} where _problem is not null")
 
     def _deletes(self) -> None:
-        """Keys that were there and are not, unless a rejected row has them; with the row in which the source says so, if it does."""
+        """Keys that were there and are not, unless a rejected row has them; with the row in which the source says so,
+        if it does.
+        """
         fetched, missing, rejects = self._table("fetched"), self._table("missing"), self._table("rejects")
         deletes = self._make(
             "deletes",
@@ -225,7 +242,8 @@ class Difference:
             f"group by _day, {keys}) window same_key as (partition by {keys})) where _first is null or _day <= _first",
         )
         self.con.execute(
-            f"insert into {rejects} select _day, unnest(_rows), 'key comes ' || len(_rows) || ' times with different content' "
+            f"insert into {rejects} select _day, unnest(_rows), 'key comes ' || len(_rows) || ' times with "
+            "different content' "
             f"from {new} where _differ"
         )
         self._make("fetched", f"select * from {self.landed(f'rowid in (select _row from {new} where not _differ)')}")
@@ -244,7 +262,8 @@ class Difference:
                 for name in self.types
             )
             deletes = self._table("deletes")
-            rows += f" union all select m._day, 'delete', {said} from {deletes} as m left join {fetched} as n on n._row = m._row"
+            rows += f" union all select m._day, 'delete', {said} from {deletes} as m left join {fetched} as n "
+            "on n._row = m._row"
         digest = row_digest(without(self.types, self.volatile))
         digested = (
             f"select _day as snapshot_date, _change as _pl_change, case when _change = 'upsert' then {digest} end "
@@ -255,8 +274,10 @@ class Difference:
             return
         self._make(
             "rows",
-            "select w.*, case when row_number() over by_key = 1 then p._pl_row_digest else lag(w._pl_row_digest) over by_key end "
-            f"as _previous from ({digested}) as w left join (select * from {self._table('missing')} where _pl_row_digest is not null) "
+            "select w.*, case when row_number() over by_key = 1 then p._pl_row_digest else "
+            "lag(w._pl_row_digest) over by_key end "
+            f"as _previous from ({digested}) as w left join (select * from {self._table('missing')} where "
+            "_pl_row_digest is not null) "
             f"as p on {self.part.same_key('w', 'p')} "
             f"window by_key as (partition by {self.part.keys('w.')} order by w.snapshot_date)",
         )
@@ -312,7 +333,10 @@ class Difference:
         return lost
 
     def _emptied(self, at_least: int) -> list[str]:
-        """Columns that may have lost their values: on some day no value among at least that many changed rows. Cheap."""
+        """Columns that may have lost their values: on some day no value among at least that many changed rows.
+
+        Cheap.
+        """
         if self.is_first or not self.compared:
             return []
         counted = ", ".join(f"count({quoted(name)}) filter (where _pl_change = 'upsert')" for name in self.compared)

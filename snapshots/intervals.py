@@ -1,9 +1,11 @@
 """Validity intervals: the ledger as dbt reads it, a cache in the warehouse file.
 
-Every row of the ledger is one interval: `valid_from` is its day, `valid_to` the next day on which its key has a row (9999-12-31 while
-there is none). Three tables per source and entity, so that a capture touches little: `versions` has the rows and only grows, `current` has key and
-digest of those without an end, `ended` the ends of the others. One view per source type and entity puts them together, in the schema `ledger`. The version of each Delta table is stored in the transaction that advances its intervals:
-where the two differ (a crash between commit and cache, a restored backup) the intervals are rebuilt from the ledger.
+Every row of the ledger is one interval: `valid_from` is its day, `valid_to` the next day on which its key has a row
+(9999-12-31 while there is none). Three tables per source and entity, so that a capture touches little: `versions` has
+the rows and only grows, `current` has key and digest of those without an end, `ended` the ends of the others. One
+view per source type and entity puts them together, in the schema `ledger`. The version of each Delta table is stored
+in the transaction that advances its intervals: where the two differ (a crash between commit and cache, a restored
+backup) the intervals are rebuilt from the ledger.
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ from snapshots.receipts import (
 from snapshots.store import Relations, Store
 
 CONTENT = "_pl_content"
-"""A hash of each current row, for comparing only: valid for one version of DuckDB and one list of columns (`stored_comparison`)."""
+"""A hash of each current row, for comparing only: valid for one version of DuckDB and one list of columns "
+"(`stored_comparison`)."""
 FOREVER = "date '9999-12-31'"
 _FRAME = {
     "source": "VARCHAR",
@@ -59,7 +62,10 @@ def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def refresh(store: Store, relations: Relations) -> None:
-    """Brings every relation of the cache to the ledger's version and creates the empty ones. Cheap if all is up to date."""
+    """Brings every relation of the cache to the ledger's version and creates the empty ones.
+
+    Cheap if all is up to date.
+    """
     with connect(store) as con:
         refresh_tables(con, tables(store.ledger))
         _drop_vanished(con, store)
@@ -86,7 +92,10 @@ def refresh_tables(con: duckdb.DuckDBPyConnection, paths: Iterable[Path]) -> Non
 
 
 def rebuild_table(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """The intervals of one Delta table, from its files. Raises LedgerDamagedError where they are not what was written."""
+    """The intervals of one Delta table, from its files.
+
+    Raises LedgerDamagedError where they are not what was written.
+    """
     table = LedgerTable(path)
     commits = list(read_commits(path))
     receipts = newest(commits)
@@ -129,7 +138,10 @@ class Part:
 
     @property
     def current(self) -> str:
-        """Of the versions without an end: key, valid_from, _pl_change, _pl_row_digest, _pl_content. Not kept for events."""
+        """Of the versions without an end: key, valid_from, _pl_change, _pl_row_digest, _pl_content.
+
+        Not kept for events.
+        """
         return self._table("current")
 
     @property
@@ -231,7 +243,8 @@ def create_views(con: duckdb.DuckDBPyConnection, relations: Relations) -> None:
     wanted = {(kind, entity) for kind, entities in relations.items() for entity in entities}
     for kind, entity in sorted(wanted | set(found)):
         con.execute(
-            f"create or replace view ledger.{quoted(f'{kind}__{entity}')} as {_union(con, found.get((kind, entity), []))}"
+            f"create or replace view ledger.{quoted(f'{kind}__{entity}')} as "
+            f"{_union(con, found.get((kind, entity), []))}"
         )
 
 
@@ -280,10 +293,12 @@ def _fill(con: duckdb.DuckDBPyConnection, table: LedgerTable, part: Part) -> Non
         f"lead(valid_from) over (partition by {part.keys()} order by valid_from) as valid_to from {part.versions}"
     )
     con.execute(
-        f"insert into {part.ended} by name select {part.keys()}, valid_from, valid_to from ends where valid_to is not null"
+        f"insert into {part.ended} by name select {part.keys()}, valid_from, valid_to from ends where valid_to "
+        "is not null"
     )
     con.execute(
-        f"insert into {part.current} by name select {part.keys()}, valid_from, _pl_change, _pl_row_digest from ends where valid_to is null"
+        f"insert into {part.current} by name select {part.keys()}, valid_from, _pl_change, _pl_row_digest from "
+        "ends where valid_to is null"
     )
     con.execute("drop table ends")
 
@@ -319,7 +334,8 @@ def _create_state(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         f"""
         create or replace view ledger.extracted_columns as
-        select source, source_type, entity, column_name, min(snapshot_date) as first_date, max(snapshot_date) as last_date
+        select source, source_type, entity, column_name,
+            min(snapshot_date) as first_date, max(snapshot_date) as last_date
         from (
             select
                 source, receipt ->> 'source_type' as source_type,

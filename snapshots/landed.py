@@ -1,7 +1,8 @@
 """What was landed: the manifests that vouch for it, and its rows as the ledger will store them.
 
-The contract between ingestion and capture. A manifest row of a load package that dlt completed says that one entity of one source was
-extracted whole for one day; its rows carry its extraction id. Whatever no such row covers does not exist for capture.
+The contract between ingestion and capture. A manifest row of a load package that dlt completed says that one entity
+of one source was extracted whole for one day; its rows carry its extraction id. Whatever no such row covers does not
+exist for capture.
 """
 
 from __future__ import annotations
@@ -104,8 +105,9 @@ def landed_rows(
 ) -> str:
     """SQL for the rows of `manifests` (one entity, days with equal columns) as the ledger will store them.
 
-    Columns: `_day`, `_row` (identifies a landed row), `_problem` (why it is rejected, else null), `_gone` (the source says it is
-    deleted), then each column of `types`, cast. `condition` is about the landing's own columns and is applied before any cast.
+    Columns: `_day`, `_row` (identifies a landed row), `_problem` (why it is rejected, else null), `_gone` (the source
+    says it is deleted), then each column of `types`, cast. `condition` is about the landing's own columns and is
+    applied before any cast.
     """
     first = manifests[0]
     table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
@@ -178,7 +180,8 @@ def _check_names(manifests: Mapping[date, Manifest]) -> None:
         taken = [name for name in manifest.columns if name in RESERVED or name.startswith("_")]
         if taken:
             raise CaptureError(
-                f"{manifest.source}.{manifest.entity}: got column {', '.join(taken)} for {day}, expected none of the names "
+                f"{manifest.source}.{manifest.entity}: got column {', '.join(taken)} for {day}, expected none "
+                "of the names "
                 f"that the ledger needs itself. Nothing was captured. Land it as raw_{taken[0].lstrip('_')}."
             )
 
@@ -192,6 +195,7 @@ def _check_rows(con: duckdb.DuckDBPyConnection, manifests: Mapping[date, Manifes
         got = found.get(manifest.extraction_id, 0)
         if got != expected[manifest.extraction_id]:
             raise CaptureError(
-                f"{first.source}.{first.entity}: {got:,} landed rows for {day}, expected the {manifest.row_count:,} of the "
+                f"{first.source}.{first.entity}: {got:,} landed rows for {day}, expected the "
+                f"{manifest.row_count:,} of the "
                 f"manifest. Nothing was captured. Run `pipeledger run --date {day}` to land it again."
             )

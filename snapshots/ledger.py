@@ -1,7 +1,7 @@
 """One Delta Lake table of the ledger: its types, its commits, its files.
 
-Lies in `ledger/<source>/<entity>/`, partitioned by `snapshot_date`. A commit replaces whole days, atomically, and carries their
-receipts. Two writers that start from one version cannot both win: the second is refused.
+Lies in `ledger/<source>/<entity>/`, partitioned by `snapshot_date`. A commit replaces whole days, atomically, and
+carries their receipts. Two writers that start from one version cannot both win: the second is refused.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Receipts: what a commit says it wrote, one for each day, chained from commit to commit.
 
-They travel in the commit metadata of the Delta table (`commitInfo.pipeledger` in `_delta_log/`), so that a day and its receipt are
-written in one atomic step. A commit's payload holds its receipts, the digest of the previous commit's payload and its own digest.
-The chain follows commits, not dates; the newest receipt of a day counts.
+They travel in the commit metadata of the Delta table (`commitInfo.pipeledger` in `_delta_log/`), so that a day and
+its receipt are written in one atomic step. A commit's payload holds its receipts, the digest of the previous commit's
+payload and its own digest. The chain follows commits, not dates; the newest receipt of a day counts.
 """
 
 from __future__ import annotations
@@ -136,7 +136,10 @@ def read_commit(file: Path) -> Commit:
 
 
 def newest(commits: Iterable[Commit]) -> dict[date, Receipt]:
-    """The receipt that counts for each day, in the order of the days. A reconstruction replaces all days of the one before."""
+    """The receipt that counts for each day, in the order of the days.
+
+    A reconstruction replaces all days of the one before.
+    """
     by_day: dict[date, Receipt] = {}
     for commit in commits:
         if any(receipt.is_reconstructed for receipt in commit.receipts):

@@ -1,9 +1,10 @@
 """Reconstruct: the days before the first observed one, from the history that a vendor keeps.
 
-Takes the captured `opportunity_change` events of a source (which field of which opportunity changed from what to what, and when) and walks back
-from the first observed state. Writes `<entity>_reconstructed`, a table of its own that every backfill replaces whole; it holds the key, the
-creation time and the tracked fields, and nothing that the history does not say. A day's state is that at its end, in company time. Days
-before the oldest recorded change are not reconstructed, because vendors forget; neither are opportunities that were gone on the first observed day.
+Takes the captured `opportunity_change` events of a source (which field of which opportunity changed from what to
+what, and when) and walks back from the first observed state. Writes `<entity>_reconstructed`, a table of its own that
+every backfill replaces whole; it holds the key, the creation time and the tracked fields, and nothing that the
+history does not say. A day's state is that at its end, in company time. Days before the oldest recorded change are
+not reconstructed, because vendors forget; neither are opportunities that were gone on the first observed day.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ ENTITY, HISTORY = "opportunity", "opportunity_change"
 
 @dataclass(frozen=True)
 class Reconstructed:
-    """What a backfill came to. `unresolved` counts opportunities with a history that were gone on the first observed day."""
+    """What a backfill came to.
+
+    `unresolved` counts opportunities with a history that were gone on the first observed day.
+    """
 
     source: str
     first_day: date
@@ -49,8 +53,9 @@ def reconstruct(
 ) -> Reconstructed:
     """Replaces the reconstructed days of `source`.
 
-    `columns` and `history` give the landed names of the canonical columns of the two entities, `column_of` the landed column that a
-    field of the history is about. Raises CaptureError where there is no observed day or no history to start from.
+    `columns` and `history` give the landed names of the canonical columns of the two entities, `column_of` the landed
+    column that a field of the history is about. Raises CaptureError where there is no observed day or no history to
+    start from.
     """
     with connect(store) as con:
         refresh_tables(con, [store.ledger / source / entity for entity in (ENTITY, HISTORY)])
@@ -86,7 +91,8 @@ class _Backfill:
         first = horizon[0] if horizon else None
         if first is None or first >= self.seam.snapshot_date or not tracked:
             raise CaptureError(
-                f"{self.source}.{HISTORY}: no change of a known column before {self.seam.snapshot_date}, the first observed day. "
+                f"{self.source}.{HISTORY}: no change of a known column before {self.seam.snapshot_date}, the "
+                "first observed day. "
                 "Nothing was written. Check the field names of the history against the columns of the opportunities."
             )
         self._versions(types, kept, tracked, first)
@@ -142,8 +148,8 @@ class _Backfill:
         self.con.execute(
             f"""
             create or replace temp table changes as
-            select {name["opportunity_id"]} as id, tracked, {name["old_value"]} as old_value, {name["new_value"]} as new_value,
-                {name["changed_at"]} as changed_at,
+            select {name["opportunity_id"]} as id, tracked, {name["old_value"]} as old_value,
+                {name["new_value"]} as new_value, {name["changed_at"]} as changed_at,
                 cast(timezone({zone}, timezone('UTC', {name["changed_at"]})) as date) as day
             from {part.versions} as h join fields as f on f.field = h.{name["field"]}
             """
@@ -179,7 +185,8 @@ class _Backfill:
         values = []
         joins = []
         for at, name in enumerate(tracked):
-            # from the first recorded change on what it says, before it the value that it replaced; without any, what was observed
+            # from the first recorded change on what it says, before it the value that it replaced;
+            # without any change, what was observed
             con.execute(
                 f"""
                 create or replace temp table {quoted(f"values.{at}")} as
@@ -204,7 +211,8 @@ class _Backfill:
                 from points as p {" ".join(joins)} join observed as o on o.id = p.id
             ),
             digested as (select snapshot_date, 'upsert' as _pl_change, {digest} as _pl_row_digest, {names} from wide)
-            select *, lag(_pl_row_digest) over (partition by {quoted(key)} order by snapshot_date) as _previous from digested
+            select *, lag(_pl_row_digest) over (partition by {quoted(key)} order by snapshot_date) as _previous
+            from digested
             """
         )
         con.execute("delete from versions where _pl_row_digest = _previous")
@@ -214,7 +222,8 @@ class _Backfill:
         found = {
             row[0]: row[1:]
             for row in self.con.execute(
-                f"select snapshot_date, count(*), count(*) filter (where _previous is null), {digest_sums('_pl_row_digest')}, "
+                "select snapshot_date, count(*), count(*) filter (where _previous is null), "
+                f"{digest_sums('_pl_row_digest')}, "
                 f"{digest_sums('_previous')}, {digest_sums('_written')} "
                 f"from (select *, {written} as _written from versions) group by snapshot_date"
             ).fetchall()

@@ -1,7 +1,7 @@
 """Verify: is every day of the ledger what was written?
 
-Reads the log and all files of every table and recomputes what the receipts say: the chain of commits, the files that make up the table, the
-rows of each day and their digests, and the fingerprint of the whole state on each day.
+Reads the log and all files of every table and recomputes what the receipts say: the chain of commits, the files that
+make up the table, the rows of each day and their digests, and the fingerprint of the whole state on each day.
 """
 
 from __future__ import annotations
@@ -172,8 +172,8 @@ def _states(
 ) -> Iterator[tuple[date | None, str]]:
     """The digest of each row, and from them the fingerprint and the number of live rows on each day.
 
-    A row that became a version of a day because another was written before it keeps its digest: the volatile columns of
-    that digest are those of the day that it came with.
+    A row that became a version of a day because another was written before it keeps its digest: the volatile columns
+    of that digest are those of the day that it came with.
     """
     part = Part.of(receipts)
     possible = ", ".join(row_digest(without(table.columns(), names)) for names in sorted(volatile))
@@ -202,7 +202,8 @@ def _states(
         if hexadecimal(fingerprint) != receipt.fingerprint or live != receipt.live_rows:
             yield (
                 day,
-                f"{live:,} rows with fingerprint {hexadecimal(fingerprint)}, expected {receipt.live_rows:,} with {receipt.fingerprint}",
+                f"{live:,} rows with fingerprint {hexadecimal(fingerprint)}, expected {receipt.live_rows:,} "
+                f"with {receipt.fingerprint}",
             )
 
 

@@ -11,8 +11,8 @@ import pytest
 from company import land, store, take
 
 from snapshots.intervals import connect, rebuild
-from snapshots.reconstruct import Reconstructed, reconstruct
 from snapshots.receipts import read_receipts
+from snapshots.reconstruct import Reconstructed, reconstruct
 from snapshots.store import CaptureError, Store
 from snapshots.verify import verify
 
@@ -45,7 +45,8 @@ def observe(where: Store, rows: list[dict[str, Any]], changes: list[tuple[str | 
 def versions(where: Store) -> list[tuple[Any, ...]]:
     with connect(where) as con:
         return con.execute(
-            "select opportunity_id, valid_from, valid_to, stage, amount, owner, _pl_origin from ledger.files__opportunity "
+            "select opportunity_id, valid_from, valid_to, stage, amount, owner, _pl_origin from "
+            "ledger.files__opportunity "
             "order by opportunity_id, valid_from"
         ).fetchall()
 
@@ -85,7 +86,7 @@ def test_a_change_belongs_to_its_day_in_company_time(tmp_path: Path) -> None:
     where = store(tmp_path)
     observe(where, [A], [("a", "Stage", "New", "Won", "2026-01-05T03:00:00Z")])  # 22:00 of the 4th in New York
     backfill(where)
-    assert [row[1] for row in versions(where) if row[3] == "Won"][0] == date(2026, 1, 4)
+    assert next(row[1] for row in versions(where) if row[3] == "Won") == date(2026, 1, 4)
 
 
 def test_a_second_backfill_replaces_the_first_whole_and_an_equal_one_writes_nothing(tmp_path: Path) -> None:
@@ -111,7 +112,7 @@ def test_observed_days_win_when_an_earlier_drop_arrives(tmp_path: Path) -> None:
     backfill(where)
     land(where, {date(2026, 1, 5): [{**A, "stage": "Seen", "owner": "u2"}]})
     take(where, [date(2026, 1, 5)])
-    assert [row for row in versions(where) if row[6] == "observed"][0][1:4] == (date(2026, 1, 5), SEAM, "Seen")
+    assert next(row for row in versions(where) if row[6] == "observed")[1:4] == (date(2026, 1, 5), SEAM, "Seen")
     assert max(row[2] for row in versions(where) if row[6] == "reconstructed") == date(2026, 1, 5)
 
 

@@ -1,0 +1,129 @@
+"""A run that is killed at any step, and run again, leaves what a run leaves that was never interrupted."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.orchestration.conftest import Desk, new_desk
+
+FIRST, SECOND = "2026-03-02", "2026-03-03"
+DIE = "import os, signal\ndef die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
+KILLED_AT = {
+    "before anything has landed": "import ingestion.landing as at\nat._load = die",
+    "between landing and capture": "import orchestration.pipeline as at\nat.capture = die",
+    "between the Parquet file and the Delta commit": """
+import snapshots.ledger as at
+import pyarrow.parquet
+def write_half(table, rows, **options):
+    folder = at.Path(table if isinstance(table, (str, at.Path)) else table.table_uri.removeprefix("file://"))
+    day = folder / "snapshot_date=2026-03-03"
+    day.mkdir(parents=True, exist_ok=True)
+    pyarrow.parquet.write_table(rows.drop(["snapshot_date"]), day / "part-00000-half.parquet")
+    die()
+at.write_deltalake = write_half""",
+    "between the Delta commit and the interval cache": """
+import snapshots.capture as at
+at._Work._advance = die""",
+    "inside the transaction of the interval cache": """
+import snapshots.capture as at
+at.store_version = die""",
+    "while dbt builds": """
+import threading, time, orchestration.pipeline as at
+before = at.before_build
+def then_die(settings):
+    before(settings)
+    threading.Thread(target=lambda: (time.sleep(6), die()), daemon=True).start()
+at.before_build = then_die""",
+    "while the file is published": "import orchestration.publish as at\nat.put_in_place = die",
+}
+QUICK = {"between the Delta commit and the interval cache"}
+
+
+def marts(desk: Desk) -> dict[str, list[tuple[object, ...]]]:
+    """Every published mart, without the instants at which this machine extracted it."""
+    with duckdb.connect(str(desk.home / "published" / "pipeline.duckdb"), read_only=True) as con:
+        names = con.execute("select table_name from information_schema.tables where table_schema = 'marts'").fetchall()
+        return {
+            name: con.execute(
+                f"select {'* exclude (captured_at)' if name == 'dim_snapshot' else '*'} from marts.{name} order by all"
+            ).fetchall()
+            for (name,) in names
+        }
+
+
+def ledger(desk: Desk) -> list[tuple[object, ...]]:
+    """The rows of every day of the ledger, as any engine would read them."""
+    from deltalake import DeltaTable
+
+    with duckdb.connect() as con:
+        found: list[tuple[object, ...]] = []
+        for log in sorted((desk.home / "ledger").glob("*/*/_delta_log")):
+            files = DeltaTable(log.parent).file_uris()
+            rows = con.execute(
+                "select * from read_parquet(?, hive_partitioning = true, union_by_name = true) order by all", [files]
+            ).fetchall()
+            found += [(log.parent.name, *row) for row in rows]
+        return found
+
+
+def with_exports(folder: Path) -> Desk:
+    desk = new_desk(folder)
+    for day, stage in ((FIRST, "Prospecting"), (SECOND, "Closed Won")):
+        desk.drop_opportunities(day, stage)
+        desk.drop_subscriptions(day)
+    return desk
+
+
+@pytest.fixture(scope="module")
+def first_day(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    desk = with_exports(tmp_path_factory.mktemp("first") / "desk")
+    assert desk.run("run", "--date", FIRST).code == 0
+    return desk
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(first_day: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    folder = tmp_path_factory.mktemp("uninterrupted") / "desk"
+    shutil.copytree(first_day.folder, folder)
+    desk = Desk(folder)
+    assert desk.run("run", "--date", SECOND).code == 0
+    return desk
+
+
+@pytest.mark.xdist_group("nothing_lost")
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=() if point in QUICK else pytest.mark.slow) for point in KILLED_AT]
+)
+def test_a_killed_run_is_made_good_by_the_next(
+    first_day: Desk, uninterrupted: Desk, tmp_path: Path, point: str
+) -> None:
+    desk = Desk(tmp_path / "desk")
+    shutil.copytree(first_day.folder, desk.folder)
+    published_before = marts(desk)
+    script = (
+        f"{DIE}{KILLED_AT[point]}\nimport sys\nfrom orchestration.cli import main\nsys.argv[0] = 'pipeledger'\nmain()"
+    )
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIPELEDGER", "DAGSTER"))}
+    killed = subprocess.run(
+        [sys.executable, "-c", script, "run", "--date", SECOND],
+        cwd=desk.folder,
+        env=clean,
+        capture_output=True,
+        check=False,
+        timeout=300,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert marts(desk) == published_before
+    again = desk.run("run", "--date", SECOND)
+    assert again.code == 0, again.err
+    assert ledger(desk) == ledger(uninterrupted)
+    assert marts(desk) == marts(uninterrupted)
+    assert desk.run("verify").code == 0
