@@ -262,8 +262,10 @@ class Difference:
                 for name in self.types
             )
             deletes = self._table("deletes")
-            rows += f" union all select m._day, 'delete', {said} from {deletes} as m left join {fetched} as n "
-            "on n._row = m._row"
+            rows += (
+                f" union all select m._day, 'delete', {said} from {deletes} as m "
+                f"left join {fetched} as n on n._row = m._row"
+            )
         digest = row_digest(without(self.types, self.volatile))
         digested = (
             f"select _day as snapshot_date, _change as _pl_change, case when _change = 'upsert' then {digest} end "
