@@ -35,8 +35,7 @@ from snapshots.receipts import (
 from snapshots.store import Relations, Store
 
 CONTENT = "_pl_content"
-"""A hash of each current row, for comparing only: valid for one version of DuckDB and one list of columns "
-"(`stored_comparison`)."""
+"""A hash of each current row, for comparing only: valid for one version of DuckDB and one list of columns."""
 FOREVER = "date '9999-12-31'"
 _FRAME = {
     "source": "VARCHAR",
