@@ -77,3 +77,11 @@ def read(home: Path, query: str) -> list[tuple[Any, ...]]:
     """The rows of a query on the warehouse that lies in `home`."""
     with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
         return connection.execute(query).fetchall()
+
+
+def findings(home: Path) -> list[str]:
+    """The sentences that the tests of definitions and data left behind."""
+    tables = read(
+        home, "select table_name from duckdb_columns() where schema_name = 'findings' and column_name = 'finding'"
+    )
+    return [row[0] for (table,) in tables for row in read(home, f'select finding from findings."{table}"')]

@@ -1,0 +1,83 @@
+"""Governed definitions: a slip in a file is named by file, row and column, and nothing is built on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dbt_build
+import pytest
+from ledger_cache import Company
+from random_companies import STAGE_COLUMNS
+
+BROKEN = {
+    "stage_definitions": f"""{STAGE_COLUMNS}
+*,default,New,,first,open,0.1,,,,,
+*,default,Talks,,2,opened,0.1,,,,,
+*,default,Offer,,3,open,10,,,,,
+*,default,Won,,9,won,1,,,1st of May,,
+*,default,Lost,,9,lost,0,,,,,
+*,default,Lost,,9,lost,0,,,,,
+""",
+    "segments": """segment,rule_column,rule_operator,rule_value,priority,valid_from,owner,definition
+Large,employees,>=,1000,1,,,
+Small,employee_count,less than,50,2,,,
+Medium,employee_count,>=,many,3,,,
+""",
+    "fx_rates": """currency_code,rate_to_base,valid_from,owner,definition
+EUR,0,,,
+USD,1.1,,,
+GBP,"1,3",,,
+""",
+    "targets": """fiscal_quarter,segment,target_amount,valid_from,owner,definition
+2026Q1,(all),1000,,,
+""",
+    "stall_rules": """rule,segment,stage,threshold,is_enabled,valid_from,owner,definition
+no_motion,*,*,30,true,,,
+no_change,*,*,,true,,,
+""",
+    "mrr_policy": """choice,value,valid_from,owner,definition
+refunds,counts,,,
+""",
+    "fiscal_calendar": """fiscal_quarter,start_date,end_date,valid_from,owner,definition
+FY2026-Q1,2026-01-01,2026-03-28,,,
+FY2026-Q2,2026-03-30,2026-06-27,,,
+""",
+}
+
+EXPECTED = {
+    "stage_definitions.csv: *, default, New: stage_order `first` is no integer.",
+    "stage_definitions.csv: *, default, New: an open stage needs a stage_order.",
+    "stage_definitions.csv: *, default, Talks: stage_category `opened` is none of open, won, lost.",
+    "stage_definitions.csv: *, default, Offer: the probability is a share between 0 and 1.",
+    "stage_definitions.csv: *, default, Won: valid_from `1st of May` is no date.",
+    "stage_definitions.csv: *, default, Lost comes 2 times with the same valid_from.",
+    "segments.csv: Small, employee_count, less than, 50: rule_operator `less than` is none of =, !=, <, <=, >, >=, "
+    "in, is_null.",
+    "segments.csv: Medium, employee_count, >=, many: a comparison of size needs a number as rule_value.",
+    "fx_rates.csv: EUR: a rate is above 0.",
+    "fx_rates.csv: USD: the base currency is worth 1 of itself.",
+    "fx_rates.csv: GBP: rate_to_base `1,3` is no decimal(18, 10).",
+    "targets.csv: 2026Q1, (all): a fiscal quarter is written like FY2026-Q3.",
+    "stall_rules.csv: no_change, *, *: the rule needs a threshold.",
+    "fiscal_calendar.csv: FY2026-Q2 does not begin the day after the quarter before it ends.",
+}
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build whose every definition has slips in it."""
+    home = tmp_path_factory.mktemp("definitions")
+    result = dbt_build.run(home, [Company("crm", {})], definitions=BROKEN)
+    assert result.returncode != 0
+    return home
+
+
+def test_every_slip_is_named_with_its_file_and_row(broken: Path) -> None:
+    found = set(dbt_build.findings(broken))
+    assert found >= EXPECTED, EXPECTED - found
+    for start in ("segments.csv: Large", "stall_rules.csv: no_motion", "mrr_policy.csv: refunds"):
+        assert any(each.startswith(start) and "is none of" in each for each in found)
+
+
+def test_nothing_is_built_on_broken_definitions(broken: Path) -> None:
+    assert dbt_build.read(broken, "select 1 from duckdb_tables() where table_name = 'fct_opportunity_history'") == []

@@ -1,0 +1,144 @@
+"""Staging: sources of any shape conformed to the canonical entities, and what is lost on the way, named."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import dbt_build
+import pytest
+from ledger_cache import Company
+
+DAY = date(2026, 1, 5)
+
+
+def instant(*parts: int) -> datetime:
+    """An instant as DuckDB gives it: naive, in UTC."""
+    year, month, day, *time = (*parts, 0, 0)
+    return datetime(year, month, day, time[0], time[1], tzinfo=UTC).replace(tzinfo=None)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sources of one type: one speaks our names, the other its own, mapped after it had been captured."""
+    home = tmp_path_factory.mktemp("staging")
+    ours = {"opportunity_id": "1", "stage": "Won", "amount": Decimal("1.50"), "created_at": instant(2026, 1, 5, 4, 30)}
+    theirs = {
+        "opportunity_id": "1",
+        "stage": "ignored, because their stage is deal_stage",
+        "deal_stage": "Won",
+        "deal_value": "12.345",
+        "opened": "2026-01-05 00:30:00",
+        "due": "soon",
+    }
+    more = theirs | {
+        "opportunity_id": "2",
+        "deal_value": "a lot",
+        "opened": "2026-01-05T04:30:00Z",
+        "due": "2026-02-01",
+    }
+    companies = [
+        Company(
+            "plain",
+            {
+                "opportunity": {DAY: {("1",): ours}},
+                "customer_health": {
+                    DAY: {("A1", DAY): {"account_id": "A1", "measured_at": instant(2026, 1, 1), "raw_source": "survey"}}
+                },
+            },
+        ),
+        Company(
+            "o'brien",
+            {"opportunity": {DAY: {("1",): theirs, ("2",): more}}},
+            columns={
+                "opportunity": {
+                    "stage": "deal_stage",
+                    "amount": "deal_value",
+                    "created_at": "opened",
+                    "close_date": "due",
+                    "owner_id": "a_column_it_never_had",
+                }
+            },
+        ),
+    ]
+    result = dbt_build.run(home, companies, time_zone="America/New_York")
+    assert result.returncode == 0, result.stdout[-4000:]
+    return home
+
+
+def test_each_source_is_read_through_its_own_mapping(home: Path) -> None:
+    rows = dbt_build.read(
+        home,
+        "select source, opportunity_id, source_stage, source_amount, close_date, owner_id "
+        "from staging.stg_opportunity order by 1, 2",
+    )
+    assert rows == [
+        ("o'brien", "1", "Won", Decimal("12.35"), None, None),
+        ("o'brien", "2", "Won", None, date(2026, 2, 1), None),
+        ("plain", "1", "Won", Decimal("1.50"), None, None),
+    ]
+
+
+def test_a_text_without_offset_is_company_time_and_one_with_an_offset_says_itself(home: Path) -> None:
+    rows = dbt_build.read(home, "select source, opportunity_id, created_at from staging.stg_opportunity order by 1, 2")
+    assert [row[2] for row in rows] == [
+        instant(2026, 1, 5, 5, 30),
+        instant(2026, 1, 5, 4, 30),
+        instant(2026, 1, 5, 4, 30),
+    ]
+
+
+def test_created_date_is_a_business_date(home: Path) -> None:
+    rows = dbt_build.read(home, "select created_date from marts.fct_opportunity_current where source = 'plain'")
+    assert rows == [(date(2026, 1, 4),)]
+
+
+def test_the_source_of_a_health_score_does_not_hide_the_source_of_the_row(home: Path) -> None:
+    assert dbt_build.read(home, "select source, health_source from staging.stg_customer_health") == [
+        ("plain", "survey")
+    ]
+
+
+def test_values_lost_in_a_cast_are_counted_and_shown(home: Path) -> None:
+    findings = dbt_build.findings(home)
+    assert any("o'brien.opportunity: 1 values of deal_value are no decimal(18,2)" in each for each in findings)
+    assert any("1 values of due are no date" in each and "such as soon" in each for each in findings)
+
+
+def test_entities_that_nobody_captured_are_empty_and_typed(home: Path) -> None:
+    assert dbt_build.read(home, "select count(*) from staging.stg_subscription") == [(0,)]
+    kinds = dbt_build.read(home, "select typeof(any_value(source_amount)) from staging.stg_subscription")
+    assert kinds == [("DECIMAL(18,2)",)]
+
+
+def test_an_opportunity_without_account_is_unassigned_and_named(home: Path) -> None:
+    assert dbt_build.read(home, "select distinct segment from marts.fct_opportunity_history") == [("(unassigned)",)]
+    assert any("plain: 1 opportunities without an account" in each for each in dbt_build.findings(home))
+
+
+def test_every_mart_and_column_carries_its_description(home: Path) -> None:
+    bare = dbt_build.read(
+        home,
+        "select table_name, column_name from duckdb_columns() where schema_name = 'marts' and comment is null "
+        "union all select table_name, '' from duckdb_tables() where schema_name = 'marts' and comment is null",
+    )
+    assert bare == []
+
+
+def test_the_published_macro_gives_each_opportunity_of_a_day_once(home: Path) -> None:
+    import duckdb
+
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        connection.execute((dbt_build.PROJECT / "published_macros.sql").read_text())
+        query = "select count(*), count(distinct (source, opportunity_id)) from marts.pipeline_as_of(?)"
+        assert connection.execute(query, [DAY]).fetchone() == (3, 3)
+        assert connection.execute(query, [date(2026, 1, 4)]).fetchone() == (0, 0)
+        assert connection.execute("select count(*) from marts.pipeline_as_of('2026-01-05')").fetchone() == (3,)
+
+
+def test_columns_that_were_never_captured_are_known_under_our_names(home: Path) -> None:
+    rows = dbt_build.read(
+        home, "select column_name from staging.stg_extracted_columns where source = 'o''brien' order by 1"
+    )
+    assert [name for (name,) in rows] == ["amount", "close_date", "created_at", "opportunity_id", "stage"]
