@@ -397,8 +397,6 @@ def show_report(report: "RunReport") -> None:
         for problem in (source.error, source.gates):
             if problem:
                 out.print(f"{name}: a gap: {problem}", markup=False)
-    for warning in report.warnings:
-        out.print(f"warning: {warning}", markup=False)
     if report.published:
         out.print(f"published: {report.marts} marts in {report.published}", markup=False)
 

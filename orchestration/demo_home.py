@@ -19,32 +19,26 @@ from orchestration.sources import first_day
 SEED = 7
 QUERIES = (
     (
-        "Which stages hold the open pipeline today, and how much of it?",
-        "select stage, open_opportunities, open_amount from (select stage, sum(open_opportunities) as "
-        "open_opportunities, sum(open_amount) as open_amount from fct_pipeline_daily where "
-        "snapshot_date = (select "
-        "max(snapshot_date) from fct_pipeline_daily) group by stage) order by open_amount desc",
-    ),
-    (
-        "How did the open pipeline of this quarter grow, month by month?",
-        "select snapshot_date, sum(open_opportunities) as deals, sum(open_amount) as amount from "
-        "fct_pipeline_daily "
-        "where day(snapshot_date) = 1 and close_fiscal_quarter = (select fiscal_quarter from dim_date "
-        "where date_day "
-        "= (select max(snapshot_date) from dim_snapshot)) group by 1 order by 1",
+        "Which segment gets stuck in Negotiation?",
+        "select segment, count(*) as open_deals, median(days_in_stage) as median_days, sum(amount) as amount "
+        "from fct_opportunity_current where is_open and stage = 'Negotiation' group by 1 order by 3 desc",
     ),
     (
         "Who pushes close dates the most?",
-        "select owner_name, count(*) as open_deals, round(avg(push_count), 1) as pushes_per_deal from "
-        "fct_opportunity_current join dim_owner using (source, owner_id) where is_open and not "
-        "is_deleted group by 1 "
-        "having count(*) >= 5 order by 3 desc limit 5",
+        "select owner_name, count(*) as deals, round(avg(push_count), 1) as pushes_per_deal from "
+        "fct_opportunity_current join dim_owner using (source, owner_id) group by 1 having count(*) >= 20 "
+        "order by 3 desc limit 5",
     ),
     (
-        "What did the pipeline look like on a day long gone?",
-        "select segment, count(*) as open_deals, sum(amount) as amount from pipeline_as_of((select "
-        "max(snapshot_date) "
-        "- 365 from dim_snapshot)) where is_open group by 1 order by 3 desc nulls last",
+        "How did the open pipeline of this quarter grow, month by month?",
+        "select snapshot_date, sum(open_opportunities) as deals, sum(open_amount) as amount from fct_pipeline_daily "
+        "where day(snapshot_date) = 1 and close_fiscal_quarter = (select fiscal_quarter from dim_date where date_day "
+        "= (select max(snapshot_date) from dim_snapshot)) group by 1 order by 1",
+    ),
+    (
+        "What did the pipeline look like on the first captured day, deal by deal?",
+        "select opportunity_id, segment, stage, amount, close_date from pipeline_as_of((select min(snapshot_date) from "
+        "dim_snapshot)) where is_open order by amount desc nulls last limit 10",
     ),
     (
         "Which days were never captured?",

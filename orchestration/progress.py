@@ -20,7 +20,14 @@ STEP_NAMES = {
     "build_marts_once": "marts: building",
     "capture_days": "days: landing and capturing",
 }
-QUIET = ("Running dbt command", "Copying `", "Finished dbt command", "Executing steps", "A dbt subsetted execution")
+QUIET = (
+    "Running dbt command",
+    "Copying `",
+    "Finished dbt command",
+    "Executing steps",
+    "A dbt subsetted execution",
+    "published: ",
+)
 CONSEQUENCE = "Dependencies for step"  # of a failure that is shown already
 
 
