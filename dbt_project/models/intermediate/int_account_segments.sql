@@ -45,7 +45,10 @@ judged as (
             when 'billing_customer_id' then accounts.billing_customer_id
             when 'is_target_account'
                 then
-                    case accounts.is_target_account when true then 'true' when false then 'false' end
+                    case
+                        when accounts.is_target_account then 'true'
+                        when not accounts.is_target_account then 'false'
+                    end
         end as account_value
     from accounts
     inner join rules

@@ -1,4 +1,5 @@
--- Rows of fiscal_calendar.csv that cannot be what was meant, and quarters that overlap or leave days between them.
+-- Rows of fiscal_calendar.csv that cannot be what was meant, and quarters that overlap or leave
+-- days between them.
 with
 
 quarters as (
@@ -29,7 +30,9 @@ select
     'fiscal_calendar.csv: ' || neighbours.fiscal_quarter
     || ' does not begin the day after the quarter before it ends.' as finding
 from neighbours
-where {{ dbt.datediff('neighbours.previous_end_date', 'neighbours.start_date', 'day') }} <> 1
+where
+    neighbours.start_date
+    <> cast({{ dbt.dateadd('day', 1, 'neighbours.previous_end_date') }} as date)
 union all
 {{ definition_problems(
     'fiscal_calendar',

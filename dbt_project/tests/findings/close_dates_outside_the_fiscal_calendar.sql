@@ -1,4 +1,5 @@
--- Close dates that fiscal_calendar.csv, where it has rows, does not cover: quarters by the start month serve instead.
+-- Close dates that fiscal_calendar.csv, where it has rows, does not cover: quarters by the start
+-- month serve instead.
 select
     fiscal_days.fiscal_quarter,
     {{ finding(

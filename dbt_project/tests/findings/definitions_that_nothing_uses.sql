@@ -1,4 +1,5 @@
--- Rows of definitions that name a source, segment or stage that does not exist: a slip of the pen, most likely.
+-- Rows of definitions that name a source, segment or stage that does not exist: a slip of the pen,
+-- most likely.
 with
 
 sources as (
@@ -20,7 +21,7 @@ stages as (
 
     select coalesce(definitions.canonical_stage, definitions.stage) as stage
     from {{ ref('stg_stage_definitions') }} as definitions
-    group by 1
+    group by coalesce(definitions.canonical_stage, definitions.stage)
 
 )
 

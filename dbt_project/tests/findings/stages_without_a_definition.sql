@@ -1,4 +1,5 @@
--- Stages that a CRM uses and no definition covers: not counted as open, and their days are incomplete.
+-- Stages that a CRM uses and no definition covers: not counted as open, and their days are
+-- incomplete.
 select
     source,
     pipeline,

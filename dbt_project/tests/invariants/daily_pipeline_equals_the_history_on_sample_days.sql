@@ -1,4 +1,5 @@
--- Cells of the first, the last and each quarter's first day that differ from counting the history directly.
+-- Cells of the first, the last and each quarter's first day that differ from counting the history
+-- directly.
 with
 
 daily as (

@@ -1,4 +1,5 @@
--- Sources and entities whose days, from the first captured to the last, are not all listed once, or end in a gap.
+-- Sources and entities whose days, from the first captured to the last, are not all listed once, or
+-- end in a gap.
 with
 
 snapshots as (
@@ -24,6 +25,6 @@ spans as (
 
 select * from spans
 where
-    day_count <> {{ dbt.datediff('first_date', 'last_date', 'day') }} + 1
+    last_date <> cast({{ dbt.dateadd('day', 'day_count - 1', 'first_date') }} as date)
     or coalesce(first_captured <> first_date, true)
     or coalesce(last_captured <> last_date, true)

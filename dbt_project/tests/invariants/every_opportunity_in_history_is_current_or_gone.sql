@@ -1,4 +1,5 @@
--- Opportunities of the history that fct_opportunity_current lacks, or current ones that it calls deleted.
+-- Opportunities of the history that fct_opportunity_current lacks, or current ones that it calls
+-- deleted.
 with
 
 versions as (

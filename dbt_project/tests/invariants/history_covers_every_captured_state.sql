@@ -1,4 +1,5 @@
--- Sources whose history does not last as many opportunity-days as the captured versions it is made of.
+-- Sources whose history does not last as many opportunity-days as the captured versions it is made
+-- of.
 with
 
 sources as (

@@ -1,4 +1,5 @@
--- Versions without a row in the history, or with several (the sum of keys tells which of them is missing).
+-- Versions without a row in the history, or with several (the sum of keys tells which of them is
+-- missing).
 with
 
 spans as (
