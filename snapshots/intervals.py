@@ -100,7 +100,7 @@ def rebuild_table(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     receipts = newest(commits)
     con.execute("begin")
     try:
-        checked(con, table, commits)
+        checked(table, commits)
         part = Part.of(receipts)
         part.drop(con)
         part.create(con, table.columns())

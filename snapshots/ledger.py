@@ -63,7 +63,9 @@ class LedgerTable:
         if log_files(path):
             try:
                 self._delta = DeltaTable(path)
-            except (DeltaError, OSError, ValueError) as error:
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # a panic of the Delta library is no Exception
                 raise LedgerDamagedError(
                     f"{self.name}: the table cannot be opened ({error}). Nothing was read or written. "
                     "Run `pipeledger verify` to see which days are damaged, and restore them from a backup."
@@ -81,7 +83,14 @@ class LedgerTable:
 
     def last_commit(self) -> Commit | None:
         """What the version that this object sees says of itself."""
-        return None if self.version < 0 else read_commit(self._log_file())
+        if self.version < 0:
+            return None
+        if not self._log_file().exists():
+            raise LedgerDamagedError(
+                f"{self.name}: {self._log_file().name} is missing, and a later checkpoint is not. "
+                "Nothing was read or written. Run `pipeledger verify`, and restore the table whole from a backup."
+            )
+        return read_commit(self._log_file())
 
     def _log_file(self) -> Path:
         return self.path / f"_delta_log/{self.version:020d}.json"

@@ -40,14 +40,18 @@ def rows_by_day(con: duckdb.DuckDBPyConnection, table: LedgerTable, rows: str) -
     return {day: (int(count), hexadecimal(add_digests(upper, lower))) for day, count, upper, lower in found}
 
 
-def checked(con: duckdb.DuckDBPyConnection, table: LedgerTable, commits: Sequence[Commit]) -> None:
-    """Raises LedgerDamagedError, naming the days, where a table's rows are not those that its receipts describe."""
+def checked(table: LedgerTable, commits: Sequence[Commit]) -> None:
+    """Raises LedgerDamagedError, naming the days, where a table's rows are not those that its receipts describe.
+
+    Reads in a database of its own: a damaged file can make DuckDB give up the one that reads it.
+    """
     broken = next((commit for commit in commits if commit.problem), None)
     if broken is not None:
         raise _damaged(table, f"commit {broken.version} {broken.problem}")
     try:
-        found = rows_by_day(con, table, scan(con, table))
-    except duckdb.Error as error:
+        with duckdb.connect(config={"memory_limit": "2GB"}) as con:
+            found = rows_by_day(con, table, scan(con, table))
+    except (duckdb.Error, UnicodeDecodeError) as error:
         raise _damaged(table, f"a file cannot be read ({error})") from error
     receipts = newest(commits)
     wrong = [

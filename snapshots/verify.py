@@ -6,13 +6,18 @@ make up the table, the rows of each day and their digests, and the fingerprint o
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from snapshots.digest import add_digests, digest_sums, hexadecimal, row_digest, without
 from snapshots.intervals import Part
@@ -34,15 +39,14 @@ class Damage:
 
 def verify(store: Store) -> list[Damage]:
     """All damage of a ledger, by table and day; empty if every day is what was written."""
-    with duckdb.connect() as con:
-        return [
-            Damage(path.parent.name, path.name, day, problem)
-            for path in tables(store.ledger)
-            for day, problem in _table(con, path)
-        ]
+    return [
+        Damage(path.parent.name, path.name, day, problem)
+        for path in tables(store.ledger)
+        for day, problem in _table(path)
+    ]
 
 
-def _table(con: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[date | None, str]]:
+def _table(path: Path) -> list[tuple[date | None, str]]:
     commits = list(read_commits(path))
     receipts = newest(commits)
     files = _replay(commits)
@@ -50,7 +54,7 @@ def _table(con: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[date | None
     try:
         table = LedgerTable(path)
     except LedgerDamagedError as error:
-        return [*damage, (None, str(error))]
+        return damage or _unopened(path, commits[-1], error)
     missing = {day for day, _ in damage}
     listed = {str(Path(file).relative_to(path.absolute())) for file in table.files()}
     damage += [
@@ -59,10 +63,29 @@ def _table(con: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[date | None
     ]
     if receipts and not any(commit.problem for commit in commits):
         volatile = {receipt.volatile for commit in commits for receipt in commit.receipts}
-        damage += [
-            (day, problem) for day, problem in _rows(con, table, files, receipts, volatile) if day not in missing
-        ]
+        damage += [(day, problem) for day, problem in _rows(table, files, receipts, volatile) if day not in missing]
     return damage
+
+
+def _unopened(path: Path, last: Commit, error: LedgerDamagedError) -> list[tuple[date | None, str]]:
+    """Why a table cannot be opened whose commits are all linked: the last one, or a checkpoint, which only sums them up."""
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / path.parent.name / path.name
+        (copy / "_delta_log").mkdir(parents=True)
+        for file in log_files(path):
+            shutil.copy(file, copy / "_delta_log")
+        try:
+            LedgerTable(copy)
+        except LedgerDamagedError:
+            return [(receipt.snapshot_date, f"commit {last.version}: {error}") for receipt in last.receipts]
+    files = sorted(file.name for file in path.glob("_delta_log/*checkpoint*"))
+    return [
+        (
+            None,
+            f"the checkpoint of the log cannot be read ({error}) The commits themselves are whole and say the same: "
+            f"delete {', '.join(files)} in {path / '_delta_log'} and run `pipeledger verify` again.",
+        )
+    ]
 
 
 def _chain(path: Path, commits: Sequence[Commit]) -> Iterator[tuple[date | None, str]]:
@@ -118,20 +141,29 @@ def _files(path: Path, files: Mapping[str, Added]) -> Iterator[tuple[date | None
 
 
 def _rows(
-    con: duckdb.DuckDBPyConnection,
     table: LedgerTable,
     files: Mapping[str, Added],
     receipts: Mapping[date, Receipt],
     volatile: Iterable[tuple[str, ...]],
 ) -> Iterator[tuple[date | None, str]]:
     """Rows, row digests and fingerprints of every day."""
-    unreadable = _unreadable(con, table, list(files))
+    unreadable = _unreadable(table, list(files))
     yield from ((_day_of(file), f"{file} cannot be read ({problem})") for file, problem in unreadable.items())
     readable = [str(table.path / file) for file in files if file not in unreadable]
     broken = {_day_of(file) for file in unreadable}
-    con.execute(f"create or replace temp table ledger_rows as select * from {scan(con, table, readable)}")
-    found = rows_by_day(con, table, "ledger_rows")
-    for day in sorted({*receipts, *found} - broken):
+    with duckdb.connect() as con:
+        con.execute(f"create temp table ledger_rows as select * from {scan(con, table, readable)}")
+        for day, problem in _days(rows_by_day(con, table, "ledger_rows"), receipts):
+            if day not in broken:
+                yield day, problem
+                broken.add(day)
+        if not broken:
+            yield from _states(con, table, receipts, volatile)
+
+
+def _days(found: Mapping[date, tuple[int, str]], receipts: Mapping[date, Receipt]) -> Iterator[tuple[date, str]]:
+    """Days whose rows are not the ones that were written."""
+    for day in sorted({*receipts, *found}):
         if day not in receipts:
             yield day, f"{found[day][0]:,} rows, no receipt"
             continue
@@ -141,27 +173,57 @@ def _rows(
             yield day, f"{count:,} rows, expected {expected:,}"
         elif digest != receipts[day].rows_digest:
             yield day, f"rows with digest {digest}, expected {receipts[day].rows_digest}"
-    if not broken:
-        yield from _states(con, table, receipts, volatile)
 
 
-def _unreadable(con: duckdb.DuckDBPyConnection, table: LedgerTable, files: Sequence[str]) -> dict[str, str]:
-    """The files that cannot be read whole, with the reason. One by one only where reading all at once fails."""
+def _unreadable(table: LedgerTable, files: Sequence[str]) -> dict[str, str]:
+    """The files that cannot be read whole, or not rightly by engines that trust their statistics, with the reason."""
+    problems: dict[str, str] = {}
+    if _unread(table, files) is not None:  # one by one only where reading all at once fails
+        problems = {file: problem for file in files if (problem := _unread(table, [file])) is not None}
+    for file in files:
+        if file not in problems and (misleading := _misleading(table.path / file)):
+            problems[file] = misleading
+    return problems
 
-    def read(some: Sequence[str]) -> None:
-        rows_by_day(con, table, scan(con, table, [str(table.path / file) for file in some]))
 
+def _unread(table: LedgerTable, files: Sequence[str]) -> str | None:
+    """Why files cannot be read. In a database of its own: what it meets in a damaged file can end one."""
     try:
-        read(files)
-    except (duckdb.Error, UnicodeDecodeError):
-        problems: dict[str, str] = {}
-        for file in files:
-            try:
-                read([file])
-            except (duckdb.Error, UnicodeDecodeError) as error:
-                problems[file] = str(error).splitlines()[0]
-        return problems
-    return {}
+        with duckdb.connect() as con:
+            rows_by_day(con, table, scan(con, table, [str(table.path / file) for file in files]))
+    except (duckdb.Error, UnicodeDecodeError) as error:
+        return str(error).splitlines()[0]
+    return None
+
+
+def _misleading(file: Path) -> str | None:
+    """Columns whose statistics leave out what they hold, so that a filter would skip rows: seldom, but in silence."""
+    try:
+        with pq.ParquetFile(file) as parquet:
+            for group in range(parquet.num_row_groups):
+                rows = parquet.read_row_group(group)
+                for at in range(parquet.metadata.num_columns):
+                    column = parquet.metadata.row_group(group).column(at)
+                    if not _is_within(rows.column(column.path_in_schema), column.statistics):
+                        return f"its statistics of {column.path_in_schema} are not those of its values"
+    except (pa.ArrowException, OSError, ValueError, KeyError, OverflowError) as error:
+        return f"by Arrow: {str(error).splitlines()[0]}"
+    return None
+
+
+def _is_within(values: pa.ChunkedArray, statistics: pq.Statistics | None) -> bool:
+    if statistics is None:
+        return True
+    if statistics.has_null_count and statistics.null_count != values.null_count:
+        return False
+    if not statistics.has_min_max or values.null_count == len(values):
+        return True
+    try:
+        ends = pc.min_max(values).as_py()
+        low, high = statistics.min, statistics.max
+    except (ValueError, OverflowError):  # an instant that Python has no name for, after the year 9999
+        return True
+    return bool(type(low) is type(ends["min"]) and low <= ends["min"] and ends["max"] <= high)
 
 
 def _states(
