@@ -304,7 +304,7 @@ def ui(port: Annotated[int, typer.Option("--port", help="The port on 127.0.0.1."
     from orchestration.company import write_dagster_home
 
     write_dagster_home(settings.home.dagster)
-    os.environ.update({**PRIVACY, "DAGSTER_HOME": str(settings.home.dagster)})
+    os.environ.update({**PRIVACY, "DAGSTER_HOME": str(settings.home.dagster), "PYTHONWARNINGS": "ignore"})
     err.print(f"Dagster's UI: http://127.0.0.1:{port} (stop with Ctrl-C)")
     program = str(Path(sys.executable).with_name("dagster"))
     command = [program, "dev", "--module-name", "orchestration.definitions", "--host", "127.0.0.1", "--port", str(port)]

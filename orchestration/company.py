@@ -51,7 +51,7 @@ def build_definitions(settings: Settings, first: date | None = None) -> dg.Defin
         jobs=[daily, jobs.build_job(), jobs.range_job(settings, manifest), verify],
         schedules=[
             jobs.daily_schedule(settings, daily, is_demo=is_demo),
-            jobs.verify_schedule(settings, verify),
+            jobs.verify_schedule(settings, verify, is_demo=is_demo),
         ],
         resources={assets.DBT: assets.dbt_resource(), assets.SOLE_WRITER: sole_writer(settings)},
         executor=dg.in_process_executor,

@@ -62,17 +62,22 @@ def verify_job(selection: dg.AssetSelection) -> "UnresolvedAssetJobDefinition":
     )
 
 
+def default_status(settings: Settings, is_demo: bool) -> dg.DefaultScheduleStatus:
+    """Schedules run unless the settings say no; the demo's never do by themselves."""
+    runs = settings.config.schedule.is_enabled and not is_demo
+    return dg.DefaultScheduleStatus.RUNNING if runs else dg.DefaultScheduleStatus.STOPPED
+
+
 def daily_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition", *, is_demo: bool) -> dg.ScheduleDefinition:
     """The daily run at its hour in the company's time zone, labelled with that same date."""
     at, zone = settings.config.schedule.at, settings.config.company.time_zone
-    runs = settings.config.schedule.is_enabled and not is_demo
 
     @dg.schedule(
         job=job,
         name="every_day",
         cron_schedule=f"{at.minute} {at.hour} * * *",
         execution_timezone=zone,
-        default_status=dg.DefaultScheduleStatus.RUNNING if runs else dg.DefaultScheduleStatus.STOPPED,
+        default_status=default_status(settings, is_demo),
         description=f"Every day at {at:%H:%M} {zone}: the run describes that same day.",
     )
     def every_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
@@ -86,13 +91,14 @@ def daily_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition", *, i
     return every_day
 
 
-def verify_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition") -> dg.ScheduleDefinition:
+def verify_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition", *, is_demo: bool) -> dg.ScheduleDefinition:
     """The weekly verification, on Sundays at noon."""
     return dg.ScheduleDefinition(
         name="every_week",
         job=job,
         cron_schedule="0 12 * * 0",
         execution_timezone=settings.config.company.time_zone,
+        default_status=default_status(settings, is_demo),
         tags={TRIGGER_TAG: SCHEDULED},
         description="Every Sunday at 12:00: read every day of the ledger again.",
     )
