@@ -68,7 +68,7 @@ def _table(path: Path) -> list[tuple[date | None, str]]:
 
 
 def _unopened(path: Path, last: Commit, error: LedgerDamagedError) -> list[tuple[date | None, str]]:
-    """Why a table cannot be opened whose commits are all linked: the last one, or a checkpoint, which only sums them up."""
+    """Why a table with linked commits cannot be opened: the last of them, or a checkpoint, which only sums them up."""
     with TemporaryDirectory() as folder:
         copy = Path(folder) / path.parent.name / path.name
         (copy / "_delta_log").mkdir(parents=True)
