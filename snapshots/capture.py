@@ -30,7 +30,9 @@ from snapshots.intervals import (
     store_receipts,
     store_version,
     stored_comparison,
+    stored_days,
     stored_receipts,
+    stored_version,
 )
 from snapshots.landed import FILE, LINE, Manifest, landed_rows, read_manifests
 from snapshots.ledger import OWNED, LedgerTable, arrow_schema
@@ -147,18 +149,16 @@ class _Work:
     def check(self, manifests: Mapping[str, Mapping[date, Manifest]]) -> None:
         """Refuses what may not be rewritten, and a source that changed its nature, before anything is written."""
         for entity, by_day in manifests.items():
-            receipts = stored_receipts(self.con, self.source, entity)
-            last = max(receipts, default=None)
+            last = max(stored_days(self.con, self.source, entity), default=None)
             for day, manifest in by_day.items():
                 if last is None:
                     continue
                 if day < last and not manifest.is_dated:
                     raise CaptureError(
                         f"{self.source}.{entity}: {day} lies before the last captured day, {last}, and the "
-                        "source cannot say what it "
-                        f"held then. Nothing was captured; {day} stays as it is. Run `pipeledger run` for today."
+                        f"source cannot say what it held then. Nothing was captured; {day} stays as it is. Run `pipeledger run` for today."
                     )
-                was = receipts[last]
+                was = stored_receipts(self.con, self.source, entity, last)[last]
                 if (was.source_type, was.mode, was.key) != (
                     manifest.source_type,
                     manifest.mode,
@@ -173,7 +173,7 @@ class _Work:
 
     def steps(self, manifests: Mapping[str, Mapping[date, Manifest]]) -> list[list[date]]:
         """Runs of new days with equal columns, to be written together; a day that is written anew stands alone."""
-        last = {entity: max(stored_receipts(self.con, self.source, entity), default=None) for entity in manifests}
+        last = {entity: max(stored_days(self.con, self.source, entity), default=None) for entity in manifests}
         steps: list[list[date]] = []
         for day in sorted({day for by_day in manifests.values() for day in by_day}):
             mine = {entity: by_day[day] for entity, by_day in manifests.items() if day in by_day}
@@ -239,8 +239,10 @@ class _Work:
     def _draft(self, entity: str, manifests: Sequence[Manifest]) -> _Draft:
         first = manifests[0]
         table = LedgerTable(self.store.ledger / self.source / entity)
+        self._check_version(table)
         part = Part(self.source, first.source_type, entity, first.mode, first.key)
-        receipts = stored_receipts(self.con, self.source, entity)
+        known = [day for day in stored_days(self.con, self.source, entity) if day < first.snapshot_date]
+        receipts = stored_receipts(self.con, self.source, entity, known[-1] if known else date.min)
         before = [receipt for day, receipt in receipts.items() if day < first.snapshot_date]
         after = [receipt for day, receipt in receipts.items() if day > first.snapshot_date]
         types = self._types(table, first)
@@ -288,6 +290,15 @@ class _Work:
         if after and not draft.is_unchanged:
             self._rewrite_later(draft, after)
         return draft
+
+    def _check_version(self, table: LedgerTable) -> None:
+        """What is compared is the cache: the table must be what the cache was brought to."""
+        stored = stored_version(self.con, table.path)
+        if (stored[0] if stored else -1) != table.version:
+            raise CaptureError(
+                f"{table.name}: got version {table.version}, expected {stored[0] if stored else -1}. Nothing was written. "
+                "Another program is writing this ledger: stop it, then run the command again."
+            )
 
     def _types(self, table: LedgerTable, manifest: Manifest) -> dict[str, str]:
         """The columns to write: those that the ledger has keep their type forever, new ones get the governed type or
@@ -571,7 +582,7 @@ class _Work:
         con.execute("begin")
         try:
             part.create(con, draft.types)
-            if draft.difference.days[0] in stored_receipts(con, part.source, part.entity):
+            if draft.difference.days[0] in stored_days(con, part.source, part.entity):
                 self._take_back(draft)
             con.execute(
                 f"insert into {part.versions} (valid_from, {columns}) select snapshot_date, {columns} from {rows}"
@@ -645,7 +656,7 @@ class _Work:
         """Replaces the personal columns by those of the newest day; earlier ones are not kept."""
         for entity, by_day in manifests.items():
             newest = max((day for day in days if day in by_day), default=None)
-            captured = max(stored_receipts(self.con, self.source, entity), default=None)
+            captured = max(stored_days(self.con, self.source, entity), default=None)
             if newest is None or not by_day[newest].personal or (captured is not None and newest < captured):
                 continue
             manifest = by_day[newest]

@@ -32,7 +32,7 @@ from snapshots.receipts import (
     read_commits,
     tables,
 )
-from snapshots.store import Relations, Store
+from snapshots.store import LedgerError, Relations, Store
 
 CONTENT = "_pl_content"
 """A hash of each current row, for comparing only: valid for one version of DuckDB and one list of columns."""
@@ -54,7 +54,16 @@ def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
         "memory_limit": "3GB",
         "temp_directory": str(store.warehouse) + ".tmp",
     }
-    with duckdb.connect(str(store.warehouse), config=config) as con:
+    try:
+        opened = duckdb.connect(str(store.warehouse), config=config)
+    except duckdb.IOException as error:
+        if "lock" not in str(error):
+            raise
+        raise LedgerError(
+            f"{store.warehouse.name}: another program has it open ({str(error).splitlines()[0]}). "
+            "Nothing was read or written. Wait until it is done, or stop it, then run the command again."
+        ) from error
+    with opened as con:
         con.execute(f"set TimeZone = {literal(store.time_zone)}")
         _create_state(con)
         yield con
@@ -223,11 +232,23 @@ def store_receipts(con: duckdb.DuckDBPyConnection, receipts: Iterable[Receipt]) 
     )
 
 
-def stored_receipts(con: duckdb.DuckDBPyConnection, source: str, entity: str) -> dict[date, Receipt]:
-    """The receipts that count for a table, by day, as of the version its intervals stand at."""
+def stored_days(con: duckdb.DuckDBPyConnection, source: str, entity: str) -> list[date]:
+    """The captured days of a table, in order, as of the version its intervals stand at."""
     rows = con.execute(
-        "select receipt from intervals.receipts where source = ? and entity = ? order by snapshot_date",
+        "select snapshot_date from intervals.receipts where source = ? and entity = ? order by snapshot_date",
         [source, entity],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def stored_receipts(
+    con: duckdb.DuckDBPyConnection, source: str, entity: str, first: date = date.min
+) -> dict[date, Receipt]:
+    """The receipts that count for a table from `first` on, by day, as of the version its intervals stand at."""
+    rows = con.execute(
+        "select receipt from intervals.receipts where source = ? and entity = ? and snapshot_date >= ? "
+        "order by snapshot_date",
+        [source, entity, first],
     ).fetchall()
     receipts = [from_json(json.loads(row[0])) for row in rows]
     return {receipt.snapshot_date: receipt for receipt in receipts}
@@ -237,7 +258,8 @@ def create_views(con: duckdb.DuckDBPyConnection, relations: Relations) -> None:
     """One view per source type and entity, over all sources of the type; empty where there is none."""
     found: dict[tuple[str, str], list[Part]] = {}
     for source, entity in con.execute("select source, entity from intervals.tables order by all").fetchall():
-        part = Part.of(stored_receipts(con, source, entity))
+        last = stored_days(con, source, entity)[-1]
+        part = Part.of(stored_receipts(con, source, entity, last))
         found.setdefault((part.source_type, entity.removesuffix(RECONSTRUCTED_SUFFIX)), []).append(part)
     wanted = {(kind, entity) for kind, entities in relations.items() for entity in entities}
     for kind, entity in sorted(wanted | set(found)):

@@ -25,7 +25,8 @@ def scan(con: duckdb.DuckDBPyConnection, table: LedgerTable, files: Sequence[str
         nulls = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in columns.items())
         return f"(select {nulls} where false)"
     listed = ", ".join(literal(path) for path in paths)
-    parquet = f"read_parquet([{listed}], hive_partitioning = true, hive_types = {{'{PARTITION}': date}}, union_by_name = true)"
+    options = f"hive_partitioning = true, hive_types = {{'{PARTITION}': date}}, union_by_name = true"
+    parquet = f"read_parquet([{listed}], {options})"
     have = {row[0] for row in con.execute(f"describe select * from {parquet}").fetchall()}
     return f"(select {', '.join(_column(name, kind, name in have) for name, kind in columns.items())} from {parquet})"
 
