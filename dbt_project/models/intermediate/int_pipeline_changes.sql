@@ -1,4 +1,5 @@
 -- One row per cell of fct_pipeline_daily x day on which anything enters or leaves it: what the day
+{{ config(materialized='view') }}
 -- adds.
 with
 

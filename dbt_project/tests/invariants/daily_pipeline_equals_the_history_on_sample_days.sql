@@ -1,4 +1,4 @@
--- Cells of the first, the last and each quarter's first day that differ from counting the history
+-- Cells of the first, the middle and the last day that differ from counting the history
 -- directly.
 with
 
@@ -14,24 +14,21 @@ pipeline_days as (
 
 ),
 
-span as (
+numbered as (
 
     select
-        min(pipeline_days.snapshot_date) as first_date,
-        max(pipeline_days.snapshot_date) as last_date
+        pipeline_days.snapshot_date,
+        row_number() over (order by pipeline_days.snapshot_date nulls last) as day_number,
+        count(*) over () as day_count
     from pipeline_days
 
 ),
 
 sample_days as (
 
-    select pipeline_days.snapshot_date
-    from pipeline_days
-    inner join span
-        on
-            pipeline_days.snapshot_date in (span.first_date, span.last_date)
-            or pipeline_days.snapshot_date
-            = cast({{ dbt.date_trunc('quarter', 'pipeline_days.snapshot_date') }} as date)
+    select numbered.snapshot_date
+    from numbered
+    where numbered.day_number in (1, cast(numbered.day_count / 2 as integer), numbered.day_count)
 
 ),
 
