@@ -115,9 +115,12 @@ def check_specs(source: str) -> list[dg.AssetCheckSpec]:
 def source_assets(settings: Settings, source: SourceConfig, days: dg.DailyPartitionsDefinition) -> dg.AssetsDefinition:
     """One step for one source: land it, capture it, bring its intervals up to date."""
 
+    its_specs = specs(settings, source, days)
+    known = {spec.key for spec in its_specs}
+
     @dg.multi_asset(
         name=f"land_and_capture_{source.name}",
-        specs=specs(settings, source, days),
+        specs=its_specs,
         check_specs=check_specs(source.name),
         required_resource_keys={SOLE_WRITER},
         pool=POOL,
@@ -125,7 +128,8 @@ def source_assets(settings: Settings, source: SourceConfig, days: dg.DailyPartit
     def land_and_capture(context: dg.AssetExecutionContext) -> Iterator[Any]:
         day = date.fromisoformat(context.partition_key)
         result = attempt(context.op_execution_context, settings, source, [day])
-        yield from materializations(result)
+        # An entity whose first file came after Dagster had loaded its definitions has no asset yet.
+        yield from (event for event in materializations(result) if event.asset_key in known)
         yield from check_results(settings, result)
         yield dg.MaterializeResult(asset_key=intervals_key(source.name))
 

@@ -37,8 +37,7 @@ def build_warehouse(path: Path, version: int, extra: str = "") -> Path:
 def macros(tmp_path: Path) -> Path:
     path = tmp_path / "macros.sql"
     path.write_text(
-        "create or replace macro marts.things_as_of(v) as table select * from marts.fct_things where "
-        "version <= v;"
+        "create or replace macro marts.things_as_of(v) as table select * from marts.fct_things where version <= v;"
     )
     return path
 
@@ -50,12 +49,12 @@ def test_marts_are_published_with_comments_and_macros_and_nothing_else(tmp_path:
     with duckdb.connect(str(target), read_only=True) as connection:
         schemas = connection.execute("select distinct table_schema from information_schema.tables").fetchall()
         assert schemas == [("marts",)]
-        assert connection.execute(
-            "select comment from duckdb_tables() where table_name = 'fct_things'"
-        ).fetchone() == ("One row per thing; it's a test.",)
-        assert connection.execute(
-            "select comment from duckdb_columns() where column_name = 'version'"
-        ).fetchone() == ("Which build.",)
+        assert connection.execute("select comment from duckdb_tables() where table_name = 'fct_things'").fetchone() == (
+            "One row per thing; it's a test.",
+        )
+        assert connection.execute("select comment from duckdb_columns() where column_name = 'version'").fetchone() == (
+            "Which build.",
+        )
         assert connection.execute("select count(*) from marts.things_as_of(1)").fetchone() == (100000,)
         tags = connection.execute(
             "select tags['storage_version'] from duckdb_databases() where not internal"
