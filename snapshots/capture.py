@@ -156,7 +156,8 @@ class _Work:
                 if day < last and not manifest.is_dated:
                     raise CaptureError(
                         f"{self.source}.{entity}: {day} lies before the last captured day, {last}, and the "
-                        f"source cannot say what it held then. Nothing was captured; {day} stays as it is. Run `pipeledger run` for today."
+                        "source cannot say what it held then. Nothing was captured; "
+                        f"{day} stays as it is. Run `pipeledger run` for today."
                     )
                 was = stored_receipts(self.con, self.source, entity, last)[last]
                 if (was.source_type, was.mode, was.key) != (
@@ -296,7 +297,8 @@ class _Work:
         stored = stored_version(self.con, table.path)
         if (stored[0] if stored else -1) != table.version:
             raise CaptureError(
-                f"{table.name}: got version {table.version}, expected {stored[0] if stored else -1}. Nothing was written. "
+                f"{table.name}: got version {table.version}, expected {stored[0] if stored else -1}. "
+                "Nothing was written. "
                 "Another program is writing this ledger: stop it, then run the command again."
             )
 

@@ -1,0 +1,302 @@
+"""Crashes: a capture that is killed at any point, then run again, leaves what one leaves that was never interrupted.
+
+The killed capture is a real process. Where it matters it kills itself (SIGKILL, so that nothing is cleaned up).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from company import Row, day, intervals, land, store, take
+
+from snapshots.intervals import rebuild, refresh
+from snapshots.ledger import LedgerTable, arrow_schema
+from snapshots.receipts import newest, read_commits, read_receipts
+from snapshots.store import CaptureError, LedgerError, Store
+from snapshots.verify import verify
+
+HERE = Path(__file__).parent
+RELATIONS = {"files": ["account", "opportunity", "person"]}
+TABLES = ("files__account", "files__opportunity", "files__person")
+
+CHILD = """
+import os, shutil, signal, sys, tempfile
+from datetime import date
+from pathlib import Path
+
+from company import store, take
+from snapshots import capture, intervals, ledger
+
+where, point, call, days = store(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3]), sys.argv[4:]
+calls = 0
+
+
+def kill_now():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def kill(module, name, when="before"):
+    original = getattr(module, name)
+
+    def killing(*given, **named):
+        global calls
+        calls += 1
+        if calls == call and when == "before":
+            kill_now()
+        result = original(*given, **named)
+        if calls == call:
+            kill_now()
+        return result
+
+    setattr(module, name, killing)
+
+
+def write_files_only(table, rows, **how):
+    # what is on disk between the Parquet files and the commit: all files of a commit that is made elsewhere
+    global calls
+    calls += 1
+    path = Path(table) if isinstance(table, Path) else Path(table.table_uri.removeprefix("file://"))
+    if calls != call:
+        return ledger_write(table, rows, **how)
+    scratch = Path(tempfile.mkdtemp()) / "table"
+    shutil.copytree(path, scratch)
+    ledger_write(scratch if isinstance(table, Path) else ledger.DeltaTable(scratch), rows, **how)
+    shutil.copytree(scratch, path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("_delta_log"))
+    kill_now()
+
+
+ledger_write = ledger.write_deltalake
+if point == "between files and commit":
+    ledger.write_deltalake = write_files_only
+elif point == "between commit and cache":
+    kill(ledger.LedgerTable, "commit", "after")
+elif point == "within the cache transaction":
+    kill(capture, "store_version")
+elif point == "within a rebuild":
+    kill(intervals, "store_version")
+elif point == "before the views":
+    kill(capture, "create_views")
+elif point == "while personal columns are written":
+    kill(Path, "replace")
+
+take(where, [date.fromisoformat(text) for text in days], accept=True)
+"""
+
+
+def rows(number: int) -> dict[str, list[Row]]:
+    """Three entities on one day."""
+    return {
+        "opportunity": [
+            {"opportunity_id": f"o{n}", "stage": f"{(n * number) % 3}", "amount": f"{n}.5"}
+            for n in range(6)
+            if (n + number) % 5
+        ],
+        "account": [{"account_id": f"a{n}", "account_name": f"{n} {number // 2}"} for n in range(3)],
+        "person": [{"person_id": "p", "email": f"{number}@example.com", "title": f"{number}"}],
+    }
+
+
+def land_days(where: Store, numbers: Sequence[int]) -> None:
+    """Lands days of all three entities together."""
+    where.landing.unlink(missing_ok=True)
+    for entity in ("opportunity", "account", "person"):
+        is_person = entity == "person"
+        land(
+            where,
+            {day(number): rows(number)[entity] for number in numbers},
+            entity=entity,
+            key=(f"{entity}_id",),
+            personal=("email",) if is_person else (),
+            email="email" if is_person else None,
+            fresh=False,
+        )
+
+
+def start(where: Store, point: str, call: int, numbers: Sequence[int]) -> subprocess.Popen[bytes]:
+    """A capture of landed days in a process of its own."""
+    path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
+    return subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(where.ledger.parent), point, str(call), *(str(day(n)) for n in numbers)],
+        env={**os.environ, "PYTHONPATH": path},
+        stderr=subprocess.PIPE,
+    )
+
+
+def said(where: Store) -> Any:
+    """All that a ledger says, but for the salted digests and the versions of the commits."""
+    receipts = [
+        (r.entity, r.snapshot_date, r.source_rows, r.upserts, r.deletes, r.live_rows, r.rejected)
+        + ((r.fingerprint, r.rows_digest) if r.entity != "person" else ())
+        for r in read_receipts(where)
+    ]
+    found = {table: intervals(where, table) for table in TABLES}
+    found["files__person"] = [row[:5] + row[-2:] for row in found["files__person"]]
+    return receipts, found
+
+
+PLANS = {
+    "first day": [[0]],
+    "new days": [[0], [1, 2]],
+    "older day": [[0], [2, 4], [3]],
+    "newest day again": [[0], [1], [1]],
+}
+
+
+def uninterrupted(home: Path, plan: Sequence[Sequence[int]]) -> Any:
+    """What a ledger says that nothing ever happened to."""
+    where = store(home)
+    for numbers in plan:
+        land_days(where, numbers)
+        take(where, [day(number) for number in numbers], accept=True)
+    assert verify(where) == []
+    return said(where)
+
+
+@pytest.mark.parametrize(
+    ("point", "call", "plan"),
+    [
+        ("between files and commit", 1, "first day"),
+        ("between files and commit", 2, "new days"),
+        ("between files and commit", 1, "older day"),
+        ("between commit and cache", 1, "first day"),
+        ("between commit and cache", 3, "new days"),
+        ("between commit and cache", 2, "older day"),
+        ("within the cache transaction", 1, "first day"),
+        ("within the cache transaction", 2, "new days"),
+        ("within a rebuild", 1, "older day"),
+        ("before the views", 1, "new days"),
+        ("while personal columns are written", 1, "first day"),
+        ("while personal columns are written", 1, "new days"),
+    ],
+)
+def test_a_killed_capture_is_made_good_by_the_next(tmp_path: Path, point: str, call: int, plan: str) -> None:
+    where, steps = store(tmp_path / "killed"), PLANS[plan]
+    for numbers in steps[:-1]:
+        land_days(where, numbers)
+        take(where, [day(number) for number in numbers], accept=True)
+    land_days(where, steps[-1])
+    child = start(where, point, call, steps[-1])
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGKILL, errors.decode()
+    assert verify(where) == []
+    take(where, [day(number) for number in steps[-1]], accept=True)
+    expected = uninterrupted(tmp_path / "uninterrupted", steps)
+    assert said(where) == expected
+    assert verify(where) == []
+    rebuild(where, RELATIONS)
+    assert said(where) == expected
+
+
+def test_what_a_crash_left_out_of_the_cache_is_caught_up_without_a_capture(tmp_path: Path) -> None:
+    where = store(tmp_path / "killed")
+    land_days(where, [0])
+    child = start(where, "between commit and cache", 3, [0])
+    child.communicate(timeout=60)
+    assert child.returncode == -signal.SIGKILL
+    refresh(where, RELATIONS)
+    assert said(where) == uninterrupted(tmp_path / "uninterrupted", [[0]])
+
+
+def test_captures_killed_at_any_moment_lose_nothing(tmp_path: Path) -> None:
+    where, rng = store(tmp_path / "killed"), random.Random(5)
+    numbers = list(range(8))
+    land_days(where, numbers)
+    killed = 0
+    for _ in range(6):
+        child = start(where, "", 0, numbers)
+        time.sleep(rng.uniform(0.4, 2.5))
+        child.kill()
+        child.communicate(timeout=60)
+        killed += child.returncode == -signal.SIGKILL
+        assert verify(where) == []
+    take(where, [day(number) for number in numbers], accept=True)
+    assert said(where) == uninterrupted(tmp_path / "uninterrupted", [numbers])
+    assert killed > 0
+
+
+# -- two writers -------------------------------------------------------------------------------------------------------
+
+
+def test_two_captures_at_once_are_one_after_the_other_or_one_refused(tmp_path: Path) -> None:
+    where = store(tmp_path / "shared")
+    land_days(where, [0])
+    children = [start(where, "", 0, [0]) for _ in range(3)]
+    errors = [child.communicate(timeout=60)[1].decode() for child in children]
+    assert 0 in {child.returncode for child in children}
+    for child, error in zip(children, errors, strict=True):
+        assert child.returncode == 0 or "another program has it open" in error
+    assert said(where) == uninterrupted(tmp_path / "uninterrupted", [[0]])
+
+
+def test_an_open_warehouse_is_refused_by_name(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import duckdb; duckdb.connect({str(where.warehouse)!r}); print('open', flush=True); input()",
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"open\n"
+        with pytest.raises(LedgerError, match=r"warehouse\.duckdb: another program has it open"):
+            refresh(where, {})
+    finally:
+        holder.communicate(b"\n", timeout=30)
+
+
+def test_of_two_writers_from_one_version_the_second_is_refused(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    land(where, {day(0): rows(0)["opportunity"]})
+    take(where, [day(0)])
+    path = where.ledger / "crm" / "opportunity"
+    one, other = LedgerTable(path), LedgerTable(path)
+    receipt = newest(read_commits(path))[day(0)]
+    none = arrow_schema(one.columns()).empty_table()
+    one.commit(none, [receipt], [day(5)])
+    with pytest.raises(CaptureError, match=r"version 1 could not be committed .* Nothing was written\."):
+        other.commit(none, [receipt], [day(6)])
+    assert LedgerTable(path).version == 1
+
+
+def test_of_two_writers_that_make_a_table_the_second_is_refused(tmp_path: Path) -> None:
+    where = store(tmp_path / "one")
+    land(where, {day(0): rows(0)["opportunity"]})
+    take(where, [day(0)])
+    receipt = newest(read_commits(where.ledger / "crm" / "opportunity"))[day(0)]
+    one, other = LedgerTable(tmp_path / "ledger" / "crm" / "new"), LedgerTable(tmp_path / "ledger" / "crm" / "new")
+    none = arrow_schema({"opportunity_id": "VARCHAR"}).empty_table()
+    one.commit(none, [receipt], [day(0)])
+    with pytest.raises(CaptureError, match=r"version 0 could not be committed .* Nothing was written\."):
+        other.commit(none, [receipt], [day(0)])
+
+
+def test_two_homes_that_share_a_ledger_never_write_over_each_other(tmp_path: Path) -> None:
+    """Not a way to work, but nothing is lost: each step is refused or builds on the other's."""
+    homes = [store(tmp_path / name) for name in ("one", "two")]
+    homes[1] = Store(**{**homes[1].__dict__, "ledger": homes[0].ledger, "personal": homes[0].personal})
+    (homes[1].landing.parent / "ledger").symlink_to(homes[0].ledger)
+    homes[0].ledger.mkdir()
+    for number in range(3):
+        for where in homes:
+            land_days(where, [number])
+        children = [start(where, "", 0, [number]) for where in homes]
+        errors = [child.communicate(timeout=60)[1].decode() for child in children]
+        assert 0 in {child.returncode for child in children}, errors
+        for child, error in zip(children, errors, strict=True):
+            assert child.returncode == 0 or "run the command again" in error, error
+        assert verify(homes[0]) == []
+    refresh(homes[0], RELATIONS)
+    assert said(homes[0]) == uninterrupted(tmp_path / "uninterrupted", [[0], [1], [2]])
