@@ -274,13 +274,13 @@ class Difference:
         if self.part.mode == "events" or (self.is_first and len(self.days) == 1):
             self._make("rows", f"select *, null::varchar as _previous from ({digested})")
             return
+        # a row that is missing on the first day was in the state; one that first changes on a later day was there too
+        was = self._table("missing") if len(self.days) == 1 else self.state
         self._make(
             "rows",
             "select w.*, case when row_number() over by_key = 1 then p._pl_row_digest else "
-            "lag(w._pl_row_digest) over by_key end "
-            f"as _previous from ({digested}) as w left join (select * from {self._table('missing')} where "
-            "_pl_row_digest is not null) "
-            f"as p on {self.part.same_key('w', 'p')} "
+            f"lag(w._pl_row_digest) over by_key end as _previous from ({digested}) as w "
+            f"left join (select {self.part.keys()}, _pl_row_digest from {was}) as p on {self.part.same_key('w', 'p')} "
             f"window by_key as (partition by {self.part.keys('w.')} order by w.snapshot_date)",
         )
 

@@ -51,19 +51,27 @@ QUICK = settings(
 Step = tuple[str, Any]
 
 
-def rows_of(keys: Sequence[str | None], malformed: bool) -> st.SearchStrategy[list[Row]]:
+def rows_of(keys: Sequence[str | None]) -> st.SearchStrategy[list[Row]]:
     """A day's extract: most keys once, some missing, doubled or malformed; in any order, each with a new `modstamp`."""
     row = st.fixed_dictionaries(
         {"opportunity_id": st.sampled_from(keys), "modstamp": st.sampled_from(["t1", "t2", "t3"])}
     )
-    body = st.sampled_from(TEMPLATES + (MALFORMED if malformed else []))
-    one = st.tuples(row, body).map(lambda both: both[0] | both[1])
-    if malformed:
-        return st.lists(one, max_size=7)
-    return st.lists(one, max_size=6, unique_by=lambda landed: landed["opportunity_id"])
+    body = st.sampled_from(TEMPLATES + MALFORMED)
+    return st.lists(st.tuples(row, body).map(lambda both: both[0] | both[1]), max_size=7)
 
 
-EXTRACT = st.one_of(rows_of(["a", "b", "c", "d", "é"], malformed=False), rows_of(["a", "b", "c", None], malformed=True))
+def clean_rows(keys: Sequence[str]) -> st.SearchStrategy[list[Row]]:
+    """A day's extract as most are: each key once or not at all, most rows what they were on other days."""
+    body = st.sampled_from([TEMPLATES[0]] * 6 + [None] + TEMPLATES)
+    stamp = st.sampled_from(["t1", "t2"])
+    return st.tuples(*(st.tuples(st.just(key), body, stamp) for key in keys)).map(
+        lambda said: [
+            {"opportunity_id": key, "modstamp": at, **template} for key, template, at in said if template is not None
+        ]
+    )
+
+
+EXTRACT = st.one_of(clean_rows(["a", "b", "c", "d", "é"]), clean_rows(["a", "b", "c"]), rows_of(["a", "b", "c", None]))
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("new days"), st.lists(st.tuples(st.integers(1, 3), EXTRACT), min_size=1, max_size=4)),
@@ -177,14 +185,31 @@ def test_many_days_at_once_are_the_same_as_one_at_a_time(extracts: list[tuple[in
         days[day(number)] = rows
     with tempfile.TemporaryDirectory() as home:
         at_once, one_by_one = store(Path(home) / "at_once"), store(Path(home) / "one_by_one")
-        for where in (at_once, one_by_one):
-            where.ledger.mkdir(parents=True)
-        take_all(at_once, days)
+        first, *others = days
+        take_all(at_once, {first: days[first]})
+        take_all(at_once, {at: days[at] for at in others})
         for at, rows in days.items():
             take_all(one_by_one, {at: rows})
         assert relation(at_once, ("opportunity_id",)) == relation(one_by_one, ("opportunity_id",))
         assert _said(at_once) == _said(one_by_one)
         assert verify(at_once) == verify(one_by_one) == []
+
+
+def test_rows_may_first_change_on_a_later_one_of_days_captured_together(tmp_path: Path) -> None:
+    where, oracle = store(tmp_path), opportunities()
+    stages = [("New", "New"), ("New", "New"), ("New", "Won"), ("Won", None), ("Won", "New")]
+    extracts = {
+        day(number): [
+            {"opportunity_id": key, "stage": stage} for key, stage in zip(("a", "b"), said, strict=True) if stage
+        ]
+        for number, said in enumerate(stages)
+    }
+    take_all(where, {day(0): extracts[day(0)]})
+    take_all(where, {at: rows for at, rows in extracts.items() if at > day(0)})
+    for at, rows in extracts.items():
+        oracle.capture(at, rows)
+    agrees(where, oracle)
+    agrees_after_rebuild(where, oracle)
 
 
 def test_many_clean_days_at_once_are_one_commit(tmp_path: Path) -> None:
