@@ -120,16 +120,14 @@ def test_a_failed_source_is_a_gap_and_the_others_go_on(company: Desk) -> None:
     assert status["crm"]["last_day"] == "2026-03-06"
 
 
-def test_a_tripped_gate_is_a_gap_until_somebody_accepts_the_drop(company: Desk) -> None:
+def test_a_tripped_gate_is_a_gap(company: Desk) -> None:
     company.drop_opportunities("2026-03-07", count=10)
     company.drop_subscriptions("2026-03-07")
     result = company.run("run", "--date", "2026-03-07", "--json")
     assert result.code == 3, result.err
-    assert "opportunity" in result.json["sources"]["crm"]["gates"]
+    assert "--accept-drop" in result.json["sources"]["crm"]["gates"]
     assert result.json["sources"]["billing"]["days"] == ["2026-03-07"]
-    accepted = company.run("run", "--date", "2026-03-07", "--accept-drop", "--json")
-    assert accepted.code == 0, accepted.err
-    assert company.rows("select count(*) as n from fct_opportunity_current where not is_deleted") == [{"n": 10}]
+    assert company.rows("select count(*) as n from fct_opportunity_current where not is_deleted") == [{"n": 60}]
 
 
 def test_a_locked_home_stops_a_manual_run_and_names_the_holder(company: Desk) -> None:
