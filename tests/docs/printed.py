@@ -1,0 +1,89 @@
+"""The documents as blocks of what they print, and a reader who types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+NOW = "2026-03-03T15:00:00+00:00"
+OWN_DATA = "Your own data"  # README's section from which on everything is run on a company's own files
+
+_BLOCK = re.compile(r"^## (?P<heading>[^\n]+)$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block and the section it stands in."""
+
+    section: str
+    language: str
+    text: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Its commands, without comments."""
+        return [line.split("  #")[0].rstrip() for line in self.text.splitlines() if line.strip()]
+
+
+def blocks(document: str) -> list[Block]:
+    """The fenced blocks of a document, in order."""
+    section, found = "", []
+    for match in _BLOCK.finditer((ROOT / document).read_text(encoding="utf-8")):
+        if match["heading"]:
+            section = match["heading"]
+        else:
+            found.append(Block(section, match["language"], match["text"]))
+    return found
+
+
+def demo_and_own(document: str) -> tuple[list[Block], list[Block]]:
+    """The blocks before and after the section on one's own data begins."""
+    found = blocks(document)
+    first = next(number for number, block in enumerate(found) if block.section == OWN_DATA)
+    return found[:first], found[first:]
+
+
+@dataclass
+class Reader:
+    """Somebody who types what the document says, in a folder that looks like the project's."""
+
+    folder: Path
+
+    @classmethod
+    def at(cls, folder: Path) -> Reader:
+        folder.mkdir(parents=True)
+        (folder / ".venv").symlink_to(sys.prefix)
+        return cls(folder)
+
+    def type(self, script: str, expected: int = 0) -> str:
+        """Run lines of shell one after the other; the first that fails ends the test."""
+        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIPELEDGER", "DAGSTER"))}
+        done = subprocess.run(
+            ["/bin/bash", "-eu", "-c", script],
+            cwd=self.folder,
+            env={**clean, "COLUMNS": "200", "PIPELEDGER_NOW": NOW},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        assert done.returncode == expected, f"{script}\nexit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+        return done.stdout
+
+    def ask(self, query: str) -> list[dict[str, object]]:
+        """The answer of the published marts."""
+        (self.folder / "query.sql").write_text(query)
+        answer: list[dict[str, object]] = json.loads(self.type('.venv/bin/pipeledger sql "$(cat query.sql)" --json'))
+        return answer
+
+    def python(self, program: str) -> str:
+        """Run a program of the document."""
+        (self.folder / "program.py").write_text(program)
+        return self.type(".venv/bin/python program.py")
