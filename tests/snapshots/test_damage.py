@@ -174,7 +174,7 @@ def parquet(whole: Whole, number: int) -> Path:
     return next((whole.table / f"snapshot_date={day(number)}").glob("*.parquet"))
 
 
-def is_refused(whole: Whole, match: str = "") -> None:
+def is_refused(whole: Whole, match: str | None = None) -> None:
     """Neither a rebuild nor a capture without a cache believes the ledger, and neither touches it."""
     before = {file: file.read_bytes() for file in whole.where.ledger.rglob("*") if file.is_file()}
     land(whole.where, {day(DAYS): [{"opportunity_id": "o1", "stage": "New"}]})
