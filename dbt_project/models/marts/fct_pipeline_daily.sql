@@ -2,78 +2,148 @@
 -- with open opportunities. Never sum over days.
 with
 
-changes as (
-
-    select * from {{ ref('int_pipeline_changes') }}
-
-),
-
 pipeline_days as (
 
     select * from {{ ref('int_pipeline_days') }}
 
 ),
 
-cells as (
+span as (
 
-    select
-        changes.cell_key,
-        changes.pipeline,
-        changes.opportunity_type,
-        changes.segment,
-        changes.stage,
-        changes.close_fiscal_quarter,
-        min(changes.changed_date) as first_date,
-        max(changes.changed_date) as last_date
-    from changes
-    group by 1, 2, 3, 4, 5, 6
+    select max(pipeline_days.snapshot_date) as last_date from pipeline_days
 
 ),
 
--- What enters a cell adds to it, what leaves it takes away: a running sum needs no row per
--- opportunity and day.
+day_numbers as (
+
+    select * from {{ ref('int_day_numbers') }}
+
+),
+
+open_history as (
+
+    select
+        history.*,
+        {{ change_hash([
+            'history.pipeline',
+            'history.opportunity_type',
+            'history.segment',
+            'history.stage',
+            'history.close_fiscal_quarter',
+        ]) }} as cell_key,
+        coalesce(
+            {{ weighted_amount('history.amount', 'history.stage_probability') }}, 0
+        ) as weighted_amount
+    from {{ ref('fct_opportunity_history') }} as history
+    where history.is_open
+
+),
+
+cells as (
+
+    select
+        open_history.cell_key,
+        {{ dbt.any_value('open_history.pipeline') }} as pipeline,
+        {{ dbt.any_value('open_history.opportunity_type') }} as opportunity_type,
+        {{ dbt.any_value('open_history.segment') }} as segment,
+        {{ dbt.any_value('open_history.stage') }} as stage,
+        {{ dbt.any_value('open_history.close_fiscal_quarter') }} as close_fiscal_quarter
+    from open_history
+    group by open_history.cell_key
+
+),
+
+-- What enters a cell adds to it, what leaves it takes away: a running sum over these changes
+-- needs no row for each opportunity and day.
+events as (
+
+    select
+        open_history.cell_key,
+        open_history.valid_from as changed_date,
+        count(*) as opportunities,
+        sum(coalesce(open_history.amount, 0)) as amount,
+        sum(open_history.weighted_amount) as weighted_amount
+    from open_history
+    group by open_history.cell_key, open_history.valid_from
+    union all
+    select
+        open_history.cell_key,
+        open_history.valid_to as changed_date,
+        -count(*) as opportunities,
+        -sum(coalesce(open_history.amount, 0)) as amount,
+        -sum(open_history.weighted_amount) as weighted_amount
+    from open_history
+    group by open_history.cell_key, open_history.valid_to
+
+),
+
+changes as (
+
+    select
+        events.cell_key,
+        events.changed_date,
+        sum(events.opportunities) as opportunities,
+        sum(events.amount) as amount,
+        sum(events.weighted_amount) as weighted_amount
+    from events
+    group by events.cell_key, events.changed_date
+
+),
+
 levels as (
 
     select
-        pipeline_days.snapshot_date,
-        pipeline_days.is_complete,
-        cells.cell_key,
-        sum(changes.opportunities) over days_so_far as open_opportunities,
-        sum(changes.amount) over days_so_far as open_amount,
-        sum(changes.weighted_amount) over days_so_far as weighted_amount
-    from pipeline_days
-    inner join cells
-        on
-            pipeline_days.snapshot_date >= cells.first_date
-            and pipeline_days.snapshot_date < cells.last_date
-    left join changes
-        on
-            cells.cell_key = changes.cell_key
-            and pipeline_days.snapshot_date = changes.changed_date
-    window days_so_far as (
-        partition by cells.cell_key
-        order by pipeline_days.snapshot_date nulls last
+        changes.cell_key,
+        changes.changed_date,
+        lead(changes.changed_date) over so_far as next_changed_date,
+        sum(changes.opportunities) over so_far as open_opportunities,
+        sum(changes.amount) over so_far as open_amount,
+        sum(changes.weighted_amount) over so_far as weighted_amount
+    from changes
+    window so_far as (
+        partition by changes.cell_key
+        order by changes.changed_date nulls last
         rows between unbounded preceding and current row
     )
+
+),
+
+-- Counting the days of a level is far cheaper than comparing it with all days.
+numbered as (
+
+    select
+        levels.*,
+        cast({{ dbt.dateadd(
+            'day', 'day_numbers.day_number', 'levels.changed_date'
+        ) }} as date) as snapshot_date
+    from levels
+    cross join span
+    inner join day_numbers
+        on day_numbers.day_number < {{ dbt.datediff(
+            'levels.changed_date',
+            'least(levels.next_changed_date, ' ~ dbt.dateadd('day', 1, 'span.last_date') ~ ')',
+            'day'
+        ) }}
+    where levels.open_opportunities > 0
 
 ),
 
 daily as (
 
     select
-        levels.snapshot_date,
+        numbered.snapshot_date,
         cells.pipeline,
         cells.opportunity_type,
         cells.segment,
         cells.stage,
         cells.close_fiscal_quarter,
-        cast(levels.open_opportunities as integer) as open_opportunities,
-        cast(levels.open_amount as decimal(18, 2)) as open_amount,
-        cast(levels.weighted_amount as decimal(18, 2)) as weighted_amount,
-        levels.is_complete
-    from levels
-    inner join cells on levels.cell_key = cells.cell_key
-    where levels.open_opportunities > 0
+        cast(numbered.open_opportunities as integer) as open_opportunities,
+        cast(numbered.open_amount as decimal(18, 2)) as open_amount,
+        cast(numbered.weighted_amount as decimal(18, 2)) as weighted_amount,
+        pipeline_days.is_complete
+    from numbered
+    inner join cells on numbered.cell_key = cells.cell_key
+    inner join pipeline_days on numbered.snapshot_date = pipeline_days.snapshot_date
 
 )
 
