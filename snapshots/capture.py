@@ -18,7 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from snapshots.difference import DayCounts, Difference, UncleanError, content
-from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest
+from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, written_digest
 from snapshots.intervals import (
     CONTENT,
     FOREVER,
@@ -503,7 +503,7 @@ class _Work:
             f"where s.valid_from > {later} and exists (select 1 from {rows} as c where {same}) group by all"
         ).fetchall()
         moved_on = {day: (add_digests(upper, lower), count) for day, upper, lower, count in moved}
-        written = row_digest({**OWNED, **draft.types})
+        written = written_digest(draft.types)
         gained = draft.difference.recount()[draft.receipts[0].snapshot_date]
         upper, lower, count = self.con.execute(
             f"select {digest_sums('_pl_row_digest')}, count(*) from {part.versions} where valid_from = {later}"
@@ -571,7 +571,8 @@ class _Work:
         )
         owned = ", ".join(map(quoted, OWNED))
         rows = self.con.sql(
-            f"select snapshot_date, {owned}, {columns} from {draft.difference.rows} order by snapshot_date"
+            f"select snapshot_date, {owned}, {columns} from {draft.difference.rows}"
+            f"{' order by snapshot_date' if len(draft.replaced) > 1 else ''}"
         ).to_arrow_table()
         return rows.cast(arrow_schema(draft.types))
 
@@ -601,18 +602,21 @@ class _Work:
     def _advance_ends(self, draft: _Draft) -> None:
         """Ends what is current of the changed keys, and makes the last new version of each current."""
         con, part, rows = self.con, draft.part, draft.difference.rows
-        firsts = f"(select {part.keys()}, min(snapshot_date) as valid_to from {rows} group by all)"
+        is_one = len(draft.difference.days) == 1
+        first = "snapshot_date" if is_one else "min(snapshot_date)"
+        firsts = f"(select {part.keys()}, {first} as valid_to from {rows}{'' if is_one else ' group by all'})"
         con.execute(
             f"insert into {part.ended} by name select {part.keys('c.')}, c.valid_from, n.valid_to "
             f"from {part.current} as c join {firsts} as n on {part.same_key('c', 'n')}"
         )
         con.execute(f"delete from {part.current} as c using {firsts} as n where {part.same_key('c', 'n')}")
+        following = f"lead(snapshot_date) over (partition by {part.keys()} order by snapshot_date)"
         ends = (
-            f"(select *, lead(snapshot_date) over (partition by {part.keys()} order by snapshot_date) as valid_to "
+            f"(select *, {'null::date' if is_one else following} as valid_to "
             f"from (select {part.keys()}, snapshot_date, _pl_change, _pl_row_digest, "
             f"{content([*part.key, *draft.difference.compared])} as {CONTENT} from {rows}))"
         )
-        if len(draft.difference.days) > 1:
+        if not is_one:
             con.execute(
                 f"insert into {part.ended} by name select {part.keys()}, snapshot_date as valid_from, valid_to "
                 f"from {ends} where valid_to is not null"
@@ -621,11 +625,10 @@ class _Work:
             f"insert into {part.current} by name select {part.keys()}, snapshot_date as valid_from, _pl_change, "
             f"_pl_row_digest, {CONTENT} from {ends} where valid_to is null"
         )
-        if stored_comparison(con, part) != draft.comparison:
-            con.execute(
-                f"update {part.current} as c set {CONTENT} = v.hashed from (select {part.keys()}, valid_from, "
-                f"{content([*part.key, *draft.difference.compared])} as hashed from {part.versions}) as v "
-                f"where c.valid_from = v.valid_from and {part.same_key('c', 'v')}"
+        if stored_comparison(con, part) != draft.comparison and not draft.difference.is_first:
+            con.execute(  # `state` was hashed anew for this comparison; what has changed since is in the rows
+                f"update {part.current} as c set {CONTENT} = s._content from {draft.difference.state} as s "
+                f"where c.valid_from < date {literal(str(draft.difference.days[0]))} and {part.same_key('c', 's')}"
             )
 
     def _take_back(self, draft: _Draft) -> None:

@@ -15,9 +15,8 @@ from itertools import pairwise
 
 import duckdb
 
-from snapshots.digest import add_digests, digest_sums, literal, quoted, row_digest, without
+from snapshots.digest import add_digests, digest_sums, literal, quoted, row_digest, without, written_digest
 from snapshots.intervals import Part
-from snapshots.ledger import OWNED
 
 
 class UncleanError(Exception):
@@ -268,8 +267,9 @@ class Difference:
             )
         digest = row_digest(without(self.types, self.volatile))
         digested = (
-            f"select _day as snapshot_date, _change as _pl_change, case when _change = 'upsert' then {digest} end "
-            f"as _pl_row_digest, {names} from ({rows})"
+            "select _day as snapshot_date, _change as _pl_change, case when _change = 'upsert' then _digest end "
+            f"as _pl_row_digest, _of_columns, {names} "
+            f"from (select *, {digest} as _digest, {row_digest(self.types)} as _of_columns from ({rows}))"
         )
         if self.part.mode == "events" or (self.is_first and len(self.days) == 1):
             self._make("rows", f"select *, null::varchar as _previous from ({digested})")
@@ -286,7 +286,7 @@ class Difference:
 
     def recount(self) -> dict[date, DayCounts]:
         """The counts of each day as `rows` and `rejects` stand now."""
-        written = row_digest({**OWNED, **self.types})
+        written = written_digest(self.types, f"coalesce(_of_columns, {row_digest(self.types)})")
         found = {
             row[0]: DayCounts(
                 upserts=row[1],

@@ -1,7 +1,7 @@
 """Stable digests of rows, and the types that the ledger stores.
 
 The digest of a row is the MD5 of its canonical text (RFC 1321; against damage, not against a forger). The text is,
-for each column in the order of its name, `name=<length of the value in UTF-8 bytes>:<value>;`. A null contributes
+for each column in the order of its name, `<length of the value in UTF-8 bytes>:<name>=<value>`. A null contributes
 nothing, so that a new column without values changes no digest. Values: VARCHAR as it is, DATE as YYYY-MM-DD,
 TIMESTAMP as microseconds since 1970 (UTC), BOOLEAN as true or false, DECIMAL with all digits of its scale, BIGINT as
 digits.
@@ -40,9 +40,20 @@ def row_digest(columns: Mapping[str, str], qualifier: str = "") -> str:
     """SQL for the digest (32 hexadecimal digits) of a row with `columns` (name -> type)."""
     parts = []
     for name in sorted(columns):
-        text = value_text(qualifier + quoted(name), columns[name])
-        parts.append(f"coalesce({literal(name + '=')} || strlen({text}) || ':' || {text} || ';', '')")
+        column = qualifier + quoted(name)
+        text = value_text(column, columns[name])
+        # one concat() of many short parts, which skips nulls, takes half the time of joining each column's own first
+        parts += [f"strlen({text})", f"case when {column} is not null then {literal(f':{name}=')} end", text]
     return f"md5(concat({', '.join(parts)}))" if parts else "md5('')"
+
+
+def written_digest(columns: Mapping[str, str], of_columns: str = "") -> str:
+    """SQL for the digest of a row of the ledger: of what happened, its row digest and all of its `columns`.
+
+    `of_columns` is SQL for `row_digest(columns)` where that is known already.
+    """
+    parts = ["_pl_change", "coalesce(_pl_row_digest, '')", of_columns or row_digest(columns)]
+    return f"md5(concat_ws(' ', {', '.join(parts)}))"
 
 
 def digest_sums(digest: str) -> str:

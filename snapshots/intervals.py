@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,14 +21,14 @@ import duckdb
 
 from snapshots.digest import literal, quoted
 from snapshots.ledger import OWNED, LedgerTable
-from snapshots.reader import checked, scan
+from snapshots.reader import insert_checked, receipts_of
 from snapshots.receipts import (
     RECONSTRUCTED_SUFFIX,
     Commit,
     Receipt,
     as_json,
     from_json,
-    newest,
+    last_commit,
     read_commits,
     tables,
 )
@@ -93,8 +93,7 @@ def rebuild(store: Store, relations: Relations) -> None:
 def refresh_tables(con: duckdb.DuckDBPyConnection, paths: Iterable[Path]) -> None:
     """Rebuilds the intervals of those Delta tables whose version is not the stored one."""
     for path in paths:
-        table = LedgerTable(path)
-        commit = table.last_commit()
+        commit = last_commit(path)
         if commit is not None and stored_version(con, path) != (commit.version, commit.digest):
             rebuild_table(con, path)
 
@@ -106,20 +105,21 @@ def rebuild_table(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     """
     table = LedgerTable(path)
     commits = list(read_commits(path))
-    receipts = newest(commits)
+    receipts = receipts_of(table, commits)
+    part = Part.of(receipts)
     con.execute("begin")
     try:
-        checked(table, commits)
-        part = Part.of(receipts)
         part.drop(con)
         part.create(con, table.columns())
-        _fill(con, table, part)
+        insert_checked(con, table, receipts, part.versions)
+        _end(con, part)
         con.execute("delete from intervals.receipts where source = ? and entity = ?", [part.source, part.entity])
         store_receipts(con, receipts.values())
         store_version(con, part, commits[-1])
         con.execute("commit")
     except BaseException:
-        con.execute("rollback")
+        with suppress(duckdb.Error):  # a damaged file can make DuckDB give up the database that reads it
+            con.execute("rollback")
         raise
 
 
@@ -301,11 +301,8 @@ def _union(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> str:
     return " union all ".join(selects)
 
 
-def _fill(con: duckdb.DuckDBPyConnection, table: LedgerTable, part: Part) -> None:
-    columns = ", ".join(quoted(name) for name in [*OWNED, *table.columns()])
-    con.execute(
-        f"insert into {part.versions} (valid_from, {columns}) select snapshot_date, {columns} from {scan(con, table)}"
-    )
+def _end(con: duckdb.DuckDBPyConnection, part: Part) -> None:
+    """Fills `current` and `ended` from `versions`."""
     if part.mode == "events":
         return
     # lead() over keys needs half the memory of lead() over whole rows

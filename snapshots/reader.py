@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import duckdb
 
 from snapshots.casts import utc
-from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest
+from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, written_digest
 from snapshots.ledger import OWNED, PARTITION, LedgerTable
-from snapshots.receipts import Commit, newest
+from snapshots.receipts import Commit, Receipt, newest
 from snapshots.store import LedgerDamagedError
 
 
@@ -33,7 +33,7 @@ def scan(con: duckdb.DuckDBPyConnection, table: LedgerTable, files: Sequence[str
 
 def rows_by_day(con: duckdb.DuckDBPyConnection, table: LedgerTable, rows: str) -> dict[date, tuple[int, str]]:
     """Count and digest of the rows (the relation `rows`) of each day, as receipts have them."""
-    digest = row_digest({**OWNED, **table.columns()})
+    digest = written_digest(table.columns())
     found = con.execute(
         f"select {PARTITION}, count(*), {digest_sums('digest')} "
         f"from (select {PARTITION}, {digest} as digest from {rows}) group by {PARTITION}"
@@ -41,20 +41,29 @@ def rows_by_day(con: duckdb.DuckDBPyConnection, table: LedgerTable, rows: str) -
     return {day: (int(count), hexadecimal(add_digests(upper, lower))) for day, count, upper, lower in found}
 
 
-def checked(table: LedgerTable, commits: Sequence[Commit]) -> None:
-    """Raises LedgerDamagedError, naming the days, where a table's rows are not those that its receipts describe.
-
-    Reads in a database of its own: a damaged file can make DuckDB give up the one that reads it.
-    """
+def receipts_of(table: LedgerTable, commits: Sequence[Commit]) -> dict[date, Receipt]:
+    """The receipts that count, by day. Raises LedgerDamagedError for a commit that cannot be believed."""
     broken = next((commit for commit in commits if commit.problem), None)
     if broken is not None:
         raise _damaged(table, f"commit {broken.version} {broken.problem}")
+    return newest(commits)
+
+
+def insert_checked(
+    con: duckdb.DuckDBPyConnection, table: LedgerTable, receipts: Mapping[date, Receipt], versions: str
+) -> None:
+    """Inserts all rows of a table into the empty `versions`, their day as `valid_from`; each file is read once.
+
+    Raises LedgerDamagedError, naming the days, where they are not those that the receipts describe.
+    """
+    columns = ", ".join(quoted(name) for name in [*OWNED, *table.columns()])
     try:
-        with duckdb.connect(config={"memory_limit": "2GB"}) as con:
-            found = rows_by_day(con, table, scan(con, table))
+        con.execute(
+            f"insert into {versions} (valid_from, {columns}) select {PARTITION}, {columns} from {scan(con, table)}"
+        )
     except (duckdb.Error, UnicodeDecodeError) as error:
         raise _damaged(table, f"a file cannot be read ({error})") from error
-    receipts = newest(commits)
+    found = rows_by_day(con, table, f"(select valid_from as {PARTITION}, * from {versions})")
     wrong = [
         day
         for day in sorted({*receipts, *found})

@@ -100,6 +100,12 @@ def read_commits(table: Path) -> Iterator[Commit]:
         yield read_commit(file)
 
 
+def last_commit(table: Path) -> Commit | None:
+    """The newest commit of a Delta table, if it has any."""
+    files = log_files(table)
+    return read_commit(files[-1]) if files else None
+
+
 def log_files(table: Path) -> list[Path]:
     """The JSON files of a table's log, oldest first."""
     return sorted(file for file in (table / "_delta_log").glob("*.json") if file.stem.isdigit())

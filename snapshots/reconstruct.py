@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta
 import duckdb
 
 from snapshots.casts import cast
-from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest
+from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest, written_digest
 from snapshots.intervals import Part, connect, create_views, rebuild_table, refresh_tables, stored_receipts
 from snapshots.ledger import OWNED, LedgerTable, arrow_schema
 from snapshots.receipts import RECONSTRUCTED_SUFFIX, Receipt
@@ -218,7 +218,7 @@ class _Backfill:
         con.execute("delete from versions where _pl_row_digest = _previous")
 
     def _receipts(self, kept: Mapping[str, str], first: date) -> list[Receipt]:
-        written = row_digest({**OWNED, **kept})
+        written = written_digest(kept, "_pl_row_digest")
         found = {
             row[0]: row[1:]
             for row in self.con.execute(

@@ -101,7 +101,7 @@ class Ledger:
         """The digest of one row, as `snapshots.digest` describes it."""
         named = {**dict(zip(self.key, key, strict=True)), **row}
         text = "".join(
-            f"{name}={len(_text(value).encode())}:{_text(value)};"
+            f"{len(_text(value).encode())}:{name}={_text(value)}"
             for name, value in sorted(named.items())
             if value is not None
         )
