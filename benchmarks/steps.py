@@ -17,7 +17,7 @@ import duckdb
 from benchmarks.company import ENTITY, SOURCE, TYPES, changes, day_of, rows, versions_on
 from snapshots import intervals
 from snapshots.capture import capture as capture_days
-from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest
+from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest, written_digest
 from snapshots.ledger import LedgerTable, arrow_schema
 from snapshots.receipts import Receipt
 from snapshots.store import Gates, Store
@@ -89,9 +89,8 @@ def history(home: str, changed: str, size: int, first: int, last: int) -> int:
             f"select i, d, greatest(d, {first}) as day from ({versions_on(size, first, 'changes')}) "
             f"union all select i, d, d as day from changes where d > {first} and d <= {last})"
         )
-        written = {"_pl_change": "VARCHAR", "_pl_row_digest": "VARCHAR", **TYPES}
         con.execute(
-            f"create table digests as select i, d, _pl_row_digest, {row_digest(written)} as written from ("
+            f"create table digests as select i, d, _pl_row_digest, {written_digest(TYPES)} as written from ("
             f"select 'upsert' as _pl_change, {row_digest(TYPES)} as _pl_row_digest, * from ({rows('versions')}))"
         )
         receipts = _receipts(con)
