@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from ledger_cache import Company, write
+
+from tests.dbt_project.ledger_cache import Company, write
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import dbt_build
 import pytest
-from ledger_cache import Company
-from random_companies import STAGE_COLUMNS
+
+from tests.dbt_project import dbt_build
+from tests.dbt_project.ledger_cache import Company
+from tests.oracles.random_companies import STAGE_COLUMNS
 
 BROKEN = {
     "stage_definitions": f"""{STAGE_COLUMNS}

@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
-import dbt_build
 import pytest
-from ledger_cache import Company
+
+from tests.dbt_project import dbt_build
+from tests.dbt_project.ledger_cache import Company
 
 DAY = date(2026, 1, 5)
 

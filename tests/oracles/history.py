@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from ledger_cache import FOREVER, Company
+from tests.dbt_project.ledger_cache import FOREVER, Company
 
 CENT = Decimal("0.01")
 ALWAYS = date(1, 1, 1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import dbt_build
 import duckdb
 import pytest
-from history_oracle import Oracle
-from random_companies import DEFINITIONS, companies
+
+from tests.oracles.conftest import Built
+from tests.oracles.history import Oracle
 
 HISTORY = [
     "source", "opportunity_id", "account_id", "owner_id", "origin", "pipeline", "stage", "source_stage", "stage_order",
@@ -20,15 +20,9 @@ HISTORY = [
 CURRENT = ["is_deleted", "age_days", "days_in_stage", "push_count", "days_pushed"]
 
 
-@pytest.fixture(scope="module", params=[pytest.param(1), pytest.param(2, marks=pytest.mark.slow)])
-def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Oracle]:
-    """120 random companies as sources of one build, and what the oracle says of them."""
-    home = tmp_path_factory.mktemp("companies")
-    many = companies(request.param, 120)
-    settings: dict[str, Any] = {"time_zone": "America/New_York", "base_currency": "USD", "fiscal_year_start_month": 2}
-    result = dbt_build.run(home, many, definitions=DEFINITIONS, **settings)
-    assert result.returncode == 0, result.stdout[-4000:]
-    return home, Oracle(many, DEFINITIONS, "America/New_York", "USD", 2)
+@pytest.fixture(scope="module")
+def oracle(built: Built) -> Oracle:
+    return Oracle(built.companies, built.definitions, *built.settings.values())
 
 
 def select(home: Path, query: str) -> list[tuple[Any, ...]]:
@@ -44,22 +38,20 @@ def cents(value: Any) -> Any:
     return None if value is None else f"{value:.6f}"
 
 
-def test_history_equals_the_daily_states_run_together(built: tuple[Path, Oracle]) -> None:
-    home, oracle = built
+def test_history_equals_the_daily_states_run_together(built: Built, oracle: Oracle) -> None:
     money = {"amount", "source_amount", "stage_probability"}
     found = [
         tuple(cents(value) if name in money else value for name, value in zip(HISTORY, row, strict=True))
-        for row in select(home, f"select {', '.join(HISTORY)} from marts.fct_opportunity_history")
+        for row in select(built.home, f"select {', '.join(HISTORY)} from marts.fct_opportunity_history")
     ]
     expected = [tuple(cents(row[name]) if name in money else row[name] for name in HISTORY) for row in oracle.history()]
     assert len(expected) > 1500
     assert comparable(found) == comparable(expected)
 
 
-def test_daily_pipeline_equals_counting_every_day(built: tuple[Path, Oracle]) -> None:
-    home, oracle = built
+def test_daily_pipeline_equals_counting_every_day(built: Built, oracle: Oracle) -> None:
     found = select(
-        home,
+        built.home,
         """select snapshot_date, pipeline, opportunity_type, segment, stage, close_fiscal_quarter, open_opportunities,
         open_amount, weighted_amount, is_complete from marts.fct_pipeline_daily""",
     )
@@ -68,8 +60,9 @@ def test_daily_pipeline_equals_counting_every_day(built: tuple[Path, Oracle]) ->
     assert len(found) == len(expected) > 500
 
 
-def test_current_opportunities_equal_looking_back_from_the_last_day(built: tuple[Path, Oracle]) -> None:
-    home, oracle = built
-    found = select(home, f"select source, opportunity_id, {', '.join(CURRENT)} from marts.fct_opportunity_current")
+def test_current_opportunities_equal_looking_back_from_the_last_day(built: Built, oracle: Oracle) -> None:
+    found = select(
+        built.home, f"select source, opportunity_id, {', '.join(CURRENT)} from marts.fct_opportunity_current"
+    )
     expected = {key: tuple(row[name] for name in CURRENT) for key, row in oracle.current().items()}
     assert {row[:2]: row[2:] for row in found} == expected

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from ledger_cache import Company
+from tests.dbt_project.ledger_cache import Company
 
 FIRST_DAY = date(2026, 1, 20)
 STAGES = ["New", "Talks", "Bargain", "Limbo", "Later", "Mystery", "Won", "Won again", "Lost"]

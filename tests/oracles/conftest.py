@@ -1,0 +1,58 @@
+"""What every oracle is held against: the marts of many random companies, built once for all test processes."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from filelock import FileLock
+
+from tests.dbt_project import dbt_build
+from tests.dbt_project.ledger_cache import Company
+from tests.oracles.random_companies import DEFINITIONS, companies
+
+COUNT = 200
+SETTINGS: dict[str, Any] = {"time_zone": "America/New_York", "base_currency": "USD", "fiscal_year_start_month": 2}
+
+
+@dataclass(frozen=True)
+class Built:
+    """The companies, the settings and definitions they were built with, and the warehouse that came of it."""
+
+    companies: list[Company]
+    definitions: dict[str, str]
+    settings: dict[str, Any]
+    home: Path
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query on the warehouse, by column name."""
+        with duckdb.connect(str(self.home / "warehouse.duckdb"), read_only=True) as connection:
+            cursor = connection.execute(query)
+            names = [column[0] for column in cursor.description or []]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def build_once(home: Path, many: list[Company], definitions: dict[str, str], settings: dict[str, Any]) -> Built:
+    """Builds the marts of `many` in `home`, unless another test process already has."""
+    with FileLock(str(home) + ".lock"):
+        done = home / "done"
+        if not done.exists():
+            home.mkdir(exist_ok=True)
+            result = dbt_build.run(home, many, definitions=definitions, **settings)
+            assert result.returncode == 0, result.stdout[-4000:]
+            done.touch()
+    return Built(many, definitions, settings, home)
+
+
+@pytest.fixture(scope="session", params=[pytest.param(1), pytest.param(2, marks=pytest.mark.slow)])
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """200 random companies as sources of one build."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    return build_once(
+        shared / f"companies-{request.param}", companies(request.param, COUNT), dict(DEFINITIONS), SETTINGS
+    )
