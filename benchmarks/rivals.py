@@ -6,6 +6,7 @@ Also runs the project's own dbt models, with the default definitions, over a hom
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -57,10 +58,12 @@ def dbt_snapshot(folder: Path, before: Path, now: Path) -> Cost:
 
 def foundation(home: Path) -> Cost:
     """Builds `fct_pipeline_daily` and all models before it in a home's warehouse; leaves their SQL in `target/`."""
+    # a copy: dbt writes what it ran for a seed of an absolute path over that very file
+    shutil.copytree(MODELS / "default_definitions", home / "definitions", dirs_exist_ok=True)
     variables = json.dumps({"sources": {SOURCE: {"type": "files", "columns": {}}}})
     environment = {
         "PIPELEDGER_WAREHOUSE": str(home / "warehouse.duckdb"),
-        "PIPELEDGER_DEFINITIONS": str(MODELS / "default_definitions"),
+        "PIPELEDGER_DEFINITIONS": str(home / "definitions"),
         "DBT_TARGET_PATH": str(home / "target"),
         "DBT_LOG_PATH": str(home / "logs"),
         "DBT_PROFILES_DIR": str(MODELS),

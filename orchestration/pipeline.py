@@ -16,7 +16,7 @@ import duckdb
 
 from ingestion.landing import LandingError, Source, SourceError, land
 from orchestration.config import SourceConfig
-from orchestration.dbt import marts_of, remove_run_folders
+from orchestration.dbt import assemble_definitions, marts_of, remove_run_folders
 from orchestration.errors import PipeledgerError
 from orchestration.home import write_whole
 from orchestration.publish import Published, publish
@@ -230,7 +230,9 @@ def missing_days(settings: Settings, source: str) -> list[date]:
 
 
 def before_build(settings: Settings) -> None:
-    """Bring the intervals up to date; NothingCapturedError where the ledger is empty."""
+    """Bring definitions and intervals up to date; NothingCapturedError where the ledger is empty."""
+    # dbt writes the SQL that it ran for a seed of an absolute path over that very file: a retry must not read it
+    assemble_definitions(settings.config.company.definitions, settings.home.definitions)
     refresh_intervals(settings)
     if not captured_days(settings):
         raise NothingCapturedError(

@@ -8,6 +8,10 @@ import pytest
 from orchestration.config import load_config
 from orchestration.dbt import DEFAULT_DEFINITIONS, assemble_definitions, dbt_vars
 from orchestration.errors import ConfigError
+from orchestration.home import Home
+from orchestration.pipeline import NothingCapturedError, before_build
+from orchestration.settings import Settings
+from tests.orchestration.conftest import STAGES, Desk
 
 
 @pytest.fixture
@@ -91,3 +95,13 @@ def test_mappings_reach_dbt_as_ours_to_landed(tmp_path: Path) -> None:
     variables = json.loads(dbt_vars(load_config(path, {})))
     assert variables["sources"] == {"crm": {"type": "files", "columns": {"opportunity": {"stage": "deal_stage"}}}}
     assert variables["fiscal_year_start_month"] == 1
+
+
+def test_each_attempt_at_a_build_reads_the_definitions_anew(desk: Desk) -> None:
+    settings = Settings(load_config(desk.folder / "pipeledger.toml", {}), Home(desk.home))
+    prepared = desk.home / "definitions_assembled" / "stage_definitions.csv"
+    prepared.parent.mkdir(parents=True)
+    prepared.write_text("-- what dbt leaves behind")
+    with pytest.raises(NothingCapturedError):
+        before_build(settings)
+    assert prepared.read_text() == STAGES
