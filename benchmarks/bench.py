@@ -29,6 +29,7 @@ DAYS = 1_095
 SHORT = 30
 REPEATS = 3
 MEMORY = 4 * 2**30
+FULL = 1_000_000
 ZSTD = "format parquet, compression zstd"
 
 
@@ -53,7 +54,7 @@ def main() -> None:
     console = Console(width=None if sys.stdout.isatty() else 140)
     figures: list[Figure] = []
     started = time.monotonic()
-    for size in [100_000] if options.quick else [100_000, 1_000_000]:
+    for size in [100_000] if options.quick else [100_000, FULL]:
         with tempfile.TemporaryDirectory(prefix="pipeledger-bench-") as folder:
             figures += Bench(size, Path(folder), lambda text, size=size: console.log(f"{size:,}: {text}")).figures()
     console.print(_table(figures))
@@ -116,6 +117,9 @@ class Bench:
         return self.found
 
     def _add(self, figure: str, value: float, unit: str, target: str = "", is_met: bool | None = None) -> None:
+        """Targets are those of a large company; at a smaller size fixed costs decide and the figure informs."""
+        if self.size < FULL:
+            target, is_met = "", None
         self.found.append(Figure(self.size, figure, round(value, 4), unit, target, is_met))
         verdict = {None: "", True: " (pass)", False: " (FAIL)"}[is_met]
         self.say(f"{figure}: {value:,.2f} {unit}{f', target {target}' if target else ''}{verdict}")
@@ -173,13 +177,12 @@ class Bench:
             start = min(start, step("nothing").cpu)
         short, long = best[self.short] - start, best[self.long] - start
         limit = 3.5 * hashed + 0.2
-        is_full = self.size >= 1_000_000
-        self.hashed, self.captured = hashed, long
+        self.hashed, self.captured = hashed, best[self.long]
         self._add("S: read and hash a day's extract", hashed, "CPU s")
         self._add("start of Python, not counted below", start, "CPU s")
         for days, cpu in ((SHORT, short), (DAYS, long)):
-            target = f"<= {limit:.2f} (3.5 S + 0.2)" if is_full else ""
-            self._add(f"capture, {days:,} days behind it", cpu, "CPU s", target, cpu <= limit if is_full else None)
+            target = f"<= {limit:.2f} (3.5 S + 0.2)"
+            self._add(f"capture, {days:,} days behind it", cpu, "CPU s", target, cpu <= limit)
             self._add(f"the same less 0.2 s, in S, {days:,} days", (cpu - 0.2) / hashed, "S")
         growth = (long / short - 1) * 100
         self._add("growth from 30 to 1,095 days", growth, "%", "<= 10", growth <= 10)
@@ -195,11 +198,18 @@ class Bench:
         self._add("first capture, every row new", cost.cpu - start, "CPU s")
 
     def _dbt(self) -> None:
-        cost = dbt_snapshot(self.folder / "snapshot", self._extract(DAYS), self._extract(DAYS + 1))
-        ratio = cost.cpu / self.captured
-        self._add("dbt snapshot, check strategy, 1 day behind it", cost.cpu, "CPU s")
-        self._add("the same, in S", cost.cpu / self.hashed, "S")
-        self._add("dbt snapshot, times a capture", ratio, "x", ">= 10", ratio >= 10)
+        whole, start = dbt_snapshot(
+            self.folder / "snapshot",
+            self._extract(DAYS),
+            self._extract(DAYS + 1),
+            changed=self.changed,
+            size=self.size,
+            last=DAYS,
+        )
+        self._add(f"dbt snapshot, check strategy, {DAYS:,} days behind it", whole.cpu - start.cpu, "CPU s")
+        self._add("the same, in S", (whole.cpu - start.cpu) / self.hashed, "S")
+        ratio = whole.cpu / self.captured
+        self._add("dbt snapshot, times a capture, whole processes", ratio, "x", ">= 10", ratio >= 10)
 
     def _daily(self) -> None:
         self._step("rebuild", home=self.long)

@@ -112,6 +112,26 @@ def ledger_bytes(home: str) -> int:
     return sum(file.stat().st_size for file in _store(home).ledger.rglob("*") if file.is_file())
 
 
+def snapshot_history(warehouse: str, changed: str, size: int, last: int) -> int:
+    """Adds the versions that ended by day `last` to a table of `dbt snapshot`, as it would have kept them; gives all
+    rows."""
+    with duckdb.connect(warehouse, config={"memory_limit": "3GB"}) as con:
+        con.execute(f"create view changes as select * from {literal(changed)}")
+        con.execute(
+            "create temp table ended as select * from (select i, d, lead(d) over (partition by i order by d) as until "
+            f"from (select i, 0 as d from range({size}) as t(i) union all select i, d from changes where d <= {last})) "
+            "where until is not null"
+        )
+        con.execute("drop view changes")
+        at = "timestamp '2023-01-01 06:00:00' + to_days({}::integer)"
+        con.execute(
+            f"insert into opportunity by name select {COLUMNS}, md5(opportunity_id || '|' || r.d) as dbt_scd_id, "
+            f"{at.format('r.d')} as dbt_updated_at, {at.format('r.d')} as dbt_valid_from, "
+            f"{at.format('until')} as dbt_valid_to from ({rows('ended')}) as r join ended using (i, d)"
+        )
+        return int(con.execute("select count(*) from opportunity").fetchone()[0])
+
+
 def rebuild(home: str) -> None:
     """The intervals of a ledger from its files."""
     from ingestion.entities import ENTITIES
