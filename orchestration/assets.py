@@ -241,8 +241,9 @@ class Translator(DagsterDbtTranslator):
         return GROUP_BY_LAYER.get(dbt_resource_props["resource_type"], GROUP_BY_LAYER.get(layer, layer))
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """What the model's page in the project says, without its SQL."""
-        return str(dbt_resource_props.get("description") or dbt_resource_props["name"])
+        """What the project says of it; of a model that nobody but models reads, its first line: the grain."""
+        first_line = dbt_resource_props.get("raw_code", "").split("\n", 1)[0].removeprefix("-- ")
+        return str(dbt_resource_props.get("description") or first_line)
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """Replace what reads a source type by all sources of that type."""

@@ -21,6 +21,8 @@ DAGSTER_YAML = """\
 # Written by Pipeledger on each start; edits are lost.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 concurrency:
   pools:
     granularity: op

@@ -13,7 +13,7 @@
     {%- endif -%}
     select
         {%- for name, column in model.columns.items() %}
-        {%- set value = cast_from_ledger('trim(' ~ adapter.quote(name) ~ ')', 'string', column.data_type)
+        {%- set value = cast_from_ledger(adapter.quote(name), 'string', column.data_type)
             if name in found else 'cast(null as ' ~ column.data_type ~ ')' %}
         {%- if name == 'valid_from' %}
         coalesce({{ value }}, {{ beginning_of_time() }}) as {{ name }}

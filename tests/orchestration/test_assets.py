@@ -10,6 +10,7 @@ import pytest
 
 from orchestration import assets, pipeline
 from orchestration.config import load_config
+from orchestration.dbt import prepare, read_manifest
 from orchestration.home import Home, Lock, open_home
 from orchestration.settings import Settings
 from orchestration.sole_writer import SCHEDULED, TRIGGER_TAG, sole_writer
@@ -178,6 +179,13 @@ def test_every_asset_says_what_it_is(company: Settings) -> None:
         assert spec.group_name == "crm"
         is_ledger = spec.key.path[0] == "ledger"
         assert (spec.partitions_def is not None) is is_ledger
+
+
+def test_every_model_and_definition_says_what_it_is(company: Settings) -> None:
+    manifest = read_manifest(prepare(company.config, company.home))
+    described = {str(spec.key.path[-1]): str(spec.description) for spec in assets.model_assets(company, manifest).specs}
+    assert {"targets", "int_opportunity_spans", "fct_pipeline_daily"} <= set(described)
+    assert [name for name, text in described.items() if len(text.split()) < 4] == []
 
 
 def test_the_ledger_s_check_reads_every_day(company: Settings, instance: dg.DagsterInstance, desk: Desk) -> None:
