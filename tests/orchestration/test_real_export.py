@@ -1,0 +1,153 @@
+"""A real CRM export, as it is: from the files to published marts with nothing but settings and definitions.
+
+Whatever the marts say of it is computed a second time with pandas, straight from the CSV files.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pytest
+from deltalake import DeltaTable
+
+from tests.orchestration.conftest import STAGE_COLUMNS, Desk, new_desk
+
+EXPORT = Path(__file__).parents[2].parent / "shared" / "data" / "crm_export"
+LAST_DAY = "2017-12-31"
+
+pytestmark = pytest.mark.skipif(not EXPORT.is_dir(), reason=f"the real export is not there: {EXPORT}")
+
+TOML = f"""
+[company]
+time_zone = "America/New_York"
+definitions = "definitions"
+
+[sources.crm]
+type = "files"
+path = "{EXPORT}"
+as_of = {LAST_DAY}
+
+[sources.crm.entities.opportunity]
+file = "sales_pipeline.csv"
+
+[sources.crm.entities.opportunity.columns]
+deal_stage = "stage"
+account = "account_id"
+close_value = "amount"
+engage_date = "created_at"
+sales_agent = "owner_id"
+
+[sources.crm.entities.account]
+file = "accounts.csv"
+
+[sources.crm.entities.account.columns]
+account = "account_id"
+sector = "industry"
+employees = "employee_count"
+office_location = "region"
+subsidiary_of = "parent_account_id"
+
+[sources.crm.entities.user]
+file = "sales_teams.csv"
+columns = {{ sales_agent = "user_id", manager = "manager_id", regional_office = "region" }}
+"""
+DEFINITIONS = {
+    "stage_definitions": f"""{STAGE_COLUMNS}
+*,default,Prospecting,,1,open,0.1,Pipeline,,,,
+*,default,Engaging,,2,open,0.4,Best Case,,,,
+*,default,Won,Closed Won,3,won,1,Closed,,,,
+*,default,Lost,Closed Lost,3,lost,0,Omitted,,,,
+""",
+    "segments": """segment,rule_column,rule_operator,rule_value,priority,valid_from,owner,definition
+Large,employee_count,>=,5000,1,,,
+Middle,employee_count,>=,1000,2,,,
+Small,employee_count,<,1000,3,,,
+""",
+}
+
+
+@pytest.fixture(scope="module")
+def analyst(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Somebody who has the export, settings and definitions, and has run `pipeledger run` once."""
+    desk = new_desk(tmp_path_factory.mktemp("export") / "desk")
+    (desk.folder / "pipeledger.toml").write_text(TOML)
+    for name, text in DEFINITIONS.items():
+        (desk.folder / "definitions" / f"{name}.csv").write_text(text)
+    result = desk.run("run")
+    assert result.code == 0, result.err
+    return desk
+
+
+@pytest.fixture(scope="module")
+def deals() -> pd.DataFrame:
+    """The opportunities of the export, with their account's size."""
+    pipeline = pd.read_csv(EXPORT / "sales_pipeline.csv", dtype=str, keep_default_na=False)
+    accounts = pd.read_csv(EXPORT / "accounts.csv", dtype=str, keep_default_na=False)
+    found = pipeline.merge(accounts[["account", "employees"]], on="account", how="left")
+    size = pd.to_numeric(found["employees"])
+    found["segment"] = "(unassigned)"
+    found.loc[size < 1000, "segment"] = "Small"
+    found.loc[size >= 1000, "segment"] = "Middle"
+    found.loc[size >= 5000, "segment"] = "Large"
+    found["cents"] = (pd.to_numeric(found["close_value"]).fillna(0) * 100).round().astype(int)
+    found["closed"], found["engaged"] = pd.to_datetime(found["close_date"]), pd.to_datetime(found["engage_date"])
+    return found
+
+
+def ask(desk: Desk, query: str) -> list[dict[str, Any]]:
+    """The rows of the published marts, in DuckDB's own types."""
+    with duckdb.connect(str(desk.home / "published" / "pipeline.duckdb"), read_only=True) as connection:
+        cursor = connection.execute(f"use marts; {query}")
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def money(cents: int) -> Decimal:
+    return Decimal(int(cents)) / 100
+
+
+def test_every_row_is_there_and_none_is_changed(analyst: Desk, deals: pd.DataFrame) -> None:
+    ledger = DeltaTable(str(analyst.home / "ledger" / "crm" / "opportunity")).to_pandas().set_index("opportunity_id")
+    assert len(ledger) == len(deals) == 8800
+    for theirs in ("product", "deal_stage", "account", "sales_agent"):
+        expected = deals.set_index("opportunity_id")[theirs].sort_index()
+        assert ledger[theirs].fillna("").sort_index().tolist() == expected.tolist()
+    assert {"GTXPro", "GTX Plus Pro"} <= set(ledger["product"])  # as they spell it
+    assert int((deals["account"] == "").sum()) == 1425
+    unknown = ask(analyst, "select count(*) as deals from fct_opportunity_current where account_id is null")
+    assert unknown == [{"deals": 1425}]
+
+
+def test_stages_and_amounts_equal_the_export(analyst: Desk, deals: pd.DataFrame) -> None:
+    found = ask(
+        analyst,
+        "select source_stage, segment, count(*) as deals, coalesce(sum(amount), 0) as amount "
+        "from fct_opportunity_current group by all",
+    )
+    grouped = deals.groupby(["deal_stage", "segment"])["cents"].agg(["count", "sum"])
+    assert {(row["source_stage"], row["segment"]): (row["deals"], row["amount"]) for row in found} == {
+        key: (row["count"], money(row["sum"])) for key, row in grouped.iterrows()
+    }
+
+
+def test_open_pipeline_equals_the_export(analyst: Desk, deals: pd.DataFrame) -> None:
+    found = ask(
+        analyst,
+        "select snapshot_date, close_fiscal_quarter, sum(open_opportunities) as deals, sum(open_amount) as amount, "
+        "bool_and(is_complete) as is_complete from fct_pipeline_daily group by all",
+    )
+    is_open = deals["deal_stage"].isin(["Prospecting", "Engaging"])
+    assert deals[is_open]["close_date"].eq("").all()  # the export tells no date for what is open
+    assert found == [
+        {
+            "snapshot_date": pd.Timestamp(LAST_DAY).date(),
+            "close_fiscal_quarter": "(none)",
+            "deals": int(is_open.sum()),
+            "amount": money(deals[is_open]["cents"].sum()),
+            "is_complete": True,
+        }
+    ]
