@@ -22,6 +22,7 @@ from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quo
 from snapshots.intervals import (
     CONTENT,
     FOREVER,
+    VERSION,
     Part,
     connect,
     create_views,
@@ -587,11 +588,14 @@ class _Work:
             part.create(con, draft.types)
             if draft.difference.days[0] in stored_days(con, part.source, part.entity):
                 self._take_back(draft)
+            row = con.execute(f"select coalesce(max({VERSION}), 0) + 1 from {part.versions}").fetchone()
+            number = f"{row[0] if row else 0} + rowid"
             con.execute(
-                f"insert into {part.versions} (valid_from, {columns}) select snapshot_date, {columns} from {rows}"
+                f"insert into {part.versions} (valid_from, {VERSION}, {columns}) "
+                f"select snapshot_date, {number}, {columns} from {rows}"
             )
             if part.mode == "state":
-                self._advance_ends(draft)
+                self._advance_ends(draft, number)
             store_receipts(con, (replace(receipt, version=commit.version) for receipt in draft.receipts))
             store_version(con, part, commit, draft.comparison)
             con.execute("commit")
@@ -599,31 +603,33 @@ class _Work:
             con.execute("rollback")
             raise
 
-    def _advance_ends(self, draft: _Draft) -> None:
-        """Ends what is current of the changed keys, and makes the last new version of each current."""
+    def _advance_ends(self, draft: _Draft, number: str) -> None:
+        """Ends what is current of the changed keys, and makes the last new version of each current.
+
+        `number` is SQL for the number that a changed row has among the versions.
+        """
         con, part, rows = self.con, draft.part, draft.difference.rows
         is_one = len(draft.difference.days) == 1
         first = "snapshot_date" if is_one else "min(snapshot_date)"
         firsts = f"(select {part.keys()}, {first} as valid_to from {rows}{'' if is_one else ' group by all'})"
         con.execute(
-            f"insert into {part.ended} by name select {part.keys('c.')}, c.valid_from, n.valid_to "
+            f"insert into {part.ended} by name select c.{VERSION}, n.valid_to "
             f"from {part.current} as c join {firsts} as n on {part.same_key('c', 'n')}"
         )
         con.execute(f"delete from {part.current} as c using {firsts} as n where {part.same_key('c', 'n')}")
         following = f"lead(snapshot_date) over (partition by {part.keys()} order by snapshot_date)"
         ends = (
             f"(select *, {'null::date' if is_one else following} as valid_to "
-            f"from (select {part.keys()}, snapshot_date, _pl_change, _pl_row_digest, "
+            f"from (select {part.keys()}, snapshot_date, {number} as {VERSION}, _pl_change, _pl_row_digest, "
             f"{content([*part.key, *draft.difference.compared])} as {CONTENT} from {rows}))"
         )
         if not is_one:
             con.execute(
-                f"insert into {part.ended} by name select {part.keys()}, snapshot_date as valid_from, valid_to "
-                f"from {ends} where valid_to is not null"
+                f"insert into {part.ended} by name select {VERSION}, valid_to from {ends} where valid_to is not null"
             )
         con.execute(
-            f"insert into {part.current} by name select {part.keys()}, snapshot_date as valid_from, _pl_change, "
-            f"_pl_row_digest, {CONTENT} from {ends} where valid_to is null"
+            f"insert into {part.current} by name select {part.keys()}, snapshot_date as valid_from, {VERSION}, "
+            f"_pl_change, _pl_row_digest, {CONTENT} from {ends} where valid_to is null"
         )
         if stored_comparison(con, part) != draft.comparison and not draft.difference.is_first:
             con.execute(  # `state` was hashed anew for this comparison; what has changed since is in the rows
@@ -637,7 +643,8 @@ class _Work:
         con.execute(f"delete from {part.versions} where valid_from = {day}")
         con.execute(f"delete from {part.current} where valid_from = {day}")
         con.execute(
-            f"insert into {part.current} by name select {part.keys()}, valid_from, _pl_change, _pl_row_digest, "
+            f"insert into {part.current} by name select {part.keys()}, valid_from, {VERSION}, _pl_change, "
+            f"_pl_row_digest, "
             f"{content([*part.key, *draft.difference.compared])} as {CONTENT} from {part.rows()} where valid_to = {day}"
         )
         con.execute(f"delete from {part.ended} where valid_to = {day}")

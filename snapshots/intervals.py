@@ -2,7 +2,8 @@
 
 Every row of the ledger is one interval: `valid_from` is its day, `valid_to` the next day on which its key has a row
 (9999-12-31 while there is none). Three tables per source and entity, so that a capture touches little: `versions` has
-the rows and only grows, `current` has key and digest of those without an end, `ended` the ends of the others. One
+the rows and only grows, `current` has key and digest of those without an end, `ended` the ends of the others. A number
+of each row's own ties them together, because joining millions of ends by key costs twice as much. One
 view per source type and entity puts them together, in the schema `ledger`. The version of each Delta table is stored
 in the transaction that advances its intervals: where the two differ (a crash between commit and cache, a restored
 backup) the intervals are rebuilt from the ledger.
@@ -36,6 +37,10 @@ from snapshots.store import LedgerError, Relations, Store
 
 CONTENT = "_pl_content"
 """A hash of each current row, for comparing only: valid for one version of DuckDB and one list of columns."""
+VERSION = "_pl_version"
+"""The number of a row within its table: any, but never two alike."""
+FORMAT = 2
+"""Of these tables; a cache in any other is made anew."""
 FOREVER = "date '9999-12-31'"
 _FRAME = {
     "source": "VARCHAR",
@@ -111,7 +116,7 @@ def rebuild_table(con: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
         part.drop(con)
         part.create(con, table.columns())
-        insert_checked(con, table, receipts, part.versions)
+        insert_checked(con, table, receipts, part.versions, VERSION)
         _end(con, part)
         con.execute("delete from intervals.receipts where source = ? and entity = ?", [part.source, part.entity])
         store_receipts(con, receipts.values())
@@ -141,12 +146,12 @@ class Part:
 
     @property
     def versions(self) -> str:
-        """Every row of the ledger: valid_from, the ledger's columns, the source's."""
+        """Every row of the ledger: valid_from, _pl_version, the ledger's columns, the source's."""
         return self._table("versions")
 
     @property
     def current(self) -> str:
-        """Of the versions without an end: key, valid_from, _pl_change, _pl_row_digest, _pl_content.
+        """Of the versions without an end: key, valid_from, _pl_version, _pl_change, _pl_row_digest, _pl_content.
 
         Not kept for events.
         """
@@ -154,7 +159,7 @@ class Part:
 
     @property
     def ended(self) -> str:
-        """Of the others: key, valid_from, valid_to."""
+        """Of the others: _pl_version, valid_to."""
         return self._table("ended")
 
     def _table(self, which: str) -> str:
@@ -173,9 +178,9 @@ class Part:
         """Creates the tables, or adds the columns that they lack."""
         key = {name: columns[name] for name in self.key}
         for table, wanted in (
-            (self.versions, {"valid_from": "DATE", **OWNED, **columns}),
-            (self.current, {**key, "valid_from": "DATE", **OWNED, CONTENT: "UBIGINT"}),
-            (self.ended, {**key, "valid_from": "DATE", "valid_to": "DATE"}),
+            (self.versions, {"valid_from": "DATE", VERSION: "BIGINT", **OWNED, **columns}),
+            (self.current, {**key, "valid_from": "DATE", VERSION: "BIGINT", **OWNED, CONTENT: "UBIGINT"}),
+            (self.ended, {VERSION: "BIGINT", "valid_to": "DATE"}),
         ):
             body = ", ".join(f"{quoted(name)} {kind}" for name, kind in wanted.items())
             con.execute(f"create table if not exists {table} ({body})")
@@ -194,7 +199,7 @@ class Part:
             return f"(select *, {FOREVER} as valid_to from {self.versions})"
         return (
             f"(select v.*, coalesce(e.valid_to, {FOREVER}) as valid_to from {self.versions} as v "
-            f"left join {self.ended} as e on e.valid_from = v.valid_from and {self.same_key('e', 'v')})"
+            f"left join {self.ended} as e on e.{VERSION} = v.{VERSION})"
         )
 
 
@@ -277,7 +282,7 @@ def _union(con: duckdb.DuckDBPyConnection, parts: Sequence[Part]) -> str:
     have: dict[Part, dict[str, str]] = {}
     for part in parts:
         described = con.execute(f"describe {part.versions}").fetchall()
-        have[part] = {row[0]: row[1] for row in described if row[0] not in ("valid_from", *OWNED)}
+        have[part] = {row[0]: row[1] for row in described if row[0] not in ("valid_from", VERSION, *OWNED)}
     kinds: dict[str, set[str]] = {}
     for name, kind in (item for columns in have.values() for item in columns.items()):
         kinds.setdefault(name, set()).add(kind)
@@ -307,22 +312,27 @@ def _end(con: duckdb.DuckDBPyConnection, part: Part) -> None:
         return
     # lead() over keys needs half the memory of lead() over whole rows
     con.execute(
-        f"create or replace temp table ends as select {part.keys()}, valid_from, _pl_change, _pl_row_digest, "
+        f"create or replace temp table ends as select {part.keys()}, valid_from, {VERSION}, _pl_change, "
+        f"_pl_row_digest, "
         f"lead(valid_from) over (partition by {part.keys()} order by valid_from) as valid_to from {part.versions}"
     )
+    con.execute(f"insert into {part.ended} by name select {VERSION}, valid_to from ends where valid_to is not null")
     con.execute(
-        f"insert into {part.ended} by name select {part.keys()}, valid_from, valid_to from ends where valid_to "
-        "is not null"
-    )
-    con.execute(
-        f"insert into {part.current} by name select {part.keys()}, valid_from, _pl_change, _pl_row_digest from "
-        "ends where valid_to is null"
+        f"insert into {part.current} by name select {part.keys()}, valid_from, {VERSION}, _pl_change, _pl_row_digest "
+        "from ends where valid_to is null"
     )
     con.execute("drop table ends")
 
 
 def _create_state(con: duckdb.DuckDBPyConnection) -> None:
+    try:
+        found = con.execute("select version from intervals.format").fetchall()
+    except duckdb.CatalogException:
+        found = []
+    if found != [(FORMAT,)]:
+        _drop_all(con)
     con.execute("create schema if not exists intervals")
+    con.execute(f"create or replace view intervals.format as select {FORMAT} as version")
     con.execute("create schema if not exists ledger")
     con.execute(
         "create table if not exists intervals.tables (source varchar, entity varchar, source_type varchar, "

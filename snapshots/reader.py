@@ -15,7 +15,8 @@ from snapshots.store import LedgerDamagedError
 
 
 def scan(con: duckdb.DuckDBPyConnection, table: LedgerTable, files: Sequence[str] | None = None) -> str:
-    """SQL for all rows of a table in the ledger's types: snapshot_date, the ledger's own columns, the source's.
+    """SQL for all rows of a table in the ledger's types: snapshot_date, the ledger's own columns, the source's, and
+    `_number`, which no other row has.
 
     `files` restricts it to some of the table's files. Timestamps come as UTC without a zone.
     """
@@ -23,12 +24,13 @@ def scan(con: duckdb.DuckDBPyConnection, table: LedgerTable, files: Sequence[str
     paths = table.files() if files is None else list(files)
     if not paths:
         nulls = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in columns.items())
-        return f"(select {nulls} where false)"
+        return f"(select {nulls}, 0::bigint as _number where false)"
     listed = ", ".join(literal(path) for path in paths)
     options = f"hive_partitioning = true, hive_types = {{'{PARTITION}': date}}, union_by_name = true"
     parquet = f"read_parquet([{listed}], {options})"
     have = {row[0] for row in con.execute(f"describe select * from {parquet}").fetchall()}
-    return f"(select {', '.join(_column(name, kind, name in have) for name, kind in columns.items())} from {parquet})"
+    selected = ", ".join(_column(name, kind, name in have) for name, kind in columns.items())
+    return f"(select {selected}, (file_index::bigint << 32) + file_row_number as _number from {parquet})"
 
 
 def rows_by_day(con: duckdb.DuckDBPyConnection, table: LedgerTable, rows: str) -> dict[date, tuple[int, str]]:
@@ -50,16 +52,18 @@ def receipts_of(table: LedgerTable, commits: Sequence[Commit]) -> dict[date, Rec
 
 
 def insert_checked(
-    con: duckdb.DuckDBPyConnection, table: LedgerTable, receipts: Mapping[date, Receipt], versions: str
+    con: duckdb.DuckDBPyConnection, table: LedgerTable, receipts: Mapping[date, Receipt], versions: str, number: str
 ) -> None:
-    """Inserts all rows of a table into the empty `versions`, their day as `valid_from`; each file is read once.
+    """Inserts all rows of a table into the empty `versions`, their day as `valid_from` and a number of their own as
+    `number`; each file is read once.
 
     Raises LedgerDamagedError, naming the days, where they are not those that the receipts describe.
     """
     columns = ", ".join(quoted(name) for name in [*OWNED, *table.columns()])
     try:
         con.execute(
-            f"insert into {versions} (valid_from, {columns}) select {PARTITION}, {columns} from {scan(con, table)}"
+            f"insert into {versions} (valid_from, {number}, {columns}) select {PARTITION}, _number, {columns} "
+            f"from {scan(con, table)}"
         )
     except (duckdb.Error, UnicodeDecodeError) as error:
         raise _damaged(table, f"a file cannot be read ({error})") from error

@@ -222,11 +222,16 @@ def test_what_a_crash_left_out_of_the_cache_is_caught_up_without_a_capture(
 def test_captures_killed_at_any_moment_lose_nothing(tmp_path: Path, uninterrupted: Uninterrupted) -> None:
     where, rng = store(tmp_path / "killed"), random.Random(5)
     numbers = list(range(6))
+    whole = store(tmp_path / "whole")
+    land_days(whole, numbers)
+    started = time.monotonic()
+    start(whole, "", 0, numbers).communicate(timeout=60)
+    seconds = time.monotonic() - started
     land_days(where, numbers)
     killed = 0
     for _ in range(5):
         child = start(where, "", 0, numbers)
-        time.sleep(rng.uniform(0.4, 2.5))
+        time.sleep(rng.uniform(0.2, 0.9) * seconds)
         child.kill()
         child.communicate(timeout=60)
         killed += child.returncode == -signal.SIGKILL
