@@ -256,6 +256,7 @@ def sql(
         with duckdb.connect(str(path), read_only=True) as connection:
             connection.execute("set timezone = 'UTC'")
             connection.execute("set search_path = 'marts'")
+            connection.execute("set disabled_optimizers = 'top_n_window_elimination'")  # see dbt_project/profiles.yml
             result: duckdb.DuckDBPyConnection | None = connection.execute(query)
             if result is None:  # blank, or nothing but comments
                 raise ConfigError('sql: got no query, one expected. `pipeledger sql "show tables"` lists the marts.')
