@@ -1,4 +1,4 @@
-"""What every oracle is held against: the marts of many random companies, built once for all test processes."""
+"""What every oracle is held against: the marts of many companies, built once for all test processes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from tests.dbt_project import dbt_build
 from tests.dbt_project.ledger_cache import Company
+from tests.oracles import demo_company
 from tests.oracles.random_companies import DEFINITIONS, companies
 
 COUNT = 200
@@ -48,11 +49,13 @@ def build_once(home: Path, many: list[Company], definitions: dict[str, str], set
     return Built(many, definitions, settings, home)
 
 
-@pytest.fixture(scope="session", params=[pytest.param(1), pytest.param(2, marks=pytest.mark.slow)])
+@pytest.fixture(scope="session", params=[1, "demo", pytest.param(2, marks=pytest.mark.slow)])
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    """200 random companies as sources of one build."""
+    """200 random companies as sources of one build; or the demo company."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    return build_once(
-        shared / f"companies-{request.param}", companies(request.param, COUNT), dict(DEFINITIONS), SETTINGS
-    )
+    home = shared / f"companies-{request.param}"
+    if request.param == "demo":
+        definitions = demo_company.definitions(tmp_path_factory.mktemp("definitions"))
+        return build_once(home, [demo_company.demo_company()], definitions, SETTINGS)
+    return build_once(home, companies(request.param, COUNT), dict(DEFINITIONS), SETTINGS)

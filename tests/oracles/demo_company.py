@@ -1,0 +1,53 @@
+"""The demo company as the oracles know one: what each entity looked like on each captured day.
+
+A tenth of the company that `make demo` builds, over the same 540 days, with its own definitions.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from ingestion import demo
+from ingestion.demo_company.home import TIME_ZONE
+from ingestion.entities import ENTITIES
+from tests.dbt_project.ledger_cache import Company
+
+FIRST_DAY = date(2025, 6, 3)
+DAYS = 540
+SCALE = 0.1
+USED = ("opportunity", "account", "user", "activity", "subscription")
+
+
+def demo_company() -> Company:
+    """All captured days of it."""
+    source = demo.build_source("demo", start_date=FIRST_DAY, time_zone=TIME_ZONE, scale=SCALE)
+    last_day = FIRST_DAY + timedelta(days=DAYS - 1)
+    days = source.days(FIRST_DAY, last_day).complete
+    states: dict[str, dict[date, dict[tuple[Any, ...], dict[str, Any]]]] = {}
+    for entity, extract in source.extract(days, last_day).items():
+        if entity not in USED:
+            continue
+        known = ENTITIES[entity]
+        before: dict[tuple[Any, ...], dict[str, Any]] = {}
+        states[entity] = {}
+        for extraction in extract():
+            rows = [_plain(row) for table in extraction.tables for row in table.to_pylist()]
+            now = {tuple(row[name] for name in extraction.key): row for row in rows}
+            for key, row in now.items():  # one object for what did not change
+                now[key] = before[key] if before.get(key) == row else row
+            before = before | now if known.mode == "events" else now
+            states[entity][extraction.snapshot_date] = before
+    return Company("demo", states, "demo")
+
+
+def definitions(folder: Path) -> dict[str, str]:
+    """Its governed definitions, as `pipeledger demo` writes them."""
+    demo.write_home(folder, start_date=FIRST_DAY, seed=7)
+    return {file.stem: file.read_text() for file in sorted((folder / "definitions").glob("*.csv"))}
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with its instants as the cache of the ledger has them: in UTC, without a zone."""
+    return {name: value.replace(tzinfo=None) if isinstance(value, datetime) else value for name, value in row.items()}
