@@ -7,6 +7,7 @@ the source has passed. Run it alone through `pipeledger run`; it takes no clock 
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -35,9 +36,9 @@ from snapshots.intervals import (
     stored_receipts,
     stored_version,
 )
-from snapshots.landed import FILE, LINE, Manifest, landed_rows, read_manifests
+from snapshots.landed import EMAIL_DIGEST, FILE, LINE, Manifest, landed_rows, read_manifests
 from snapshots.ledger import OWNED, LedgerTable, arrow_schema
-from snapshots.receipts import Receipt
+from snapshots.receipts import Receipt, tables
 from snapshots.store import CaptureError, Gates, LedgerDamagedError, Store
 
 OnProgress = Callable[[str, date, int, int], None]
@@ -653,14 +654,22 @@ class _Work:
 
     def _salt(self) -> str:
         """The secret that makes digests of e-mail addresses useless to others; made once, kept with the personal
-        columns.
+        columns. Raises CaptureError where it is lost: with another one, nobody would match their earlier self.
         """
         file = self.store.personal / "salt"
         if not file.exists():
+            if any(EMAIL_DIGEST in LedgerTable(path).columns() for path in tables(self.store.ledger)):
+                raise CaptureError(
+                    f"{self.source}: {file} is missing, and the ledger has digests of e-mail addresses that were made "
+                    "with it. Nothing was captured. Restore the folder from a backup, then run the command again."
+                )
             self.store.personal.mkdir(parents=True, exist_ok=True)
             draft = file.with_suffix(".new")
             draft.touch(mode=0o600)
-            draft.write_text(secrets.token_hex(32))
+            with draft.open("w") as opened:
+                opened.write(secrets.token_hex(32))
+                opened.flush()
+                os.fsync(opened.fileno())
             draft.replace(file)
         return file.read_text().strip()
 

@@ -6,6 +6,7 @@ carries their receipts. Two writers that start from one version cannot both win:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -147,7 +148,19 @@ class LedgerTable:
             ) from error
         if self._delta is None:
             self._delta = DeltaTable(self.path)
+        self._sync()
         return self._delta.version()
+
+    def _sync(self) -> None:
+        """Has the disk hold what was committed, so that a power cut after it loses nothing."""
+        files = [self.path / name for name in read_commit(self._log_file()).added]
+        folders = {folder for file in files for folder in (file.parent, self.path)}
+        for path in [*files, self._log_file(), *folders, self._log_file().parent, self.path.parent]:
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:

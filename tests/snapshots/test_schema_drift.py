@@ -454,6 +454,19 @@ def test_the_digest_of_an_address_is_salted_and_ignores_case_and_blanks(tmp_path
     assert digests[0] != digests[1]
 
 
+def test_a_lost_salt_is_not_made_anew(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    run_people(where, 0, PEOPLE)
+    salt = (where.personal / "salt").read_text()
+    (where.personal / "salt").unlink()
+    with pytest.raises(CaptureError, match=r"salt is missing.*Restore the folder from a backup"):
+        run_people(where, 1, PEOPLE)
+    assert not (where.personal / "salt").exists()
+    (where.personal / "salt").write_text(salt)
+    run_people(where, 1, PEOPLE)
+    assert [receipt.upserts for receipt in read_receipts(where)] == [2, 0]
+
+
 def test_people_without_an_address_do_not_match_each_other(tmp_path: Path) -> None:
     where = store(tmp_path)
     run_people(where, 0, [person | {"email": blank} for person, blank in zip(PEOPLE, (None, "  "), strict=True)])
