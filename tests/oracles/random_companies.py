@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
+from tests.oracles.random_coverage import TARGETS
 
 FIRST_DAY = date(2026, 1, 20)
 STAGES = ["New", "Talks", "Bargain", "Limbo", "Later", "Mystery", "Won", "Won again", "Lost"]
@@ -57,6 +58,7 @@ Public,industry,in,"Government, Education",2,,,
 Unknown,employee_count,is_null,,3,,,
 Small,employee_count,<,50,4,,,
 """,
+    "targets": TARGETS,
 }
 
 
