@@ -66,6 +66,7 @@ pieces as (
 
         -- dates
         versions.close_date,
+        versions.created_date,
         versions.valid_from as captured_from,
         greatest(
             versions.valid_from,

@@ -24,6 +24,7 @@ converted as (
         pieces.segment,
         pieces.content,
         pieces.close_date,
+        pieces.created_date,
         pieces.captured_from,
         case
             when pieces.currency_code = '{{ var("base_currency") }}' then pieces.source_amount
@@ -86,6 +87,7 @@ spans as (
 
         -- dates
         starts.close_date,
+        starts.created_date,
         starts.captured_from,
         starts.valid_from,
         cast(
