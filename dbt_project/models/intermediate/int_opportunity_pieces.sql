@@ -60,6 +60,9 @@ pieces as (
             'versions.created_date',
         ]) }} as content,
 
+        versions.origin,
+        versions.next_step,
+
         -- numerics
         versions.source_amount,
         versions.currency_code,

@@ -1,0 +1,130 @@
+-- One row per open opportunity x day on which stall rules judge it: the first day of each month and
+-- its source's last captured day.
+with
+
+clocks as (
+
+    select * from {{ ref('int_stall_clocks') }}
+
+),
+
+opportunities as (
+
+    select * from {{ ref('int_opportunities') }}
+
+),
+
+sources as (
+
+    select * from {{ ref('int_sources') }}
+
+),
+
+day_numbers as (
+
+    select * from {{ ref('int_day_numbers') }}
+
+),
+
+foreign_amounts as (
+
+    select * from {{ ref('int_foreign_amounts') }}
+
+),
+
+located as (
+
+    select
+        clocks.*,
+        opportunities.source,
+        sources.last_captured_date,
+        cast({{ dbt.date_trunc(
+            'month', dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'clocks.valid_from'))
+        ) }} as date) as first_month_date,
+        least(
+            cast({{ dbt.dateadd('day', -1, 'clocks.valid_to') }} as date),
+            sources.last_captured_date
+        ) as last_date
+    from clocks
+    inner join opportunities on clocks.opportunity_key = opportunities.opportunity_key
+    inner join sources on opportunities.source = sources.source
+
+),
+
+-- Counting the months of a piece is far cheaper than comparing it with all of them.
+landmarks as (
+
+    select
+        located.*,
+        cast({{ dbt.dateadd(
+            'month', 'day_numbers.day_number', 'located.first_month_date'
+        ) }} as date) as judged_date,
+        true as is_landmark
+    from located
+    inner join day_numbers
+        on day_numbers.day_number <= {{ dbt.datediff(
+            'located.first_month_date', 'located.last_date', 'month'
+        ) }}
+    where located.first_month_date <= located.last_date
+
+),
+
+last_days as (
+
+    select
+        located.*,
+        located.last_captured_date as judged_date,
+        false as is_landmark
+    from located
+    where
+        located.valid_to = {{ end_of_time() }}
+        and located.last_captured_date
+        <> cast({{ dbt.date_trunc('month', 'located.last_captured_date') }} as date)
+
+),
+
+judged as (
+
+    select * from landmarks
+    union all
+    select * from last_days
+
+)
+
+select
+    judged.opportunity_key,
+    judged.source,
+    judged.stage_key,
+    judged.stage_interval_key,
+    judged.segment,
+    judged.judged_date,
+    judged.last_captured_date,
+    judged.is_landmark,
+    judged.valid_to = {{ end_of_time() }} and judged.judged_date = judged.last_captured_date
+        as is_last_day,
+    case
+        when judged.currency_code = '{{ var("base_currency") }}' then judged.source_amount
+        else foreign_amounts.amount
+    end as amount,
+    judged.has_next_step,
+    judged.push_count,
+    judged.close_date,
+    judged.created_date,
+    judged.first_seen_date,
+    judged.stay_from,
+    judged.last_changed_date,
+    judged.last_pushed_date,
+    judged.blank_from,
+    judged.next_changed_date,
+    judged.next_filled_date,
+    judged.next_dated_date,
+    judged.next_stay_date,
+    judged.next_won_date,
+    judged.next_lost_date
+from judged
+left join foreign_amounts
+    on
+        judged.opportunity_key = foreign_amounts.opportunity_key
+        and judged.valid_from = foreign_amounts.piece_from
+        and judged.judged_date >= foreign_amounts.valid_from
+        and judged.judged_date < foreign_amounts.valid_to
