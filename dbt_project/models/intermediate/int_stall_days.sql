@@ -20,9 +20,20 @@ sources as (
 
 ),
 
-day_numbers as (
+-- The months of a stretch, by how many it has.
+months as (
 
-    select * from {{ ref('int_day_numbers') }}
+    select
+        counts.day_number as month_count,
+        months.day_number as month_number
+    from {{ ref('int_day_numbers') }} as counts
+    inner join {{ ref('int_day_numbers') }} as months on counts.day_number > months.day_number
+    where counts.day_number <= (
+        select max({{ dbt.datediff(
+            'sources.first_captured_date', 'sources.last_captured_date', 'month'
+        ) }}) + 1
+        from {{ ref('int_sources') }} as sources
+    )
 
 ),
 
@@ -51,21 +62,28 @@ located as (
 
 ),
 
--- Counting the months of a piece is far cheaper than comparing it with all of them.
-landmarks as (
+-- Joining the months of a piece by their number is far cheaper than comparing it with all of them.
+counted as (
 
     select
         located.*,
+        {{ dbt.datediff('located.first_month_date', 'located.last_date', 'month') }} + 1
+            as month_count
+    from located
+    where located.first_month_date <= located.last_date
+
+),
+
+landmarks as (
+
+    select
+        counted.*,
         cast({{ dbt.dateadd(
-            'month', 'day_numbers.day_number', 'located.first_month_date'
+            'month', 'months.month_number', 'counted.first_month_date'
         ) }} as date) as judged_date,
         true as is_landmark
-    from located
-    inner join day_numbers
-        on day_numbers.day_number <= {{ dbt.datediff(
-            'located.first_month_date', 'located.last_date', 'month'
-        ) }}
-    where located.first_month_date <= located.last_date
+    from counted
+    inner join months on counted.month_count = months.month_count
 
 ),
 
@@ -73,6 +91,7 @@ last_days as (
 
     select
         located.*,
+        0 as month_count,
         located.last_captured_date as judged_date,
         false as is_landmark
     from located
