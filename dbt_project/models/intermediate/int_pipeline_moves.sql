@@ -1,4 +1,5 @@
 -- One row per step x category of what it does to the open pipeline, before it is named for readers.
+{{ config(materialized='view') }}
 with
 
 steps as (

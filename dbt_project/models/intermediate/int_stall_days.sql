@@ -1,5 +1,6 @@
 -- One row per open opportunity x day on which stall rules judge it: the first day of each month and
 -- its source's last captured day.
+{{ config(materialized='view') }}
 with
 
 clocks as (
@@ -80,33 +81,31 @@ landmarks as (
         counted.*,
         cast({{ dbt.dateadd(
             'month', 'months.month_number', 'counted.first_month_date'
-        ) }} as date) as judged_date,
-        true as is_landmark
+        ) }} as date) as judged_date
     from counted
     inner join months on counted.month_count = months.month_count
 
 ),
 
-last_days as (
+judged as (
 
+    select
+        landmarks.*,
+        true as is_landmark,
+        false as is_last_day
+    from landmarks
+    where landmarks.valid_to < {{ end_of_time() }}
+        or landmarks.judged_date < landmarks.last_captured_date
+    union all
     select
         located.*,
         0 as month_count,
         located.last_captured_date as judged_date,
-        false as is_landmark
+        located.last_captured_date
+        = cast({{ dbt.date_trunc('month', 'located.last_captured_date') }} as date) as is_landmark,
+        true as is_last_day
     from located
-    where
-        located.valid_to = {{ end_of_time() }}
-        and located.last_captured_date
-        <> cast({{ dbt.date_trunc('month', 'located.last_captured_date') }} as date)
-
-),
-
-judged as (
-
-    select * from landmarks
-    union all
-    select * from last_days
+    where located.valid_to = {{ end_of_time() }}
 
 )
 
@@ -119,8 +118,7 @@ select
     judged.judged_date,
     judged.last_captured_date,
     judged.is_landmark,
-    judged.valid_to = {{ end_of_time() }} and judged.judged_date = judged.last_captured_date
-        as is_last_day,
+    judged.is_last_day,
     case
         when judged.currency_code = '{{ var("base_currency") }}' then judged.source_amount
         else foreign_amounts.amount

@@ -2,14 +2,19 @@
 -- rule is.
 with
 
-stall_days as (
+judged_days as (
+
+    select * from {{ ref('int_judged_days') }}
+
+),
+
+clocks as (
 
     select
-        days.judged_date,
-        days.segment,
-        days.stage_interval_key
-    from {{ ref('int_stall_days') }} as days
-    group by days.judged_date, days.segment, days.stage_interval_key
+        clocks.segment,
+        clocks.stage_interval_key
+    from {{ ref('int_stall_clocks') }} as clocks
+    group by clocks.segment, clocks.stage_interval_key
 
 ),
 
@@ -28,12 +33,11 @@ rules as (
 cells as (
 
     select
-        stall_days.judged_date,
-        stall_days.segment,
+        clocks.segment,
         stages.stage
-    from stall_days
-    inner join stages on stall_days.stage_interval_key = stages.stage_interval_key
-    group by stall_days.judged_date, stall_days.segment, stages.stage
+    from clocks
+    inner join stages on clocks.stage_interval_key = stages.stage_interval_key
+    group by clocks.segment, stages.stage
 
 ),
 
@@ -41,25 +45,26 @@ cells as (
 ranked as (
 
     select
-        cells.judged_date,
+        judged_days.judged_date,
         cells.segment,
         cells.stage,
         rules.rule,
         rules.threshold,
         rules.is_enabled,
         row_number() over (
-            partition by cells.judged_date, cells.segment, cells.stage, rules.rule
+            partition by judged_days.judged_date, cells.segment, cells.stage, rules.rule
             order by
                 case when coalesce(rules.segment, '*') = '*' then 0 else 2 end
                 + case when coalesce(rules.stage, '*') = '*' then 0 else 1 end desc,
                 rules.valid_from desc
         ) as preference
-    from cells
+    from judged_days
+    cross join cells
     inner join rules
         on
             coalesce(rules.segment, '*') in ('*', cells.segment)
             and coalesce(rules.stage, '*') in ('*', cells.stage)
-            and rules.valid_from <= cells.judged_date
+            and rules.valid_from <= judged_days.judged_date
 
 ),
 

@@ -26,11 +26,9 @@ visits as (
 
 ),
 
-judged_dates as (
+judged_days as (
 
-    select days.judged_date
-    from {{ ref('int_stall_days') }} as days
-    group by days.judged_date
+    select * from {{ ref('int_judged_days') }}
 
 ),
 
@@ -51,14 +49,14 @@ won as (
 known as (
 
     select
-        judged_dates.judged_date,
+        judged_days.judged_date,
         won.stage_key,
         won.segment,
         won.days_in_stage,
         sum(won.visits) as visits
     from won
-    inner join judged_dates on won.won_from <= judged_dates.judged_date
-    group by judged_dates.judged_date, won.stage_key, won.segment, won.days_in_stage
+    inner join judged_days on won.won_from <= judged_days.judged_date
+    group by judged_days.judged_date, won.stage_key, won.segment, won.days_in_stage
 
 ),
 

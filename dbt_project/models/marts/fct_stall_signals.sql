@@ -3,8 +3,7 @@ with
 
 facts as (
 
-    select * from {{ ref('int_stall_facts') }}
-    where is_last_day
+    select * from {{ ref('int_stall_last_facts') }}
 
 ),
 
