@@ -1,5 +1,5 @@
--- One row per day on which stall rules judge the open opportunities of some source: the first day of
--- each month, and each source's last captured day.
+-- One row per day on which stall rules judge the open opportunities of some source: the first day
+-- of each month, and each source's last captured day.
 with
 
 source_days as (

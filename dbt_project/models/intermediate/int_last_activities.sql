@@ -1,5 +1,5 @@
--- One row per opportunity with activities x day from which on a later one is known; before the first,
--- a row without.
+-- One row per opportunity with activities x day from which on a later one is known; before the
+-- first, a row without.
 with
 
 opportunities as (

@@ -1,5 +1,5 @@
--- One row per opportunity x captured day that sees it enter, leave or change while it is or was open
--- or won: what it was on the captured day before, and what it is.
+-- One row per opportunity x captured day that sees it enter, leave or change while it is or was
+-- open or won: what it was on the captured day before, and what it is.
 with
 
 spans as (

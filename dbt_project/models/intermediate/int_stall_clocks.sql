@@ -31,7 +31,9 @@ compared as (
             when lag(pieces.origin) over earlier <> pieces.origin
                 then
                     lag(pieces.stage_key) over earlier <> pieces.stage_key
-                    or coalesce(lag(pieces.source_amount) over earlier <> pieces.source_amount, false)
+                    or coalesce(
+                        lag(pieces.source_amount) over earlier <> pieces.source_amount, false
+                    )
                     or coalesce(lag(pieces.close_date) over earlier <> pieces.close_date, false)
                     or coalesce(lag(pieces.next_step) over earlier <> pieces.next_step, false)
             else
@@ -69,14 +71,18 @@ clocks as (
         max(case when compared.has_next_step then compared.valid_to end) over so_far
             as blank_from,
         min(case when compared.is_changed and compared.stage_category in ('open', 'won')
-            then compared.valid_from end) over afterwards as next_changed_date,
+                then compared.valid_from
+        end) over afterwards as next_changed_date,
         min(case when compared.has_next_step and compared.stage_category = 'open'
-            then compared.valid_from end) over afterwards as next_filled_date,
+                then compared.valid_from
+        end) over afterwards as next_filled_date,
         min(case when compared.close_date >= compared.valid_from
-            and compared.stage_category = 'open' then compared.valid_from end) over afterwards
+                and compared.stage_category = 'open' then compared.valid_from
+        end) over afterwards
             as next_dated_date,
         min(case when compared.is_new_stay and compared.stage_category in ('open', 'won')
-            then compared.valid_from end) over afterwards as next_stay_date,
+                then compared.valid_from
+        end) over afterwards as next_stay_date,
         min(case when compared.stage_category = 'won' then compared.valid_from end)
             over afterwards as next_won_date,
         min(case when compared.stage_category = 'lost' then compared.valid_from end)

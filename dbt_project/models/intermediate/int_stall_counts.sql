@@ -1,5 +1,5 @@
 -- One row per rule x fiscal quarter of the landmark x segment x stage x stall days (NULL: not
--- stalled), `(all)` quarters, segments and stages included: opportunities judged, and their outcomes.
+-- stalled), `(all)` included: opportunities judged, and their outcomes.
 with
 
 verdicts as (
@@ -11,27 +11,27 @@ verdicts as (
 counted as (
 
     {%- for rule in stall_rules() %}
-    select
-        '{{ rule }}' as rule,
-        verdicts.fiscal_quarter,
-        verdicts.segment,
-        verdicts.stage,
-        case when verdicts.{{ rule }} then verdicts.{{ rule }}_days end as stall_days,
-        verdicts.{{ rule }} as is_stalled,
-        count(*) as judged,
-        count(*) filter (where verdicts.is_decided) as decided,
-        count(*) filter (where verdicts.is_won) as won,
-        count(*) filter (where verdicts.is_recovery_known) as recovery_known,
-        count(*) filter (
-            where verdicts.is_recovery_known and verdicts.{{ rule }}_recovered
-        ) as recovered,
-        sum(verdicts.amount) as amount
-    from verdicts
-    where verdicts.{{ rule }} is not null
-    group by 1, 2, 3, 4, 5, 6
-    {%- if not loop.last %}
-    union all
-    {%- endif %}
+        select
+            '{{ rule }}' as rule,
+            verdicts.fiscal_quarter,
+            verdicts.segment,
+            verdicts.stage,
+            case when verdicts.{{ rule }} then verdicts.{{ rule }}_days end as stall_days,
+            verdicts.{{ rule }} as is_stalled,
+            count(*) as judged,
+            count(*) filter (where verdicts.is_decided) as decided,
+            count(*) filter (where verdicts.is_won) as won,
+            count(*) filter (where verdicts.is_recovery_known) as recovery_known,
+            count(*) filter (
+                where verdicts.is_recovery_known and verdicts.{{ rule }}_recovered
+            ) as recovered,
+            sum(verdicts.amount) as amount
+        from verdicts
+        where verdicts.{{ rule }} is not null
+        group by 1, 2, 3, 4, 5, 6
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
     {%- endfor %}
 
 ),

@@ -30,11 +30,11 @@ months as (
     from {{ ref('int_day_numbers') }} as counts
     inner join {{ ref('int_day_numbers') }} as months on counts.day_number > months.day_number
     where counts.day_number <= (
-        select max({{ dbt.datediff(
+            select max({{ dbt.datediff(
             'sources.first_captured_date', 'sources.last_captured_date', 'month'
         ) }}) + 1
-        from {{ ref('int_sources') }} as sources
-    )
+            from {{ ref('int_sources') }} as sources
+        )
 
 ),
 
@@ -68,8 +68,9 @@ counted as (
 
     select
         located.*,
-        {{ dbt.datediff('located.first_month_date', 'located.last_date', 'month') }} + 1
-            as month_count
+        cast({{ dbt.datediff(
+            'located.first_month_date', 'located.last_date', 'month'
+        ) }} + 1 as integer) as month_count
     from located
     where located.first_month_date <= located.last_date
 

@@ -59,7 +59,31 @@ activities as (
 facts as (
 
     select
-        stall_days.*,
+        stall_days.opportunity_key,
+        stall_days.source,
+        stall_days.stage_key,
+        stall_days.stage_interval_key,
+        stall_days.segment,
+        stall_days.judged_date,
+        stall_days.last_captured_date,
+        stall_days.is_landmark,
+        stall_days.is_last_day,
+        stall_days.amount,
+        stall_days.has_next_step,
+        stall_days.push_count,
+        stall_days.close_date,
+        stall_days.created_date,
+        stall_days.first_seen_date,
+        stall_days.stay_from,
+        stall_days.last_changed_date,
+        stall_days.last_pushed_date,
+        stall_days.blank_from,
+        stall_days.next_changed_date,
+        stall_days.next_filled_date,
+        stall_days.next_dated_date,
+        stall_days.next_stay_date,
+        stall_days.next_won_date,
+        stall_days.next_lost_date,
         stages.pipeline,
         stages.stage,
         visits.is_left_truncated,
@@ -123,31 +147,37 @@ facts as (
             and stall_days.judged_date >= activities.known_from
             and stall_days.judged_date < activities.known_to
 
+),
+
+judged as (
+
+    select
+        facts.*,
+
+        -- a lower bound over the threshold is enough; one below it says nothing
+        case
+            when facts.age_in_stage_threshold * facts.doubled_median_days < 2 * facts.days_in_stage
+                then true
+            when facts.doubled_median_days is not null and not facts.is_left_truncated then false
+        end as age_in_stage_is_stalled,
+        case
+            when facts.days_unchanged > facts.no_change_threshold then true
+            when facts.last_changed_date is not null then false
+        end as no_change_is_stalled,
+        case
+            when facts.close_date_from <= facts.judged_date
+                then facts.push_count >= facts.close_date_pushed_threshold
+        end as close_date_pushed_is_stalled,
+        facts.days_past_due > facts.past_due_threshold as past_due_is_stalled,
+        case
+            when facts.activity_from <= facts.judged_date
+                then facts.days_inactive > facts.no_activity_threshold
+        end as no_activity_is_stalled,
+        case
+            when facts.next_step_from <= facts.judged_date then not facts.has_next_step
+        end as missing_next_step_is_stalled
+    from facts
+
 )
 
-select
-    facts.*,
-
-    -- a lower bound over the threshold is enough; one below it says nothing
-    case
-        when facts.age_in_stage_threshold * facts.doubled_median_days < 2 * facts.days_in_stage
-            then true
-        when facts.doubled_median_days is not null and not facts.is_left_truncated then false
-    end as age_in_stage_is_stalled,
-    case
-        when facts.days_unchanged > facts.no_change_threshold then true
-        when facts.last_changed_date is not null then false
-    end as no_change_is_stalled,
-    case
-        when facts.close_date_from <= facts.judged_date
-            then facts.push_count >= facts.close_date_pushed_threshold
-    end as close_date_pushed_is_stalled,
-    facts.days_past_due > facts.past_due_threshold as past_due_is_stalled,
-    case
-        when facts.activity_from <= facts.judged_date
-            then facts.days_inactive > facts.no_activity_threshold
-    end as no_activity_is_stalled,
-    case
-        when facts.next_step_from <= facts.judged_date then not facts.has_next_step
-    end as missing_next_step_is_stalled
-from facts
+select * from judged

@@ -64,7 +64,7 @@ ranked as (
         on
             coalesce(rules.segment, '*') in ('*', cells.segment)
             and coalesce(rules.stage, '*') in ('*', cells.stage)
-            and rules.valid_from <= judged_days.judged_date
+            and judged_days.judged_date >= rules.valid_from
 
 ),
 
@@ -80,9 +80,10 @@ select
     in_force.segment,
     in_force.stage,
     {%- for rule in stall_rules() %}
-    max(case when in_force.rule = '{{ rule }}' then in_force.threshold end) as {{ rule }}_threshold,
-    count(*) filter (where in_force.rule = '{{ rule }}') > 0 as has_{{ rule }}
-    {%- if not loop.last %},{% endif %}
+        max(case when in_force.rule = '{{ rule }}' then in_force.threshold end)
+            as {{ rule }}_threshold,
+        count(*) filter (where in_force.rule = '{{ rule }}') > 0 as has_{{ rule }}
+        {%- if not loop.last %},{% endif %}
     {%- endfor %}
 from in_force
 group by in_force.judged_date, in_force.segment, in_force.stage

@@ -61,8 +61,9 @@ select
     cast(limited.days_past_due - floor(limited.past_due_threshold) as integer) as past_due_days,
     cast(limited.days_inactive - floor(limited.no_activity_threshold) as integer)
         as no_activity_days,
-    cast({{ dbt.datediff('limited.blank_from', 'limited.judged_date', 'day') }} as integer)
-        as missing_next_step_days,
+    cast({{ dbt.datediff(
+        'limited.blank_from', 'limited.judged_date', 'day'
+    ) }} as integer) as missing_next_step_days,
 
     -- whether it ends within 30 days, while the opportunity is open or by winning it
     coalesce(limited.next_stay_date <= limited.recovery_date, false) as age_in_stage_recovered,

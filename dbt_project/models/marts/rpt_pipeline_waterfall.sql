@@ -39,6 +39,14 @@ moved as (
 
 ),
 
+ends as (
+
+    select 'opening' as category
+    union all
+    select 'closing' as category
+
+),
+
 -- A week of a cell has an opening and a closing as soon as it has anything.
 parts as (
 
@@ -59,11 +67,7 @@ parts as (
         0 as amount,
         0 as opportunities
     from moved
-    cross join (
-        select 'opening' as category
-        union all
-        select 'closing' as category
-    ) as ends
+    cross join ends
     union all
     select
         levels.week_start_date,

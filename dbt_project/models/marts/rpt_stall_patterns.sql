@@ -1,5 +1,5 @@
--- One row per rule x segment x stage x fiscal_quarter of the landmark, `(all)` included: how often a
--- rule finds open opportunities stalled, and what becomes of them and of the others.
+-- One row per rule x segment x stage x fiscal_quarter of the landmark, `(all)` included: how often
+-- a rule finds open opportunities stalled, and what becomes of them and of the others.
 with
 
 counts as (
@@ -14,7 +14,7 @@ ordered as (
         counts.*,
         sum(case when counts.is_stalled then counts.judged else 0 end) over (
             partition by counts.rule, counts.fiscal_quarter, counts.segment, counts.stage
-            order by counts.stall_days nulls last, counts.is_stalled desc
+            order by counts.stall_days asc nulls last, counts.is_stalled desc
             rows between unbounded preceding and current row
         ) as stalled_so_far,
         sum(case when counts.is_stalled then counts.judged else 0 end) over (
