@@ -191,6 +191,8 @@ class Oracle:
                     cell[1] += amount or 0
                     if amount is not None and probability is not None:
                         cell[2] += (amount * probability).quantize(CENT, ROUND_HALF_UP)
+            if not cells:
+                cells[("(none)",) * 5] = [0, Decimal(0), Decimal(0)]
             for key, cell in cells.items():
                 result[(day, *key)] = (*cell, complete)
             day += timedelta(days=1)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.random_activities import with_activities
+from tests.oracles.random_coverage import TARGETS
 
 FIRST_DAY = date(2026, 1, 20)
 STAGES = ["New", "Talks", "Bargain", "Limbo", "Later", "Mystery", "Won", "Won again", "Lost"]
@@ -75,6 +76,7 @@ missing_next_step,*,*,,true,,,
 missing_next_step,*,New,,false,,,
 missing_next_step,Unknown,New,,true,,,
 """,
+    "targets": TARGETS,
 }
 
 

@@ -1,5 +1,5 @@
 -- One row per snapshot_date x pipeline x opportunity_type x segment x stage x close_fiscal_quarter
--- with open opportunities. Never sum over days.
+-- with open opportunities; one of zeros on a day without any. Never sum over days.
 with
 
 pipeline_days as (
@@ -128,6 +128,14 @@ numbered as (
 
 ),
 
+open_days as (
+
+    select numbered.snapshot_date from numbered
+    group by numbered.snapshot_date
+
+),
+
+-- A day on which nothing is open says so.
 daily as (
 
     select
@@ -137,14 +145,38 @@ daily as (
         cells.segment,
         cells.stage,
         cells.close_fiscal_quarter,
-        cast(numbered.open_opportunities as integer) as open_opportunities,
-        cast(numbered.open_amount as decimal(18, 2)) as open_amount,
-        cast(numbered.weighted_amount as decimal(18, 2)) as weighted_amount,
-        pipeline_days.is_complete
+        numbered.open_opportunities,
+        numbered.open_amount,
+        numbered.weighted_amount
     from numbered
     inner join cells on numbered.cell_key = cells.cell_key
-    inner join pipeline_days on numbered.snapshot_date = pipeline_days.snapshot_date
+    union all
+    select
+        pipeline_days.snapshot_date,
+        '(none)' as pipeline,
+        '(none)' as opportunity_type,
+        '(none)' as segment,
+        '(none)' as stage,
+        '(none)' as close_fiscal_quarter,
+        0 as open_opportunities,
+        0 as open_amount,
+        0 as weighted_amount
+    from pipeline_days
+    left join open_days on pipeline_days.snapshot_date = open_days.snapshot_date
+    where open_days.snapshot_date is null
 
 )
 
-select * from daily
+select
+    daily.snapshot_date,
+    daily.pipeline,
+    daily.opportunity_type,
+    daily.segment,
+    daily.stage,
+    daily.close_fiscal_quarter,
+    cast(daily.open_opportunities as integer) as open_opportunities,
+    cast(daily.open_amount as decimal(18, 2)) as open_amount,
+    cast(daily.weighted_amount as decimal(18, 2)) as weighted_amount,
+    pipeline_days.is_complete
+from daily
+inner join pipeline_days on daily.snapshot_date = pipeline_days.snapshot_date
