@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.random_activities import with_activities
+from tests.oracles.random_changes import with_changes
 from tests.oracles.random_coverage import TARGETS
 
 FIRST_DAY = date(2026, 1, 20)
@@ -84,7 +85,7 @@ def companies(seed: int, count: int) -> list[Company]:
     """`count` companies as sources c000, c001, ... of one build, in both canonical source types."""
     generator = random.Random(seed)
     plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
-    return [with_activities(seed, company) for company in plain]
+    return [with_changes(seed, with_activities(seed, company)) for company in plain]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:

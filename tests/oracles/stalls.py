@@ -9,7 +9,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
@@ -18,25 +18,10 @@ from zoneinfo import ZoneInfo
 
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.history import ALWAYS, Oracle, Row
+from tests.oracles.stays import is_left_truncated, local, stays_of
 
 RULES = ("age_in_stage", "no_change", "close_date_pushed", "past_due", "no_activity", "missing_next_step")
 TRACKED = ("source_amount", "currency_code", "close_date", "next_step")
-
-
-@dataclass
-class Stay:
-    """An uninterrupted stay in a pipeline and stage: first captured day in it, first captured day out of it."""
-
-    opportunity_id: str
-    stage: tuple[str, str]
-    category: str
-    segment: str
-    first_day: date
-    days: list[date]
-    end: date | None = None
-    how: str | None = None  # what follows: a category, or `gone`
-    is_left_truncated: bool = False
-    won_from: date | None = None
 
 
 @dataclass
@@ -74,40 +59,14 @@ class StallOracle:
         self.zone = ZoneInfo(zone)
         self.states = {company.source: oracle.states(company) for company in oracle.companies}
         self.days = {source: sorted(states) for source, states in self.states.items()}
-        self.stays = {source: self._stays(source) for source in self.states}
-
-    # -- stays -------------------------------------------------------------------------------------------------------
-
-    def _stays(self, source: str) -> dict[str, list[Stay]]:
-        states, days = self.states[source], self.days[source]
-        found: dict[str, list[Stay]] = defaultdict(list)
-        for identity in {name for rows in states.values() for name in rows}:
-            current: Stay | None = None
-            for number, day in enumerate(days):
-                row = states[day].get(identity)
-                stage = row and (row["pipeline"], row["stage"], row["stage_category"])
-                if current and (row is None or (*current.stage, current.category) != stage):
-                    current.end, current.how = day, row["stage_category"] if row else "gone"
-                    current = None
-                if row is None:
-                    continue
-                if current is None:
-                    current = Stay(
-                        identity, (row["pipeline"], row["stage"]), row["stage_category"], row["segment"], day, []
-                    )
-                    if not found[identity]:
-                        created, before = row["created_date"], days[number - 1] if number else None
-                        current.is_left_truncated = (
-                            (created is None or created < day)
-                            if before is None
-                            else created is not None and created < before
-                        )
-                    found[identity].append(current)
-                current.days.append(day)
-            for number, stay in enumerate(found[identity]):
-                won = [later.first_day for later in found[identity][number + 1 :] if later.category == "won"]
-                stay.won_from = min(won, default=None)
-        return found
+        self.columns = {
+            (company.source, entity): {
+                name for rows in company.states.get(entity, {}).values() for row in rows.values() for name in row
+            }
+            for company in oracle.companies
+            for entity in ("opportunity", "activity")
+        }
+        self.stays = {company.source: stays_of(oracle, company) for company in oracle.companies}
 
     # -- what a rule looks at ----------------------------------------------------------------------------------------
 
@@ -156,21 +115,16 @@ class StallOracle:
         for day, rows in company.states["opportunity"].items():
             at = rows.get((identity,), {}).get("last_activity_at")
             if at and not rows[(identity,)].get("is_deleted"):
-                found.append((max(day, self.local(at)), self.local(at)))
+                found.append((max(day, local(at, self.zone)), local(at, self.zone)))
         for day, rows in company.states.get("activity", {}).items():
             for row in rows.values():
                 if row.get("opportunity_id") == identity and row.get("occurred_at"):
-                    found.append((max(day, self.local(row["occurred_at"])), self.local(row["occurred_at"])))
+                    found.append((max(day, local(row["occurred_at"], self.zone)), local(row["occurred_at"], self.zone)))
         return found
 
-    def local(self, at: datetime) -> date:
-        return at.replace(tzinfo=ZoneInfo("UTC")).astimezone(self.zone).date()
-
-    @cache  # noqa: B019 - one oracle lives as long as its tests
     def was_captured(self, company: Company, entity: str, column: str, day: date) -> bool:
         states = company.states.get(entity, {})
-        has = any(column in row for rows in states.values() for row in rows.values())
-        return has and min(states) <= day
+        return column in self.columns[(company.source, entity)] and min(states) <= day
 
     def threshold(self, rule: str, segment: str, stage: str, day: date) -> Mapping[str, Any] | None:
         """The row of the rule in force: segment before stage, then the latest."""
@@ -189,12 +143,18 @@ class StallOracle:
     def won_days(self, stage: tuple[str, str], segment: str, day: date) -> Decimal | None:
         """The median of the visits to a stage by opportunities won by a day; of the segment, else of all."""
         found: dict[str, list[int]] = defaultdict(list)
-        for stays in self.stays.values():
-            for stay in (stay for of_one in stays.values() for stay in of_one):
-                if stay.stage != stage or stay.category != "open" or stay.is_left_truncated or stay.end is None:
-                    continue
-                if stay.how != "gone" and stay.won_from and stay.won_from <= day:
-                    found[stay.segment].append((stay.end - stay.first_day).days)
+        for stays in (of_one for of_source in self.stays.values() for of_one in of_source.values()):
+            for number, stay in enumerate(stays):
+                won = min((later.first_day for later in stays[number + 1 :] if later.category == "won"), default=None)
+                if (
+                    (stay.pipeline, stay.stage, stay.category) == (*stage, "open")
+                    and stay.exited
+                    and stay.next_row
+                    and not is_left_truncated(stay)
+                    and won
+                    and won <= day
+                ):
+                    found[stay.first_row["segment"]].append((stay.exited - stay.entered).days)
         durations = found[segment] or [each for of_one in found.values() for each in of_one]
         return Decimal(str(statistics.median(durations))) if durations else None
 
@@ -211,12 +171,12 @@ class StallOracle:
         seen = [each for each in self.seen(source, identity) if each <= day]
         if rule == "age_in_stage":
             stay = next(s for s in reversed(self.stays[source][identity]) if s.first_day <= day)
-            median = self.won_days(stay.stage, row["segment"], day)
+            median = self.won_days((stay.pipeline, stay.stage), row["segment"], day)
             if median is None or limit is None:
                 return Judged("not_evaluated", None, None, None)
-            observed = (day - stay.first_day).days
+            observed = (day - stay.entered).days
             is_over = observed > limit * median
-            status = "stalled" if is_over else "not_evaluated" if stay.is_left_truncated else "ok"
+            status = "stalled" if is_over else "not_evaluated" if is_left_truncated(stay) else "ok"
             return Judged(status, Decimal(observed), limit * median, observed - int(limit * median))
         if rule == "no_change":
             changes = [each for each in self.changes(source, identity) if each <= day]
