@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
+from tests.oracles.random_activities import with_activities
+from tests.oracles.random_changes import with_changes
 from tests.oracles.random_coverage import TARGETS
 
 FIRST_DAY = date(2026, 1, 20)
@@ -58,6 +60,23 @@ Public,industry,in,"Government, Education",2,,,
 Unknown,employee_count,is_null,,3,,,
 Small,employee_count,<,50,4,,,
 """,
+    "stall_rules": """rule,segment,stage,threshold,is_enabled,valid_from,owner,definition
+age_in_stage,*,*,1.5,true,,,
+age_in_stage,Enterprise,*,0.5,true,,,
+age_in_stage,*,Talks,1,true,,,
+no_change,*,*,4,true,,,
+no_change,Strategic,*,2,true,2026-02-01,,
+no_change,*,Later,4,false,,,
+close_date_pushed,*,*,1,true,,,
+close_date_pushed,*,*,2,true,2026-02-05,,
+past_due,*,*,0,true,,,
+past_due,Small,*,3,true,,,
+no_activity,*,*,3,true,,,
+no_activity,Public,*,5,false,,,
+missing_next_step,*,*,,true,,,
+missing_next_step,*,New,,false,,,
+missing_next_step,Unknown,New,,true,,,
+""",
     "targets": TARGETS,
 }
 
@@ -65,7 +84,8 @@ Small,employee_count,<,50,4,,,
 def companies(seed: int, count: int) -> list[Company]:
     """`count` companies as sources c000, c001, ... of one build, in both canonical source types."""
     generator = random.Random(seed)
-    return [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
+    plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
+    return [with_changes(seed, with_activities(seed, company)) for company in plain]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:

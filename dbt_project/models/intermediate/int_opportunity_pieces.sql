@@ -60,12 +60,16 @@ pieces as (
             'versions.created_date',
         ]) }} as content,
 
+        versions.origin,
+        versions.next_step,
+
         -- numerics
         versions.source_amount,
         versions.currency_code,
 
         -- dates
         versions.close_date,
+        versions.created_date,
         versions.valid_from as captured_from,
         greatest(
             versions.valid_from,

@@ -24,6 +24,7 @@ converted as (
         pieces.segment,
         pieces.content,
         pieces.close_date,
+        pieces.created_date,
         pieces.captured_from,
         case
             when pieces.currency_code = '{{ var("base_currency") }}' then pieces.source_amount
@@ -86,6 +87,7 @@ spans as (
 
         -- dates
         starts.close_date,
+        starts.created_date,
         starts.captured_from,
         starts.valid_from,
         cast(
@@ -95,7 +97,11 @@ spans as (
         -- the version before
         lag(starts.stage_key) over earlier as previous_stage_key,
         lag(starts.stage_category) over earlier as previous_stage_category,
+        lag(starts.stage_interval_key) over earlier as previous_stage_interval_key,
+        lag(starts.segment) over earlier as previous_segment,
+        lag(starts.amount) over earlier as previous_amount,
         lag(starts.close_date) over earlier as previous_close_date,
+        lag(starts.captured_from) over earlier as previous_captured_from,
         starts.previous_valid_to,
         starts.last_valid_to
     from starts

@@ -38,6 +38,18 @@ pushes as (
 
 ),
 
+stalls as (
+
+    select
+        signals.source,
+        signals.opportunity_id,
+        count(*) filter (where signals.status = 'stalled') as stall_count
+    from {{ ref('fct_stall_signals') }} as signals
+    where signals.status <> 'not_evaluated'
+    group by signals.source, signals.opportunity_id
+
+),
+
 sources as (
 
     select * from {{ ref('int_sources') }}
@@ -68,6 +80,7 @@ latest as (
         coalesce(absences.absence_kind = 'merged', false) as is_merged,
         coalesce(pushes.push_count, 0) as push_count,
         coalesce(pushes.days_pushed, 0) as days_pushed,
+        stalls.stall_count,
         last_stays.entered_date as stage_entered_date,
         sources.last_captured_date,
         case
@@ -93,6 +106,11 @@ latest as (
             and history.opportunity_id = absences.opportunity_id
             and absences.valid_to = {{ end_of_time() }}
     left join pushes on last_stays.opportunity_key = pushes.opportunity_key
+    left join stalls
+        on
+            history.source = stalls.source
+            and history.opportunity_id = stalls.opportunity_id
+            and history.is_current
 
 ),
 
@@ -149,7 +167,7 @@ current_opportunities as (
         end as days_in_stage,
         latest.push_count,
         latest.days_pushed,
-        cast(null as integer) as stall_count,
+        cast(latest.stall_count as integer) as stall_count,
 
         -- dates
         latest.close_date,

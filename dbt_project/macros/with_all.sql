@@ -1,0 +1,23 @@
+{#-
+    The rows of `relation` summed by all columns, and again with `(all)` in the place of each of `all_of`, in
+    every combination.
+-#}
+{% macro with_all(relation, all_of, others, sums) -%}
+    {%- for combination in range(2 ** (all_of | length)) %}
+    select
+        {%- for column in all_of %}
+        {{ "'(all)'" if (combination // (2 ** loop.index0)) % 2 else column }} as {{ column }},
+        {%- endfor %}
+        {%- for column in others %}
+        {{ column }},
+        {%- endfor %}
+        {%- for column in sums %}
+        sum({{ column }}) as {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from {{ relation }}
+    group by {{ range(1, (all_of | length) + (others | length) + 1) | join(', ') }}
+    {%- if not loop.last %}
+    union all
+    {%- endif %}
+    {%- endfor %}
+{%- endmacro %}
