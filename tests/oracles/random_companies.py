@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
+from tests.oracles import random_billing
 
 FIRST_DAY = date(2026, 1, 20)
 STAGES = ["New", "Talks", "Bargain", "Limbo", "Later", "Mystery", "Won", "Won again", "Lost"]
@@ -57,13 +58,15 @@ Public,industry,in,"Government, Education",2,,,
 Unknown,employee_count,is_null,,3,,,
 Small,employee_count,<,50,4,,,
 """,
+    **random_billing.DEFINITIONS,
 }
 
 
 def companies(seed: int, count: int) -> list[Company]:
     """`count` companies as sources c000, c001, ... of one build, in both canonical source types."""
     generator = random.Random(seed)
-    return [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
+    many = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
+    return [random_billing.with_billing(company, seed) for company in many]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:
