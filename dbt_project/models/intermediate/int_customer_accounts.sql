@@ -103,7 +103,11 @@ ranked as (
         ) as preference,
         count(*) over (
             partition by
-                candidates.source, candidates.customer_id, candidates.named_account_id
+                candidates.source,
+                candidates.customer_id,
+                candidates.named_account_id,
+                candidates.is_foreign,
+                candidates.is_deleted
         ) as candidate_count
     from candidates
 
@@ -130,33 +134,6 @@ resolved as (
             and named.named_account_id = ranked.named_account_id
             and ranked.preference = 1
 
-),
-
-account_keys as (
-
-    select
-        resolved.account_source,
-        resolved.account_id,
-        cast(row_number() over (
-            order by resolved.account_source nulls last, resolved.account_id nulls last
-        ) as integer) as account_key
-    from resolved
-    where resolved.account_id is not null
-    group by resolved.account_source, resolved.account_id
-
-),
-
-numbered as (
-
-    select
-        resolved.*,
-        account_keys.account_key
-    from resolved
-    left join account_keys
-        on
-            resolved.account_source = account_keys.account_source
-            and resolved.account_id = account_keys.account_id
-
 )
 
-select * from numbered
+select * from resolved

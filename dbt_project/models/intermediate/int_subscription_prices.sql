@@ -21,13 +21,19 @@ customer_accounts as (
 
 ),
 
+accounts as (
+
+    select * from {{ ref('int_paying_accounts') }}
+
+),
+
 -- An interval is counted in twelfths of a month.
 prices as (
 
     select
         -- ids
         subscriptions.subscription_key,
-        customer_accounts.account_key,
+        accounts.account_key,
 
         -- attributes
         coalesce(lower(trim(versions.status)), '') as status,
@@ -66,6 +72,10 @@ prices as (
             subscriptions.source = customer_accounts.source
             and subscriptions.customer_id = customer_accounts.customer_id
             and coalesce(versions.account_id, '') = customer_accounts.named_account_id
+    left join accounts
+        on
+            customer_accounts.account_source = accounts.account_source
+            and customer_accounts.account_id = accounts.account_id
     window earlier as (
         partition by versions.source, versions.subscription_id
         order by versions.valid_from nulls last

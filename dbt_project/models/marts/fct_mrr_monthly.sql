@@ -27,13 +27,7 @@ customers as (
 
 accounts as (
 
-    select
-        account_key,
-        account_source,
-        account_id
-    from {{ ref('int_customer_accounts') }}
-    where account_key is not null
-    group by account_key, account_source, account_id
+    select * from {{ ref('int_paying_accounts') }}
 
 ),
 
