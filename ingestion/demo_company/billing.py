@@ -119,6 +119,7 @@ class Billing:
             status="active",
             started_at=world.clock.instant(started, 9 * HOUR),
             ended_at=None,
+            cancelled_at=None,
             trial_end_at=None,
             paused_from=None,
             paused_to=None,
@@ -229,6 +230,7 @@ class Billing:
         if subscription.is_over:
             return
         subscription.ended_at = world.clock.instant(last_day, 18 * HOUR)
+        subscription.cancelled_at = world.clock.instant(world.day, 17 * HOUR)
         self.running.remove(subscription)
         world.save("subscription", subscription)
         world.plan(last_day, partial(self._settle, subscription))
@@ -261,6 +263,7 @@ class Billing:
             status="trialing",
             started_at=world.now(),
             ended_at=None,
+            cancelled_at=None,
             trial_end_at=world.clock.instant(last_day, 9 * HOUR),
             paused_from=None,
             paused_to=None,
@@ -285,6 +288,7 @@ class Billing:
             self._run(trial)
             return
         trial.status, trial.ended_at = "canceled", trial.trial_end_at
+        trial.cancelled_at = trial.trial_end_at
         trial.account.subscriptions.remove(trial)
         world.save("subscription", trial)
 

@@ -157,6 +157,7 @@ class Subscription:
     status: str
     started_at: int
     ended_at: int | None
+    cancelled_at: int | None
     trial_end_at: int | None
     paused_from: int | None
     paused_to: int | None
@@ -175,6 +176,11 @@ class Subscription:
     def months(self) -> int:
         """Length of a billing interval in months."""
         return self.interval_count * (12 if self.interval == "year" else 1)
+
+    @property
+    def list_amount(self) -> int:
+        """Its price before the tenth that is taken off for paying a year at once, in cents."""
+        return self.amount * 10 // 9 if self.months == 12 else self.amount
 
     @property
     def yearly_value(self) -> int:

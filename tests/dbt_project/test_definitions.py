@@ -38,6 +38,13 @@ no_change,*,*,,true,,,
 """,
     "mrr_policy": """choice,value,valid_from,owner,definition
 refunds,counts,,,
+discounts,all,,,
+past_due,maybe,,,
+unpaid,Excluded,,,
+churn_date,noticed,,,
+renewal_grace_days,1.5,,,
+renewal_grace_days,a week,2026-01-01,,
+renewal_grace_days,-1,2026-02-01,,
 """,
     "fiscal_calendar": """fiscal_quarter,start_date,end_date,valid_from,owner,definition
 FY2026-Q1,2026-01-01,2026-03-28,,,
@@ -60,6 +67,11 @@ EXPECTED = {
     "fx_rates.csv: GBP: rate_to_base `1,3` is no decimal(18, 10).",
     "targets.csv: 2026Q1, (all): a fiscal quarter is written like FY2026-Q3.",
     "stall_rules.csv: no_change, *, *: the rule needs a threshold.",
+    "mrr_policy.csv: discounts: the value is recurring or none.",
+    "mrr_policy.csv: past_due: the value is counts or excluded.",
+    "mrr_policy.csv: unpaid: the value is counts or excluded.",
+    "mrr_policy.csv: churn_date: the value is ended or cancelled.",
+    "mrr_policy.csv: renewal_grace_days: the value is a whole number of days from 0 to 366.",
     "fiscal_calendar.csv: FY2026-Q2 does not begin the day after the quarter before it ends.",
 }
 

@@ -549,6 +549,13 @@ def test_subscriptions_of_every_kind(company: Observed) -> None:
     assert subscriptions["paused_to"].notna().any()
 
 
+def test_a_year_paid_at_once_costs_less_than_the_list_price(company: Observed) -> None:
+    subscriptions = company.state("subscription")
+    is_yearly = subscriptions["interval"] == "year"
+    assert (subscriptions["list_amount"] > subscriptions["amount"])[is_yearly].mean() > 0.99  # but for a few cents
+    assert (subscriptions["list_amount"] == subscriptions["amount"])[~is_yearly].all()
+
+
 def test_trials_convert_or_end(company: Observed) -> None:
     trials = company.state("subscription").dropna(subset=["trial_end_at"])
     assert (trials["status"] == "active").any()
@@ -563,6 +570,10 @@ def test_cancellations_are_announced_and_sometimes_entered_late(company: Observe
     assert (ended > first["snapshot_date"]).sum() > 2
     late = pd.to_datetime(first["snapshot_date"]) - pd.to_datetime(ended)
     assert (late > pd.Timedelta(days=3)).any()
+    subscriptions = company.state("subscription")
+    assert (subscriptions["cancelled_at"].notna() == subscriptions["ended_at"].notna()).all()
+    assert (subscriptions["cancelled_at"] < subscriptions["ended_at"]).sum() > 5  # notice given
+    assert (subscriptions["cancelled_at"] > subscriptions["ended_at"]).any()  # entered late
 
 
 def test_former_customers_come_back(company: Observed) -> None:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
+from tests.oracles import random_billing
 from tests.oracles.random_activities import with_activities
 from tests.oracles.random_changes import with_changes
 from tests.oracles.random_coverage import TARGETS
@@ -78,6 +79,7 @@ missing_next_step,*,New,,false,,,
 missing_next_step,Unknown,New,,true,,,
 """,
     "targets": TARGETS,
+    **random_billing.DEFINITIONS,
 }
 
 
@@ -85,7 +87,8 @@ def companies(seed: int, count: int) -> list[Company]:
     """`count` companies as sources c000, c001, ... of one build, in both canonical source types."""
     generator = random.Random(seed)
     plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
-    return [with_changes(seed, with_activities(seed, company)) for company in plain]
+    lively = [with_changes(seed, with_activities(seed, company)) for company in plain]
+    return [random_billing.with_billing(company, seed) for company in lively]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:

@@ -5,6 +5,7 @@ conformed as (
 
     {{ conform('subscription', {
         'source_amount': 'amount',
+        'source_list_amount': 'list_amount',
         'billing_interval': 'interval',
     }) }}
 

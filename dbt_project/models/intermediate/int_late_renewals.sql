@@ -1,0 +1,98 @@
+-- One row per policy x subscription that a late renewal keeps alive x time until that renewal: the
+-- customer is taken to pay its last price meanwhile.
+with
+
+policies as (
+
+    select * from {{ ref('int_mrr_policy') }}
+    where renewal_grace_days > 0
+
+),
+
+terms as (
+
+    select
+        terms.*,
+        policies.renewal_grace_days
+    from {{ ref('int_subscription_terms') }} as terms
+    inner join policies on terms.policy_key = policies.policy_key
+
+),
+
+beginnings as (
+
+    select
+        terms.policy_key,
+        terms.customer_key,
+        terms.renewal_grace_days,
+        terms.valid_from,
+        max(terms.valid_to) as valid_to,
+        max(case when terms.is_start then 1 else 0 end) = 1 as is_start
+    from terms
+    where coalesce(terms.price, 1) > 0
+    group by
+        terms.policy_key, terms.customer_key, terms.renewal_grace_days, terms.valid_from
+
+),
+
+compared as (
+
+    select
+        beginnings.*,
+        max(beginnings.valid_to) over (
+            partition by beginnings.policy_key, beginnings.customer_key
+            order by beginnings.valid_from nulls last
+            rows between unbounded preceding and 1 preceding
+        ) as paid_until
+    from beginnings
+
+),
+
+gaps as (
+
+    select
+        compared.policy_key,
+        compared.customer_key,
+        compared.paid_until as valid_from,
+        compared.valid_from as valid_to
+    from compared
+    where
+        compared.is_start
+        and compared.paid_until < compared.valid_from
+        and {{ dbt.datediff('compared.paid_until', 'compared.valid_from', 'day') }}
+        <= compared.renewal_grace_days
+
+),
+
+-- What ended at the beginning of the gap; what was merely paused then is not renewed.
+renewed as (
+
+    select
+        -- ids
+        terms.policy_key,
+        terms.subscription_key,
+        terms.customer_key,
+        terms.account_key,
+
+        -- attributes
+        terms.currency_code,
+
+        -- numerics
+        terms.price,
+        terms.intervals_in_twelve_months,
+        terms.interval_count,
+
+        -- dates
+        gaps.valid_from,
+        gaps.valid_to
+    from terms
+    inner join gaps
+        on
+            terms.policy_key = gaps.policy_key
+            and terms.customer_key = gaps.customer_key
+            and terms.valid_to = gaps.valid_from
+    where terms.is_end
+
+)
+
+select * from renewed

@@ -1,0 +1,121 @@
+-- One row per policy x subscription x time in which it counts at one price. Free ones are left out;
+-- a price that is not known stays, as NULL.
+with
+
+subscriptions as (
+
+    select * from {{ ref('int_subscriptions') }}
+
+),
+
+policies as (
+
+    select * from {{ ref('int_mrr_policy') }}
+
+),
+
+prices as (
+
+    select * from {{ ref('int_subscription_prices') }}
+
+),
+
+lives as (
+
+    select
+        subscriptions.subscription_key,
+        subscriptions.customer_key,
+        policies.policy_key,
+        subscriptions.paid_from,
+        case
+            when policies.is_churn_at_cancellation then subscriptions.cancelled_date
+            else subscriptions.ended_date
+        end as paid_to,
+        subscriptions.paused_from,
+        subscriptions.paused_to
+    from subscriptions
+    cross join policies
+    where subscriptions.paid_from is not null
+
+),
+
+-- A pause cuts a life in two.
+spans as (
+
+    select
+        lives.*,
+        lives.paid_from as valid_from,
+        least(lives.paid_to, lives.paused_from) as valid_to
+    from lives
+    union all
+    select
+        lives.*,
+        greatest(lives.paid_from, lives.paused_to) as valid_from,
+        lives.paid_to as valid_to
+    from lives
+
+),
+
+priced as (
+
+    select
+        spans.policy_key,
+        spans.subscription_key,
+        spans.customer_key,
+        prices.account_key,
+        prices.currency_code,
+        case
+            when policies.is_before_discounts then prices.source_list_amount
+            else prices.source_amount
+        end as price,
+        prices.intervals_in_twelve_months,
+        prices.interval_count,
+        greatest(spans.valid_from, prices.valid_from) as valid_from,
+        least(spans.valid_to, prices.valid_to) as valid_to,
+        spans.paid_from,
+        spans.paid_to
+    from spans
+    inner join policies on spans.policy_key = policies.policy_key
+    inner join prices
+        on
+            spans.subscription_key = prices.subscription_key
+            and spans.valid_from < prices.valid_to
+            and spans.valid_to > prices.valid_from
+    where
+        spans.valid_from < spans.valid_to
+        and prices.status not in ('incomplete', 'incomplete_expired')
+        and (policies.counts_past_due or prices.status <> 'past_due')
+        and (policies.counts_unpaid or prices.status <> 'unpaid')
+
+),
+
+terms as (
+
+    select
+        -- ids
+        priced.policy_key,
+        priced.subscription_key,
+        priced.customer_key,
+        priced.account_key,
+
+        -- attributes
+        priced.currency_code,
+
+        -- numerics
+        priced.price,
+        priced.intervals_in_twelve_months,
+        priced.interval_count,
+
+        -- flags
+        priced.valid_from = priced.paid_from as is_start,
+        priced.valid_to = priced.paid_to as is_end,
+
+        -- dates
+        priced.valid_from,
+        priced.valid_to
+    from priced
+    where coalesce(priced.price, 1) <> 0
+
+)
+
+select * from terms

@@ -1,0 +1,81 @@
+-- One row per subscription: its lifetime by its latest version, with numbers that stand for it and
+-- for its customer within one build. Lower numbers, lower ids.
+with
+
+versions as (
+
+    select * from {{ ref('stg_subscription') }}
+    where not is_tombstone
+
+),
+
+ranked as (
+
+    select
+        versions.*,
+        row_number() over (
+            partition by versions.source, versions.subscription_id
+            order by versions.valid_from desc
+        ) as recency
+    from versions
+
+),
+
+-- An end is the first day that no longer counts. A subscription that is gone from its source ended
+-- on the day that no longer saw it, if not before.
+lifetimes as (
+
+    select
+        ranked.source,
+        ranked.subscription_id,
+        ranked.customer_id,
+        {{ business_date('ranked.started_at') }} as started_date,
+        {{ business_date('ranked.trial_end_at') }} as trial_end_date,
+        least(
+            coalesce({{ business_date('ranked.ended_at') }}, {{ end_of_time() }}),
+            ranked.valid_to
+        ) as ended_date,
+        coalesce(
+            {{ business_date('ranked.cancelled_at') }}, {{ end_of_time() }}
+        ) as cancelled_date,
+        ranked.paused_from,
+        coalesce(ranked.paused_to, {{ end_of_time() }}) as paused_to
+    from ranked
+    where ranked.recency = 1
+
+),
+
+subscriptions as (
+
+    select
+        -- ids
+        cast(row_number() over (
+            order by lifetimes.subscription_id nulls last, lifetimes.source nulls last
+        ) as integer) as subscription_key,
+        cast(dense_rank() over (
+            order by lifetimes.customer_id nulls last, lifetimes.source nulls last
+        ) as integer) as customer_key,
+        lifetimes.source,
+        lifetimes.subscription_id,
+        lifetimes.customer_id,
+
+        -- dates
+        case
+            when lifetimes.trial_end_date > lifetimes.started_date then lifetimes.trial_end_date
+            else lifetimes.started_date
+        end as paid_from,
+        lifetimes.ended_date,
+        least(lifetimes.ended_date, lifetimes.cancelled_date) as cancelled_date,
+        case
+            when lifetimes.paused_to > lifetimes.paused_from then lifetimes.paused_from
+            else {{ end_of_time() }}
+        end as paused_from,
+        case
+            when lifetimes.paused_to > lifetimes.paused_from then lifetimes.paused_to
+            else {{ end_of_time() }}
+        end as paused_to
+    from lifetimes
+
+)
+
+select * from subscriptions

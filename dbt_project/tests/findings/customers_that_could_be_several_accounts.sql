@@ -1,0 +1,11 @@
+-- Customers that match several accounts equally well: the one with the lowest source and id counts.
+select
+    source,
+    count(distinct customer_id) as customer_count,
+    {{ finding(
+        'source', "': '", 'count(distinct customer_id)', "' customers could be several accounts, such as '",
+        'min(customer_id)', "'; the one with the lowest source and id counts.'"
+    ) }} as finding
+from {{ ref('int_customer_accounts') }}
+where candidate_count > 1
+group by source

@@ -1,0 +1,144 @@
+"""A second opinion on MRR and retention: random billing, recomputed customer by customer and month by month."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.dbt_project import dbt_build
+from tests.dbt_project.ledger_cache import Company
+from tests.oracles import random_billing
+from tests.oracles.conftest import SETTINGS, Built
+from tests.oracles.random_companies import DEFINITIONS
+from tests.oracles.retention import Retention
+
+KEYS = ["source", "customer_id", "month_end"]
+MONTHLY = [
+    "account_source", "account_id", "parent_account_id", "parent_id", "segment", "mrr_amount", "subscriptions",
+    "unpriced_subscriptions", "is_awaiting_renewal", "is_complete",
+]  # fmt: skip
+MODELS = "+fct_mrr_monthly +fct_mrr_movements +rpt_revenue_retention"
+POLICIES = {
+    1: "",
+    2: """discounts,none,,,
+past_due,excluded,,,
+unpaid,counts,,,
+churn_date,cancelled,,,
+renewal_grace_days,40,,,
+""",
+    3: "renewal_grace_days,120,,,\npast_due,excluded,2025-06-01,,\ndiscounts,none,2025-03-31,,\n",
+    4: "churn_date,cancelled,,,\nchurn_date,ended,2025-05-15,,\nrenewal_grace_days,31,2025-02-28,,\n",
+}
+RATES = """currency_code,rate_to_base,valid_from,owner,definition
+EUR,1.0000000001,,,
+EUR,0.9,2025-02-28,,
+EUR,1.2345678901,2025-06-15,,
+EUR,1.3,2025-06-30,,
+EUR,5,2025-12-31,,
+gbp,1.31,2025-03-05,,
+"""
+
+
+def few(number: int, base: Path) -> Built:
+    """A handful of companies under one of the policies, built alone."""
+    companies: list[Company] = random_billing.billing_companies(number, 6 + 2 * number)
+    policy = f"{random_billing.POLICY_COLUMNS}\n{POLICIES[number]}"
+    definitions = {"segments": DEFINITIONS["segments"], "fx_rates": RATES, "mrr_policy": policy}
+    home = base / f"billing-{number}"
+    home.mkdir()
+    result = dbt_build.run(
+        home,
+        companies,
+        definitions=definitions,
+        command=["build", "--select", *MODELS.split(), "--indirect-selection", "buildable"],
+        **SETTINGS,
+    )
+    assert result.returncode == 0, result.stdout[-4000:]
+    return Built(companies, definitions, SETTINGS, home)
+
+
+@pytest.fixture(
+    scope="module",
+    params=[1, 2, pytest.param(3, marks=pytest.mark.slow), pytest.param(4, marks=pytest.mark.slow)],
+)
+def few_built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A few companies alone, whose reports are not a mixture of hundreds."""
+    return few(request.param, tmp_path_factory.mktemp("billing"))
+
+
+@pytest.fixture(scope="module")
+def oracle(built: Built) -> Retention:
+    return Retention(built.companies, built.definitions, *built.settings.values())
+
+
+@pytest.fixture(scope="module")
+def oracle_of_few(few_built: Built) -> Retention:
+    return Retention(few_built.companies, few_built.definitions, *few_built.settings.values())
+
+
+def test_every_mart_of_many_companies_equals_the_daily_states(built: Built, oracle: Retention) -> None:
+    check_mrr(built, oracle, at_least=2000)
+    check_movements(built, oracle)
+    check_report(built, oracle)
+
+
+def test_mrr_equals_asking_every_customer_at_every_month_end(few_built: Built, oracle_of_few: Retention) -> None:
+    check_mrr(few_built, oracle_of_few, at_least=100)
+
+
+def test_movements_equal_comparing_month_with_month(few_built: Built, oracle_of_few: Retention) -> None:
+    check_movements(few_built, oracle_of_few)
+
+
+def test_retention_equals_following_every_customer_for_a_year(few_built: Built, oracle_of_few: Retention) -> None:
+    check_report(few_built, oracle_of_few)
+
+
+def check_mrr(billed: Built, oracle: Retention, at_least: int) -> None:
+    found = {
+        tuple(row[name] for name in KEYS): {name: row[name] for name in MONTHLY}
+        for row in billed.rows("select * from marts.fct_mrr_monthly")
+    }
+    expected = {
+        tuple(row[name] for name in KEYS): {name: row[name] for name in MONTHLY}
+        for customers in oracle.customers.values()
+        for row in customers.values()
+    }
+    assert differences(found, expected) == {}
+    assert len(expected) > at_least
+
+
+def check_movements(billed: Built, oracle: Retention) -> None:
+    found = {
+        ((row["source"], row["customer_id"]), row["month_end"], row["segment"], row["category"]): (
+            row["amount"],
+            row["customer_delta"],
+        )
+        for row in billed.rows("select * from marts.fct_mrr_movements")
+    }
+    assert differences(found, oracle.movements("customer")) == {}
+
+
+def check_report(billed: Built, oracle: Retention) -> None:
+    found = {
+        (row.pop("level"), row.pop("month_end"), row.pop("segment")): row
+        for row in billed.rows("select * from marts.rpt_revenue_retention")
+    }
+    expected = oracle.report("customer") | oracle.report("parent")
+    assert len(found) == len(expected) > 50
+    for name in ("nrr", "grr", "logo_churn_rate", "quick_ratio"):
+        for key, row in expected.items():
+            ratio, wanted = found[key].pop(name), row.pop(name)
+            assert (ratio is None) == (wanted is None), (name, key)
+            assert ratio is None or math.isclose(ratio, wanted, rel_tol=1e-9), (name, key)
+    assert differences(found, expected) == {}
+    assert any(row["cohort_retained_mrr"] for row in expected.values())
+
+
+def differences(found: dict[Any, Any], expected: dict[Any, Any]) -> dict[Any, Any]:
+    """The first few keys whose values differ: (found, expected)."""
+    keys = [key for key in {**found, **expected} if found.get(key) != expected.get(key)]
+    return {key: (found.get(key), expected.get(key)) for key in sorted(keys, key=str)[:5]}
