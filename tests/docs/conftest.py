@@ -1,26 +1,45 @@
-"""The demo as README's reader has it."""
+"""The demo as its reader has it: the one that `make demo` builds, built once for all test processes."""
 
 from __future__ import annotations
 
+import os
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from printed import NOW, Reader
 
 from ingestion import demo as demo_source
 
-DAYS = 140  # long enough for the first day on which the demo's systems are down
-SCALE = 0.3  # of the company that `make demo` builds
+DAYS = 540
+FIRST_DAY = date.fromisoformat(NOW[:10]) - timedelta(days=DAYS)
 
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    """A reader who has run `make demo`, with fewer days and a smaller company."""
-    reader = Reader.at(tmp_path_factory.mktemp("docs") / "demo")
-    home = reader.folder / ".pipeledger-demo"
-    demo_source.write_home(home, start_date=date.fromisoformat(NOW[:10]) - timedelta(days=DAYS), seed=7)
-    (home / "home.json").write_text('{"format": 0, "created_by": "demo"}')
-    settings = home / "pipeledger.toml"
-    settings.write_text(settings.read_text().rstrip() + f"\nscale = {SCALE}\n")
-    reader.type(f".venv/bin/pipeledger demo --days {DAYS}")
-    return reader
+    """A reader who has run `make demo`."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demo"
+    with FileLock(f"{folder}.lock"):
+        done = folder.with_suffix(".done")
+        if done.exists():
+            return Reader(folder)
+        reader = Reader.at(folder)
+        reader.type(f".venv/bin/pipeledger demo --days {DAYS}")
+        done.touch()
+        return reader
+
+
+@pytest.fixture(scope="session")
+def published(demo: Reader) -> Path:
+    """The demo's published file."""
+    return demo.folder / ".pipeledger-demo" / "published" / "pipeline.duckdb"
+
+
+@pytest.fixture(scope="session")
+def company() -> demo_source.Company:
+    """The simulated company of the demo, as it stood on its last day."""
+    source = demo_source.build_source("demo", start_date=FIRST_DAY, time_zone="America/New_York")
+    source.company.live_until(FIRST_DAY + timedelta(days=DAYS - 1))
+    return source.company

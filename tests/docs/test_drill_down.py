@@ -1,0 +1,160 @@
+"""Every drill-down of docs/drill-down.md, run as printed, and for many other numbers than the one it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from printed import Reader, blocks
+
+Rows = Sequence[dict[str, Any]]
+DRILL_DOWNS = {block.section: block.text for block in blocks("docs/drill-down.md") if block.language == "sql"}
+GRAINS = {
+    "rpt_stage_velocity": ("fiscal_quarter", "pipeline", "segment", "stage"),
+    "rpt_pipeline_velocity": ("month_start_date", "segment"),
+    "rpt_stall_patterns": ("rule", "segment", "stage", "fiscal_quarter"),
+    "rpt_pipeline_coverage": ("snapshot_date", "fiscal_quarter", "segment"),
+    "rpt_pipeline_waterfall": ("fiscal_quarter", "segment", "week_start_date", "category"),
+    "rpt_revenue_retention": ("level", "month_end", "segment"),
+}
+# Which numbers of a report its drill-down is about.
+CONDITIONS = {
+    "rpt_stall_patterns": "rule = 'past_due'",
+    "rpt_pipeline_waterfall": "category not in ('opening', 'closing')",
+    "rpt_revenue_retention": "level = 'customer'",
+}
+
+
+def total(rows: Rows, column: str = "amount") -> Decimal:
+    return sum((row[column] or Decimal(0) for row in rows), Decimal(0))
+
+
+def stage_velocity(rows: Rows) -> dict[str, Any]:
+    kinds = ("advanced", "regressed", "moved", "won", "lost", "deleted")
+    return {
+        "visits": len(rows),
+        **{kind: sum(row["exit_kind"] == kind for row in rows) for kind in kinds},
+        "left_truncated": sum(row["entry_precision"] == "left_truncated" for row in rows),
+        "converted": sum(row["is_converted"] for row in rows),
+    }
+
+
+def pipeline_velocity(rows: Rows) -> dict[str, Any]:
+    won = [row for row in rows if row["stage_category"] == "won"]
+    return {
+        "open_opportunities": sum(row["stage_category"] == "open" for row in rows),
+        "won_opportunities": len(won),
+        "lost_opportunities": sum(row["stage_category"] == "lost" for row in rows),
+        "won_amount": total(won),
+        "cycle_opportunities": sum(row["cycle_days"] is not None for row in rows),
+    }
+
+
+def stall_patterns(rows: Rows) -> dict[str, Any]:
+    stalled = [row for row in rows if row["is_stalled"]]
+    return {
+        "judged": len(rows),
+        "stalled": len(stalled),
+        "stalled_won": sum(row["outcome"] == "won" for row in stalled),
+        "stalled_amount": total(stalled),
+    }
+
+
+def pipeline_coverage(rows: Rows) -> dict[str, Any]:
+    won = [row for row in rows if row["is_won"]]
+    is_open = [row for row in rows if not row["is_won"]]
+    return {
+        "open_opportunities": len(is_open),
+        "open_amount": total(is_open),
+        "won_opportunities": len(won),
+        "won_amount": total(won),
+    }
+
+
+def pipeline_waterfall(rows: Rows) -> dict[str, Any]:
+    return {"amount": total(rows), "opportunities": sum(row["opportunity_delta"] for row in rows)}
+
+
+def revenue_retention(rows: Rows) -> dict[str, Any]:
+    columns = {"new": "new_mrr", "expansion": "expansion_mrr", "contraction": "contraction_mrr", "churn": "churned_mrr",
+               "reactivation": "reactivated_mrr", "fx": "fx_mrr", "segment_in": "segment_in_mrr",
+               "segment_out": "segment_out_mrr"}  # fmt: skip
+    return {
+        column: total([row for row in rows if row["category"] == category]) for category, column in columns.items()
+    }
+
+
+COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
+    "rpt_stage_velocity": stage_velocity,
+    "rpt_pipeline_velocity": pipeline_velocity,
+    "rpt_stall_patterns": stall_patterns,
+    "rpt_pipeline_coverage": pipeline_coverage,
+    "rpt_pipeline_waterfall": pipeline_waterfall,
+    "rpt_revenue_retention": revenue_retention,
+}
+
+
+def ask(published: Path, query: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+    with duckdb.connect(str(published), read_only=True) as connection:
+        connection.execute("use marts")
+        cursor = connection.execute(query, list(parameters))
+        names = [column[0] for column in cursor.description or []]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def test_every_report_has_a_drill_down(published: Path) -> None:
+    reports = {row["name"] for row in ask(published, "show tables") if row["name"].startswith("rpt_")}
+    assert reports == set(GRAINS) == set(COUNTS)
+    assert reports <= set(DRILL_DOWNS)
+
+
+@pytest.mark.parametrize("section", DRILL_DOWNS)
+def test_every_drill_down_lists_rows_as_it_is_printed(demo: Reader, section: str) -> None:
+    (demo.folder / f"{section}.sql").write_text(DRILL_DOWNS[section])
+    answer = demo.type(f'PIPELEDGER_HOME=.pipeledger-demo .venv/bin/pipeledger sql "$(cat "{section}.sql")" --csv')
+    assert len(answer.splitlines()) > 1
+
+
+@pytest.mark.parametrize("report", GRAINS)
+def test_the_rows_behind_any_number_add_up_to_it(published: Path, report: str) -> None:
+    numbers = ask(
+        published, f"select * from {report} where {CONDITIONS.get(report, 'true')} order by hash({report}) limit 30"
+    )
+    assert len(numbers) == 30
+    place = " and ".join(f"{column} = ?" for column in GRAINS[report])
+    query, replaced = re.subn(
+        r"with chosen as \(.*?^\)$",
+        f"with chosen as (select * from {report} where {place})",
+        DRILL_DOWNS[report],
+        flags=re.DOTALL | re.MULTILINE,
+    )
+    assert replaced == 1
+    for number in numbers:
+        rows = ask(published, query, [number[column] for column in GRAINS[report]])
+        counted = COUNTS[report](rows)
+        assert counted == {name: number[name] for name in counted}, number
+
+
+def test_won_in_the_waterfall_and_bookings_differ_by_the_rows_listed(published: Path) -> None:
+    rows = ask(published, DRILL_DOWNS["Won in the waterfall and bookings"])
+    quarter = "(select max(fiscal_quarter) from fct_booking_movements where category = 'reversed')"
+    [bars] = ask(
+        published,
+        f"select -sum(amount) as amount from rpt_pipeline_waterfall where fiscal_quarter = {quarter} "
+        "and segment = '(all)' and category = 'won'",
+    )
+    [gained] = ask(
+        published,
+        "select sum(amount) filter (where valid_to > last_day) - coalesce(sum(amount) filter (where valid_from = "
+        "first_day), 0) as amount from fct_opportunity_history, (select min(snapshot_date) as first_day, "
+        "max(snapshot_date) as last_day from dim_snapshot) "
+        f"where is_won and close_fiscal_quarter = {quarter} and (valid_from = first_day or valid_to > last_day)",
+    )
+    assert total([row for row in rows if row["what"] == "won from the open pipeline"]) == bars["amount"]
+    assert total(rows) == gained["amount"]
+    assert len({row["what"] for row in rows}) > 1

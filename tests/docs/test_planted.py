@@ -1,0 +1,74 @@
+"""What was planted in the demo company comes out on top of the reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion.demo import truth
+from ingestion.demo_company.company import Company
+from ingestion.demo_company.truth import Truth
+
+
+@pytest.fixture(scope="module")
+def planted(company: Company) -> Truth:
+    return truth(company)
+
+
+def first(published: Path, query: str) -> tuple[Any, ...]:
+    """The first row of a report."""
+    with duckdb.connect(str(published), read_only=True) as connection:
+        connection.execute("use marts")
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    return row
+
+
+def test_the_segment_that_stalls_takes_longest_and_has_most_at_stake(published: Path, planted: Truth) -> None:
+    stalling = planted.stalling_segment
+    slowest = first(
+        published,
+        "select segment, stage from rpt_stage_velocity where fiscal_quarter = '(all)' and not is_small_sample "
+        "order by km_median_days desc nulls last",
+    )
+    assert slowest == (stalling.segment, stalling.stage)
+    stuck = first(
+        published,
+        "select segment, stage from rpt_stall_patterns where rule = 'age_in_stage' and fiscal_quarter = '(all)' "
+        "and segment <> '(all)' and stage <> '(all)' order by stalled desc",
+    )
+    assert stuck == (stalling.segment, stalling.stage)
+
+
+def test_the_rep_who_pushes_moves_the_largest_share_of_deals_out_of_their_quarter(
+    published: Path, planted: Truth
+) -> None:
+    pusher = first(
+        published,
+        "select owner_id from fct_opportunity_current as deals "
+        "left join fct_pipeline_movements as moves on moves.source = deals.source "
+        "and moves.opportunity_id = deals.opportunity_id and moves.category = 'pushed_out' "
+        "group by 1 having count(distinct deals.opportunity_id) >= 20 "
+        "order by count(moves.amount) / count(distinct deals.opportunity_id) desc",
+    )
+    assert pusher == (planted.pushing_rep.user_id,)
+
+
+def test_the_cohort_that_churns_retains_least(published: Path, planted: Truth) -> None:
+    cohort = first(
+        published,
+        """
+        with customers as (
+            select source, customer_id, min(month_end) as first_month, max(month_end) as last_month
+            from fct_mrr_monthly group by all
+        )
+        select days.fiscal_quarter
+        from customers join dim_date as days on days.date_day = customers.first_month
+        group by 1 having count(*) >= 10
+        order by avg(case when last_month < (select max(month_end) from fct_mrr_monthly) then 1 else 0 end) desc
+        """,
+    )
+    assert cohort == (planted.churning_cohort.fiscal_quarter,)
