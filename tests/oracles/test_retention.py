@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from tests.oracles.retention import Retention
 
 KEYS = ["source", "customer_id", "month_end"]
 MONTHLY = [
-    "account_source", "account_id", "parent_account_id", "parent_id", "segment", "mrr_amount", "subscriptions",
-    "unpriced_subscriptions", "is_awaiting_renewal", "is_complete",
+    "account_source", "account_id", "parent_account_id", "parent_id", "segment", "parent_segment", "mrr_amount",
+    "subscriptions", "unpriced_subscriptions", "is_awaiting_renewal", "is_complete",
 ]  # fmt: skip
 MODELS = "+fct_mrr_monthly +fct_mrr_movements +rpt_revenue_retention"
 POLICIES = {
@@ -95,6 +96,28 @@ def test_movements_equal_comparing_month_with_month(few_built: Built, oracle_of_
 
 def test_retention_equals_following_every_customer_for_a_year(few_built: Built, oracle_of_few: Retention) -> None:
     check_report(few_built, oracle_of_few)
+
+
+def test_the_drill_down_lists_who_is_behind_each_number_of_the_report(few_built: Built) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "drill-down.md").read_text(encoding="utf-8")
+    (query,) = re.findall(r"^## rpt_revenue_retention$.*?^```sql\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    written = re.search(r"where level = .*", query)
+    assert written
+    rows = few_built.rows("select * from marts.rpt_revenue_retention order by md5(concat(level, segment, month_end))")
+    old_enough = [row for row in rows if row["cohort_customers"]]
+    for row in [*rows[:20], *old_enough[:20]]:
+        choice = (
+            f"where level = '{row['level']}' and segment = '{row['segment']}' and month_end = date '{row['month_end']}'"
+        )
+        listed = few_built.rows(
+            query.replace(written[0], choice).replace("rpt_", "marts.rpt_").replace("fct_", "marts.fct_")
+        )
+        for name in ("cohort_mrr", "cohort_retained_mrr", "opening_mrr", "closing_mrr"):
+            assert sum(each[name] or 0 for each in listed) == row[name], (name, choice)
+        for name in ("cohort", "opening", "closing"):
+            count = sum(each[f"{name}_mrr"] is not None for each in listed)
+            assert count == row[f"{name}_customers"], (name, choice)
+    assert len(old_enough) >= 20
 
 
 def check_mrr(billed: Built, oracle: Retention, at_least: int) -> None:
