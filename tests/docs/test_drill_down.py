@@ -26,7 +26,6 @@ GRAINS = {
 CONDITIONS = {
     "rpt_stall_patterns": "rule = 'past_due'",
     "rpt_pipeline_waterfall": "category not in ('opening', 'closing')",
-    "rpt_revenue_retention": "level = 'customer'",
 }
 
 
@@ -81,11 +80,10 @@ def pipeline_waterfall(rows: Rows) -> dict[str, Any]:
 
 
 def revenue_retention(rows: Rows) -> dict[str, Any]:
-    columns = {"new": "new_mrr", "expansion": "expansion_mrr", "contraction": "contraction_mrr", "churn": "churned_mrr",
-               "reactivation": "reactivated_mrr", "fx": "fx_mrr", "segment_in": "segment_in_mrr",
-               "segment_out": "segment_out_mrr"}  # fmt: skip
-    return {
-        column: total([row for row in rows if row["category"] == category]) for category, column in columns.items()
+    sums = {name: total(rows, name) for name in ("cohort_mrr", "cohort_retained_mrr", "opening_mrr", "closing_mrr")}
+    return sums | {
+        f"{name}_customers": sum(row[f"{name}_mrr"] is not None for row in rows)
+        for name in ("cohort", "opening", "closing")
     }
 
 
@@ -128,7 +126,7 @@ def test_the_rows_behind_any_number_add_up_to_it(published: Path, report: str) -
     assert len(numbers) == 30
     place = " and ".join(f"{column} = ?" for column in GRAINS[report])
     query, replaced = re.subn(
-        r"with chosen as \(.*?^\)$",
+        r"with chosen as \(.*?^\)",
         f"with chosen as (select * from {report} where {place})",
         DRILL_DOWNS[report],
         flags=re.DOTALL | re.MULTILINE,

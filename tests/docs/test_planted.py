@@ -43,16 +43,10 @@ def test_the_segment_that_stalls_takes_longest_and_has_most_at_stake(published: 
     assert stuck == (stalling.segment, stalling.stage)
 
 
-def test_the_rep_who_pushes_moves_the_largest_share_of_deals_out_of_their_quarter(
-    published: Path, planted: Truth
-) -> None:
+def test_the_rep_who_pushes_has_the_most_pushes_per_deal(published: Path, planted: Truth) -> None:
     pusher = first(
         published,
-        "select owner_id from fct_opportunity_current as deals "
-        "left join fct_pipeline_movements as moves on moves.source = deals.source "
-        "and moves.opportunity_id = deals.opportunity_id and moves.category = 'pushed_out' "
-        "group by 1 having count(distinct deals.opportunity_id) >= 20 "
-        "order by count(moves.amount) / count(distinct deals.opportunity_id) desc",
+        "select owner_id from fct_opportunity_current group by 1 having count(*) >= 20 order by avg(push_count) desc",
     )
     assert pusher == (planted.pushing_rep.user_id,)
 

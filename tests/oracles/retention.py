@@ -38,7 +38,6 @@ class Payer(NamedTuple):
     at_next_rates: Decimal
     unpriced: int
     segment: str
-    largest: tuple[Any, ...]
 
 
 def cents(value: Fraction) -> Decimal | None:
@@ -84,6 +83,10 @@ class Retention:
             self.by_customer[subscription.source, subscription.latest["customer_id"]].append(subscription)
         self.month_ends = self._month_ends()
         self.customers = {month_end: self._customers(month_end) for month_end in self.month_ends}
+        for day in self.month_ends:
+            payers = self.payers("parent", day)
+            for row in self.customers[day].values():
+                row["parent_segment"] = payers[row["parent_id"]].segment
         while self.month_ends and not self.customers[self.month_ends[0]]:
             self.month_ends = self.month_ends[1:]
 
@@ -327,7 +330,6 @@ class Retention:
                 sum((row["at_next_rates"] for row in rows), Decimal(0)),
                 sum(row["unpriced_subscriptions"] for row in rows),
                 min(rows, key=lambda row: row["largest"])["segment"],
-                (),
             )
             for key, rows in groups.items()
         }

@@ -1,5 +1,5 @@
--- One row per account that ever had a parent x valid_from: the account above it, NULL while there is
--- none. Covers all time; before the first captured day of its source it is that of this day.
+-- One row per account that ever had a parent x valid_from: the account above it, NULL while none
+-- is. Covers all time; before the first captured day of its source it is that of this day.
 with
 
 accounts as (

@@ -95,6 +95,7 @@ numbered as (
 
     select
         tops.account_key,
+        tops.account_source,
         cast(dense_rank() over (
             order by tops.account_source nulls last, tops.parent_account_id nulls last
         ) as integer) as parent_key,

@@ -68,7 +68,6 @@ placed as (
         customers.account_key,
         customers.subscription_key,
         coalesce(parents.parent_key, -customers.customer_key) as parent_key,
-        parents.parent_account_id,
 
         -- attributes
         coalesce(segments.segment, '(unassigned)') as segment,

@@ -54,7 +54,9 @@ moves as (
         compared.mrr_amount as amount,
         1 as customer_delta
     from compared
-    where coalesce(compared.previous_month, 0) < compared.month_number - 1
+    where
+        compared.previous_month is null
+        or compared.previous_month < compared.month_number - 1
     union all
     select
         compared.level,

@@ -41,8 +41,7 @@ cells as (
 
 ),
 
--- The most specific row wins, segment before stage; of one key the latest in force.
-ranked as (
+candidates as (
 
     select
         judged_days.judged_date,
@@ -51,13 +50,9 @@ ranked as (
         rules.rule,
         rules.threshold,
         rules.is_enabled,
-        row_number() over (
-            partition by judged_days.judged_date, cells.segment, cells.stage, rules.rule
-            order by
-                case when coalesce(rules.segment, '*') = '*' then 0 else 2 end
-                + case when coalesce(rules.stage, '*') = '*' then 0 else 1 end desc,
-                rules.valid_from desc
-        ) as preference
+        rules.valid_from,
+        case when coalesce(rules.segment, '*') = '*' then 0 else 2 end
+        + case when coalesce(rules.stage, '*') = '*' then 0 else 1 end as specificity
     from judged_days
     cross join cells
     inner join rules
@@ -65,6 +60,20 @@ ranked as (
             coalesce(rules.segment, '*') in ('*', cells.segment)
             and coalesce(rules.stage, '*') in ('*', cells.stage)
             and judged_days.judged_date >= rules.valid_from
+
+),
+
+-- The most specific row wins, segment before stage; of one key the latest in force.
+ranked as (
+
+    select
+        candidates.*,
+        row_number() over (
+            partition by
+                candidates.judged_date, candidates.segment, candidates.stage, candidates.rule
+            order by candidates.specificity desc, candidates.valid_from desc
+        ) as preference
+    from candidates
 
 ),
 

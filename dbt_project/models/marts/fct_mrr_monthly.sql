@@ -19,7 +19,8 @@ customers as (
     select
         subscriptions.customer_key,
         subscriptions.source,
-        subscriptions.customer_id
+        subscriptions.customer_id,
+        'customer:' || subscriptions.source || ':' || subscriptions.customer_id as parent_id
     from subscriptions
     group by subscriptions.customer_key, subscriptions.source, subscriptions.customer_id
 
@@ -31,6 +32,23 @@ accounts as (
 
 ),
 
+shared_parents as (
+
+    select * from {{ ref('int_shared_parent_mrr') }}
+
+),
+
+parents as (
+
+    select
+        parent_key,
+        parent_account_id,
+        'account:' || account_source || ':' || parent_account_id as parent_id
+    from {{ ref('int_account_parents') }}
+    group by parent_key, account_source, parent_account_id
+
+),
+
 monthly as (
 
     select
@@ -39,15 +57,12 @@ monthly as (
         customers.customer_id,
         accounts.account_source,
         accounts.account_id,
-        customer_mrr.parent_account_id,
-        case
-            when accounts.account_id is null
-                then 'customer:' || customers.source || ':' || customers.customer_id
-            else 'account:' || accounts.account_source || ':' || customer_mrr.parent_account_id
-        end as parent_id,
+        parents.parent_account_id,
+        coalesce(parents.parent_id, customers.parent_id) as parent_id,
 
         -- attributes
         customer_mrr.segment,
+        coalesce(shared_parents.segment, customer_mrr.segment) as parent_segment,
 
         -- numerics
         case when customer_mrr.mrr_amount > 0 then customer_mrr.mrr_amount end as mrr_amount,
@@ -63,6 +78,11 @@ monthly as (
     from customer_mrr
     inner join customers on customer_mrr.customer_key = customers.customer_key
     left join accounts on customer_mrr.account_key = accounts.account_key
+    left join parents on customer_mrr.parent_key = parents.parent_key
+    left join shared_parents
+        on
+            customer_mrr.parent_key = shared_parents.parent_key
+            and customer_mrr.month_number = shared_parents.month_number
 
 )
 
