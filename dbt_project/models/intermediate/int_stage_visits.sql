@@ -1,5 +1,5 @@
--- One row per stage visit: an uninterrupted stay of an opportunity in an open stage, as the captured
--- days see it.
+-- One row per stage visit: an uninterrupted stay of an opportunity in an open stage, as the
+-- captured days see it.
 with
 
 stays as (
@@ -11,12 +11,6 @@ stays as (
 stages as (
 
     select * from {{ ref('int_stage_intervals') }}
-
-),
-
-opportunities as (
-
-    select * from {{ ref('int_opportunities') }}
 
 ),
 

@@ -61,11 +61,11 @@ closed as (
     from spans
     inner join months
         on
-            months.snapshot_date >= spans.close_date
-            and months.snapshot_date
-            < cast({{ dbt.dateadd('day', 90, 'spans.close_date') }} as date)
-            and months.snapshot_date >= spans.valid_from
-            and months.snapshot_date < spans.valid_to
+            spans.close_date <= months.snapshot_date
+            and cast({{ dbt.dateadd('day', 90, 'spans.close_date') }} as date)
+            > months.snapshot_date
+            and spans.valid_from <= months.snapshot_date
+            and spans.valid_to > months.snapshot_date
 
 ),
 

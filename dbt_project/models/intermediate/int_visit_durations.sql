@@ -1,5 +1,5 @@
--- One row per fiscal quarter of entry x pipeline x segment x stage x days in stage, `(all)` quarters
--- and segments included: how many visits lasted as long, and how many ended then.
+-- One row per fiscal quarter of entry x pipeline x segment x stage x days in stage, `(all)`
+-- quarters and segments included: how many visits lasted as long, and how many ended then.
 with
 
 visits as (

@@ -32,35 +32,41 @@ at_risk as (
 
 ),
 
+logarithms as (
+
+    select
+        at_risk.*,
+        case
+            when at_risk.ended < at_risk.visits_at_risk
+                then ln(1 - cast(at_risk.ended as double) / nullif(at_risk.visits_at_risk, 0))
+        end as log_share
+    from at_risk
+
+),
+
 -- A product of shares is the exponential of the sum of their logarithms; where the last visit at
 -- risk ends, nothing is left.
 survival as (
 
     select
-        at_risk.fiscal_quarter,
-        at_risk.pipeline,
-        at_risk.segment,
-        at_risk.stage,
-        at_risk.days_in_stage,
-        at_risk.ended_so_far,
-        at_risk.completed,
+        logarithms.fiscal_quarter,
+        logarithms.pipeline,
+        logarithms.segment,
+        logarithms.stage,
+        logarithms.days_in_stage,
+        logarithms.ended_so_far,
+        logarithms.completed,
         case
-            when at_risk.ended = at_risk.visits_at_risk then cast(0 as double)
-            else exp(sum(
-                case
-                    when at_risk.ended < at_risk.visits_at_risk
-                        then ln(
-                            1 - cast(at_risk.ended as double) / nullif(at_risk.visits_at_risk, 0)
-                        )
-                end
-            ) over (
-                partition by
-                    at_risk.fiscal_quarter, at_risk.pipeline, at_risk.segment, at_risk.stage
-                order by at_risk.days_in_stage nulls last
-                rows between unbounded preceding and current row
-            ))
+            when logarithms.log_share is null then cast(0 as double)
+            else exp(sum(logarithms.log_share) over so_far)
         end as survival
-    from at_risk
+    from logarithms
+    window so_far as (
+        partition by
+            logarithms.fiscal_quarter, logarithms.pipeline, logarithms.segment, logarithms.stage
+        order by logarithms.days_in_stage nulls last
+        rows between unbounded preceding and current row
+    )
 
 )
 

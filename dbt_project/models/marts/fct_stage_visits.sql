@@ -1,4 +1,5 @@
--- One row per opportunity x pipeline x stage x visit_number: an uninterrupted stay in an open stage.
+-- One row per opportunity x pipeline x stage x visit_number: an uninterrupted stay in an open
+-- stage.
 with
 
 visits as (

@@ -43,39 +43,55 @@ counted as (
 scopes as (
 
     select
-        'none' as all_of
+        false as is_all_quarters,
+        false as is_all_segments
     union all
-    select 'quarters' as all_of
+    select
+        false as is_all_quarters,
+        true as is_all_segments
     union all
-    select 'segments' as all_of
+    select
+        true as is_all_quarters,
+        false as is_all_segments
     union all
-    select 'both' as all_of
+    select
+        true as is_all_quarters,
+        true as is_all_segments
+
+),
+
+scoped as (
+
+    select
+        case when scopes.is_all_quarters then '(all)' else counted.fiscal_quarter end
+            as entry_quarter,
+        case when scopes.is_all_segments then '(all)' else counted.segment end as entry_segment,
+        counted.*
+    from counted
+    cross join scopes
 
 ),
 
 totals as (
 
     select
-        case when scopes.all_of in ('quarters', 'both') then '(all)' else counted.fiscal_quarter end
-            as fiscal_quarter,
-        counted.pipeline,
-        case when scopes.all_of in ('segments', 'both') then '(all)' else counted.segment end
-            as segment,
-        counted.stage,
-        sum(counted.visits) as visits,
-        sum(counted.advanced) as advanced,
-        sum(counted.regressed) as regressed,
-        sum(counted.moved) as moved,
-        sum(counted.won) as won,
-        sum(counted.lost) as lost,
-        sum(counted.deleted) as deleted,
-        sum(counted.still_open) as still_open,
-        sum(counted.left_truncated) as left_truncated,
-        sum(counted.converted) as converted,
-        min(counted.youngest_days) as youngest_days
-    from counted
-    cross join scopes
-    group by 1, 2, 3, 4
+        scoped.entry_quarter as fiscal_quarter,
+        scoped.pipeline,
+        scoped.entry_segment as segment,
+        scoped.stage,
+        sum(scoped.visits) as visits,
+        sum(scoped.advanced) as advanced,
+        sum(scoped.regressed) as regressed,
+        sum(scoped.moved) as moved,
+        sum(scoped.won) as won,
+        sum(scoped.lost) as lost,
+        sum(scoped.deleted) as deleted,
+        sum(scoped.still_open) as still_open,
+        sum(scoped.left_truncated) as left_truncated,
+        sum(scoped.converted) as converted,
+        min(scoped.youngest_days) as youngest_days
+    from scoped
+    group by scoped.entry_quarter, scoped.pipeline, scoped.entry_segment, scoped.stage
 
 ),
 
