@@ -1,0 +1,13 @@
+-- Weeks, quarters and segments in which opening plus movements is not closing, in money or in number.
+select
+    fiscal_quarter,
+    segment,
+    week_start_date,
+    sum(case when category = 'closing' then -amount else amount end) as unexplained_amount,
+    sum(case when category = 'closing' then -opportunities else opportunities end)
+        as unexplained_opportunities
+from {{ ref('rpt_pipeline_waterfall') }}
+group by fiscal_quarter, segment, week_start_date
+having
+    sum(case when category = 'closing' then -amount else amount end) <> 0
+    or sum(case when category = 'closing' then -opportunities else opportunities end) <> 0
