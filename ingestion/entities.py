@@ -226,3 +226,6 @@ _ALL = (
 )
 
 ENTITIES: dict[str, Entity] = {entity.name: entity for entity in _ALL}
+
+LANDED: dict[str, tuple[str, ...]] = {"files": tuple(ENTITIES), "demo": tuple(ENTITIES)}
+"""The entities that each source type lands. Those of a vendor are called as the vendor calls them, in snake_case."""

@@ -317,11 +317,17 @@ def init(
     base_currency: Annotated[str | None, typer.Option(help="The currency of reports, such as USD.")] = None,
     fiscal_year_start_month: Annotated[int | None, typer.Option(help="1 to 12.")] = None,
     source: Annotated[str | None, typer.Option(help="Your name for the first source.")] = None,
+    kind: Annotated[str, typer.Option("--type", help="What it is: files, salesforce ...")] = "files",
     path: Annotated[str | None, typer.Option(help="Its folder of exports.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="An option of its type: name=value; repeatable.")] = None,
     as_of: Annotated[str | None, typer.Option(help="The day that undated files describe.")] = None,
 ) -> None:
     """Write a commented pipeledger.toml and the governed definitions."""
+    from orchestration.config import SOURCE_TYPES
     from orchestration.starter import Answers, write_starter
+
+    given_options = dict(part.partition("=")[::2] for part in option or [])
+    questions = SOURCE_TYPES[kind].questions if kind in SOURCE_TYPES else {}
 
     def ask(value: Any, option: str, question: str, default: Any) -> Any:
         if value is not None:
@@ -339,7 +345,13 @@ def init(
             fiscal_year_start_month, "--fiscal-year-start-month", "Month in which the fiscal year starts", 1
         ),
         source=ask(source, "--source", "Name of the first source", "crm"),
-        path=ask(path, "--path", "Folder of its exports", "exports/crm"),
+        path=ask(path, "--path", "Folder of its exports", "exports/crm") if kind == "files" else "",
+        type=kind,
+        options=given_options
+        | {
+            name: ask(given_options.get(name), f"--option {name}=...", question, default)
+            for name, (question, default) in questions.items()
+        },
         as_of=parse_day(as_of, "--as-of") if as_of else None,
     )
     for written in write_starter(Path.cwd(), answers):

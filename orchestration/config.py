@@ -27,7 +27,7 @@ ENV_PREFIX = "PIPELEDGER_"
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # Names of DuckDB catalogs and schemas, which a source's dataset in the landing would make ambiguous.
 RESERVED_SOURCE_NAMES = frozenset(
-    {"landing", "warehouse", "ledger", "marts", "main", "temp", "system", "pg_catalog", "information_schema"}
+    {"carried", "landing", "warehouse", "ledger", "marts", "main", "temp", "system", "pg_catalog", "information_schema"}
 )
 SECRET_NAME = re.compile(r"(password|secret|token|api_?key|private_?key|credential)", re.IGNORECASE)
 
@@ -110,10 +110,16 @@ class Config:
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What a source type accepts in pipeledger.toml beyond the common keys: option -> (kind, is required)."""
+    """What a source type accepts in pipeledger.toml beyond the common keys: option -> (kind, is required).
+
+    `secrets` (key -> what it is) are never in that file; `pipeledger init` says where they belong. `questions` are the
+    options that `init` asks for, with what it says of each and its default.
+    """
 
     options: Mapping[str, tuple[str, bool]]
     entity_options: frozenset[str] = frozenset({"columns", "volatile"})
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    questions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 # The options of each source type; `sources.py` says how each type is built.

@@ -76,7 +76,7 @@ def land_and_capture(
 
     Raises whatever landing or capture raises; what chunks before it kept stays kept.
     """
-    built = build_source(source, settings.config)
+    built = build_source(source, settings)
     captured: list[CapturedDay] = []
     landed: dict[tuple[str, date], int] = {}
     tripped: tuple[str, ...] = ()

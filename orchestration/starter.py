@@ -4,12 +4,13 @@ Comes from the answers and from a look at the folder of exports; goes to files t
 """
 
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from ingestion.entities import ENTITIES
-from orchestration.config import FILE_NAME, load_config
+from orchestration.config import FILE_NAME, KINDS, SOURCE_TYPES, load_config, nearest
 from orchestration.dbt import DEFAULT_DEFINITIONS, read_header
 from orchestration.errors import ConfigError
 
@@ -32,13 +33,27 @@ min_deletes = 20
 max_reject_rate = 0.001
 
 [sources.{source}]                       # the name is yours: the ledger's folder and the column `source`
-type = "files"
+type = "{type}"
+"""
+
+FILES = """\
 path = "{path}"                      # relative to this file
 {as_of}
 
 # One table per entity whose file or columns are called differently (theirs = ours). Entities:
 # {entities}
 {tables}"""
+
+API = """\
+{options}
+# Secrets do not belong here. Set them in the environment, or in .dlt/secrets.toml beside this file (keep that out of
+# version control) under [sources.{source}]:
+{secrets}
+
+# Fields of yours that we should read as ours (theirs = ours), by entity. Entities: {entities}
+# [sources.{source}.entities.ENTITY]
+# columns = {{ Theirs__c = "ours" }}
+"""
 
 ENTITY = """
 [sources.{source}.entities.{entity}]
@@ -56,7 +71,9 @@ UNKNOWN = """
 
 @dataclass(frozen=True)
 class Answers:
-    """What `init` needs to know. `path` is the folder of exports, as the settings will name it."""
+    """What `init` needs to know. `path` is the folder of exports, as the settings will name it; `options` are those
+    of an API.
+    """
 
     time_zone: str
     base_currency: str = "USD"
@@ -64,6 +81,8 @@ class Answers:
     source: str = "crm"
     path: str = "exports/crm"
     as_of: date | None = None
+    type: str = "files"
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_starter(folder: Path, answers: Answers) -> list[Path]:
@@ -92,17 +111,47 @@ def write_starter(folder: Path, answers: Answers) -> list[Path]:
 
 
 def settings_text(folder: Path, answers: Answers) -> str:
-    """The settings, with what the folder of exports holds as comments."""
+    """The settings, with what the source needs, or what its folder of exports holds, as comments."""
+    head = TEMPLATE.format(
+        time_zone=answers.time_zone,
+        base_currency=answers.base_currency,
+        month=answers.fiscal_year_start_month,
+        source=answers.source,
+        type=answers.type,
+    )
+    return head + (files_text(folder, answers) if answers.type == "files" else api_text(answers))
+
+
+def api_text(answers: Answers) -> str:
+    """The options of an API, and where its secrets belong."""
+    declared = SOURCE_TYPES.get(answers.type)
+    if declared is None or not declared.secrets:
+        known = [name for name, options in SOURCE_TYPES.items() if options.secrets]
+        raise ConfigError(f"init: --type: got {answers.type!r}. {nearest(answers.type, ['files', *known])}")
+    options = [f'{name} = "{value}"' for name, value in answers.options.items()]
+    options += [
+        f"# {name} = ...                      # {KINDS[kind][1]}"
+        for name, (kind, _) in declared.options.items()
+        if name not in answers.options
+    ]
+    width = max(len(key) for key in declared.secrets)
+    secrets = [
+        f'# SOURCES__{answers.source.upper()}__{key.upper():<{width}}  or  {key:<{width}} = "..."   {what}'
+        for key, what in declared.secrets.items()
+    ]
+    return API.format(
+        options="\n".join(options), secrets="\n".join(secrets), source=answers.source, entities=", ".join(ENTITIES)
+    )
+
+
+def files_text(folder: Path, answers: Answers) -> str:
+    """The folder of exports, and what it holds as comments."""
     as_of = (
         f"as_of = {answers.as_of}                     # undated files describe this day"
         if answers.as_of
         else "# as_of = 2026-01-31                 # only for undated files: the day they describe (else today)"
     )
-    return TEMPLATE.format(
-        time_zone=answers.time_zone,
-        base_currency=answers.base_currency,
-        month=answers.fiscal_year_start_month,
-        source=answers.source,
+    return FILES.format(
         path=answers.path,
         as_of=as_of,
         entities=", ".join(ENTITIES),
