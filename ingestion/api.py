@@ -27,6 +27,7 @@ import json
 import random
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -46,7 +47,7 @@ from requests.exceptions import ChunkedEncodingError, ContentDecodingError, Time
 from ingestion.carried import Carried
 from ingestion.entities import ENTITIES, TEXT
 from ingestion.findings import Finding
-from ingestion.landing import Days, Extraction, SourceError
+from ingestion.landing import Days, Extraction, SourceError, landed_name
 
 Clock = Callable[[], datetime]
 SignIn = Callable[[], Mapping[str, str]]
@@ -321,6 +322,35 @@ def incomplete(source: str, entity: str, got: int, expected: int, counted: str) 
         f"{source}.{entity}: got {got:,} rows, expected the {expected:,} of {counted}. Nothing of this run was "
         "landed. Run the same command again."
     )
+
+
+def check_url(source: str, option: str, url: str) -> None:
+    """SourceError unless it is an address to which credentials may go: https, or this machine."""
+    parts = urlsplit(url)
+    is_local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if not parts.hostname or parts.username or parts.query or not (parts.scheme == "https" or is_local):
+        raise SourceError(
+            f"{source}: {option}: got {parts.scheme or 'no scheme'}://{parts.hostname or ''}. Expected an address such "
+            f"as https://acme.example.com, without credentials. Correct [sources.{source}] in pipeledger.toml."
+        )
+
+
+def landed_columns(what: str, names: Iterable[str]) -> dict[str, str]:
+    """The names under which a vendor's columns land, each its own; `what` is source.entity, for errors.
+
+    Where two differ only by what snake_case drops (`MyField__c`, `My_Field__c`), they land in lower case as they are.
+    """
+    columns = {name: landed_name(name) for name in names}
+    taken = Counter(columns.values())
+    columns = {name: landed if taken[landed] == 1 else landed_name(name.lower()) for name, landed in columns.items()}
+    clashing = [landed for landed, times in Counter(columns.values()).items() if times > 1]
+    if clashing:
+        theirs = ", ".join(name for name, landed in columns.items() if landed in clashing)
+        raise SourceError(
+            f"{what}: got the fields {theirs}, which would land under one name, {clashing[0]}. Expected one field for "
+            "each. Nothing of this run was landed. Rename one, or take the permission to read it away."
+        )
+    return columns
 
 
 def governed(entity: str, mapping: Mapping[str, str], columns: Iterable[str]) -> dict[str, str]:

@@ -117,7 +117,7 @@ class SourceOptions:
     """
 
     options: Mapping[str, tuple[str, bool]]
-    entity_options: frozenset[str] = frozenset({"columns", "volatile"})
+    entity_options: frozenset[str] = frozenset({"columns", "volatile", "personal"})
     secrets: Mapping[str, str] = field(default_factory=dict)
     questions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -128,7 +128,23 @@ SOURCE_TYPES: dict[str, SourceOptions] = {
         {"path": ("path", True)},
         frozenset({"file", "columns", "volatile", "personal", "delimiter", "encoding"}),
     ),
-    "demo": SourceOptions({"seed": ("integer", False), "scale": ("number", False)}),
+    "demo": SourceOptions({"seed": ("integer", False), "scale": ("number", False)}, frozenset({"columns", "volatile"})),
+    "salesforce": SourceOptions(
+        {
+            "instance_url": ("text", True),
+            "api_version": ("text", False),
+            "username": ("text", False),
+            "login_url": ("text", False),
+            "exclude": ("names", False),
+            "api_reserve": ("share", False),
+        },
+        secrets={
+            "client_id": "the consumer key of the external client app",
+            "client_secret": "its consumer secret",
+            "private_key": "instead of the secret: the PEM key of the JWT flow, with username above",
+        },
+        questions={"instance_url": ("Address of the org", "https://acme.my.salesforce.com")},
+    ),
 }
 COMMON_SOURCE_KEYS = ("type", "enabled", "as_of", "start_date", "entities")
 

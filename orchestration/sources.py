@@ -66,12 +66,24 @@ def api_options(source: SourceConfig, settings: Settings) -> dict[str, Any]:
         "clock": clock,
         "secrets": Secrets(source.name, settings.config.path.parent, os.environ),
         "carried": Carried(settings.home.dlt / "carried" / source.name),
-        "columns": {name: entity.columns for name, entity in source.entities.items() if entity.columns},
-        "volatile": {name: entity.volatile for name, entity in source.entities.items() if entity.volatile},
+        "columns": {name: entity.columns for name, entity in source.entities.items()},
+        "volatile": {name: entity.volatile for name, entity in source.entities.items()},
+        "personal": {name: entity.personal for name, entity in source.entities.items()},
     }
 
 
-BUILDERS: dict[str, Callable[[SourceConfig, Settings], Source]] = {"files": build_files, "demo": build_demo}
+def build_salesforce(source: SourceConfig, settings: Settings) -> Source:
+    """A Salesforce org."""
+    from ingestion import salesforce
+
+    return salesforce.build_source(source.name, **api_options(source, settings))
+
+
+BUILDERS: dict[str, Callable[[SourceConfig, Settings], Source]] = {
+    "files": build_files,
+    "demo": build_demo,
+    "salesforce": build_salesforce,
+}
 
 
 def build_source(source: SourceConfig, settings: Settings) -> Source:

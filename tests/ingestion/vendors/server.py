@@ -121,6 +121,7 @@ class VendorServer:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
 
             def handle_one(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)
@@ -182,6 +183,10 @@ class VendorServer:
     def put(self, fault: Fault, *, path: str = "", method: str | None = None, after: int = 0, times: int = 1) -> None:
         """Put a fault in the way of the next `times` requests whose path matches, once `after` of them are through."""
         self._planned.append(_Planned(fault, path, method, after, times))
+
+    def recover(self) -> None:
+        """Take all faults out of the way."""
+        self._planned.clear()
 
     def asked(self, path: str, method: str | None = None) -> list[Request]:
         """The requests so far whose path matches."""

@@ -206,7 +206,7 @@ def test_trouble_that_may_pass_is_told_from_trouble_that_stays(acme: Acme, waits
         acme.put(fault, path="/rows", times=6)
         with pytest.raises(SourceError) as failure:
             ids(client(acme, waits))
-        acme._planned.clear()
+        acme.recover()
         assert is_worth_retrying(failure.value) is is_worth
 
 
