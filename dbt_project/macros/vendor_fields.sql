@@ -11,5 +11,6 @@
 -#}
 {% macro vendor_fields() -%}
     {{ return({
+        'salesforce': salesforce_fields(),
     }) }}
 {%- endmacro %}

@@ -6,9 +6,11 @@
 
     {{ config(severity='warn', store_failures=true, store_failures_as='table', schema='findings') }}
 
+    {#- outside of any condition, so that dbt sees what is read when it parses -#}
+    {%- set groups = source_groups(entity) -%}
     {%- set checks = [] -%}
     {%- for name, column in (graph.nodes['model.pipeledger.stg_' ~ entity].columns if execute else {}).items() -%}
-        {%- for group in source_groups(entity) -%}
+        {%- for group in groups -%}
             {%- set theirs = ledger_name(canonical.get(name, name), group.mapping) -%}
             {%- if theirs in group.columns and column.data_type | lower != 'string' -%}
                 {%- do checks.append({
