@@ -88,12 +88,25 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A company on two orgs and no files, whose ledger has few columns and mostly empty relations."""
     home = tmp_path_factory.mktemp("vendors")
     ledger_cache.write(home / "warehouse.duckdb", [])
-    opportunity = "id varchar, stage_name varchar, probability decimal(9,6), forecast_category varchar, why_c varchar"
+    opportunity = "id varchar, stage_name varchar, probability decimal(9,6), forecast_category varchar, "
+    opportunity += "why_c varchar, due_c varchar"
     rows = {
         f"opportunity ({FRAME}, {opportunity})": [
-            ("us", DAY, FOREVER, "upsert", "observed", "006A", "Talks", 62.5, "MostLikely", "theirs"),
-            ("emea", DAY, FOREVER, "upsert", "observed", "006A", "Gespräch", 10, "Forecast", "not what we mean"),
-            ("elsewhere", DAY, FOREVER, "upsert", "observed", "006Z", "no longer configured", 0, "Omitted", ""),
+            ("us", DAY, FOREVER, "upsert", "observed", "006A", "Talks", 62.5, "MostLikely", "theirs", "soon"),
+            (
+                "emea",
+                DAY,
+                FOREVER,
+                "upsert",
+                "observed",
+                "006A",
+                "Gespräch",
+                10,
+                "Forecast",
+                "not what we mean",
+                "2026-02-01",
+            ),
+            ("elsewhere", DAY, FOREVER, "upsert", "observed", "006Z", "no longer configured", 0, "Omitted", "", ""),
         ],
         f"task ({FRAME}, id varchar, what_id varchar, is_closed boolean, activity_date varchar)": [
             ("us", DAY, "2026-01-06", "upsert", "observed", "00T1", "006A", False, "2026-01-09"),
@@ -111,12 +124,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 connection.execute(f"insert into ledger.salesforce__{table.split(' ')[0]} values ({marks})", row)
         for entity in LANDED["salesforce"]:
             connection.execute(f"create table if not exists ledger.salesforce__{entity} ({FRAME})")
-    mapping = {"opportunity": {"loss_reason": "why_c", "next_step": "a_column_it_never_had"}}
+    mapping = {"opportunity": {"loss_reason": "why_c", "next_step": "a_column_it_never_had", "close_date": "due_c"}}
     sources = {"us": {"type": "salesforce", "columns": mapping}, "emea": {"type": "salesforce", "columns": {}}}
     result = dbt_build.dbt(
         home,
         [],
-        command=("build", "--select", "+staging", "--exclude-resource-type", "test"),
+        command=("build", "--select", "+staging", "--exclude", "path:tests"),
         sources=sources,
         time_zone="America/New_York",
     )
@@ -133,6 +146,12 @@ def test_each_org_is_read_by_its_own_mapping(home: Path) -> None:
     assert rows == [
         ("emea", "Gespräch", Decimal("0.100000"), "commit", None, None, None),
         ("us", "Talks", Decimal("0.625000"), "most_likely", "theirs", None, None),
+    ]
+
+
+def test_values_lost_in_a_cast_are_counted_and_shown(home: Path) -> None:
+    assert dbt_build.findings(home) == [
+        "us.opportunity: 1 values of due_c are no date and count as missing (close_date), such as soon"
     ]
 
 
