@@ -35,11 +35,13 @@ from ingestion.findings import Finding
 from ingestion.landing import Extraction, SourceError, landed_name
 from ingestion.salesforce_bulk import ID, PAGE_ROWS, Job, error_codes, query
 from ingestion.secrets import Secrets
+from ingestion.stages import Stage
 
 API_VERSION = "v67.0"
 LOOK_BACK = timedelta(minutes=10)
 COMPARED_EVERY = timedelta(days=7)
 RECYCLE_BIN = timedelta(days=14)  # deleted rows are told for 15 days; an older state is pulled anew
+FORECAST = {"BestCase": "best_case", "MostLikely": "most_likely", "Forecast": "commit"}  # as staging says
 SECRETS = ("client_id", "client_secret", "private_key")
 RESERVE = 0.1  # of the org's daily calls, for everybody else
 
@@ -245,6 +247,25 @@ class SalesforceSource(ApiSource):
         for entity in self.entities:
             yield self._check_object(entity)
 
+    def stages(self) -> list[Stage]:
+        """The org's opportunity stages. Probability and forecast category are what new opportunities get."""
+        soql = (
+            "SELECT ApiName, SortOrder, IsClosed, IsWon, DefaultProbability, ForecastCategory FROM OpportunityStage "
+            "WHERE IsActive = true ORDER BY SortOrder"
+        )
+        found = self.client.get(f"{self._data}/query", params={"q": soql}).json()["records"]
+        return [
+            Stage(
+                pipeline="default",
+                stage=each["ApiName"],
+                order=number,
+                category="won" if each["IsWon"] else "lost" if each["IsClosed"] else "open",
+                probability=f"{each['DefaultProbability'] / 100:g}",
+                forecast_category=FORECAST.get(each["ForecastCategory"], str(each["ForecastCategory"]).lower()),
+            )
+            for number, each in enumerate(found, 1)
+        ]
+
     def _check_object(self, entity: str) -> Finding:
         of = OBJECTS[entity]
         try:
@@ -383,7 +404,6 @@ class SalesforceSource(ApiSource):
             sign_in=self._sign_in,
             diagnose=self._diagnose,
             secrets=[known for key in SECRETS if (known := self.secrets.get(key))],
-            headers={"Accept-Encoding": "gzip"},
             **self.options,
         )
 

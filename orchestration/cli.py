@@ -324,7 +324,7 @@ def init(
 ) -> None:
     """Write a commented pipeledger.toml and the governed definitions."""
     from orchestration.config import SOURCE_TYPES
-    from orchestration.starter import Answers, write_starter
+    from orchestration.starter import Answers, propose_stages, write_starter
 
     given_options = dict(part.partition("=")[::2] for part in option or [])
     questions = SOURCE_TYPES[kind].questions if kind in SOURCE_TYPES else {}
@@ -335,7 +335,7 @@ def init(
         if sys.stdin.isatty():
             return typer.prompt(question, default=default, err=True)
         if default is None:
-            raise ConfigError(f"init: {option} missing, and nobody to ask. Add it, such as {option} America/New_York.")
+            raise ConfigError(f"init: {option} missing, and nobody to ask. Add it: {question}.")
         return default
 
     answers = Answers(
@@ -349,13 +349,15 @@ def init(
         type=kind,
         options=given_options
         | {
-            name: ask(given_options.get(name), f"--option {name}=...", question, default)
-            for name, (question, default) in questions.items()
+            name: ask(given_options.get(name), f"--option {name}=...", question, None)
+            for name, question in questions.items()
         },
         as_of=parse_day(as_of, "--as-of") if as_of else None,
     )
     for written in write_starter(Path.cwd(), answers):
         out.print(str(written), markup=False)
+    if kind != "files":
+        err.print(propose_stages(load_settings(Path.cwd() / "pipeledger.toml"), answers.source), markup=False)
     err.print("Next: edit them, then `pipeledger doctor` and `pipeledger run`.")
 
 

@@ -113,13 +113,13 @@ class SourceOptions:
     """What a source type accepts in pipeledger.toml beyond the common keys: option -> (kind, is required).
 
     `secrets` (key -> what it is) are never in that file; `pipeledger init` says where they belong. `questions` are the
-    options that `init` asks for, with what it says of each and its default.
+    options that `init` asks for, with what it says of each.
     """
 
     options: Mapping[str, tuple[str, bool]]
     entity_options: frozenset[str] = frozenset({"columns", "volatile", "personal"})
     secrets: Mapping[str, str] = field(default_factory=dict)
-    questions: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    questions: Mapping[str, str] = field(default_factory=dict)
 
 
 # The options of each source type; `sources.py` says how each type is built.
@@ -143,7 +143,7 @@ SOURCE_TYPES: dict[str, SourceOptions] = {
             "client_secret": "its consumer secret",
             "private_key": "instead of the secret: the PEM key of the JWT flow, with username above",
         },
-        questions={"instance_url": ("Address of the org", "https://acme.my.salesforce.com")},
+        questions={"instance_url": "Address of the org (such as https://acme.my.salesforce.com)"},
     ),
 }
 COMMON_SOURCE_KEYS = ("type", "enabled", "as_of", "start_date", "entities")

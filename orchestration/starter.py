@@ -3,6 +3,7 @@
 Comes from the answers and from a look at the folder of exports; goes to files that a person then edits.
 """
 
+import csv
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,9 +11,13 @@ from datetime import date
 from pathlib import Path
 
 from ingestion.entities import ENTITIES
+from ingestion.landing import SourceError
+from ingestion.stages import Staged
 from orchestration.config import FILE_NAME, KINDS, SOURCE_TYPES, load_config, nearest
 from orchestration.dbt import DEFAULT_DEFINITIONS, read_header
 from orchestration.errors import ConfigError
+from orchestration.settings import Settings
+from orchestration.sources import build_source
 
 TEMPLATE = """\
 # Pipeledger's settings. `pipeledger doctor` checks them; the README explains every line.
@@ -108,6 +113,39 @@ def write_starter(folder: Path, answers: Answers) -> list[Path]:
             shutil.copyfile(default, copy)
             written.append(copy)
     return written
+
+
+def propose_stages(settings: Settings, name: str) -> str:
+    """Write the stages that a source's vendor tells into stage_definitions.csv; return what came of it, as a line.
+
+    An unreachable vendor, or one that tells none, leaves the file as it is.
+    """
+    built = build_source(settings.config.sources[name], settings)
+    path = settings.config.company.definitions / "stage_definitions.csv"
+    if not isinstance(built, Staged):
+        return f"{path.name} is the documented default: make it yours."
+    try:
+        stages = built.stages()
+    except SourceError as error:
+        return f"{path.name} is the documented default, because the stages of {name} could not be asked for: {error}"
+    columns = read_header(path)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        for stage in stages:
+            writer.writerow(
+                {
+                    "source": name,
+                    "pipeline": stage.pipeline,
+                    "stage": stage.stage,
+                    "stage_order": stage.order,
+                    "stage_category": stage.category,
+                    "probability": stage.probability,
+                    "forecast_category": stage.forecast_category,
+                    "definition": f"As {name} has it",
+                }
+            )
+    return f"{path.name} has the {len(stages)} stages of {name}: check what each of them means."
 
 
 def settings_text(folder: Path, answers: Answers) -> str:

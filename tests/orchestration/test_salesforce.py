@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -263,12 +264,32 @@ def test_nothing_that_the_runs_left_holds_a_secret(org: Org) -> None:
 
 def test_init_asks_for_the_org_and_says_where_secrets_belong(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
-    address = "instance_url=https://acme.my.salesforce.com"
-    arguments = ("init", "--time-zone", "UTC", "--type", "salesforce", "--source", "sf", "--option", address)
-    done = desk.run(*arguments)
+    arguments = ("init", "--time-zone", "UTC", "--type", "salesforce", "--source", "sf")
+    assert "--option instance_url=... missing" in desk.run(*arguments).err
+    done = desk.run(*arguments, "--option", "instance_url=https://127.0.0.1:9")
     assert done.code == 0, done.err
+    assert "the stages of sf could not be asked for: sf: no `client_id`" in done.err
     text = (tmp_path / "pipeledger.toml").read_text()
-    assert 'instance_url = "https://acme.my.salesforce.com"' in text
+    assert 'instance_url = "https://127.0.0.1:9"' in text
     assert "SOURCES__SF__CLIENT_SECRET" in text
     found = {finding["check"]: finding for finding in desk.run("doctor", "--json").json}
     assert "SOURCES__SF__CLIENT_ID" in found["source sf"]["message"]
+
+
+def test_init_proposes_the_stages_of_the_org(tmp_path: Path) -> None:
+    with SalesforceServer(START) as server:
+        org = Org(server, Desk(tmp_path), {})
+        option = f"instance_url={server.url}"
+        done = org.run("init", "--time-zone", "UTC", "--type", "salesforce", "--source", "sf", "--option", option)
+    assert done.code == 0, done.err
+    with (tmp_path / "definitions" / "stage_definitions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["stage"], row["stage_order"], row["stage_category"], row["probability"]) for row in rows] == [
+        ("Prospecting", "1", "open", "0.1"),
+        ("Negotiation", "2", "open", "0.625"),
+        ("Verbal", "3", "open", "0.9"),
+        ("Closed Won", "4", "won", "1"),
+        ("Closed Lost", "5", "lost", "0"),
+    ]
+    assert [row["forecast_category"] for row in rows] == ["pipeline", "best_case", "commit", "closed", "omitted"]
+    assert {row["source"] for row in rows} == {"sf"}

@@ -93,6 +93,17 @@ FIELDS: dict[str, dict[str, str]] = {
         "CreatedById": "reference", "Field": "picklist", "OldValue": "anyType", "NewValue": "anyType",
     },
 }  # fmt: skip
+STAGES: list[dict[str, Any]] = [
+    {"ApiName": name, "SortOrder": order, "IsClosed": closed, "IsWon": won, "DefaultProbability": probability,
+     "ForecastCategory": category}
+    for name, order, closed, won, probability, category in (
+        ("Prospecting", 1, False, False, 10.0, "Pipeline"),
+        ("Negotiation", 3, False, False, 62.5, "BestCase"),
+        ("Verbal", 4, False, False, 90.0, "Forecast"),
+        ("Closed Won", 8, True, True, 100.0, "Closed"),
+        ("Closed Lost", 9, True, False, 0.0, "Omitted"),
+    )
+]  # fmt: skip
 PREFIX = {
     "Opportunity": "006", "Account": "001", "User": "005", "UserRole": "00E", "Contact": "003", "Lead": "00Q",
     "OpportunityContactRole": "00K", "Task": "00T", "Event": "00U", "Campaign": "701", "CampaignMember": "00v",
@@ -258,6 +269,8 @@ class SalesforceServer(VendorServer):
             return Answer({"sobjects": [{"name": name, "queryable": True} for name in self.fields]})
         if found := re.fullmatch(r"/sobjects/(\w+)/describe", path):
             return self._describe(found[1])
+        if path == "/query":
+            return self._query(request.query["q"])
         if path == "/jobs/query" and request.method == "POST":
             return self._create(request.json)
         if found := re.fullmatch(r"/jobs/query/(\w+)", path):
@@ -274,6 +287,15 @@ class SalesforceServer(VendorServer):
             for each, kind in self.fields[name].items()
         ]
         return Answer({"name": name, "fields": fields})
+
+    def _query(self, soql: str) -> Answer:
+        """REST queries, of the one object that is read so."""
+        found = re.fullmatch(r"SELECT (.+) FROM OpportunityStage WHERE IsActive = true ORDER BY SortOrder", soql)
+        if not found:
+            return _error(400, "MALFORMED_QUERY", f"unexpected token in {soql[:40]}")
+        names = [name.strip() for name in found[1].split(",")]
+        records = [{"attributes": {"type": "OpportunityStage"}} | {name: row[name] for name in names} for row in STAGES]
+        return Answer({"totalSize": len(records), "done": True, "records": records})
 
     def _create(self, asked: Mapping[str, Any]) -> Answer:
         found = _SELECT.fullmatch(asked["query"])
