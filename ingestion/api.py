@@ -11,13 +11,15 @@ How a vendor uses it (`ingestion/<vendor>.py`):
    again once when a token expires in the middle, and ends every other trouble as a SourceError. Whoever gets a
    response from it may read it without looking at its status.
 3. `sign_in` returns the headers that authorize, and is called when they are first needed and after a 401. It asks for
-   a token through a `Client` of its own, without `sign_in`. Static tokens: `lambda: {"Authorization": ...}`.
+   a token through a `Client` of its own, without `sign_in`. Static tokens: `lambda: {"Authorization": ...}`. Give
+   every client the `secrets` it must never quote.
 4. Where a vendor hides trouble (errors as HTTP 200, limits as 403) its own `diagnose` looks first and leaves the rest
    to `api.diagnose`.
 5. Rows become Arrow by `text_table`: everything text, nested values as JSON, a column that the vendor did not answer
    is not there. Keys, governed types (`governed`), personal and volatile columns are those of `landing.Extraction`.
 6. Check what the vendor counts (totals, records processed) before the extraction ends, with `incomplete`.
 7. Entities too large to pull whole each day go through `self.carried` (`ingestion/carried.py`).
+8. Where the vendor knows its pipelines, `stages()` proposes their definitions (`ingestion/stages.py`).
 
 Secrets never reach a message: URLs are printed without their query, exceptions of `requests` are not chained, and
 what the vendor says is shown with the known secrets blotted out. Clock, sleep, chance and base URL are arguments.
@@ -34,7 +36,7 @@ from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from itertools import count
-from typing import Any, Literal, cast
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -147,7 +149,6 @@ class Session(requests.Session):
     ) -> None:
         super().__init__()
         self.source = source
-        self.requests_made = 0
         self._sign_in, self._diagnose, self._sleep, self._chance = sign_in, diagnose, sleep, chance
         self._patience = patience or Patience()
         self._secrets = {secret for secret in secrets if secret}
@@ -161,7 +162,6 @@ class Session(requests.Session):
         has_signed_in_again = False
         for attempt in count(1):
             self._authorize(request)
-            self.requests_made += 1
             trouble: Trouble | None
             try:
                 response = super().send(request, **kwargs)
@@ -182,7 +182,7 @@ class Session(requests.Session):
             self._sleep(max(asked, self._backoff(attempt)))
         raise AssertionError  # count() does not end
 
-    def without_secrets(self, text: str) -> str:
+    def _without_secrets(self, text: str) -> str:
         """The text with every known secret blotted out."""
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = text.replace(secret, "***")
@@ -206,7 +206,7 @@ class Session(requests.Session):
         asked = f" (asked to wait {trouble.wait:,.0f} s)" if trouble.wait else ""
         next_step = trouble.fix or "Run the same command again later."
         return SourceError(
-            self.without_secrets(
+            self._without_secrets(
                 f"{self.source}: {request.method} {url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}: got "
                 f"{trouble.reason}{asked}{tried}. Expected an answer. Nothing of this run was landed. {next_step}"
             )
@@ -256,11 +256,6 @@ class Client(RESTClient):
     def paginate(self, *arguments: Any, **options: Any) -> Iterator[PageData[Any]]:
         """dlt's, without its own look at the status: the session has looked."""
         return super().paginate(*arguments, **{"hooks": {"response": []}} | options)
-
-    @property
-    def transport(self) -> Session:
-        """The session that does the asking."""
-        return cast(Session, self.session)
 
 
 # ---------------------------------------------------------------- sources

@@ -343,9 +343,13 @@ def test_a_run_that_breaks_off_repeats_from_the_old_cursor(org: Org) -> None:
     org.land()
     org.server.pass_time(days=1)
     new = org.server.add("Task", OwnerId="005x")
+    carried = org.home / "dlt" / "carried" / "crm"
+    before = (carried / "task.parquet").read_bytes()
     org.server.put(status(400), path="/describe", after=9)  # after tasks were merged
     with pytest.raises(LandingError):
         org.land()
+    assert (carried / "task.new.parquet").exists()
+    assert (carried / "task.parquet").read_bytes() == before
     org.server.pass_time(minutes=30)
     org.land()
     assert new in org.ids("task")
