@@ -228,3 +228,13 @@ _ALL = (
 )
 
 ENTITIES: dict[str, Entity] = {entity.name: entity for entity in _ALL}
+
+LANDED: dict[str, tuple[str, ...]] = {
+    "files": tuple(ENTITIES),
+    "demo": tuple(ENTITIES),
+    "salesforce": (
+        *("opportunity", "account", "user", "contact", "lead", "opportunity_contact_role", "task", "event"),
+        *("campaign", "campaign_member", "opportunity_history", "opportunity_field_history"),
+    ),
+}
+"""The entities that each source type lands. Those of a vendor are called as the vendor calls them, in snake_case."""

@@ -9,8 +9,8 @@ Which day. A drop describes its date. An undated file describes `as_of`, else to
 day. Where some entities have drops and others an undated file, the drops decide which days there are, and an
 undated file is landed on the day that it describes and on no other.
 
-Alone: `python -c "from ingestion.files import build_source; print(build_source('crm', Path('exports'),
-time_zone='UTC').check())"`
+Alone: `python -c "from ingestion.files import build_source; print(list(build_source('crm', Path('exports'),
+time_zone='UTC').check()))"`
 """
 
 import json
@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 
 from ingestion import csv_file
 from ingestion.entities import ENTITIES, Entity
+from ingestion.findings import Finding
 from ingestion.landing import RESERVED_NAMES, Days, Extraction, SourceError, landed_name
 
 SUFFIXES = (".csv", ".parquet")
@@ -173,8 +174,12 @@ class FilesSource:
             self._check_day(places, day, today)
         return {place.entity: partial(self._extractions, place, tuple(days), today) for place in places}
 
-    def check(self) -> list[str]:
-        """Look at the newest file of every entity and say what is wrong with it: one message each, none if well."""
+    def check(self) -> Iterator[Finding]:
+        """Look at the newest file of every entity and say what is wrong with it; nothing if all is well."""
+        for problem in self._problems():
+            yield Finding("", "fail", problem, f"see [sources.{self.name}] of pipeledger.toml")
+
+    def _problems(self) -> list[str]:
         problems = []
         try:
             for place in self._places():

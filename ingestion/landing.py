@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
+
+from ingestion.findings import Finding
 
 if TYPE_CHECKING:
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
@@ -31,7 +33,9 @@ OnProgress = Callable[[str, date, int], None]
 """Called with entity, snapshot date and the rows extracted of it so far."""
 
 RESERVED_NAMES = frozenset({"source", "snapshot_date", "valid_from", "valid_to", "rowid"})
-RESERVED_SOURCES = frozenset({"information_schema", "landing", "ledger", "main", "pg_catalog", "system", "temp"})
+RESERVED_SOURCES = frozenset(
+    {"carried", "information_schema", "landing", "ledger", "main", "pg_catalog", "system", "temp"}
+)
 
 GATHERED_ROWS = 65_536
 MEMORY_LIMIT = "2GB"  # of DuckDB while it loads; the rest of a run needs some 500 MB
@@ -138,6 +142,22 @@ class Source(Protocol):
         """Prepare the extractions of `days` by entity; raise SourceError for a day that cannot be served."""
 
 
+@runtime_checkable
+class Checked(Protocol):
+    """A source that `pipeledger doctor` can ask how it is."""
+
+    def check(self) -> Iterator[Finding]:
+        """What is well and what is not; SourceError where that cannot even be asked."""
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A source that keeps something for its next run."""
+
+    def settle(self) -> None:
+        """Called once everything of a run has been loaded, and never for a run that broke off."""
+
+
 @dataclass(frozen=True)
 class Landed:
     """What one landing run landed, by entity and day. `rows` includes the rejected ones."""
@@ -182,6 +202,8 @@ def land(
     with _fresh_schema(landing, source.name) as connection:
         run = _Run(source, on_progress or (lambda entity, day, rows: None))
         _load(run, run.items(source.extract(days, today)), connection, pipelines_dir)
+    if isinstance(source, Settling):
+        source.settle()
     return Landed(
         source=source.name,
         days=tuple(days),

@@ -66,17 +66,22 @@ def landing_key(source: str, entity: str) -> dg.AssetKey:
     return dg.AssetKey(["landing", source, entity])
 
 
+def describe(entity: str) -> str:
+    """A sentence on an entity; those of a vendor are called as the vendor calls them."""
+    return ENTITY_DESCRIPTIONS.get(entity, f"The vendor's `{entity}`.")
+
+
 def specs(settings: Settings, source: SourceConfig, days: dg.DailyPartitionsDefinition) -> list[dg.AssetSpec]:
     """The assets of one source."""
     landing = [
         dg.AssetSpec(
             landing_key(source.name, entity),
             group_name=source.name,
-            description=f"{ENTITY_DESCRIPTIONS[entity]} As `{source.name}` held it at its last extraction.",
+            description=f"{describe(entity)} As `{source.name}` held it at its last extraction.",
             kinds={"dlt", "duckdb"},
             skippable=True,
         )
-        for entity in entities_of(source, settings.config)
+        for entity in entities_of(source, settings)
     ]
     ledger = dg.AssetSpec(
         ledger_key(source.name),

@@ -318,11 +318,17 @@ def init(
     base_currency: Annotated[str | None, typer.Option(help="The currency of reports, such as USD.")] = None,
     fiscal_year_start_month: Annotated[int | None, typer.Option(help="1 to 12.")] = None,
     source: Annotated[str | None, typer.Option(help="Your name for the first source.")] = None,
+    kind: Annotated[str, typer.Option("--type", help="What it is: files, salesforce ...")] = "files",
     path: Annotated[str | None, typer.Option(help="Its folder of exports.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help="An option of its type: name=value; repeatable.")] = None,
     as_of: Annotated[str | None, typer.Option(help="The day that undated files describe.")] = None,
 ) -> None:
     """Write a commented pipeledger.toml and the governed definitions."""
-    from orchestration.starter import Answers, write_starter
+    from orchestration.config import SOURCE_TYPES
+    from orchestration.starter import Answers, propose_stages, write_starter
+
+    given_options = dict(part.partition("=")[::2] for part in option or [])
+    questions = SOURCE_TYPES[kind].questions if kind in SOURCE_TYPES else {}
 
     def ask(value: Any, option: str, question: str, default: Any) -> Any:
         if value is not None:
@@ -330,7 +336,7 @@ def init(
         if sys.stdin.isatty():
             return typer.prompt(question, default=default, err=True)
         if default is None:
-            raise ConfigError(f"init: {option} missing, and nobody to ask. Add it, such as {option} America/New_York.")
+            raise ConfigError(f"init: {option} missing, and nobody to ask. Add it: {question}.")
         return default
 
     answers = Answers(
@@ -340,11 +346,19 @@ def init(
             fiscal_year_start_month, "--fiscal-year-start-month", "Month in which the fiscal year starts", 1
         ),
         source=ask(source, "--source", "Name of the first source", "crm"),
-        path=ask(path, "--path", "Folder of its exports", "exports/crm"),
+        path=ask(path, "--path", "Folder of its exports", "exports/crm") if kind == "files" else "",
+        type=kind,
+        options=given_options
+        | {
+            name: ask(given_options.get(name), f"--option {name}=...", question, None)
+            for name, question in questions.items()
+        },
         as_of=parse_day(as_of, "--as-of") if as_of else None,
     )
     for written in write_starter(Path.cwd(), answers):
         out.print(str(written), markup=False)
+    if kind != "files":
+        err.print(propose_stages(load_settings(Path.cwd() / "pipeledger.toml"), answers.source), markup=False)
     err.print("Next: edit them, then `pipeledger doctor` and `pipeledger run`.")
 
 

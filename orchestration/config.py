@@ -27,7 +27,7 @@ ENV_PREFIX = "PIPELEDGER_"
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 # Names of DuckDB catalogs and schemas, which a source's dataset in the landing would make ambiguous.
 RESERVED_SOURCE_NAMES = frozenset(
-    {"landing", "warehouse", "ledger", "marts", "main", "temp", "system", "pg_catalog", "information_schema"}
+    {"carried", "landing", "warehouse", "ledger", "marts", "main", "temp", "system", "pg_catalog", "information_schema"}
 )
 SECRET_NAME = re.compile(r"(password|secret|token|api_?key|private_?key|credential)", re.IGNORECASE)
 
@@ -110,10 +110,16 @@ class Config:
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What a source type accepts in pipeledger.toml beyond the common keys: option -> (kind, is required)."""
+    """What a source type accepts in pipeledger.toml beyond the common keys: option -> (kind, is required).
+
+    `secrets` (key -> what it is) are never in that file; `pipeledger init` says where they belong. `questions` are the
+    options that `init` asks for, with what it says of each.
+    """
 
     options: Mapping[str, tuple[str, bool]]
-    entity_options: frozenset[str] = frozenset({"columns", "volatile"})
+    entity_options: frozenset[str] = frozenset({"columns", "volatile", "personal"})
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    questions: Mapping[str, str] = field(default_factory=dict)
 
 
 # The options of each source type; `sources.py` says how each type is built.
@@ -122,7 +128,23 @@ SOURCE_TYPES: dict[str, SourceOptions] = {
         {"path": ("path", True)},
         frozenset({"file", "columns", "volatile", "personal", "delimiter", "encoding"}),
     ),
-    "demo": SourceOptions({"seed": ("integer", False), "scale": ("number", False)}),
+    "demo": SourceOptions({"seed": ("integer", False), "scale": ("number", False)}, frozenset({"columns", "volatile"})),
+    "salesforce": SourceOptions(
+        {
+            "instance_url": ("text", True),
+            "api_version": ("text", False),
+            "username": ("text", False),
+            "login_url": ("text", False),
+            "exclude": ("names", False),
+            "api_reserve": ("share", False),
+        },
+        secrets={
+            "client_id": "the consumer key of the external client app",
+            "client_secret": "its consumer secret",
+            "private_key": "instead of the secret: the PEM key of the JWT flow, with username above",
+        },
+        questions={"instance_url": "Address of the org (such as https://acme.my.salesforce.com)"},
+    ),
 }
 COMMON_SOURCE_KEYS = ("type", "enabled", "as_of", "start_date", "entities")
 

@@ -9,15 +9,14 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 
-from ingestion.files import FilesSource
-from ingestion.landing import SourceError
+from ingestion.findings import Finding, Level
+from ingestion.landing import Checked, SourceError
 from orchestration.config import SourceConfig
 from orchestration.dbt import DEFAULT_DEFINITIONS, definition_files
 from orchestration.errors import PipeledgerError
@@ -26,20 +25,9 @@ from orchestration.publish import text
 from orchestration.settings import Settings
 from orchestration.sources import build_source
 
-Level = Literal["ok", "warn", "fail"]
 PYTHON = (3, 11)
 LITTLE_SPACE = 500_000_000  # bytes; a build of a large company needs more than this beside the published file
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check found, and what to do about it."""
-
-    check: str
-    level: Level
-    message: str
-    fix: str = ""
 
 
 def examine(settings: Settings | PipeledgerError, home: Home, today: date, env: Mapping[str, str]) -> Iterator[Finding]:
@@ -58,7 +46,7 @@ def examine(settings: Settings | PipeledgerError, home: Home, today: date, env: 
     if not settings.config.enabled:
         yield Finding("sources", "fail", "no source is enabled", "add a [sources.<name>] to pipeledger.toml")
     for source in settings.config.enabled:
-        yield check_source(settings, source, today)
+        yield from check_source(settings, source, today)
     yield from check_published(settings, today)
 
 
@@ -176,26 +164,28 @@ def check_definitions(settings: Settings) -> Finding:
     return Finding("definitions", "ok", f"{len(found)} governed files")
 
 
-def check_source(settings: Settings, source: SourceConfig, today: date) -> Finding:
-    """The files are there, and the columns that are required are found."""
+def check_source(settings: Settings, source: SourceConfig, today: date) -> Iterator[Finding]:
+    """The files are there, or the API lets us in, and what is required is found."""
     name = f"source {source.name}"
     try:
-        built = build_source(source, settings.config)
+        built = build_source(source, settings)
         first = source.start_date or date(today.year - 3, 1, 1)
         days = built.days(min(first, source.as_of or today), source.as_of or today)
         if not days.complete:
             lacking = sorted({what for names in days.incomplete.values() for what in names})
             lacks = f": {', '.join(lacking)} missing" if lacking else ""
-            return Finding(
+            yield Finding(
                 name, "fail", f"no day can be served{lacks}", f"put the files there; see {settings.config.path}"
             )
+            return
         built.extract([days.complete[-1]], today)
-        problems = built.check() if isinstance(built, FilesSource) else []
+        found = list(built.check()) if isinstance(built, Checked) else []
     except (SourceError, PipeledgerError) as error:
-        return Finding(name, "fail", str(error))
-    if problems:
-        return Finding(name, "fail", " ".join(problems))
-    return Finding(name, "ok", f"{len(built.entities)} entities, newest day {days.complete[-1]}")
+        yield Finding(name, "fail", str(error), f"see [sources.{source.name}] in {settings.config.path}")
+        return
+    yield from (replace(finding, check=f"{name}: {finding.check}".removesuffix(": ")) for finding in found)
+    if worst(found) != "fail":
+        yield Finding(name, "ok", f"{len(built.entities)} entities, newest day {days.complete[-1]}")
 
 
 def check_published(settings: Settings, today: date) -> Iterator[Finding]:

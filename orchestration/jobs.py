@@ -172,7 +172,7 @@ def capture_range(
     receipt.
     """
     first, last = date.fromisoformat(config.first), date.fromisoformat(config.last)
-    days = build_source(source, settings.config).days(first, last)
+    days = build_source(source, settings).days(first, last)
     for day, lacking in sorted(days.incomplete.items()):
         context.log.warning(f"{source.name}: {day} stays a gap (missing: {', '.join(lacking)})")
     if not days.complete:

@@ -18,6 +18,7 @@ from ingestion.landing import LandingError, Source, SourceError, land
 from orchestration.config import SourceConfig
 from orchestration.dbt import assemble_definitions, marts_of, remove_run_folders
 from orchestration.errors import PipeledgerError
+from orchestration.histories import past_of
 from orchestration.home import write_whole
 from orchestration.publish import Published, publish
 from orchestration.settings import Settings, code_version, relations
@@ -76,7 +77,7 @@ def land_and_capture(
 
     Raises whatever landing or capture raises; what chunks before it kept stays kept.
     """
-    built = build_source(source, settings.config)
+    built = build_source(source, settings)
     captured: list[CapturedDay] = []
     landed: dict[tuple[str, date], int] = {}
     tripped: tuple[str, ...] = ()
@@ -272,24 +273,13 @@ def rows_written(day: CapturedDay) -> int:
 
 def backfill(settings: Settings, source: SourceConfig) -> Reconstructed:
     """Reconstruct the days before the first observed one from the source's own history."""
-    from ingestion.landing import landed_name
-
-    def landed(entity: str) -> dict[str, str]:
-        options = source.entities.get(entity)
-        return {ours: landed_name(theirs) for theirs, ours in options.columns.items()} if options else {}
-
-    opportunity = landed("opportunity")
-
-    def column_of(named: str) -> str:
-        column = landed_name(named)
-        return opportunity.get(column, column)
-
+    past = past_of(source)
     return reconstruct(
         settings.store,
         source.name,
-        columns=opportunity,
-        history=landed("opportunity_change"),
-        column_of=column_of,
+        created_at=past.created_at,
+        histories=past.histories,
+        column_of=past.column_of,
         code_version=code_version(),
     )
 

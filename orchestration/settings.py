@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from orchestration.config import SOURCE_TYPES, Config, find_config, load_config
+from ingestion.entities import LANDED
+from orchestration.config import Config, find_config, load_config
 from orchestration.errors import ConfigError, HomeError
 from orchestration.home import Home, find_home, read_marker
 from snapshots.store import Relations, Store
@@ -53,9 +54,7 @@ def load_settings(config: Path | None = None, env: Mapping[str, str] | None = No
 
 def relations() -> Relations:
     """The relations that the models read: every entity of every source type."""
-    from ingestion.entities import ENTITIES
-
-    return {kind: tuple(ENTITIES) for kind in SOURCE_TYPES}
+    return LANDED
 
 
 def clock() -> datetime:

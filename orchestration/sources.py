@@ -1,20 +1,23 @@
 """The registry of source types: how settings become a source that can be landed.
 
-To add a type: its options in `config.SOURCE_TYPES`, its builder here. Builders are imported when used, so
-that a command that lands nothing does not load every vendor's code.
+To add a type: its options in `config.SOURCE_TYPES`, its entities in `ingestion.entities.LANDED`, its builder here.
+Builders are imported when used, so that a command that lands nothing does not load every vendor's code. `api_options`
+is what the builder of an API source passes on.
 """
 
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from ingestion.landing import Source
 from orchestration.config import Config, SourceConfig
 from orchestration.errors import ConfigError
-from orchestration.settings import clock
+from orchestration.settings import Settings, clock
 
 
-def build_files(source: SourceConfig, config: Config) -> Source:
+def build_files(source: SourceConfig, settings: Settings) -> Source:
     """CSV or Parquet files, of their current state or one drop a day."""
     from ingestion import files
 
@@ -22,7 +25,7 @@ def build_files(source: SourceConfig, config: Config) -> Source:
         source.name,
         path=Path(source.options["path"]),
         as_of=source.as_of,
-        time_zone=config.company.time_zone,
+        time_zone=settings.config.company.time_zone,
         entities={
             name: files.EntityOptions(
                 file=entity.file,
@@ -38,10 +41,11 @@ def build_files(source: SourceConfig, config: Config) -> Source:
     )
 
 
-def build_demo(source: SourceConfig, config: Config) -> Source:
+def build_demo(source: SourceConfig, settings: Settings) -> Source:
     """The synthetic company."""
     from ingestion import demo
 
+    config = settings.config
     if source.start_date is None:
         raise ConfigError(
             f"{config.path.name}: sources.{source.name}.start_date: missing. Set it, such as start_date = 2025-01-06."
@@ -51,17 +55,45 @@ def build_demo(source: SourceConfig, config: Config) -> Source:
     )
 
 
-BUILDERS: dict[str, Callable[[SourceConfig, Config], Source]] = {"files": build_files, "demo": build_demo}
+def api_options(source: SourceConfig, settings: Settings) -> dict[str, Any]:
+    """What every API source is built with: its options, its secrets (read when needed), what it carries over."""
+    from ingestion.carried import Carried
+    from ingestion.secrets import Secrets
+
+    return {
+        **source.options,
+        "time_zone": settings.config.company.time_zone,
+        "clock": clock,
+        "secrets": Secrets(source.name, settings.config.path.parent, os.environ),
+        "carried": Carried(settings.home.dlt / "carried" / source.name),
+        "columns": {name: entity.columns for name, entity in source.entities.items()},
+        "volatile": {name: entity.volatile for name, entity in source.entities.items()},
+        "personal": {name: entity.personal for name, entity in source.entities.items()},
+    }
 
 
-def build_source(source: SourceConfig, config: Config) -> Source:
+def build_salesforce(source: SourceConfig, settings: Settings) -> Source:
+    """A Salesforce org."""
+    from ingestion import salesforce
+
+    return salesforce.build_source(source.name, **api_options(source, settings))
+
+
+BUILDERS: dict[str, Callable[[SourceConfig, Settings], Source]] = {
+    "files": build_files,
+    "demo": build_demo,
+    "salesforce": build_salesforce,
+}
+
+
+def build_source(source: SourceConfig, settings: Settings) -> Source:
     """The source that a part of the settings describes."""
-    return BUILDERS[source.type](source, config)
+    return BUILDERS[source.type](source, settings)
 
 
-def entities_of(source: SourceConfig, config: Config) -> tuple[str, ...]:
+def entities_of(source: SourceConfig, settings: Settings) -> tuple[str, ...]:
     """The entities that a source lands, in the canonical order."""
-    return build_source(source, config).entities
+    return build_source(source, settings).entities
 
 
 def first_day(config: Config, ledger: Path, today: date) -> date:

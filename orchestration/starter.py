@@ -3,15 +3,21 @@
 Comes from the answers and from a look at the folder of exports; goes to files that a person then edits.
 """
 
+import csv
 import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from ingestion.entities import ENTITIES
-from orchestration.config import FILE_NAME, load_config
+from ingestion.landing import SourceError
+from ingestion.stages import Staged
+from orchestration.config import FILE_NAME, KINDS, SOURCE_TYPES, load_config, nearest
 from orchestration.dbt import DEFAULT_DEFINITIONS, read_header
 from orchestration.errors import ConfigError
+from orchestration.settings import Settings
+from orchestration.sources import build_source
 
 TEMPLATE = """\
 # Pipeledger's settings. `pipeledger doctor` checks them; the README explains every line.
@@ -32,13 +38,27 @@ min_deletes = 20
 max_reject_rate = 0.001
 
 [sources.{source}]                       # the name is yours: the ledger's folder and the column `source`
-type = "files"
+type = "{type}"
+"""
+
+FILES = """\
 path = "{path}"                      # relative to this file
 {as_of}
 
 # One table per entity whose file or columns are called differently (theirs = ours). Entities:
 # {entities}
 {tables}"""
+
+API = """\
+{options}
+# Secrets do not belong here. Set them in the environment, or in .dlt/secrets.toml beside this file (keep that out of
+# version control) under [sources.{source}]:
+{secrets}
+
+# Fields of yours that we should read as ours (theirs = ours), by entity. Entities: {entities}
+# [sources.{source}.entities.ENTITY]
+# columns = {{ Theirs__c = "ours" }}
+"""
 
 ENTITY = """
 [sources.{source}.entities.{entity}]
@@ -56,7 +76,9 @@ UNKNOWN = """
 
 @dataclass(frozen=True)
 class Answers:
-    """What `init` needs to know. `path` is the folder of exports, as the settings will name it."""
+    """What `init` needs to know. `path` is the folder of exports, as the settings will name it; `options` are those
+    of an API.
+    """
 
     time_zone: str
     base_currency: str = "USD"
@@ -64,6 +86,8 @@ class Answers:
     source: str = "crm"
     path: str = "exports/crm"
     as_of: date | None = None
+    type: str = "files"
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_starter(folder: Path, answers: Answers) -> list[Path]:
@@ -91,18 +115,81 @@ def write_starter(folder: Path, answers: Answers) -> list[Path]:
     return written
 
 
+def propose_stages(settings: Settings, name: str) -> str:
+    """Write the stages that a source's vendor tells into stage_definitions.csv; return what came of it, as a line.
+
+    An unreachable vendor, or one that tells none, leaves the file as it is.
+    """
+    built = build_source(settings.config.sources[name], settings)
+    path = settings.config.company.definitions / "stage_definitions.csv"
+    if not isinstance(built, Staged):
+        return f"{path.name} is the documented default: make it yours."
+    try:
+        stages = built.stages()
+    except SourceError as error:
+        return f"{path.name} is the documented default, because the stages of {name} could not be asked for: {error}"
+    columns = read_header(path)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        for stage in stages:
+            writer.writerow(
+                {
+                    "source": name,
+                    "pipeline": stage.pipeline,
+                    "stage": stage.stage,
+                    "stage_order": stage.order,
+                    "stage_category": stage.category,
+                    "probability": stage.probability,
+                    "forecast_category": stage.forecast_category,
+                    "definition": f"As {name} has it",
+                }
+            )
+    return f"{path.name} has the {len(stages)} stages of {name}: check what each of them means."
+
+
 def settings_text(folder: Path, answers: Answers) -> str:
-    """The settings, with what the folder of exports holds as comments."""
+    """The settings, with what the source needs, or what its folder of exports holds, as comments."""
+    head = TEMPLATE.format(
+        time_zone=answers.time_zone,
+        base_currency=answers.base_currency,
+        month=answers.fiscal_year_start_month,
+        source=answers.source,
+        type=answers.type,
+    )
+    return head + (files_text(folder, answers) if answers.type == "files" else api_text(answers))
+
+
+def api_text(answers: Answers) -> str:
+    """The options of an API, and where its secrets belong."""
+    declared = SOURCE_TYPES.get(answers.type)
+    if declared is None or not declared.secrets:
+        known = [name for name, options in SOURCE_TYPES.items() if options.secrets]
+        raise ConfigError(f"init: --type: got {answers.type!r}. {nearest(answers.type, ['files', *known])}")
+    options = [f'{name} = "{value}"' for name, value in answers.options.items()]
+    options += [
+        f"# {name} = ...                      # {KINDS[kind][1]}"
+        for name, (kind, _) in declared.options.items()
+        if name not in answers.options
+    ]
+    width = max(len(key) for key in declared.secrets)
+    secrets = [
+        f'# SOURCES__{answers.source.upper()}__{key.upper():<{width}}  or  {key:<{width}} = "..."   {what}'
+        for key, what in declared.secrets.items()
+    ]
+    return API.format(
+        options="\n".join(options), secrets="\n".join(secrets), source=answers.source, entities=", ".join(ENTITIES)
+    )
+
+
+def files_text(folder: Path, answers: Answers) -> str:
+    """The folder of exports, and what it holds as comments."""
     as_of = (
         f"as_of = {answers.as_of}                     # undated files describe this day"
         if answers.as_of
         else "# as_of = 2026-01-31                 # only for undated files: the day they describe (else today)"
     )
-    return TEMPLATE.format(
-        time_zone=answers.time_zone,
-        base_currency=answers.base_currency,
-        month=answers.fiscal_year_start_month,
-        source=answers.source,
+    return FILES.format(
         path=answers.path,
         as_of=as_of,
         entities=", ".join(ENTITIES),

@@ -1,15 +1,17 @@
 """Reconstruct: the days before the first observed one, from the history that a vendor keeps.
 
-Takes the captured `opportunity_change` events of a source (which field of which opportunity changed from what to
-what, and when) and walks back from the first observed state. Writes `<entity>_reconstructed`, a table of its own that
-every backfill replaces whole; it holds the key, the creation time and the tracked fields, and nothing that the
-history does not say. A day's state is that at its end, in company time. Days before the oldest recorded change are
-not reconstructed, because vendors forget; neither are opportunities that were gone on the first observed day.
+Takes the captured history of a source's opportunities (which field of which one changed from what to what and when,
+or what its fields were after each change) and walks back from the first observed state. Writes
+`<entity>_reconstructed`, a table of its own that every backfill replaces whole; it holds the key, the creation time
+and the tracked fields, and nothing that the history does not say. A day's state is that at its end, in company time.
+Days before the oldest recorded change are not reconstructed, because vendors forget; where a source keeps several
+histories, the fields of each are null before the oldest change in it. Opportunities that were gone on the first
+observed day are not reconstructed either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -22,7 +24,25 @@ from snapshots.ledger import OWNED, LedgerTable, arrow_schema
 from snapshots.receipts import RECONSTRUCTED_SUFFIX, Receipt
 from snapshots.store import CaptureError, Store
 
-ENTITY, HISTORY = "opportunity", "opportunity_change"
+
+@dataclass(frozen=True)
+class History:
+    """An entity of the ledger that tells what happened to opportunities; column names are the ledger's.
+
+    It has a row for each change of a field (`field`, `old_value`, `new_value`), or one for each moment in which
+    something changed, with the `states` of several fields after it (its column -> the opportunity's). `tie` puts rows
+    of one instant in order, and `condition` says which rows count.
+    """
+
+    entity: str = "opportunity_change"
+    opportunity_id: str = "opportunity_id"
+    changed_at: str = "changed_at"
+    field: str = "field"
+    old_value: str = "old_value"
+    new_value: str = "new_value"
+    states: Mapping[str, str] | None = None
+    tie: str | None = None
+    condition: str = "true"
 
 
 @dataclass(frozen=True)
@@ -46,28 +66,31 @@ def reconstruct(
     store: Store,
     source: str,
     *,
-    columns: Mapping[str, str],
-    history: Mapping[str, str],
+    created_at: str,
+    histories: Sequence[History],
     column_of: Callable[[str], str],
     code_version: str,
+    entity: str = "opportunity",
 ) -> Reconstructed:
     """Replaces the reconstructed days of `source`.
 
-    `columns` and `history` give the landed names of the canonical columns of the two entities, `column_of` the landed
-    column that a field of the history is about. Raises CaptureError where there is no observed day or no history to
-    start from.
+    `entity` holds its opportunities, `created_at` is their column with the time of their creation, and `column_of`
+    gives the column that a field of a history is about. What two `histories` tell, the first one tells. Raises
+    CaptureError where there is no observed day or no history to start from.
     """
     with connect(store) as con:
-        refresh_tables(con, [store.ledger / source / entity for entity in (ENTITY, HISTORY)])
-        observed = stored_receipts(con, source, ENTITY)
+        refresh_tables(con, [store.ledger / source / name for name in (entity, *(each.entity for each in histories))])
+        observed = stored_receipts(con, source, entity)
         if not observed:
-            raise CaptureError(f"{source}.{ENTITY}: no observed day to walk back from. Run `pipeledger run` first.")
-        if not stored_receipts(con, source, HISTORY):
+            raise CaptureError(f"{source}.{entity}: no observed day to walk back from. Run `pipeledger run` first.")
+        kept = [history for history in histories if stored_receipts(con, source, history.entity)]
+        if not kept:
+            names = " or ".join(history.entity for history in histories)
             raise CaptureError(
-                f"{source}.{HISTORY}: no history captured, so the days before {min(observed)} cannot be reconstructed. "
-                f"Nothing was written. Land the entity {HISTORY} of {source}, run `pipeledger run`, then this again."
+                f"{source}: no history captured, so the days before {min(observed)} cannot be reconstructed. "
+                f"Nothing was written. Land the entity {names} of {source}, run `pipeledger run`, then this again."
             )
-        work = _Backfill(con, store, source, columns, history, observed[min(observed)], code_version)
+        work = _Backfill(con, store, source, entity, created_at, kept, observed[min(observed)], code_version)
         result = work.run(column_of)
         create_views(con, {})
     return result
@@ -78,27 +101,27 @@ class _Backfill:
     con: duckdb.DuckDBPyConnection
     store: Store
     source: str
-    columns: Mapping[str, str]
-    history: Mapping[str, str]
+    entity: str
+    created_at: str
+    histories: Sequence[History]
     seam: Receipt
     code_version: str
 
     def run(self, column_of: Callable[[str], str]) -> Reconstructed:
-        types = LedgerTable(self.store.ledger / self.source / ENTITY).columns()
+        types = LedgerTable(self.store.ledger / self.source / self.entity).columns()
         tracked = self._changes(types, column_of)
         kept = {name: kind for name, kind in types.items() if name in (*self.seam.key, self._created(types), *tracked)}
         horizon = self.con.execute("select min(day) from changes").fetchone()
         first = horizon[0] if horizon else None
         if first is None or first >= self.seam.snapshot_date or not tracked:
             raise CaptureError(
-                f"{self.source}.{HISTORY}: no change of a known column before {self.seam.snapshot_date}, the "
-                "first observed day. "
+                f"{self.source}: no change of a known column before {self.seam.snapshot_date}, the first observed day. "
                 "Nothing was written. Check the field names of the history against the columns of the opportunities."
             )
         self._versions(types, kept, tracked, first)
         receipts = self._receipts(kept, first)
-        table = LedgerTable(self.store.ledger / self.source / (ENTITY + RECONSTRUCTED_SUFFIX))
-        before = stored_receipts(self.con, self.source, ENTITY + RECONSTRUCTED_SUFFIX)
+        table = LedgerTable(self.store.ledger / self.source / (self.entity + RECONSTRUCTED_SUFFIX))
+        before = stored_receipts(self.con, self.source, self.entity + RECONSTRUCTED_SUFFIX)
         is_changed = [r.rows_digest for r in receipts] != [r.rows_digest for r in before.values()]
         if is_changed:
             all_types = table.columns() | kept
@@ -123,44 +146,84 @@ class _Backfill:
         return Reconstructed(self.source, first, last, opportunities, versions, tuple(tracked), unresolved, is_changed)
 
     def _created(self, types: Mapping[str, str]) -> str | None:
-        name = self.columns.get("created_at", "created_at")
-        return name if types.get(name) == "TIMESTAMP" else None
+        return self.created_at if types.get(self.created_at) == "TIMESTAMP" else None
 
     def _changes(self, types: Mapping[str, str], column_of: Callable[[str], str]) -> list[str]:
-        """The last change of each field on each day, before the first observed state. Gives the tracked columns."""
-        part = Part.of(stored_receipts(self.con, self.source, HISTORY))
-        name = {
-            c: quoted(self.history.get(c, c))
-            for c in ("opportunity_id", "field", "old_value", "new_value", "changed_at")
-        }
-        fields = [
-            row[0] for row in self.con.execute(f"select distinct {name['field']} from {part.versions}").fetchall()
-        ]
-        known = {field: column_of(field) for field in fields if column_of(field) in types}
-        tracked = sorted({column for column in known.values() if column not in self.seam.key})
-        self.con.execute("create or replace temp table fields (field varchar, tracked varchar)")
-        self.con.executemany(
-            "insert into fields values (?, ?)", [[f, c] for f, c in known.items() if c in tracked] or [[None, None]]
+        """The changes of each field before the first observed state, and the day from which each history tells.
+
+        Gives the tracked columns.
+        """
+        self.con.execute(
+            "create or replace temp table changes (id varchar, tracked varchar, old_value varchar, new_value varchar, "
+            "changed_at timestamp, tie varchar, day date)"
         )
+        self.con.execute("create or replace temp table horizons (tracked varchar, day date)")
         zone = literal(self.store.time_zone)
         started = literal(self.seam.extraction_started_at.astimezone(UTC).replace(tzinfo=None).isoformat())
         seam = f"date {literal(str(self.seam.snapshot_date))}"
+        tracked: set[str] = set()
+        for history in self.histories:
+            part = Part.of(stored_receipts(self.con, self.source, history.entity))
+            rows = f"(select * from {part.versions} where {history.condition})"
+            told = self._states(history, rows) if history.states else self._fields(history, rows, column_of)
+            fields = {field: column for field, column in told.items() if column in types and column not in tracked}
+            mine = sorted({column for column in fields.values() if column not in self.seam.key})
+            self.con.execute("create or replace temp table fields (field varchar, tracked varchar)")
+            self.con.executemany(
+                "insert into fields values (?, ?)", [[f, c] for f, c in fields.items() if c in mine] or [[None, None]]
+            )
+            self.con.execute(
+                f"""
+                create or replace temp table told as
+                select id, tracked, old_value, new_value, changed_at, tie,
+                    cast(timezone({zone}, timezone('UTC', changed_at)) as date) as day
+                from history join fields using (field)
+                """
+            )
+            self.con.execute(f"delete from told where day > {seam} or changed_at > timestamp {started}")
+            self.con.execute(
+                "insert into horizons "
+                "select distinct tracked, oldest from fields, (select min(day) as oldest from told) "
+                "where tracked is not null and oldest is not null"
+            )
+            self.con.execute("insert into changes select * from told")
+            tracked.update(mine)
+        return sorted(tracked)
+
+    def _fields(self, history: History, rows: str, column_of: Callable[[str], str]) -> dict[str, str]:
+        """Makes `history` of rows that each tell the change of one field; gives the column that each is about."""
+        tie = quoted(history.tie) if history.tie else "''"
         self.con.execute(
             f"""
-            create or replace temp table changes as
-            select {name["opportunity_id"]} as id, tracked, {name["old_value"]} as old_value,
-                {name["new_value"]} as new_value, {name["changed_at"]} as changed_at,
-                cast(timezone({zone}, timezone('UTC', {name["changed_at"]})) as date) as day
-            from {part.versions} as h join fields as f on f.field = h.{name["field"]}
+            create or replace temp table history as
+            select {quoted(history.opportunity_id)} as id, {quoted(history.field)} as field,
+                {quoted(history.old_value)} as old_value, {quoted(history.new_value)} as new_value,
+                {quoted(history.changed_at)} as changed_at, {tie} as tie
+            from {rows}
             """
         )
-        self.con.execute(f"delete from changes where day > {seam} or changed_at > timestamp {started}")
-        return tracked
+        return {row[0]: column_of(row[0]) for row in self.con.execute("select distinct field from history").fetchall()}
+
+    def _states(self, history: History, rows: str) -> dict[str, str]:
+        """Makes `history` of rows that each tell several fields after a change; gives their columns."""
+        described = {row[0] for row in self.con.execute(f"describe {rows}").fetchall()}
+        states = {name: column for name, column in (history.states or {}).items() if name in described}
+        tie = quoted(history.tie) if history.tie else "''"
+        by_time = f"partition by {quoted(history.opportunity_id)} order by {quoted(history.changed_at)}, {tie}"
+        selects = [
+            f"select {quoted(history.opportunity_id)} as id, {literal(name)} as field, "
+            f"lag(cast({quoted(name)} as varchar)) over ({by_time}) as old_value, "
+            f"cast({quoted(name)} as varchar) as new_value, {quoted(history.changed_at)} as changed_at, {tie} as tie "
+            f"from {rows}"
+            for name in states
+        ]
+        self.con.execute(f"create or replace temp table history as {' union all '.join(selects)}")
+        return states
 
     def _versions(self, types: Mapping[str, str], kept: Mapping[str, str], tracked: list[str], first: date) -> None:
         """One row per opportunity and day on which a tracked field changed or the opportunity came to be."""
         con, key, created = self.con, self.seam.key[0], self._created(types)
-        part = Part(self.source, self.seam.source_type, ENTITY, self.seam.mode, self.seam.key)
+        part = Part(self.source, self.seam.source_type, self.entity, self.seam.mode, self.seam.key)
         seam = f"date {literal(str(self.seam.snapshot_date))}"
         wanted = ", ".join(quoted(name) for name in kept)
         con.execute(
@@ -179,6 +242,7 @@ class _Backfill:
             )
             select id, day from starts where day is not null
             union select c.id, c.day from changes as c join starts as s on s.id = c.id and c.day > s.day
+            union select s.id, h.day from horizons as h join starts as s on h.day > s.day
             """
         )
         con.execute(f"delete from points where day >= {seam}")
@@ -190,16 +254,20 @@ class _Backfill:
             con.execute(
                 f"""
                 create or replace temp table {quoted(f"values.{at}")} as
-                select id, day, arg_max_null(new_value, changed_at) as value
+                select id, day, arg_max_null(new_value, (changed_at, tie)) as value
                 from changes where tracked = {literal(name)} group by id, day
                 union all
-                select id, date '0001-01-01', arg_min_null(old_value, changed_at)
+                select id, date '0001-01-01', arg_min_null(old_value, (changed_at, tie))
                 from changes where tracked = {literal(name)} group by id
                 """
             )
             joins.append(f"asof left join {quoted(f'values.{at}')} as v{at} on v{at}.id = p.id and p.day >= v{at}.day")
             value = cast(f"v{at}.value", "VARCHAR", kept[name])
-            values.append(f"case when v{at}.id is null then o.{quoted(name)} else {value} end as {quoted(name)}")
+            joins.append(f"join horizons as h{at} on h{at}.tracked = {literal(name)}")
+            values.append(
+                f"case when p.day < h{at}.day then null when v{at}.id is null then o.{quoted(name)} else {value} end "
+                f"as {quoted(name)}"
+            )
         others = [f"o.{quoted(name)}" for name in kept if name not in tracked]
         digest = row_digest(kept)
         names = ", ".join(quoted(name) for name in kept)
@@ -240,7 +308,7 @@ class _Backfill:
                 Receipt(
                     source=self.source,
                     source_type=self.seam.source_type,
-                    entity=ENTITY + RECONSTRUCTED_SUFFIX,
+                    entity=self.entity + RECONSTRUCTED_SUFFIX,
                     snapshot_date=day,
                     mode="state",
                     key=self.seam.key,

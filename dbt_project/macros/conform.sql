@@ -1,8 +1,8 @@
 {#-
     Every version of an entity, from every configured source, in the columns and types that the calling model's
     contract lists. `canonical` names the columns that staging calls otherwise than the canonical entity does
-    (ours -> canonical). A column that a source never had is NULL. A further kind of source is added in
-    canonical_relations; nothing changes here.
+    (ours -> canonical). A column that a source never had is NULL. A vendor is added in vendor_fields; nothing
+    changes here.
 -#}
 {% macro conform(entity, canonical={}) -%}
     {%- set groups = source_groups(entity) -%}

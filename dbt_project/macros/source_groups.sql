@@ -1,12 +1,14 @@
 {#-
     The configured sources whose rows can be selected together: one group for each relation and column mapping,
-    as {relation, names (a SQL list), columns (ledger column name -> type), mapping (ours -> theirs)}.
+    as {relation, names (a SQL list), columns (column name -> type), mapping (ours -> theirs)}. A vendor's staging
+    has applied the mapping already.
 -#}
 {% macro source_groups(entity) -%}
     {%- set relations = canonical_relations(entity) -%}
     {%- set groups = {} -%}
     {%- for name, settings in var('sources').items() if execute and settings.type in relations -%}
-        {%- set mapping = settings.get('columns', {}).get(entity, {}) -%}
+        {%- set is_vendor = settings.type in vendor_fields() -%}
+        {%- set mapping = {} if is_vendor else settings.get('columns', {}).get(entity, {}) -%}
         {%- set group_key = settings.type ~ tojson(mapping, sort_keys=true) -%}
         {%- if group_key not in groups -%}
             {%- set relation = relations[settings.type] -%}

@@ -12,7 +12,7 @@ from company import land, store, take
 
 from snapshots.intervals import connect, rebuild
 from snapshots.receipts import read_receipts
-from snapshots.reconstruct import Reconstructed, reconstruct
+from snapshots.reconstruct import History, Reconstructed, reconstruct
 from snapshots.store import CaptureError, Store
 from snapshots.verify import verify
 
@@ -22,7 +22,9 @@ SEAM = date(2026, 1, 10)
 
 
 def backfill(where: Store) -> Reconstructed:
-    return reconstruct(where, "crm", columns={}, history={}, column_of=str.lower, code_version="test")
+    return reconstruct(
+        where, "crm", created_at="created_at", histories=[History()], column_of=str.lower, code_version="test"
+    )
 
 
 def observe(where: Store, rows: list[dict[str, Any]], changes: list[tuple[str | None, ...]], at: date = SEAM) -> None:
@@ -125,3 +127,47 @@ def test_without_a_history_nothing_is_invented(tmp_path: Path) -> None:
     observe(where, [A], [("a", "unknown", "x", "y", "2026-01-04 10:00:00")], date(2026, 1, 11))
     with pytest.raises(CaptureError, match="no change of a known column"):
         backfill(where)
+
+
+def test_states_tell_what_they_hold_and_other_fields_are_null_before_their_own_history(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    observe(
+        where, [A], [("a", "Owner", "u0", "u1", "2026-01-06 10:00:00"), ("a", "Stage", "?", "!", "2026-01-07 10:00:00")]
+    )
+    names = ("id", "of", "stage", "amount", "at")
+    states = [
+        ("2", "a", "Proposal", "100", "2026-01-04 10:00:00"),
+        ("1", "a", "New", "100", "2026-01-02 09:00:00"),
+        ("4", "a", "Won", "120", "2026-01-08 10:00:00"),
+        ("3", "a", "Legal", "110", "2026-01-08 10:00:00"),  # the same instant: the Id decides
+    ]
+    land(
+        where,
+        {SEAM: [dict(zip(names, state, strict=True)) for state in states]},
+        entity="history",
+        mode="events",
+        key=("id",),
+        required=("id",),
+        columns=names,
+        governed={"at": "TIMESTAMP"},
+        fresh=False,
+    )
+    take(where, [SEAM])
+    kept = History("history", "of", "at", states={"stage": "stage", "amount": "amount", "never": "never"}, tie="id")
+    result = reconstruct(
+        where,
+        "crm",
+        created_at="created_at",
+        histories=[kept, History(), History("not captured")],
+        column_of=str.lower,
+        code_version="test",
+    )
+    assert result.tracked == ("amount", "owner", "stage")
+    assert [row[1:6] for row in versions(where)] == [
+        (date(2026, 1, 2), date(2026, 1, 4), "New", Decimal("100.00"), None),
+        (date(2026, 1, 4), date(2026, 1, 6), "Proposal", Decimal("100.00"), None),
+        (date(2026, 1, 6), date(2026, 1, 8), "Proposal", Decimal("100.00"), "u1"),
+        (date(2026, 1, 8), SEAM, "Won", Decimal("120.00"), "u1"),
+        (SEAM, date(9999, 12, 31), "Won", Decimal("120.00"), "u1"),
+    ]
+    assert verify(where) == []

@@ -15,11 +15,12 @@ mappings as (
 ),
 
 -- A column whose name is ours, but which a mapping replaces by another, is not what we mean by it.
+-- A vendor's column is ours only if it is mapped.
 named as (
 
     select
         extracted.source,
-        extracted.entity,
+        coalesce(mapped.entity, extracted.entity) as entity,
         coalesce(mapped.column_name, extracted.column_name) as column_name,
         min(extracted.first_date) as first_extracted_date,
         max(extracted.last_date) as last_extracted_date
@@ -27,14 +28,16 @@ named as (
     left join mappings as mapped
         on
             extracted.source = mapped.source
-            and extracted.entity = mapped.entity
+            and extracted.entity = mapped.ledger_entity
             and extracted.column_name = mapped.ledger_column
     left join mappings as replaced
         on
             extracted.source = replaced.source
             and extracted.entity = replaced.entity
             and extracted.column_name = replaced.column_name
-    where mapped.column_name is not null or replaced.column_name is null
+    where
+        mapped.column_name is not null
+        or (replaced.column_name is null and extracted.source not in {{ vendor_sources() }})
     group by 1, 2, 3
 
 )

@@ -12,7 +12,7 @@ configured as (
     select
         -- ids
         receipts.source,
-        receipts.entity,
+        {{ canonical_entity('receipts.source', 'receipts.entity') }} as entity,
 
         -- the day
         receipts.snapshot_date,

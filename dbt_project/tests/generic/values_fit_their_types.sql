@@ -6,11 +6,20 @@
 
     {{ config(severity='warn', store_failures=true, store_failures_as='table', schema='findings') }}
 
+    {#- outside of any condition, so that dbt sees what is read when it parses -#}
+    {%- set groups = source_groups(entity) -%}
+    {%- for type, entities in vendor_fields().items() if type in configured_types() -%}
+        {%- for vendor_entity in entities.get(entity, {}) -%}
+            {%- do groups.extend(vendor_groups(type, entity, vendor_entity)) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+
     {%- set checks = [] -%}
     {%- for name, column in (graph.nodes['model.pipeledger.stg_' ~ entity].columns if execute else {}).items() -%}
-        {%- for group in source_groups(entity) -%}
-            {%- set theirs = ledger_name(canonical.get(name, name), group.mapping) -%}
-            {%- if theirs in group.columns and column.data_type | lower != 'string' -%}
+        {%- for group in groups -%}
+            {%- set ours = canonical.get(name, name) -%}
+            {%- set theirs = group.fields.get(ours) if group.fields is defined else ledger_name(ours, group.mapping) -%}
+            {%- if theirs is string and theirs in group.columns and column.data_type | lower != 'string' -%}
                 {%- do checks.append({
                     'group': group, 'theirs': theirs, 'name': name, 'column': column
                 }) if group.columns[theirs] | upper == 'VARCHAR' -%}

@@ -1,0 +1,167 @@
+"""What is said of vendors in several places agrees, and their staging works with whatever the ledger has."""
+
+from __future__ import annotations
+
+import ast
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion.entities import ENTITIES, LANDED, TEXT
+from ingestion.landing import landed_name
+from ingestion.salesforce import OBJECTS
+from tests.dbt_project import dbt_build, ledger_cache
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+VENDORS = sorted(set(LANDED) - {"files", "demo"})
+Fields = dict[str, dict[str, dict[str, str | list[str]]]]
+
+
+def fields(vendor: str) -> Fields:
+    """The dictionary of a vendor's macro."""
+    text = (PROJECT / "macros" / f"{vendor}_fields.sql").read_text()
+    found = re.search(r"return\((.*)\)\s*\}\}", text, re.DOTALL)
+    assert found
+    read: Fields = ast.literal_eval(found[1].strip())
+    return read
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_vendor_s_names_lead_to_columns_of_ours(vendor: str) -> None:
+    for entity, vendor_entities in fields(vendor).items():
+        for vendor_entity, names in vendor_entities.items():
+            assert vendor_entity in LANDED[vendor]
+            for ours, theirs in names.items():
+                column = theirs if isinstance(theirs, str) else theirs[0]
+                assert column == landed_name(column)
+                assert (ours if isinstance(theirs, str) else theirs[2]) in ENTITIES[entity].columns
+                assert isinstance(theirs, str) or len(theirs) == 3
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_vendor_has_a_model_and_a_contract_for_each_entity_and_its_relations_are_listed(vendor: str) -> None:
+    folder = PROJECT / "models" / "staging" / vendor
+    models = {path.stem.removeprefix(f"stg_{vendor}__") for path in folder.glob("*.sql")}
+    assert models == set(fields(vendor)) == {path.stem.removeprefix(f"stg_{vendor}__") for path in folder.glob("*.yml")}
+    listed = re.findall(rf"- name: {vendor}__(\w+)", (PROJECT / "models" / "staging" / "_ledger.yml").read_text())
+    assert listed == list(LANDED[vendor])
+    assert f"'{vendor}': {vendor}_fields()" in (PROJECT / "macros" / "vendor_fields.sql").read_text()
+    assert f"'{vendor}' in (var('sources', {{}})" in (PROJECT / "dbt_project.yml").read_text()
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_contract_has_our_columns_but_for_those_of_people(vendor: str) -> None:
+    for entity in fields(vendor):
+        text = (PROJECT / "models" / "staging" / vendor / f"stg_{vendor}__{entity}.yml").read_text()
+        known = ENTITIES[entity]
+        ours = [name for name in known.columns if name not in known.personal]
+        frame = ["valid_from", "valid_to", "_pl_change", "_pl_origin"]
+        assert re.findall(r"- name: (\w+)", text)[1:] == ["source", *ours, *frame]
+
+
+def test_salesforce_types_what_staging_reads_as_typed() -> None:
+    as_text = {"last_activity_date", "first_responded_date"}  # days without a time: midnight, company time
+    for entity, vendor_entities in fields("salesforce").items():
+        for vendor_entity, names in vendor_entities.items():
+            typed = {landed_name(name): kind for name, kind in OBJECTS[vendor_entity].governed.items()}
+            for ours, theirs in names.items():
+                kind = ENTITIES[entity].columns.get(ours, TEXT)
+                if isinstance(theirs, str) and kind != TEXT and theirs not in as_text:
+                    assert typed.get(theirs) == kind, (vendor_entity, theirs)
+            assert entity in OBJECTS[vendor_entity].canonical
+
+
+# ---------------------------------------------------------------- two orgs, of which one lacks most
+
+FRAME = "source varchar, valid_from date, valid_to date, _pl_change varchar, _pl_origin varchar"
+FOREVER = "9999-12-31"
+DAY = "2026-01-05"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A company on two orgs and no files, whose ledger has few columns and mostly empty relations."""
+    home = tmp_path_factory.mktemp("vendors")
+    ledger_cache.write(home / "warehouse.duckdb", [])
+    opportunity = "id varchar, stage_name varchar, probability decimal(9,6), forecast_category varchar, "
+    opportunity += "why_c varchar, due_c varchar"
+    rows = {
+        f"opportunity ({FRAME}, {opportunity})": [
+            ("us", DAY, FOREVER, "upsert", "observed", "006A", "Talks", 62.5, "MostLikely", "theirs", "soon"),
+            (
+                "emea",
+                DAY,
+                FOREVER,
+                "upsert",
+                "observed",
+                "006A",
+                "Gespräch",
+                10,
+                "Forecast",
+                "not what we mean",
+                "2026-02-01",
+            ),
+            ("elsewhere", DAY, FOREVER, "upsert", "observed", "006Z", "no longer configured", 0, "Omitted", "", ""),
+        ],
+        f"task ({FRAME}, id varchar, what_id varchar, is_closed boolean, activity_date varchar)": [
+            ("us", DAY, "2026-01-06", "upsert", "observed", "00T1", "006A", False, "2026-01-09"),
+            ("us", "2026-01-06", "2026-01-07", "upsert", "observed", "00T1", "006A", True, "2026-01-09"),
+            ("us", "2026-01-07", FOREVER, "upsert", "observed", "00T1", "001B", True, "2026-01-10"),
+            ("us", DAY, "2026-01-06", "upsert", "observed", "00T2", "006A", True, "2026-01-04"),
+            ("us", "2026-01-06", FOREVER, "delete", "observed", "00T2", None, None, None),
+        ],
+    }
+    with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
+        for table, values in rows.items():
+            connection.execute(f"create table ledger.salesforce__{table}")
+            for row in values:
+                marks = ", ".join("?" * len(row))
+                connection.execute(f"insert into ledger.salesforce__{table.split(' ')[0]} values ({marks})", row)
+        for entity in LANDED["salesforce"]:
+            connection.execute(f"create table if not exists ledger.salesforce__{entity} ({FRAME})")
+    mapping = {"opportunity": {"loss_reason": "why_c", "next_step": "a_column_it_never_had", "close_date": "due_c"}}
+    sources = {"us": {"type": "salesforce", "columns": mapping}, "emea": {"type": "salesforce", "columns": {}}}
+    result = dbt_build.dbt(
+        home,
+        [],
+        command=("build", "--select", "+staging", "--exclude", "path:tests"),
+        sources=sources,
+        time_zone="America/New_York",
+    )
+    assert result.returncode == 0, result.stdout[-4000:]
+    return home
+
+
+def test_each_org_is_read_by_its_own_mapping(home: Path) -> None:
+    rows: list[tuple[Any, ...]] = dbt_build.read(
+        home,
+        "select source, source_stage, source_probability, source_forecast_category, loss_reason, next_step, "
+        "source_amount from staging.stg_opportunity order by source",
+    )
+    assert rows == [
+        ("emea", "Gespräch", Decimal("0.100000"), "commit", None, None, None),
+        ("us", "Talks", Decimal("0.625000"), "most_likely", "theirs", None, None),
+    ]
+
+
+def test_values_lost_in_a_cast_are_counted_and_shown(home: Path) -> None:
+    assert dbt_build.findings(home) == [
+        "us.opportunity: 1 values of due_c are no date and count as missing (close_date), such as soon"
+    ]
+
+
+def test_an_activity_is_told_by_its_last_version_and_known_since_it_was_done(home: Path) -> None:
+    midnight = datetime(2026, 1, 10, 5, tzinfo=UTC).replace(tzinfo=None)
+    assert dbt_build.read(
+        home, "select activity_id, opportunity_id, activity_type, occurred_at, valid_from from staging.stg_activity"
+    ) == [("00T1", None, "task", midnight, date(2026, 1, 6))]
+
+
+@pytest.mark.parametrize("entity", sorted(set(fields("salesforce")) - {"opportunity", "activity"}))
+def test_what_no_org_has_is_empty_and_typed(home: Path, entity: str) -> None:
+    assert dbt_build.read(home, f"select count(*) from staging.stg_{entity}") == [(0,)]

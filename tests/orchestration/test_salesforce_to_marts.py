@@ -1,0 +1,295 @@
+"""A Salesforce org, from its API to the published marts, with the command that a user runs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.ingestion.vendors.salesforce_server import CLIENT_ID, CLIENT_SECRET, SalesforceServer
+from tests.ingestion.vendors.server import status
+from tests.orchestration.conftest import STAGES, Desk, Result
+
+START = datetime(2026, 11, 2, 15, tzinfo=UTC)
+FIRST, SECOND = date(2026, 11, 20), date(2026, 11, 21)
+TOML = """
+[company]
+time_zone = "America/New_York"
+
+[sources.sf]
+type = "salesforce"
+instance_url = "{url}"
+
+[sources.sf.entities.opportunity]
+columns = {{ Loss_Reason__c = "loss_reason" }}
+
+[sources.sf.entities.account]
+columns = {{ Tier__c = "segment" }}
+
+[sources.sf.entities.person]
+columns = {{ MQL_Date__c = "mql_at" }}
+"""
+
+
+@dataclass(frozen=True)
+class Org:
+    """The org, the ids that tests look at, and the command line at its time."""
+
+    server: SalesforceServer
+    desk: Desk
+    ids: dict[str, str]
+
+    def run(self, *arguments: str) -> Result:
+        return self.desk.run(
+            *arguments,
+            env={
+                "PIPELEDGER_NOW": self.server.now.isoformat(),
+                "SOURCES__SF__CLIENT_ID": CLIENT_ID,
+                "SOURCES__SF__CLIENT_SECRET": CLIENT_SECRET,
+            },
+        )
+
+    def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+def live(server: SalesforceServer) -> dict[str, str]:
+    """Eighteen days of a company, from 2 November on."""
+    add = server.add
+    role = add("UserRole", Name="Account executive")
+    ada = add("User", Name="Ada", IsActive=True, UserRoleId=role, Department="East", Username="ada@acme.example")
+    bob = add("User", Name="Bob", IsActive=True, UserRoleId=role, ManagerId=ada)
+    account = add("Account", Name="Globex", Tier__c="Large", NumberOfEmployees=1200, BillingCountry="NL")
+    contact = add("Contact", Name="Zoë Ünal", Email="zoe@globex.example", AccountId=account, Title="CFO",
+                  MQL_Date__c=server.now)  # fmt: skip
+    deal = {"AccountId": account, "OwnerId": ada, "CloseDate": date(2027, 1, 31), "Probability": 25.0,
+            "ForecastCategory": "BestCase", "Type": "New Business"}  # fmt: skip
+    first = server.open_opportunity(**deal, Name="First", StageName="Prospecting", Amount=25_000_000.5)
+    second = server.open_opportunity(**deal, Name="Second", StageName="Prospecting", Amount=100.0)
+    server.pass_time(days=3)  # the 5th
+    server.move(first, StageName="Negotiation", Probability=60.0)
+    server.pass_time(days=5)  # the 10th
+    server.move(first, Amount=30_000_000.0)
+    server.move(second, OwnerId=bob)
+    lead = add("Lead", Name="Lee Ad", Email="lee@initech.example", Status="Open", ConvertedOpportunityId=second)
+    add("OpportunityContactRole", OpportunityId=first, ContactId=contact, Role="Decision Maker", IsPrimary=True)
+    campaign = add("Campaign", Name="Fair", Type="Event", ActualCost=12_345_678.5, StartDate=date(2026, 11, 1))
+    add("CampaignMember", CampaignId=campaign, ContactId=contact, Status="Attended", HasResponded=True,
+        FirstRespondedDate=date(2026, 11, 9))  # fmt: skip
+    add("CampaignMember", CampaignId=campaign, LeadId=lead, Status="Sent", HasResponded=False)
+    done = add("Task", WhatId=first, WhoId=contact, OwnerId=ada, IsClosed=True, Type="Call",
+               CompletedDateTime=server.now)  # fmt: skip
+    add("Task", WhatId=first, OwnerId=ada, IsClosed=False, Type="Call", ActivityDate=date(2026, 12, 1))
+    add("Event", WhatId=account, OwnerId=ada, ActivityDateTime=server.now)
+    server.pass_time(days=10)  # the 20th
+    return {"ada": ada, "bob": bob, "account": account, "contact": contact, "lead": lead, "first": first,
+            "second": second, "done": done}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
+    """Two captured days and a backfill, with a failure in between."""
+    folder = tmp_path_factory.mktemp("salesforce")
+    with SalesforceServer(START) as server:
+        server.looks_needed = 0
+        server.page_rows = 1
+        ids = live(server)
+        (folder / "pipeledger.toml").write_text(TOML.format(url=server.url))
+        (folder / "definitions").mkdir()
+        (folder / "definitions" / "stage_definitions.csv").write_text(STAGES)
+        org = Org(server, Desk(folder), ids)
+        assert org.run("doctor").code == 0, org.run("doctor").out
+        first = org.run("run")
+        assert first.code == 0, first.err[-3000:]
+        server.pass_time(days=1)
+        server.move(ids["first"], StageName="Closed Lost", Probability=0.0, Loss_Reason__c="Price")
+        server.delete("Opportunity", ids["second"])
+        server.put(status(400, [{"errorCode": "X", "message": f"says {CLIENT_SECRET}"}]), path="/results", after=6)
+        broken = org.run("run")
+        assert broken.code == 3, broken.err[-3000:]
+        assert "X: says ***" in broken.err
+        server.recover()
+        second = org.run("run")
+        assert second.code == 0, second.err[-3000:]
+        past = org.run("backfill", "--source", "sf")
+        assert past.code == 0, past.err[-3000:]
+        yield org
+
+
+def test_both_days_are_captured_and_the_ledger_verifies(org: Org) -> None:
+    assert org.read("select distinct snapshot_date from ledger.receipts where origin = 'observed' order by 1") == [
+        (FIRST,),
+        (SECOND,),
+    ]
+    assert org.run("verify").code == 0
+
+
+def test_opportunities_are_ours(org: Org) -> None:
+    columns = (
+        "account_id, owner_id, opportunity_name, opportunity_type, source_stage, source_amount, source_probability, "
+        "source_forecast_category, close_date, loss_reason, created_at, is_tombstone"
+    )
+    rows = org.read(
+        f"select {columns} from staging.stg_opportunity where opportunity_id = '{org.ids['first']}' "
+        "and origin = 'observed' order by valid_from"
+    )
+    assert rows[0] == (
+        org.ids["account"], org.ids["ada"], "First", "new_business", "Negotiation", Decimal("30000000.00"),
+        Decimal("0.600000"), "best_case", date(2027, 1, 31), None, START.replace(tzinfo=None), False,
+    )  # fmt: skip
+    assert rows[1][4] == "Closed Lost"
+    assert rows[1][9] == "Price"
+
+
+def test_a_deleted_opportunity_ends(org: Org) -> None:
+    assert org.read(
+        f"select valid_from, is_tombstone from staging.stg_opportunity where opportunity_id = '{org.ids['second']}' "
+        "and origin = 'observed' order by 1"
+    ) == [(FIRST, False), (SECOND, True)]
+
+
+def test_accounts_and_users_are_ours(org: Org) -> None:
+    assert org.read("select account_name, source_segment, region, employee_count from staging.stg_account") == [
+        ("Globex", "Large", "NL", 1200)
+    ]
+    assert org.read("select user_name, role, team, manager_id from staging.stg_user order by 1") == [
+        ("Ada", "Account executive", "East", None),
+        ("Bob", "Account executive", None, org.ids["ada"]),
+    ]
+
+
+def test_contacts_and_leads_are_people(org: Org) -> None:
+    assert org.read(
+        "select person_id, account_id, title, status, mql_at, converted_opportunity_id "
+        "from staging.stg_person order by 1"
+    ) == [
+        (org.ids["contact"], org.ids["account"], "CFO", None, START.replace(tzinfo=None), None),
+        (org.ids["lead"], None, None, "Open", None, org.ids["second"]),
+    ]
+
+
+def test_names_and_addresses_of_people_stay_out_of_the_ledger(org: Org) -> None:
+    assert {"name", "email", "phone"}.isdisjoint(row[0] for row in org.read("describe ledger.salesforce__contact"))
+    assert org.read("select count(distinct email_digest) from ledger.salesforce__contact") == [(1,)]
+
+
+def test_roles_campaigns_activities_and_touches_are_ours(org: Org) -> None:
+    ids = org.ids
+    assert org.read("select opportunity_id, person_id, role, is_primary from staging.stg_opportunity_contact_role") == [
+        (ids["first"], ids["contact"], "Decision Maker", True)
+    ]
+    assert org.read("select campaign_name, channel, cost from staging.stg_campaign") == [
+        ("Fair", "Event", Decimal("12345678.50"))
+    ]
+    occurred = datetime(2026, 11, 10, 15)  # noqa: DTZ001 - as DuckDB gives it, in UTC
+    assert org.read(
+        "select opportunity_id, person_id, activity_type, occurred_at, valid_from from staging.stg_activity order by 3"
+    ) == [(ids["first"], ids["contact"], "call", occurred, FIRST), (None, None, "meeting", occurred, FIRST)]
+    midnight = datetime(2026, 11, 9, 5)  # noqa: DTZ001 - of New York
+    assert org.read("select person_id, touch_type, touched_at from staging.stg_touch") == [
+        (ids["contact"], "Attended", midnight)
+    ]
+
+
+def test_recorded_changes_are_ours(org: Org) -> None:
+    rows = org.read(
+        "select field, old_value, new_value, cast(changed_at as date) from staging.stg_opportunity_change "
+        f"where opportunity_id = '{org.ids['first']}' and field in ('stage', 'owner_id') order by changed_at, field"
+    )
+    assert rows == [
+        ("stage", None, "Prospecting", date(2026, 11, 2)),
+        ("stage", "Prospecting", "Negotiation", date(2026, 11, 5)),
+        ("stage", "Negotiation", "Closed Lost", date(2026, 11, 21)),
+    ]
+    assert org.read("select old_value, new_value from staging.stg_opportunity_change where field = 'owner_id'") == [
+        (org.ids["ada"], org.ids["bob"])
+    ]
+
+
+def test_the_days_before_the_first_run_are_reconstructed(org: Org) -> None:
+    rows = org.read(
+        "select valid_from, valid_to, source_stage, source_amount, source_probability, owner_id, opportunity_name "
+        f"from staging.stg_opportunity where opportunity_id = '{org.ids['first']}' and origin = 'reconstructed' "
+        "order by valid_from"
+    )
+    quarter, more = Decimal("0.250000"), Decimal("0.600000")
+    before, after = Decimal("25000000.50"), Decimal("30000000.00")
+    assert rows == [
+        (date(2026, 11, 2), date(2026, 11, 5), "Prospecting", before, quarter, None, None),
+        (date(2026, 11, 5), date(2026, 11, 10), "Negotiation", before, more, None, None),
+        (date(2026, 11, 10), FIRST, "Negotiation", after, more, org.ids["ada"], None),
+    ]
+    owners = org.read(
+        "select valid_from, owner_id from staging.stg_opportunity where origin = 'reconstructed' "
+        f"and opportunity_id = '{org.ids['second']}' order by 1"
+    )
+    assert owners[-1] == (date(2026, 11, 10), org.ids["bob"])
+
+
+def test_the_marts_are_published(org: Org) -> None:
+    rows = org.read(
+        "select opportunity_id, stage, source_stage from marts.fct_opportunity_current order by 1",
+        "published/pipeline.duckdb",
+    )
+    assert rows[0] == (org.ids["first"], "Closed Lost", "Closed Lost")
+    days = org.read(
+        "select status, count(*) from marts.dim_snapshot where entity = 'opportunity' group by 1 order by 1",
+        "published/pipeline.duckdb",
+    )
+    assert days == [("observed", 2), ("reconstructed", 18)]
+
+
+def test_what_was_extracted_is_known_under_our_names(org: Org) -> None:
+    rows = org.read("select entity, column_name from staging.stg_extracted_columns order by 1, 2")
+    assert {("opportunity", "stage"), ("opportunity", "loss_reason"), ("account", "segment"), ("person", "mql_at"),
+            ("touch", "touched_at"), ("activity", "opportunity_id")} <= set(rows)  # fmt: skip
+    assert ("opportunity", "currency_code") not in rows
+    assert ("opportunity", "description") not in rows
+
+
+def test_nothing_that_the_runs_left_holds_a_secret(org: Org) -> None:
+    left = [path for path in org.desk.folder.rglob("*") if path.is_file()]
+    assert any("dagster" in str(path) for path in left)
+    for secret in (CLIENT_SECRET, "token-number-"):
+        assert [str(path) for path in left if secret.encode() in path.read_bytes()] == []
+
+
+def test_init_asks_for_the_org_and_says_where_secrets_belong(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    arguments = ("init", "--time-zone", "UTC", "--type", "salesforce", "--source", "sf")
+    assert "--option instance_url=... missing" in desk.run(*arguments).err
+    done = desk.run(*arguments, "--option", "instance_url=https://127.0.0.1:9")
+    assert done.code == 0, done.err
+    assert "the stages of sf could not be asked for: sf: no `client_id`" in done.err
+    text = (tmp_path / "pipeledger.toml").read_text()
+    assert 'instance_url = "https://127.0.0.1:9"' in text
+    assert "SOURCES__SF__CLIENT_SECRET" in text
+    found = {finding["check"]: finding for finding in desk.run("doctor", "--json").json}
+    assert "SOURCES__SF__CLIENT_ID" in found["source sf"]["message"]
+
+
+def test_init_proposes_the_stages_of_the_org(tmp_path: Path) -> None:
+    with SalesforceServer(START) as server:
+        org = Org(server, Desk(tmp_path), {})
+        option = f"instance_url={server.url}"
+        done = org.run("init", "--time-zone", "UTC", "--type", "salesforce", "--source", "sf", "--option", option)
+    assert done.code == 0, done.err
+    with (tmp_path / "definitions" / "stage_definitions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["stage"], row["stage_order"], row["stage_category"], row["probability"]) for row in rows] == [
+        ("Prospecting", "1", "open", "0.1"),
+        ("Negotiation", "2", "open", "0.625"),
+        ("Verbal", "3", "open", "0.9"),
+        ("Closed Won", "4", "won", "1"),
+        ("Closed Lost", "5", "lost", "0"),
+    ]
+    assert [row["forecast_category"] for row in rows] == ["pipeline", "best_case", "commit", "closed", "omitted"]
+    assert {row["source"] for row in rows} == {"sf"}
