@@ -1,4 +1,5 @@
--- Weeks, quarters and segments in which opening plus movements is not closing, in money or in number.
+-- Weeks, quarters and segments in which opening plus movements is not closing, in money or in
+-- number.
 select
     fiscal_quarter,
     segment,
