@@ -18,7 +18,8 @@ NOT_RUN = {
     ".venv/bin/pipeledger run --from 2026-03-01 --to 2026-03-02": "the demo is such a range; each build takes a while",
 }
 BEFORE_OWN_DATA, OWN_DATA = demo_and_own("README.md")
-QUERIES = [block.text for block in blocks("README.md") if block.language == "sql"]
+DOCUMENTS = ("README.md", "docs/questions.md")
+QUERIES = [block.text for document in DOCUMENTS for block in blocks(document) if block.language == "sql"]
 
 DEALS = {
     "2026-03-02": ["1,A1,Proposal,100.00,rep", "2,A1,Proposal,300.00,rep", "3,A2,Negotiation,900.00,rep"],
@@ -40,7 +41,7 @@ def test_what_is_not_run_is_in_the_document() -> None:
 def test_every_block_is_of_a_kind_that_is_run_or_a_picture() -> None:
     others = [block.text for block in blocks("README.md") if block.language not in ("sh", "sql", "python", "toml")]
     assert [text for text in others if "pipeledger" in text] == [text for text in others if "* * *" in text]
-    assert len(QUERIES) >= 5
+    assert len(QUERIES) >= 10
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=[f"question {number}" for number in range(1, len(QUERIES) + 1)])

@@ -151,3 +151,57 @@ def test_open_pipeline_equals_the_export(analyst: Desk, deals: pd.DataFrame) -> 
             "is_complete": True,
         }
     ]
+
+
+def test_win_rates_cycles_and_velocity_equal_the_export(analyst: Desk, deals: pd.DataFrame) -> None:
+    found = {row["segment"]: row for row in ask(analyst, "select * from rpt_pipeline_velocity")}
+    last = pd.Timestamp(LAST_DAY)
+    recent = deals[(deals["closed"] > last - pd.Timedelta(days=90)) & (deals["closed"] <= last)]
+    scopes = {segment: segment for segment in deals["segment"].unique()} | {"(all)": None}
+    assert set(found) == set(scopes)
+    for name, segment in scopes.items():
+        mine = recent if segment is None else recent[recent["segment"] == segment]
+        all_mine = deals if segment is None else deals[deals["segment"] == segment]
+        won, lost = mine[mine["deal_stage"] == "Won"], mine[mine["deal_stage"] == "Lost"]
+        is_open = int(all_mine["deal_stage"].isin(["Prospecting", "Engaging"]).sum())
+        row = found[name]
+        assert (row["open_opportunities"], row["won_opportunities"], row["lost_opportunities"]) == (
+            is_open,
+            len(won),
+            len(lost),
+        )
+        assert row["won_amount"] == money(won["cents"].sum())
+        if won.empty and lost.empty:
+            assert (row["win_rate"], row["sales_cycle_days"], row["velocity_per_day"]) == (None, None, None)
+            continue
+        cycle = (won["closed"] - won["engaged"]).dt.days.median()
+        rate = len(won) / (len(won) + len(lost))
+        assert row["win_rate"] == pytest.approx(rate, abs=1e-12)
+        assert row["sales_cycle_days"] == cycle
+        velocity = is_open * won["cents"].sum() / 100 / len(won) * rate / cycle
+        assert row["velocity_per_day"] == pytest.approx(velocity, rel=1e-12)
+        assert row["velocity_log_change"] is None
+
+
+def test_what_one_day_cannot_tell_is_not_invented(analyst: Desk, deals: pd.DataFrame) -> None:
+    stages = ask(analyst, "select * from rpt_stage_velocity where fiscal_quarter = '(all)' and segment = '(all)'")
+    visits = deals["deal_stage"].value_counts()
+    assert {row["stage"]: row["visits"] for row in stages} == {
+        stage: visits[stage] for stage in ("Prospecting", "Engaging")
+    }
+    for row in stages:
+        assert row["completed"] == 0
+        assert [row[name] for name in ("median_days_completed", "km_median_days", "km_p75_days", "km_p90_days")] == [
+            None
+        ] * 4
+        assert not row["is_mature"]
+    [began] = ask(analyst, "select count(*) as seen from fct_stage_visits where entry_precision <> 'left_truncated'")
+    engaged_today = (deals["deal_stage"] == "Engaging") & (deals["engage_date"] == LAST_DAY)
+    assert began["seen"] == int(engaged_today.sum())
+    assert ask(analyst, "select * from fct_pipeline_movements") == []
+    statuses = ask(analyst, "select rule, status, count(*) as deals from fct_stall_signals group by all")
+    judged = {row["rule"]: row["status"] for row in statuses}
+    assert judged["no_activity"] == judged["missing_next_step"] == judged["age_in_stage"] == "not_evaluated"
+    coverage = ask(analyst, "select distinct status, coverage_ratio from rpt_pipeline_coverage")
+    assert coverage == [{"status": "no_target", "coverage_ratio": None}]
+    assert ask(analyst, "select * from rpt_revenue_retention") == []
