@@ -101,3 +101,40 @@ def date_spine(file: Path) -> Path:
         """
     )
     return file
+
+
+def stage_time(file: Path, stays: Path) -> Path:
+    """Days in each open stage by opportunity, from the project's own model of stays (its compiled SQL)."""
+    file.write_text(
+        f"""
+        select
+            opportunities.source, opportunities.opportunity_id, stages.pipeline, stages.stage,
+            cast(sum(least(stays.valid_to, sources.last_captured_date) - stays.valid_from) as bigint) as days_in_stage
+        from ({stays.read_text()}) as stays
+        inner join warehouse.intermediate.int_stage_intervals as stages using (stage_interval_key)
+        inner join warehouse.intermediate.int_opportunities as opportunities using (opportunity_key)
+        inner join warehouse.intermediate.int_sources as sources on sources.source = opportunities.source
+        where stays.stage_category = 'open' and stays.valid_from < sources.last_captured_date
+        group by all
+        """
+    )
+    return file
+
+
+def stage_time_spine(file: Path) -> Path:
+    """The same as everybody writes it: a row for each opportunity and day, counted."""
+    file.write_text(
+        """
+        select
+            history.source, history.opportunity_id, history.pipeline, history.stage,
+            count(*) as days_in_stage
+        from warehouse.intermediate.int_pipeline_days as days
+        inner join warehouse.marts.fct_opportunity_history as history
+            on history.valid_from <= days.snapshot_date and history.valid_to > days.snapshot_date
+        where
+            history.is_open
+            and days.snapshot_date < (select max(snapshot_date) from warehouse.intermediate.int_pipeline_days)
+        group by all
+        """
+    )
+    return file

@@ -20,8 +20,8 @@ SEED = 7
 QUERIES = (
     (
         "Which segment gets stuck in Negotiation?",
-        "select segment, count(*) as open_deals, median(days_in_stage) as median_days, sum(amount) as amount "
-        "from fct_opportunity_current where is_open and stage = 'Negotiation' group by 1 order by 3 desc",
+        "select segment, visits, km_median_days, km_p90_days from rpt_stage_velocity where fiscal_quarter = '(all)' "
+        "and pipeline = 'New Business' and stage = 'Negotiation' order by km_median_days desc",
     ),
     (
         "Who pushes close dates the most?",
@@ -30,10 +30,10 @@ QUERIES = (
         "order by 3 desc limit 5",
     ),
     (
-        "How did the open pipeline of this quarter grow, month by month?",
-        "select snapshot_date, sum(open_opportunities) as deals, sum(open_amount) as amount from fct_pipeline_daily "
-        "where day(snapshot_date) = 1 and close_fiscal_quarter = (select fiscal_quarter from dim_date where date_day "
-        "= (select max(snapshot_date) from dim_snapshot)) group by 1 order by 1",
+        "Is there enough pipeline for this quarter?",
+        "select segment, target_amount, won_amount, open_amount, round(coverage_ratio, 2) as coverage, "
+        "round(required_coverage_ratio, 2) as needed from rpt_pipeline_coverage where quarter_day > 0 "
+        "and snapshot_date = (select max(snapshot_date) from rpt_pipeline_coverage) order by target_amount desc",
     ),
     (
         "What did the pipeline look like on the first captured day, deal by deal?",
@@ -41,8 +41,9 @@ QUERIES = (
         "dim_snapshot)) where is_open order by amount desc nulls last limit 10",
     ),
     (
-        "Which days were never captured?",
-        "select distinct snapshot_date from dim_snapshot where status = 'gap' order by 1",
+        "How much of last year's revenue is still there?",
+        "select month_end, round(nrr, 3) as nrr, round(grr, 3) as grr, cohort_customers, churned_customers from "
+        "rpt_revenue_retention where level = 'customer' and segment = '(all)' order by month_end desc limit 6",
     ),
 )
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from printed import ROOT, Block, Reader, blocks, demo_and_own
 
+from orchestration import demo_home
+
 pytestmark = pytest.mark.xdist_group("docs")
 
 # What no test can run, and why.
@@ -49,6 +51,12 @@ def test_every_question_has_an_answer(demo: Reader, query: str) -> None:
     (demo.folder / "query.sql").write_text(query)
     answer = demo.type('PIPELEDGER_HOME=.pipeledger-demo .venv/bin/pipeledger sql "$(cat query.sql)" --csv')
     assert len(answer.splitlines()) > 1, query
+
+
+@pytest.mark.parametrize(("question", "query"), demo_home.QUERIES)
+def test_every_question_that_the_demo_prints_has_an_answer(demo: Reader, question: str, query: str) -> None:
+    answer = demo.type(f'PIPELEDGER_HOME=.pipeledger-demo .venv/bin/pipeledger sql "{query}" --csv')
+    assert len(answer.splitlines()) > 1, question
 
 
 def test_commands_on_the_demo(demo: Reader) -> None:
