@@ -31,7 +31,7 @@ from tests.ingestion.vendors.salesforce_server import (
 from tests.ingestion.vendors.server import Answer, Fault, Request, changed, cut, reset, status, truncated
 
 NOON = datetime(2026, 11, 22, 17, tzinfo=UTC)  # of New York
-ROWS = Path("/work/shared/data/vendor_rows/salesforce")
+ROWS = Path(__file__).parents[3].parent / "shared" / "data" / "vendor_rows" / "salesforce"
 
 
 @dataclass
