@@ -9,6 +9,7 @@ spans as (
 
     select
         opportunities.source,
+        sources.first_captured_date,
         coalesce(fiscal_days.fiscal_quarter, '(none)') as fiscal_quarter,
         spans.segment,
         spans.valid_from,
@@ -18,11 +19,13 @@ spans as (
     from {{ ref('int_opportunity_spans') }} as spans
     inner join {{ ref('int_opportunities') }} as opportunities
         on spans.opportunity_key = opportunities.opportunity_key
+    inner join {{ ref('int_sources') }} as sources on opportunities.source = sources.source
     left join {{ ref('int_fiscal_days') }} as fiscal_days
         on spans.close_date = fiscal_days.date_day
     where spans.stage_category = '{{ stage_category }}'
     group by
         opportunities.source,
+        sources.first_captured_date,
         coalesce(fiscal_days.fiscal_quarter, '(none)'),
         spans.segment,
         spans.valid_from,
@@ -30,13 +33,8 @@ spans as (
 
 ),
 
-sources as (
-
-    select * from {{ ref('int_sources') }}
-
-),
-
--- What the level of a cell changes by on a day, from the versions themselves.
+-- What the level of a cell changes by on a day, from the versions themselves. The first captured day
+-- is the opening: any movement on it is one too many.
 changes as (
 
     select
@@ -47,6 +45,7 @@ changes as (
         spans.opportunities,
         spans.amount
     from spans
+    where spans.valid_from > spans.first_captured_date
     union all
     select
         spans.source,
@@ -56,6 +55,7 @@ changes as (
         -spans.opportunities as opportunities,
         -spans.amount as amount
     from spans
+    where spans.valid_to < {{ end_of_time() }}
     union all
     select
         movements.source,
@@ -76,10 +76,6 @@ select
     sum(changes.opportunities) as unexplained_opportunities,
     sum(changes.amount) as unexplained_amount
 from changes
-inner join sources on changes.source = sources.source
-where
-    changes.snapshot_date > sources.first_captured_date
-    and changes.snapshot_date < {{ end_of_time() }}
 group by changes.source, changes.fiscal_quarter, changes.segment, changes.snapshot_date
 having sum(changes.opportunities) <> 0 or sum(changes.amount) <> 0
 {%- endmacro %}

@@ -25,7 +25,6 @@ GRAINS = {
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
     "rpt_stall_patterns": "rule = 'past_due'",
-    "rpt_pipeline_waterfall": "category not in ('opening', 'closing')",
 }
 
 

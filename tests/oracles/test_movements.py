@@ -9,19 +9,45 @@ from typing import Any
 
 import pytest
 
-from tests.oracles.conftest import Built
+from tests.dbt_project import dbt_build
+from tests.oracles.conftest import SETTINGS, Built
 from tests.oracles.history import Oracle
 from tests.oracles.movements import MovementOracle
+from tests.oracles.random_companies import DEFINITIONS, companies
 
 ENTERING = {"created", "restored", "reopened", "mapped"}
 LEAVING = {"won", "lost", "deleted", "merged", "unmapped"}
 STAYING = {"pushed_out", "pushed_in", "pulled_out", "pulled_in", "scope_out", "scope_in", "fx", "amount_up",
            "amount_down"}  # fmt: skip
+MODELS = "+fct_booking_movements +rpt_pipeline_waterfall"
 BOOKINGS = {"won", "reversed", "deleted", "moved_out", "moved_in", "amount_up", "amount_down"}
+
+FEW = {11: 1, 12: 1, 13: 2, 14: 3, 15: 4, 16: 6}
+"""Seeds of sets so small that what many sources together hide shows: by seed, how many sources."""
+
+
+@pytest.fixture(scope="module", params=[pytest.param(seed, marks=pytest.mark.slow) for seed in FEW])
+def few(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """One to six random companies, whose weeks are often empty and whose sources start within them."""
+    home = tmp_path_factory.mktemp("few")
+    many = companies(request.param, FEW[request.param])
+    result = dbt_build.run(
+        home,
+        many,
+        definitions=DEFINITIONS,
+        command=["build", "--select", *MODELS.split(), "--indirect-selection", "buildable"],
+        **SETTINGS,
+    )
+    assert result.returncode == 0, result.stdout[-4000:]
+    return Built(many, DEFINITIONS, SETTINGS, home)
 
 
 @pytest.fixture(scope="module")
 def oracle(built: Built) -> MovementOracle:
+    return oracle_of(built)
+
+
+def oracle_of(built: Built) -> MovementOracle:
     return MovementOracle(Oracle(built.companies, built.definitions, *built.settings.values()))
 
 
@@ -75,13 +101,23 @@ def test_opening_plus_movements_is_closing_between_all_captured_days(
                 assert opening[cell][1] + count == closing[cell][1], (source, day, cell)
 
 
-def test_the_waterfall_equals_levels_and_movements_week_by_week(built: Built, oracle: MovementOracle) -> None:
-    found = {
+def waterfall(built: Built) -> dict[Any, tuple[Decimal, int]]:
+    return {
         (row["fiscal_quarter"], row["segment"], row["week_start_date"], row["category"]): (
             row["amount"],
             row["opportunities"],
         )
         for row in built.rows("select * from marts.rpt_pipeline_waterfall")
     }
+
+
+def test_the_waterfall_equals_levels_and_movements_week_by_week(built: Built, oracle: MovementOracle) -> None:
+    found = waterfall(built)
     assert differences(found, oracle.waterfall()) == {}
     assert len(found) > 100
+
+
+def test_the_waterfall_of_few_companies_equals_levels_and_movements_week_by_week(few: Built) -> None:
+    found = waterfall(few)
+    assert differences(found, oracle_of(few).waterfall()) == {}
+    assert any(count == 0 for (*_, category), (_, count) in found.items() if category in ("opening", "closing"))
