@@ -42,6 +42,8 @@ class Company:
     source_type: str = "files"
     reconstructed_until: date | None = None  # days before it are labelled `reconstructed`
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    # entity -> column -> the day from which on it was extracted; from the first day on where nothing is said
+    extracted_from: Mapping[str, Mapping[str, date]] = field(default_factory=dict)
 
 
 def versions(entity: str, states: States, observed_from: date | None = None) -> list[dict[str, Any]]:
@@ -135,8 +137,10 @@ def _write_receipts(connection: duckdb.DuckDBPyConnection, companies: list[Compa
                      datetime.combine(day, datetime.min.time()) + timedelta(hours=12), "0", False)
                 )  # fmt: skip
             names = {name for rows in states.values() for row in rows.values() for name in row}
+            late = company.extracted_from.get(entity, {})
             columns += [
-                (company.source, company.source_type, entity, name, min(states), max(states)) for name in sorted(names)
+                (company.source, company.source_type, entity, name, late.get(name, min(states)), max(states))
+                for name in sorted(names)
             ]
     connection.execute(
         """create table ledger.receipts (source varchar, source_type varchar, entity varchar, snapshot_date date,

@@ -37,13 +37,19 @@ class Built:
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def build_once(home: Path, many: list[Company], definitions: dict[str, str], settings: dict[str, Any]) -> Built:
+def build_once(
+    home: Path,
+    many: list[Company],
+    definitions: dict[str, str],
+    settings: dict[str, Any],
+    command: tuple[str, ...] = ("build",),
+) -> Built:
     """Builds the marts of `many` in `home`, unless another test process already has."""
     with FileLock(str(home) + ".lock"):
         done = home / "done"
         if not done.exists():
             home.mkdir(exist_ok=True)
-            result = dbt_build.run(home, many, definitions=definitions, **settings)
+            result = dbt_build.run(home, many, definitions=definitions, command=command, **settings)
             assert result.returncode == 0, result.stdout[-4000:]
             done.touch()
     return Built(many, definitions, settings, home)

@@ -48,6 +48,17 @@ class Pattern:
     recovered: int = 0
     stalled_amount: Decimal = Decimal(0)
     stall_days: list[int] = field(default_factory=list)
+    # pipeline, stage and week of age -> whether each decided opportunity was won, of the stalled and of the others
+    strata: dict[tuple[str, str, int], dict[bool, list[bool]]] = field(default_factory=dict)
+
+    def at_equal_age(self) -> tuple[int, int, float]:
+        """The stalled with others of their stage and age, those of them won, and as many as the others' rate gives."""
+        compared = [each for each in self.strata.values() if each[True] and each[False]]
+        return (
+            sum(len(each[True]) for each in compared),
+            sum(sum(each[True]) for each in compared),
+            sum(len(each[True]) * sum(each[False]) / len(each[False]) for each in compared),
+        )
 
 
 class StallOracle:
@@ -88,10 +99,13 @@ class StallOracle:
             is_seam = was["origin"] != now["origin"]
             changed = any(was[name] != now[name] for name in ("pipeline", "stage", "stage_category"))
             for name in TRACKED:
-                if is_seam and name != "currency_code":
-                    changed = changed or (None not in (was[name], now[name]) and was[name] != now[name])
-                elif not is_seam:
-                    changed = changed or was[name] != now[name]
+                first = self.first_extracted(source, name.removeprefix("source_"))
+                is_revealed = is_seam or (first is not None and before < first <= day)
+                if name == "currency_code":  # has a value where the source says nothing
+                    changed = changed or (not is_revealed and was[name] != now[name])
+                else:
+                    is_known = None not in (was[name], now[name])
+                    changed = changed or ((is_known or not is_revealed) and was[name] != now[name])
             if changed:
                 found.append(day)
         return found
@@ -109,22 +123,38 @@ class StallOracle:
             and states[day][identity]["close_date"] > states[before][identity]["close_date"]
         ]
 
-    def activities(self, company: Company, identity: str) -> list[tuple[date, date]]:
-        """Known from a day on, and the day of the activity."""
-        found = []
-        for day, rows in company.states["opportunity"].items():
-            at = rows.get((identity,), {}).get("last_activity_at")
-            if at and not rows[(identity,)].get("is_deleted"):
-                found.append((max(day, local(at, self.zone)), local(at, self.zone)))
-        for day, rows in company.states.get("activity", {}).items():
-            for row in rows.values():
-                if row.get("opportunity_id") == identity and row.get("occurred_at"):
-                    found.append((max(day, local(row["occurred_at"], self.zone)), local(row["occurred_at"], self.zone)))
-        return found
+    @cache  # noqa: B019 - one oracle lives as long as its tests
+    def last_activity(self, source: str, identity: str, day: date) -> date | None:
+        """The later of the field as of a day and of the activities captured by it. What is planned has not happened."""
+        company = next(each for each in self.oracle.companies if each.source == source)
+        of_field = None
+        for captured in (each for each in sorted(company.states["opportunity"]) if each <= day):
+            row = company.states["opportunity"][captured].get((identity,))
+            if row is None or row.get("is_deleted"):
+                continue
+            at = row.get("last_activity_at")
+            until = min((d for d in company.states["opportunity"] if d > captured), default=day + timedelta(days=1))
+            if at is None or local(at, self.zone) <= captured:
+                of_field = at and local(at, self.zone)
+            elif local(at, self.zone) < until and local(at, self.zone) <= day:
+                of_field = local(at, self.zone)
+        days = [
+            local(row["occurred_at"], self.zone)
+            for captured, rows in company.states.get("activity", {}).items()
+            for row in rows.values()
+            if captured <= day and row.get("opportunity_id") == identity and row.get("occurred_at")
+        ]
+        return max((each for each in [of_field, *days] if each and each <= day), default=None)
+
+    def first_extracted(self, source: str, column: str) -> date | None:
+        """The day from which on a column of opportunities was extracted; None where it always was."""
+        company = next(each for each in self.oracle.companies if each.source == source)
+        return company.extracted_from.get("opportunity", {}).get(column)
 
     def was_captured(self, company: Company, entity: str, column: str, day: date) -> bool:
-        states = company.states.get(entity, {})
-        return column in self.columns[(company.source, entity)] and min(states) <= day
+        if column not in self.columns[(company.source, entity)]:
+            return False
+        return company.extracted_from.get(entity, {}).get(column, min(company.states[entity])) <= day
 
     def threshold(self, rule: str, segment: str, stage: str, day: date) -> Mapping[str, Any] | None:
         """The row of the rule in force: segment before stage, then the latest."""
@@ -207,6 +237,7 @@ class StallOracle:
         for before, after in pairwise([*seen, day]):
             if (self.states[source][before][identity]["next_step"] or "").strip():
                 blank_from = self._until(source, before, after, identity)
+        blank_from = max(blank_from, self.first_extracted(source, "next_step") or ALWAYS)
         return Judged("stalled", Decimal(1), None, (day - blank_from).days)
 
     def _until(self, source: str, before: date, after: date, identity: str) -> date:
@@ -217,8 +248,7 @@ class StallOracle:
         has_field = self.was_captured(company, "opportunity", "last_activity_at", day)
         if not has_field and not self.was_captured(company, "activity", "opportunity_id", day):
             return Judged("not_evaluated", None, limit, None)
-        known = [at for known_from, at in self.activities(company, identity) if known_from <= day]
-        since = max(known, default=row["created_date"])
+        since = self.last_activity(company.source, identity, day) or row["created_date"]
         if since is None:
             return Judged("not_evaluated", None, limit, None)
         assert limit is not None
@@ -286,11 +316,12 @@ class StallOracle:
             lost = min((d for d in self.seen(source, identity)
                         if d > landmark and self.states[source][d][identity]["stage_category"] == "lost"),
                        default=until)  # fmt: skip
-            known = [at for known_from, at in self.activities(company, identity) if known_from <= landmark]
-            return any(
-                landmark < known_from <= min(until, lost) and at > max(known, default=ALWAYS)
-                for known_from, at in self.activities(company, identity)
-            )
+            day, before = landmark + timedelta(days=1), self.last_activity(source, identity, landmark)
+            while day <= min(until, lost):
+                now = self.last_activity(source, identity, day)
+                if now and now > (before or ALWAYS):
+                    return True
+                day, before = day + timedelta(days=1), now
         return False
 
     def patterns(self) -> dict[tuple[str, str, str, str], Pattern]:
@@ -318,6 +349,11 @@ class StallOracle:
         outcome = self.outcome(company.source, identity)
         is_decided = outcome in ("won", "lost", "gone")
         cell.judged += 1
+        if is_decided:
+            first_known = min(filter(None, [row["created_date"], self.seen(company.source, identity)[0]]))
+            stratum = (row["pipeline"], row["stage"], (landmark - first_known).days // 7)
+            by_verdict = cell.strata.setdefault(stratum, {True: [], False: []})
+            by_verdict[judged.status == "stalled"].append(outcome == "won")
         if judged.status != "stalled":
             cell.other_decided += is_decided
             cell.other_won += outcome == "won"

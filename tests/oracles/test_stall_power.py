@@ -4,6 +4,9 @@ Won deals are decided sooner than lost ones. Next steps go missing and are writt
 missing next step says nothing; but the longer a deal lives, the likelier it ever lacked one. Whoever flags deals that
 were ever stalled takes that for a warning. Half of the deals are weak: those push their close date every week, and are
 seldom won.
+
+In a second company close dates are pushed by chance alone, deal by deal, week by week. That says nothing either, but
+whoever has been pushed three times is old, and old deals are seldom won: only at equal age does it show.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.dbt_project import dbt_build
@@ -94,19 +98,55 @@ def deals() -> tuple[Company, list[Deal]]:
 
 
 @pytest.fixture(scope="module")
-def patterns(deals: tuple[Company, list[Deal]], tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
-    """What rpt_stall_patterns says of each rule, over all landmarks."""
-    home = tmp_path_factory.mktemp("simulated")
-    command = ("build", "--select", "+rpt_stall_patterns", "--resource-type", "model", "--resource-type", "seed")
-    result = dbt_build.run(home, [deals[0]], definitions={"stage_definitions": STAGES}, command=command)
-    assert result.returncode == 0, result.stdout[-4000:]
-    names = ("stalled_win_rate", "stalled_decided", "other_win_rate", "other_decided")
-    rows = dbt_build.read(
-        home,
-        f"select rule, {', '.join(names)} from marts.rpt_stall_patterns "
-        "where segment = '(all)' and stage = '(all)' and fiscal_quarter = '(all)'",
-    )
-    return {row[0]: dict(zip(names, row[1:], strict=True)) for row in rows}
+def chance() -> Company:
+    """A company whose close dates are pushed by chance."""
+    generator = random.Random(12)
+    states: dict[date, dict[tuple[Any, ...], dict[str, Any]]] = {
+        FIRST_DAY + timedelta(days=number): {} for number in range(DAYS)
+    }
+    for number in range(DEALS):
+        born = generator.randrange(DAYS - 100)
+        will_win = generator.random() < 0.35
+        end = born + 1 + int(generator.expovariate(1 / (20 if will_win else 60)))
+        created = datetime.combine(FIRST_DAY, datetime.min.time()) + timedelta(days=born, hours=12)
+        close_date = created.date() + timedelta(days=200)
+        for now in range(born, DAYS):
+            close_date += timedelta(days=7 if now < end and (now - born) % 7 == 6 and generator.random() < 0.5 else 0)
+            states[FIRST_DAY + timedelta(days=now)][(f"D{number}",)] = {
+                "opportunity_id": f"D{number}",
+                "stage": "Working" if now < end else "Won" if will_win else "Lost",
+                "amount": Decimal(100),
+                "created_at": created,
+                "close_date": close_date,
+                "next_step": "Call",
+            }
+    return Company("chance", {"opportunity": states})
+
+
+@pytest.fixture(scope="module")
+def patterns(
+    deals: tuple[Company, list[Deal]], chance: Company, tmp_path_factory: pytest.TempPathFactory
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """What rpt_stall_patterns says of each company and rule, over all landmarks."""
+    found = {}
+    for company in (deals[0], chance):
+        home = tmp_path_factory.mktemp(company.source)
+        command = ("build", "--select", "+rpt_stall_patterns", "--resource-type", "model", "--resource-type", "seed")
+        result = dbt_build.run(home, [company], definitions={"stage_definitions": STAGES}, command=command)
+        assert result.returncode == 0, result.stdout[-4000:]
+        with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
+            rows = connection.sql(
+                "select * from marts.rpt_stall_patterns "
+                "where segment = '(all)' and stage = '(all)' and fiscal_quarter = '(all)'"
+            ).to_arrow_table()
+        found.update({(company.source, row["rule"]): row for row in rows.to_pylist()})
+    return found
+
+
+def matched_error(pattern: dict[str, Any]) -> float:
+    """The standard error of the difference at equal age; the others of an age are hardly more than the stalled."""
+    share = pattern["matched_other_win_rate"]
+    return 2 * math.sqrt(share * (1 - share) / (pattern["matched_decided"] / 2))
 
 
 def error(pattern: dict[str, Any]) -> float:
@@ -119,6 +159,13 @@ def error(pattern: dict[str, Any]) -> float:
     )
 
 
+def chance_to_win(is_weak: bool, age: int) -> float:
+    """The share of the deals of one kind, still open at an age, that will be won: what the simulation was told."""
+    share = 0.15 if is_weak else 0.55
+    won, lost = share * math.exp(-age / 20), (1 - share) * math.exp(-age / 60)
+    return won / (won + lost)
+
+
 def test_the_usual_flag_would_find_power_where_there_is_none(deals: tuple[Company, list[Deal]]) -> None:
     won: dict[bool, list[bool]] = {True: [], False: []}
     for deal in deals[1]:
@@ -128,13 +175,33 @@ def test_the_usual_flag_would_find_power_where_there_is_none(deals: tuple[Compan
     assert shares[False] - shares[True] > 0.15
 
 
-def test_a_rule_without_power_shows_none(patterns: dict[str, dict[str, Any]]) -> None:
-    pattern = patterns["missing_next_step"]
+def test_a_rule_without_power_shows_none(patterns: dict[tuple[str, str], dict[str, Any]]) -> None:
+    pattern = patterns["simulated", "missing_next_step"]
     assert pattern["stalled_decided"] > 300
     assert abs(pattern["stalled_win_rate"] - pattern["other_win_rate"]) < 2.5 * error(pattern)
+    assert abs(pattern["matched_stalled_win_rate"] - pattern["matched_other_win_rate"]) < 2.5 * matched_error(pattern)
 
 
-def test_a_rule_with_power_is_found(patterns: dict[str, dict[str, Any]]) -> None:
-    pattern = patterns["close_date_pushed"]
+def test_a_rule_without_power_that_finds_the_old_shows_none_at_equal_age(
+    patterns: dict[tuple[str, str], dict[str, Any]],
+) -> None:
+    pattern = patterns["chance", "close_date_pushed"]
+    assert pattern["matched_decided"] > 300
+    assert pattern["other_win_rate"] - pattern["stalled_win_rate"] > 0.1  # what landmarks alone would say
+    assert matched_error(pattern) < 0.04
+    assert abs(pattern["matched_stalled_win_rate"] - pattern["matched_other_win_rate"]) < 2.5 * matched_error(pattern)
+
+
+def test_a_rule_with_power_is_found(patterns: dict[tuple[str, str], dict[str, Any]]) -> None:
+    pattern = patterns["simulated", "close_date_pushed"]
     assert pattern["stalled_decided"] > 300
     assert pattern["other_win_rate"] - pattern["stalled_win_rate"] > 0.1 + 2.5 * error(pattern)
+    difference = pattern["matched_other_win_rate"] - pattern["matched_stalled_win_rate"]
+    assert difference > 3 * matched_error(pattern)
+    ages = [
+        age
+        for age in range(21, 300)  # the third push comes after three weeks; the older, the fewer are left
+        for _ in range(round(100 * (0.15 * math.exp(-age / 20) + 0.85 * math.exp(-age / 60))))
+    ]
+    known = sum(chance_to_win(False, age) - chance_to_win(True, age) for age in ages) / len(ages)
+    assert abs(difference - known) < 2.5 * matched_error(pattern)

@@ -8,7 +8,23 @@ pieces as (
 
 ),
 
--- What the CRM's history did not track becomes known where observation begins: that is no change.
+stages as (
+
+    select
+        stages.stage_interval_key,
+        stages.source
+    from {{ ref('int_stage_intervals') }} as stages
+
+),
+
+evidence as (
+
+    select * from {{ ref('int_stall_evidence') }}
+
+),
+
+-- What the CRM's history did not track becomes known where observation begins, and what was not
+-- extracted where its column first is: that is no change.
 compared as (
 
     select
@@ -26,30 +42,40 @@ compared as (
         coalesce(trim(pieces.next_step), '') <> '' as has_next_step,
         coalesce(lag(pieces.valid_to) over earlier <> pieces.valid_from, true)
         or lag(pieces.stage_key) over earlier <> pieces.stage_key as is_new_stay,
-        case
-            when lag(pieces.valid_from) over earlier is null then false
-            when lag(pieces.origin) over earlier <> pieces.origin
-                then
-                    lag(pieces.stage_key) over earlier <> pieces.stage_key
-                    or coalesce(
-                        lag(pieces.source_amount) over earlier <> pieces.source_amount, false
+        lag(pieces.valid_from) over earlier is not null and (
+            lag(pieces.stage_key) over earlier <> pieces.stage_key
+            or (
+                lag(pieces.currency_code) over earlier <> pieces.currency_code
+                and lag(pieces.origin) over earlier = pieces.origin
+                and coalesce(
+                    pieces.valid_from < evidence.currency_code_from
+                    or lag(pieces.valid_to) over earlier > evidence.currency_code_from,
+                    true
+                )
+            )
+            {%- for column, known_from in {
+                'pieces.source_amount': 'amount_from',
+                'pieces.close_date': 'close_date_from',
+                "nullif(pieces.next_step, '')": 'next_step_from',
+            }.items() %}
+                or coalesce(
+                    lag({{ column }}) over earlier <> {{ column }},
+                    (lag({{ column }}) over earlier is null) <> ({{ column }} is null)
+                    and lag(pieces.origin) over earlier = pieces.origin
+                    and coalesce(
+                        pieces.valid_from < evidence.{{ known_from }}
+                        or lag(pieces.valid_to) over earlier > evidence.{{ known_from }},
+                        true
                     )
-                    or coalesce(lag(pieces.close_date) over earlier <> pieces.close_date, false)
-                    or coalesce(lag(pieces.next_step) over earlier <> pieces.next_step, false)
-            else
-                lag(pieces.stage_key) over earlier <> pieces.stage_key
-                or lag(pieces.currency_code) over earlier <> pieces.currency_code
-                or coalesce(lag(pieces.source_amount) over earlier, -0.001)
-                <> coalesce(pieces.source_amount, -0.001)
-                or coalesce(lag(pieces.close_date) over earlier, {{ end_of_time() }})
-                <> coalesce(pieces.close_date, {{ end_of_time() }})
-                or coalesce(lag(pieces.next_step) over earlier, '')
-                <> coalesce(pieces.next_step, '')
-        end as is_changed,
+                )
+            {%- endfor %}
+        ) as is_changed,
         lag(pieces.stage_category) over earlier = 'open'
         and pieces.stage_category = 'open'
         and pieces.close_date > lag(pieces.close_date) over earlier as is_pushed
     from pieces
+    inner join stages on pieces.stage_interval_key = stages.stage_interval_key
+    inner join evidence on stages.source = evidence.source
     window earlier as (
         partition by pieces.opportunity_key
         order by pieces.valid_from nulls last

@@ -17,6 +17,14 @@ extracted as (
 select
     sources.source,
     min(case
+        when extracted.entity = 'opportunity' and extracted.column_name = 'amount'
+            then extracted.first_extracted_date
+    end) as amount_from,
+    min(case
+        when extracted.entity = 'opportunity' and extracted.column_name = 'currency_code'
+            then extracted.first_extracted_date
+    end) as currency_code_from,
+    min(case
         when extracted.entity = 'opportunity' and extracted.column_name = 'close_date'
             then extracted.first_extracted_date
     end) as close_date_from,

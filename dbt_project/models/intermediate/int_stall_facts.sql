@@ -77,7 +77,10 @@ facts as (
         stall_days.stay_from,
         stall_days.last_changed_date,
         stall_days.last_pushed_date,
-        stall_days.blank_from,
+        case
+            when stall_days.blank_from is not null
+                then greatest(stall_days.blank_from, evidence.next_step_from)
+        end as blank_from,
         stall_days.next_changed_date,
         stall_days.next_filled_date,
         stall_days.next_dated_date,
@@ -86,6 +89,7 @@ facts as (
         stall_days.next_lost_date,
         stages.pipeline,
         stages.stage,
+        visits.entered_date,
         visits.is_left_truncated,
         coalesce(segment_days.doubled_median_days, all_days.doubled_median_days)
             as doubled_median_days,
@@ -93,7 +97,7 @@ facts as (
         evidence.next_step_from,
         evidence.activity_from,
         activities.last_activity_date,
-        activities.known_to as next_activity_date,
+        activities.next_activity_date,
         thresholds.has_age_in_stage,
         thresholds.has_no_change,
         thresholds.has_close_date_pushed,

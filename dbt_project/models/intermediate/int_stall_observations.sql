@@ -21,7 +21,7 @@ observations as (
         case
             when facts.doubled_median_days is null
                 then 'No visit to the stage by a won opportunity to compare with'
-            else 'In the stage since ' || cast(facts.stay_from as {{ dbt.type_string() }})
+            else 'In the stage since ' || cast(facts.entered_date as {{ dbt.type_string() }})
                 || case when facts.is_left_truncated then ' or earlier' else '' end
         end as evidence
     from facts

@@ -36,6 +36,9 @@ select
     limited.pipeline,
     limited.stage,
     coalesce(limited.amount, 0) as amount,
+    cast(floor({{ dbt.datediff(
+        'least(limited.created_date, limited.first_seen_date)', 'limited.judged_date', 'day'
+    ) }} / 7) as integer) as age_weeks,
     outcomes.outcome = 'won' as is_won,
     outcomes.outcome in ('won', 'lost', 'gone') as is_decided,
     limited.recovery_date <= limited.last_captured_date as is_recovery_known,

@@ -8,16 +8,22 @@ counts as (
 
 ),
 
+matches as (
+
+    select * from {{ ref('int_stall_matches') }}
+
+),
+
 ordered as (
 
     select
         counts.*,
-        sum(case when counts.is_stalled then counts.judged else 0 end) over (
+        sum(case when counts.stall_days is not null then counts.judged else 0 end) over (
             partition by counts.rule, counts.fiscal_quarter, counts.segment, counts.stage
             order by counts.stall_days asc nulls last, counts.is_stalled desc
             rows between unbounded preceding and current row
         ) as stalled_so_far,
-        sum(case when counts.is_stalled then counts.judged else 0 end) over (
+        sum(case when counts.stall_days is not null then counts.judged else 0 end) over (
             partition by counts.rule, counts.fiscal_quarter, counts.segment, counts.stage
         ) as all_stalled
     from counts
@@ -41,10 +47,12 @@ patterns as (
         sum(ordered.recovered) filter (where ordered.is_stalled) as recovered,
         sum(ordered.amount) filter (where ordered.is_stalled) as stalled_amount,
         min(ordered.stall_days) filter (
-            where ordered.is_stalled and 2 * ordered.stalled_so_far >= ordered.all_stalled
+            where ordered.stall_days is not null
+            and 2 * ordered.stalled_so_far >= ordered.all_stalled
         ) as lower_middle_days,
         min(ordered.stall_days) filter (
-            where ordered.is_stalled and 2 * ordered.stalled_so_far > ordered.all_stalled
+            where ordered.stall_days is not null
+            and 2 * ordered.stalled_so_far > ordered.all_stalled
         ) as upper_middle_days
     from ordered
     group by ordered.rule, ordered.segment, ordered.stage, ordered.fiscal_quarter
@@ -68,8 +76,17 @@ filled as (
         cast(coalesce(patterns.recovered, 0) as integer) as recovered,
         cast(coalesce(patterns.stalled_amount, 0) as decimal(18, 2)) as stalled_amount,
         cast(patterns.lower_middle_days + patterns.upper_middle_days as double) / 2
-            as median_stall_days
+            as median_stall_days,
+        cast(coalesce(matches.matched_decided, 0) as integer) as matched_decided,
+        cast(coalesce(matches.matched_won, 0) as integer) as matched_won,
+        coalesce(matches.matched_expected_won, 0) as matched_expected_won
     from patterns
+    left join matches
+        on
+            patterns.rule = matches.rule
+            and patterns.fiscal_quarter = matches.fiscal_quarter
+            and patterns.segment = matches.segment
+            and patterns.stage = matches.stage
 
 )
 
@@ -89,6 +106,9 @@ select
     filled.other_won,
     filled.recovery_known,
     filled.recovered,
+    filled.matched_decided,
+    filled.matched_won,
+    filled.matched_expected_won,
 
     -- amounts and durations
     filled.stalled_amount,
@@ -98,6 +118,9 @@ select
     cast(filled.stalled as double) / nullif(filled.judged, 0) as stall_rate,
     cast(filled.stalled_won as double) / nullif(filled.stalled_decided, 0) as stalled_win_rate,
     cast(filled.other_won as double) / nullif(filled.other_decided, 0) as other_win_rate,
+    cast(filled.matched_won as double) / nullif(filled.matched_decided, 0)
+        as matched_stalled_win_rate,
+    filled.matched_expected_won / nullif(filled.matched_decided, 0) as matched_other_win_rate,
     cast(filled.recovered as double) / nullif(filled.recovery_known, 0) as recovered_rate,
     cast(filled.stalled_decided - filled.stalled_won as double)
     / nullif(filled.stalled_decided, 0) as precision,

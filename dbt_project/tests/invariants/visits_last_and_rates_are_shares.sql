@@ -29,3 +29,7 @@ where
     or recovered_rate not between 0 and 1
     or stalled_decided > stalled
     or recovered > recovery_known
+    or matched_stalled_win_rate not between 0 and 1
+    or matched_other_win_rate not between 0 and 1
+    or matched_decided > stalled_decided
+    or matched_won > stalled_won
