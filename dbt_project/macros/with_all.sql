@@ -1,8 +1,8 @@
 {#-
-    The rows of `relation` summed by all columns, and again with `(all)` in the place of each of `all_of`, in
-    every combination.
+    The rows of `relation` put together by all columns, and again with `(all)` in the place of each of `all_of`, in
+    every combination: `sums` are added, and of `minima` the smallest is kept.
 -#}
-{% macro with_all(relation, all_of, others, sums) -%}
+{% macro with_all(relation, all_of, others, sums, minima=[]) -%}
     {%- for combination in range(2 ** (all_of | length)) %}
     select
         {%- for column in all_of %}
@@ -12,7 +12,10 @@
         {{ column }},
         {%- endfor %}
         {%- for column in sums %}
-        sum({{ column }}) as {{ column }}{{ ',' if not loop.last }}
+        sum({{ column }}) as {{ column }}{{ ',' if minima or not loop.last }}
+        {%- endfor %}
+        {%- for column in minima %}
+        min({{ column }}) as {{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ relation }}
     group by {{ range(1, (all_of | length) + (others | length) + 1) | join(', ') }}

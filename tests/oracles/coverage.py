@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
-from tests.oracles.history import Oracle, _rows
+from tests.oracles.history import Oracle, definition_rows
 
 ALL = "(all)"
 ENOUGH = 20  # past opportunities, below which a segment's own share is none
@@ -32,8 +32,8 @@ class CoverageOracle(Oracle):
         self, companies: list[Company], definitions: Mapping[str, str], time_zone: str, base: str, start_month: int
     ) -> None:
         super().__init__(companies, definitions, time_zone, base, start_month)
-        self.targets = _rows(definitions.get("targets", ""))
-        self.calendar = _rows(definitions.get("fiscal_calendar", ""))
+        self.targets = definition_rows(definitions.get("targets", ""))
+        self.calendar = definition_rows(definitions.get("fiscal_calendar", ""))
         self.by_source = {company.source: self.states(company) for company in companies}
         self.first = min(min(states) for states in self.by_source.values())
         self.last = max(max(states) for states in self.by_source.values())

@@ -32,9 +32,9 @@ class Oracle:
         self.zone = ZoneInfo(time_zone)
         self.base = base
         self.start_month = start_month
-        self.stages = _rows(definitions["stage_definitions"])
-        self.rates = _rows(definitions["fx_rates"])
-        self.segments = _rows(definitions["segments"])
+        self.stages = definition_rows(definitions["stage_definitions"])
+        self.rates = definition_rows(definitions["fx_rates"])
+        self.segments = definition_rows(definitions["segments"])
 
     def states(self, company: Company) -> dict[date, dict[str, Row]]:
         """Captured day -> opportunity -> its row of that day, of those that exist."""
@@ -240,7 +240,8 @@ class Oracle:
         return result
 
 
-def _rows(text: str) -> list[dict[str, Any]]:
+def definition_rows(text: str) -> list[dict[str, Any]]:
+    """The rows of a governed file, with the `day` from which each is in force."""
     rows: list[dict[str, Any]] = list(csv.DictReader(io.StringIO(text)))
     for row in rows:
         row["day"] = date.fromisoformat(row["valid_from"]) if row["valid_from"] else ALWAYS

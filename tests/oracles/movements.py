@@ -162,8 +162,7 @@ class MovementOracle:
             add(quarter, segment, monday_of(day), category, amount, delta)
         for quarter, segment, monday, _ in list(found):
             for category in ("opening", "closing"):
-                add_nothing = found[(quarter, segment, monday, category)]
-                found[(quarter, segment, monday, category)] = add_nothing
+                found.setdefault((quarter, segment, monday, category), (Decimal(0), 0))
         return dict(found)
 
 

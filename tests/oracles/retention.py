@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.dbt_project.ledger_cache import FOREVER, Company
-from tests.oracles.history import Oracle, _rows
+from tests.oracles.history import Oracle, definition_rows
 
 Row = dict[str, Any]
 PER_YEAR = {"month": 12, "year": 1, "week": 52, "day": 365}
@@ -71,7 +71,7 @@ class Retention:
         self.companies = {company.source: company for company in companies}
         self.zone, self.base = ZoneInfo(time_zone), base
         self.rates = self.history.rates
-        self.policies = _rows(definitions.get("mrr_policy", ""))
+        self.policies = definition_rows(definitions.get("mrr_policy", ""))
         self.subscriptions = [
             Subscription(company.source, identity, company.states["subscription"])
             for company in companies

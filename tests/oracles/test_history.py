@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
+from tests.dbt_project.dbt_build import read
 from tests.oracles.conftest import Built
 from tests.oracles.history import Oracle
 
@@ -25,11 +24,6 @@ def oracle(built: Built) -> Oracle:
     return Oracle(built.companies, built.definitions, *built.settings.values())
 
 
-def select(home: Path, query: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
-        return connection.execute(query).fetchall()
-
-
 def comparable(rows: list[tuple[Any, ...]]) -> list[tuple[str, ...]]:
     return sorted(tuple(str(value) for value in row) for row in rows)
 
@@ -42,7 +36,7 @@ def test_history_equals_the_daily_states_run_together(built: Built, oracle: Orac
     money = {"amount", "source_amount", "stage_probability"}
     found = [
         tuple(cents(value) if name in money else value for name, value in zip(HISTORY, row, strict=True))
-        for row in select(built.home, f"select {', '.join(HISTORY)} from marts.fct_opportunity_history")
+        for row in read(built.home, f"select {', '.join(HISTORY)} from marts.fct_opportunity_history")
     ]
     expected = [tuple(cents(row[name]) if name in money else row[name] for name in HISTORY) for row in oracle.history()]
     assert len(expected) > 1500
@@ -50,7 +44,7 @@ def test_history_equals_the_daily_states_run_together(built: Built, oracle: Orac
 
 
 def test_daily_pipeline_equals_counting_every_day(built: Built, oracle: Oracle) -> None:
-    found = select(
+    found = read(
         built.home,
         """select snapshot_date, pipeline, opportunity_type, segment, stage, close_fiscal_quarter, open_opportunities,
         open_amount, weighted_amount, is_complete from marts.fct_pipeline_daily""",
@@ -61,8 +55,6 @@ def test_daily_pipeline_equals_counting_every_day(built: Built, oracle: Oracle) 
 
 
 def test_current_opportunities_equal_looking_back_from_the_last_day(built: Built, oracle: Oracle) -> None:
-    found = select(
-        built.home, f"select source, opportunity_id, {', '.join(CURRENT)} from marts.fct_opportunity_current"
-    )
+    found = read(built.home, f"select source, opportunity_id, {', '.join(CURRENT)} from marts.fct_opportunity_current")
     expected = {key: tuple(row[name] for name in CURRENT) for key, row in oracle.current().items()}
     assert {row[:2]: row[2:] for row in found} == expected

@@ -10,7 +10,7 @@ import pytest
 
 from tests.oracles import random_stalls
 from tests.oracles.conftest import SETTINGS, Built, build_once
-from tests.oracles.history import Oracle, _rows
+from tests.oracles.history import Oracle, definition_rows
 from tests.oracles.stalls import RULES, Pattern, StallOracle
 
 COUNTS = [
@@ -33,7 +33,7 @@ RATES = [
 
 def oracle_of(built: Built) -> StallOracle:
     known = Oracle(built.companies, built.definitions, *built.settings.values())
-    return StallOracle(known, _rows(built.definitions["stall_rules"]), built.settings["time_zone"])
+    return StallOracle(known, definition_rows(built.definitions["stall_rules"]), built.settings["time_zone"])
 
 
 @pytest.fixture(scope="module")

@@ -20,15 +20,9 @@ visits as (
     select
         visits.opportunity_key,
         visits.valid_from,
-        coalesce(refined.entered_date, visits.valid_from) as entered_date,
-        visits.entry_precision = 'left_truncated' and refined.entered_date is null
-            as is_left_truncated
-    from {{ ref('int_stage_visits') }} as visits
-    left join {{ ref('int_refined_visits') }} as refined
-        on
-            visits.opportunity_key = refined.opportunity_key
-            and visits.stage_key = refined.stage_key
-            and visits.visit_number = refined.visit_number
+        visits.entered_date,
+        visits.entry_precision = 'left_truncated' as is_left_truncated
+    from {{ ref('int_dated_visits') }} as visits
 
 ),
 

@@ -9,20 +9,13 @@ visits as (
         visits.segment,
         visits.won_from,
         {{ dbt.datediff(
-            'coalesce(refined.entered_date, visits.valid_from)',
-            'coalesce(refined.exited_date, visits.valid_to)',
-            'day'
+            'visits.entered_date', 'visits.exited_date', 'day'
         ) }} as days_in_stage
-    from {{ ref('int_stage_visits') }} as visits
-    left join {{ ref('int_refined_visits') }} as refined
-        on
-            visits.opportunity_key = refined.opportunity_key
-            and visits.stage_key = refined.stage_key
-            and visits.visit_number = refined.visit_number
+    from {{ ref('int_dated_visits') }} as visits
     where
         visits.won_from is not null
         and visits.exit_kind <> 'deleted'
-        and (visits.entry_precision <> 'left_truncated' or refined.entered_date is not null)
+        and visits.entry_precision <> 'left_truncated'
 
 ),
 

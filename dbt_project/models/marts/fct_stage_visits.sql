@@ -4,37 +4,13 @@ with
 
 visits as (
 
-    select * from {{ ref('int_stage_visits') }}
-
-),
-
-refined as (
-
-    select * from {{ ref('int_refined_visits') }}
+    select * from {{ ref('int_dated_visits') }}
 
 ),
 
 opportunities as (
 
     select * from {{ ref('int_opportunities') }}
-
-),
-
-dated as (
-
-    select
-        visits.*,
-        coalesce(refined.entered_date, visits.valid_from) as entered_date,
-        case
-            when not visits.is_open then coalesce(refined.exited_date, visits.valid_to)
-        end as exited_date,
-        refined.entered_date is not null as is_exact
-    from visits
-    left join refined
-        on
-            visits.opportunity_key = refined.opportunity_key
-            and visits.stage_key = refined.stage_key
-            and visits.visit_number = refined.visit_number
 
 )
 
@@ -44,27 +20,27 @@ select
     opportunities.opportunity_id,
 
     -- attributes
-    dated.pipeline,
-    dated.stage,
-    dated.visit_number,
-    dated.segment,
-    dated.stage_order,
-    dated.next_stage,
-    dated.exit_kind,
-    case when dated.is_exact then 'exact' else dated.entry_precision end as entry_precision,
+    visits.pipeline,
+    visits.stage,
+    visits.visit_number,
+    visits.segment,
+    visits.stage_order,
+    visits.next_stage,
+    visits.exit_kind,
+    visits.entry_precision,
 
     -- flags
-    dated.is_open,
-    dated.is_converted,
+    visits.is_open,
+    visits.is_converted,
 
     -- numerics
-    dated.amount_at_entry,
+    visits.amount_at_entry,
     cast({{ dbt.datediff(
-        'dated.entered_date', 'coalesce(dated.exited_date, dated.last_captured_date)', 'day'
+        'visits.entered_date', 'coalesce(visits.exited_date, visits.last_captured_date)', 'day'
     ) }} as integer) as days_in_stage,
 
     -- dates
-    dated.entered_date,
-    dated.exited_date
-from dated
-inner join opportunities on dated.opportunity_key = opportunities.opportunity_key
+    visits.entered_date,
+    visits.exited_date
+from visits
+inner join opportunities on visits.opportunity_key = opportunities.opportunity_key

@@ -40,58 +40,18 @@ counted as (
 
 ),
 
-scopes as (
-
-    select
-        false as is_all_quarters,
-        false as is_all_segments
-    union all
-    select
-        false as is_all_quarters,
-        true as is_all_segments
-    union all
-    select
-        true as is_all_quarters,
-        false as is_all_segments
-    union all
-    select
-        true as is_all_quarters,
-        true as is_all_segments
-
-),
-
-scoped as (
-
-    select
-        case when scopes.is_all_quarters then '(all)' else counted.fiscal_quarter end
-            as entry_quarter,
-        case when scopes.is_all_segments then '(all)' else counted.segment end as entry_segment,
-        counted.*
-    from counted
-    cross join scopes
-
-),
-
 totals as (
 
-    select
-        scoped.entry_quarter as fiscal_quarter,
-        scoped.pipeline,
-        scoped.entry_segment as segment,
-        scoped.stage,
-        sum(scoped.visits) as visits,
-        sum(scoped.advanced) as advanced,
-        sum(scoped.regressed) as regressed,
-        sum(scoped.moved) as moved,
-        sum(scoped.won) as won,
-        sum(scoped.lost) as lost,
-        sum(scoped.deleted) as deleted,
-        sum(scoped.still_open) as still_open,
-        sum(scoped.left_truncated) as left_truncated,
-        sum(scoped.converted) as converted,
-        min(scoped.youngest_days) as youngest_days
-    from scoped
-    group by scoped.entry_quarter, scoped.pipeline, scoped.entry_segment, scoped.stage
+    {{ with_all(
+        'counted',
+        all_of=['fiscal_quarter', 'segment'],
+        others=['pipeline', 'stage'],
+        sums=[
+            'visits', 'advanced', 'regressed', 'moved', 'won', 'lost', 'deleted', 'still_open',
+            'left_truncated', 'converted',
+        ],
+        minima=['youngest_days'],
+    ) }}
 
 ),
 
