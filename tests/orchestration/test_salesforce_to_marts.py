@@ -13,8 +13,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.ingestion.vendors.salesforce_server import CLIENT_ID, CLIENT_SECRET, SalesforceServer
-from tests.ingestion.vendors.server import status
+from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceServer
+from tests.vendors.server import status
 from tests.orchestration.conftest import STAGES, Desk, Result
 
 START = datetime(2026, 11, 2, 15, tzinfo=UTC)

@@ -19,7 +19,7 @@ from ingestion.api import ApiSource, Client, Patience, Trouble, diagnose, govern
 from ingestion.carried import Carried
 from ingestion.findings import Finding
 from ingestion.landing import Extraction, LandingError, SourceError, land
-from tests.ingestion.vendors.server import (
+from tests.vendors.server import (
     Answer,
     Fault,
     Request,

@@ -20,7 +20,7 @@ from ingestion.jwt import read_key
 from ingestion.landing import LandingError, SourceError, land
 from ingestion.salesforce import OBJECTS, SalesforceSource, build_source
 from ingestion.secrets import Secrets
-from tests.ingestion.vendors.salesforce_server import (
+from tests.vendors.salesforce import (
     CLIENT_ID,
     CLIENT_SECRET,
     FIELDS,
@@ -28,7 +28,7 @@ from tests.ingestion.vendors.salesforce_server import (
     Key,
     SalesforceServer,
 )
-from tests.ingestion.vendors.server import Answer, Fault, Request, changed, cut, reset, status, truncated
+from tests.vendors.server import Answer, Fault, Request, changed, cut, reset, status, truncated
 
 NOON = datetime(2026, 11, 22, 17, tzinfo=UTC)  # of New York
 ROWS = Path(__file__).parents[3].parent / "shared" / "data" / "vendor_rows" / "salesforce"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.ingestion.vendors.server import Answer, Request, VendorServer
+from tests.vendors.server import Answer, Request, VendorServer
 
 VERSION = "v67.0"
 CLIENT_ID = "3MVG9-consumer-key"
