@@ -13,9 +13,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.orchestration.conftest import STAGES, Desk, Result
 from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceServer
 from tests.vendors.server import status
-from tests.orchestration.conftest import STAGES, Desk, Result
 
 START = datetime(2026, 11, 2, 15, tzinfo=UTC)
 FIRST, SECOND = date(2026, 11, 20), date(2026, 11, 21)
