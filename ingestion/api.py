@@ -31,7 +31,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -308,7 +308,7 @@ class ApiSource(ABC):
     def _extractions(self, entity: str, today: date) -> Iterator[Extraction]:
         if entity == self.entities[0]:
             self.carried.discard()
-        yield self.extraction(entity, today)
+        yield replace(self.extraction(entity, today), may_begin_empty=entity != self.entities[0])
 
 
 def incomplete(source: str, entity: str, got: int, expected: int, counted: str) -> SourceError:

@@ -250,4 +250,7 @@ LANDED: dict[str, tuple[str, ...]] = {
         *("campaign", "campaign_member", "opportunity_history", "opportunity_field_history"),
     ),
 }
-"""The entities that each source type lands. Those of a vendor are called as the vendor calls them, in snake_case."""
+"""The entities that each source type lands. Those of a vendor are called as the vendor calls them, in snake_case.
+
+The first of a vendor is what it is asked for: that there is none is suspicious on the first day, too.
+"""

@@ -68,6 +68,7 @@ MANIFEST = pa.schema(
         ("deleted_column", pa.string()),
         ("email_column", pa.string()),
         ("is_dated", pa.bool_()),
+        ("may_begin_empty", pa.bool_()),
         ("extraction_started_at", pa.timestamp("us", "UTC")),
         ("extraction_ended_at", pa.timestamp("us", "UTC")),
         ("row_count", pa.int64()),
@@ -107,6 +108,7 @@ class Extraction:
     deleted: str | None = None
     is_dated: bool = False
     email: str | None = None  # the personal column of which the ledger keeps a digest
+    may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
 
 
 @dataclass(frozen=True)
@@ -299,6 +301,7 @@ class _Run:
             "deleted_column": of.deleted,
             "email_column": of.email,
             "is_dated": of.is_dated,
+            "may_begin_empty": of.may_begin_empty,
             "extraction_started_at": started_at,
             "extraction_ended_at": datetime.now(UTC),
             "row_count": rows,

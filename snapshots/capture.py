@@ -285,7 +285,7 @@ class _Work:
         self._write_rejects(difference)
         drafted = self._receipts(manifests, before[-1] if before else None, counts)
         draft = _Draft(table, part, types, difference, drafted, set(difference.days), [], comparison)
-        draft.tripped = self._gates(draft, before[-1] if before else None, counts)
+        draft.tripped = self._gates(draft, first, before[-1] if before else None, counts)
         overridden = {trip.day: [t.gate for t in draft.tripped if t.day == trip.day] for trip in draft.tripped}
         draft.receipts = [replace(r, overridden=tuple(overridden.get(r.snapshot_date, ()))) for r in draft.receipts]
         if len(manifests) == 1 and first.snapshot_date in receipts:
@@ -371,7 +371,9 @@ class _Work:
 
     # -- gates --------------------------------------------------------------------------------------
 
-    def _gates(self, draft: _Draft, before: Receipt | None, counts: Mapping[date, DayCounts]) -> list[_Tripped]:
+    def _gates(
+        self, draft: _Draft, first: Manifest, before: Receipt | None, counts: Mapping[date, DayCounts]
+    ) -> list[_Tripped]:
         gates, name = self.gates, f"{self.source}.{draft.part.entity}"
         lost = draft.difference.lost_values(gates.min_column_values)
         tripped: list[_Tripped] = []
@@ -384,7 +386,8 @@ class _Work:
                 tripped.append(_Tripped(day, gate, f"{name}: {what} {advice}"))
 
             had = before.live_rows if before else 0
-            if receipt.mode == "state" and receipt.source_rows == 0 and (had or before is None):
+            is_suspicious = had if before else not first.may_begin_empty
+            if receipt.mode == "state" and receipt.source_rows == 0 and is_suspicious:
                 trip("empty", f"0 rows for {day}, expected about those of {previous}.")
             elif counts[day].deletes >= gates.min_deletes and _is_above(
                 counts[day].deletes, gates.max_delete_rate, had

@@ -49,6 +49,7 @@ class Manifest:
     volatile: tuple[str, ...]
     deleted: str | None
     is_dated: bool
+    may_begin_empty: bool
     started_at: datetime
     ended_at: datetime
     row_count: int
@@ -169,6 +170,7 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         volatile=names("volatile"),
         deleted=str(row["deleted_column"]) if row["deleted_column"] else None,
         is_dated=bool(row["is_dated"]),
+        may_begin_empty=bool(row.get("may_begin_empty")),
         started_at=instant("extraction_started_at"),
         ended_at=instant("extraction_ended_at"),
         row_count=int(str(row["row_count"])),

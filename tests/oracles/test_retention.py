@@ -103,7 +103,7 @@ def test_mrr_equals_asking_every_customer_at_every_month_end(few_built: Built, o
 
 
 def test_customers_are_the_accounts_that_they_name(few_built: Built, oracle_of_few: Retention) -> None:
-    assert {"subscription", "domain"} <= check_customers(few_built, oracle_of_few)
+    assert {"subscription", "account"} <= check_customers(few_built, oracle_of_few)
 
 
 def test_movements_equal_comparing_month_with_month(few_built: Built, oracle_of_few: Retention) -> None:

@@ -93,7 +93,7 @@ def capture_all(at: Desk, now: datetime, day: date) -> None:
     ],
 )
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    vendor, count = request.param
+    _vendor, count = request.param
     folder = tmp_path_factory.mktemp("company")
     life = Life(SCALE)
     days = life.days(count)

@@ -64,6 +64,7 @@ def land(
     volatile: Sequence[str] = (),
     deleted: str | None = None,
     is_dated: bool = True,
+    may_begin_empty: bool = False,
     source_type: str = "files",
     is_complete: bool = True,
     fresh: bool = True,
@@ -82,7 +83,8 @@ def land(
             f"create table if not exists {source}.manifest (source varchar, source_type varchar, entity varchar, "
             "snapshot_date date, extraction_id varchar, mode varchar, key_columns varchar, required_columns varchar, "
             "columns varchar, governed varchar, personal varchar, email_column varchar, volatile varchar, "
-            "deleted_column varchar, is_dated boolean, extraction_started_at timestamp, extraction_ended_at timestamp, "
+            "deleted_column varchar, is_dated boolean, may_begin_empty boolean, "
+            "extraction_started_at timestamp, extraction_ended_at timestamp, "
             "row_count bigint, rejected_count bigint, load_id varchar)"
         )
         load = uuid.uuid4().hex
@@ -106,7 +108,7 @@ def land(
             con.unregister("landed")
             started = datetime(at.year, at.month, at.day, 11, tzinfo=UTC)
             con.execute(
-                f"insert into {source}.manifest values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"insert into {source}.manifest values ({', '.join('?' * 21)})",
                 [
                     source,
                     source_type,
@@ -123,6 +125,7 @@ def land(
                     json.dumps(list(volatile)),
                     deleted,
                     is_dated,
+                    may_begin_empty,
                     started.replace(tzinfo=None),
                     (started + timedelta(minutes=1)).replace(tzinfo=None),
                     len(rows),

@@ -63,6 +63,14 @@ def test_a_first_day_without_rows_writes_nothing(tmp_path: Path) -> None:
     assert written(where) == {}
 
 
+def test_what_a_source_counts_may_begin_empty_and_not_become_so(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    for number, extract, tripped in ((0, [], False), (1, [], False), (2, rows(30), False), (3, [], True)):
+        land(where, {day(number): extract}, columns=COLUMNS, may_begin_empty=True)
+        assert bool(take(where, [day(number)], gates=GATES).tripped) == tripped
+    assert captured(where) == [(0, 0, ()), (1, 0, ()), (2, 30, ())]
+
+
 @pytest.mark.parametrize(
     ("had", "left", "trips"),
     [

@@ -243,7 +243,7 @@ class SalesforceServer(VendorServer):
         for entity in ("user", "account", "campaign", "opportunity", "person", "opportunity_contact_role", "activity"):
             there = company.get(entity, {})
             for ours in [each for kind, each in self._held if kind == entity and each not in there]:
-                if not self.rows[self._held[entity, ours][0]][self.ids[entity, ours]]["IsDeleted"]:
+                if not self.rows[self._held[entity, ours][0]][self.ids[entity, ours]].get("IsDeleted"):
                     self.delete(self._held[entity, ours][0], self.ids[entity, ours])
             # what refers to its like comes twice: first to be there, then to refer
             for _ in range(2 if entity in ("user", "account") else 1):
@@ -258,7 +258,7 @@ class SalesforceServer(VendorServer):
             self.ids[entity, ours] = add(**values)
         else:
             row_id, before = self.ids[entity, ours], held[1]
-            if self.rows[object_name][row_id]["IsDeleted"]:
+            if self.rows[object_name][row_id].get("IsDeleted"):
                 self.change(object_name, row_id, IsDeleted=False)
             changed = {name: value for name, value in values.items() if value != before[name]}
             if changed and entity == "opportunity":
