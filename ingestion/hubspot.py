@@ -47,6 +47,7 @@ LISTED_EVERY = timedelta(days=7)
 RESERVE = 0.1  # of the account's daily calls, for everybody else
 PRIMARY = "primary"  # the label of an association that stands out
 
+_MERGED = "hs_merged_object_ids"
 _BLOCK = 2_000  # rows that become a table
 _VERSION = re.compile(r"\d{4}-\d{2}(-beta)?|v[34]")
 _VOLATILE = re.compile(
@@ -478,8 +479,10 @@ class HubspotSource(ApiSource):
             yield from rows
 
     def _archived(self, entity: str) -> Iterator[str]:
-        for page in self.reader.listed(entity, OBJECTS[entity].name, [], archived=True):
-            yield from (row["id"] for row in page)
+        """The ids of the archived ones, and of those that they took in before."""
+        for page in self.reader.listed(entity, OBJECTS[entity].name, [_MERGED], archived=True):
+            for row in page:
+                yield from (row["id"], *_merged(row["properties"]))
 
     def _add_contacts(self, entity: str, rows: Sequence[dict[str, Any]]) -> None:
         found: dict[str, list[str]] = {}
@@ -724,7 +727,7 @@ def _value(value: Any, described: Row) -> Any:
 
 def _merged(row: Mapping[str, Any]) -> list[str]:
     """The ids of the objects that this one took in."""
-    return [each.strip() for each in str(row.get("hs_merged_object_ids") or "").split(";") if each.strip()]
+    return [each.strip() for each in str(row.get(_MERGED) or "").split(";") if each.strip()]
 
 
 def _named(columns: Mapping[str, str], names: Iterable[str]) -> set[str]:
