@@ -87,12 +87,12 @@ class Reader:
         if len(seen) < total:
             self._look_again(what, objects, seen, total)
 
-    def pages(self, what: str, url: str, asked: Mapping[str, str], limit: int = LISTED) -> Iterator[list[Row]]:
+    def pages(self, what: str, url: str, asked: Mapping[str, str]) -> Iterator[list[Row]]:
         """The pages of any list that goes on by `paging.next.after`."""
         after, behind = "", set[str]()
         while True:
             found = self._json(
-                what, self.client.get(url, params={**asked, "limit": limit, **({"after": after} if after else {})})
+                what, self.client.get(url, params={**asked, "limit": LISTED, **({"after": after} if after else {})})
             )
             yield found["results"]
             after = str(found.get("paging", {}).get("next", {}).get("after", ""))
