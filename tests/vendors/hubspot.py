@@ -82,6 +82,32 @@ _DATED = re.compile(r"/(crm|marketing)/(\w+)/2026-03(/.*)?")
 _NUMBERED = re.compile(r"/(crm|marketing)/(v\d)/(\w+)(/.*)?")
 
 
+MAPPING = """
+[sources.{name}.entities.opportunity]
+columns = { our_lead_source = "lead_source", our_forecast = "forecast_category", our_campaign = "campaign_id" }
+
+[sources.{name}.entities.account]
+columns = { our_segment = "segment", our_billing_customer = "billing_customer_id" }
+
+[sources.{name}.entities.user]
+columns = { our_manager = "manager_id", our_region = "region", our_start = "started_at", our_end = "ended_at" }
+
+[sources.{name}.entities.person]
+columns = { our_lead_source = "lead_source", hs_v2_date_entered_marketingqualifiedlead = "mql_at", our_sal = "sal_at", \
+hs_v2_date_entered_salesqualifiedlead = "sql_at", our_deal = "converted_opportunity_id" }
+
+[sources.{name}.entities.campaign]
+columns = { our_channel = "channel" }
+""".replace("\\\n", "")
+"""How a source on a mirrored account is configured; {name} is to be replaced."""
+_CUSTOM = {
+    "deals": ("our_lead_source", "our_forecast", "our_campaign"),
+    "companies": ("our_segment", "our_billing_customer"),
+    "users": ("our_manager", "our_region", "our_start", "our_end"),
+    "contacts": ("our_lead_source", "our_sal", "our_deal"),
+}
+
+
 class HubspotServer(VendorServer):
     """One account. `now` is its clock; `lag` is how far its search index is behind."""
 
@@ -207,6 +233,162 @@ class HubspotServer(VendorServer):
         self.campaigns[campaign] = {"id": campaign, "createdAt": _text(self.now), "updatedAt": _text(self.now),
                                     "properties": {name: _text(value) for name, value in values.items()}}  # fmt: skip
         return campaign
+
+    # ------------------------------------------------------------ a company of ours, kept in HubSpot
+
+    def mirror(self, company: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        """Hold exactly these canonical rows (entity -> our id -> row), with HubSpot's own traces of what changed."""
+        for objects, names in _CUSTOM.items():
+            for name in names:
+                self.custom(objects, name, "datetime" if name in ("our_start", "our_end", "our_sal") else "string")
+        for entity in ("user", "account", "campaign", "person", "opportunity"):
+            for our_id in company.get(entity, {}):
+                if (entity, our_id) not in self.ids:
+                    self.ids[entity, our_id] = self._born(entity)
+        for entity, write in (
+            ("user", self._mirror_user), ("account", self._mirror_account), ("campaign", self._mirror_campaign),
+            ("person", self._mirror_person), ("opportunity", self._mirror_deal), ("activity", self._mirror_activity),
+        ):  # fmt: skip
+            for our_id, row in company.get(entity, {}).items():
+                write(our_id, row)
+        self._mirror_roles(company.get("opportunity_contact_role", {}))
+        self._mirror_ends(company)
+
+    def _born(self, entity: str) -> str:
+        if entity == "user":
+            return self.add_owner("", "")
+        if entity == "campaign":
+            return self.add_campaign()
+        return self.add({"account": "companies", "person": "contacts", "opportunity": "deals"}[entity])
+
+    def _ref(self, entity: str, our_id: str | None) -> str | None:
+        return self.ids.get((entity, our_id)) if our_id else None
+
+    def _set(self, objects: str, row_id: str, **values: Any) -> None:
+        """Write what differs; a row that stays as it is does not move."""
+        row = self.rows[objects][row_id]["values"]
+        different = {name: value for name, value in values.items() if row.get(name) != _text(value)}
+        if different:
+            self.change(objects, row_id, **different)
+
+    def _mirror_user(self, our_id: str, row: Mapping[str, Any]) -> None:
+        owner = self.owners[self.ids["user", our_id]]
+        first, _, last = str(row["user_name"]).partition(" ")
+        teams = [{"id": "1", "name": row["team"], "primary": True}] if row["team"] else []
+        owner |= {"firstName": first, "lastName": last, "teams": teams, "archived": not row["is_active"]}
+        user = self.ids.setdefault(("crm_user", our_id), "") or self.add("users", hubspot_owner_id=owner["id"])
+        self.ids["crm_user", our_id] = user
+        self._set(
+            "users", user, hs_job_title=row["role"], our_manager=self._ref("user", row["manager_id"]),
+            our_region=row["region"], our_start=row["started_at"], our_end=row["ended_at"],
+        )  # fmt: skip
+
+    def _mirror_account(self, our_id: str, row: Mapping[str, Any]) -> None:
+        self._set(
+            "companies", self.ids["account", our_id], name=row["account_name"], industry=row["industry"],
+            country=row["region"], numberofemployees=row["employee_count"], website=row["website"],
+            hs_parent_company_id=self._ref("account", row["parent_account_id"]), our_segment=row["segment"],
+            hubspot_owner_id=self._ref("user", row["owner_id"]), our_billing_customer=row["billing_customer_id"],
+            hs_is_target_account=row["is_target_account"], createdate=row["created_at"],
+        )  # fmt: skip
+
+    def _mirror_campaign(self, our_id: str, row: Mapping[str, Any]) -> None:
+        values = {"hs_name": row["campaign_name"], "our_channel": row["channel"], "hs_start_date": row["start_date"],
+                  "hs_spend_items_sum_amount": row["cost"], "hs_currency_code": row["currency_code"],
+                  "hs_end_date": row["end_date"]}  # fmt: skip
+        self.campaigns[self.ids["campaign", our_id]]["properties"] = {
+            name: _text(each) for name, each in values.items()
+        }
+
+    def _mirror_person(self, our_id: str, row: Mapping[str, Any]) -> None:
+        first, _, last = str(row["full_name"] or "").partition(" ")
+        self._set(
+            "contacts", self.ids["person", our_id], firstname=first, lastname=last, email=row["email"],
+            phone=row["phone"], jobtitle=row["title"], our_lead_source=row["lead_source"],
+            hubspotscore=row["lead_score"], hs_lead_status=row["status"], createdate=row["created_at"],
+            associatedcompanyid=self._ref("account", row["account_id"]), our_sal=row["sal_at"],
+            hubspot_owner_id=self._ref("user", row["owner_id"]),
+            hs_v2_date_entered_marketingqualifiedlead=row["mql_at"],
+            hs_v2_date_entered_salesqualifiedlead=row["sql_at"],
+            hs_sa_first_engagement_date=row["first_response_at"],
+            our_deal=self._ref("opportunity", row["converted_opportunity_id"]),
+        )  # fmt: skip
+
+    def _mirror_deal(self, our_id: str, row: Mapping[str, Any]) -> None:
+        deal = self.ids["opportunity", our_id]
+        if deal not in self.rows["deals"] or row["is_deleted"]:
+            return  # it ends elsewhere
+        if self.rows["deals"][deal]["archived"]:
+            self.restore("deals", deal)
+        pipeline, stage = self._stage(row["pipeline"] or "default", row["stage"])
+        kind = {"new_business": "newbusiness", "expansion": "existingbusiness"}
+        closes = datetime.combine(row["close_date"], datetime.min.time(), UTC) if row["close_date"] else None
+        self._set(
+            "deals", deal, dealname=row["opportunity_name"], pipeline=pipeline, dealstage=stage,
+            dealtype=kind.get(row["opportunity_type"], row["opportunity_type"]), amount=row["amount"],
+            deal_currency_code=row["currency_code"], closedate=closes and closes + timedelta(hours=12),
+            createdate=row["created_at"], hubspot_owner_id=self._ref("user", row["owner_id"]),
+            our_forecast=row["forecast_category"], hs_deal_stage_probability=row["probability"],
+            our_lead_source=row["lead_source"], our_campaign=self._ref("campaign", row["campaign_id"]),
+            hs_next_step=row["next_step"], notes_last_updated=row["last_activity_at"],
+            closed_lost_reason=row["loss_reason"],
+            hs_primary_associated_company=self._ref("account", row["account_id"]),
+        )  # fmt: skip
+        company = self._ref("account", row["account_id"])
+        there = [other for at, other in self.links.get(("deals", "companies"), {}) if at == deal]
+        for other in there:
+            if other != company:
+                self.unlink("deals", deal, "companies", other)
+        if company and company not in there:
+            self.link("deals", deal, "companies", company, primary=True)
+
+    def _stage(self, pipeline: str, stage: str) -> tuple[str, str]:
+        found = next((each for each in self.pipelines.values() if each["label"] == pipeline), None)
+        pipeline_id = found["id"] if found else self.add_pipeline(pipeline)[""]
+        there = {each["label"]: each["id"] for each in self.pipelines[pipeline_id]["stages"]}
+        won, lost = "won" in stage.lower(), "lost" in stage.lower()
+        return pipeline_id, there.get(stage) or self.add_stage(pipeline_id, stage, float(won) or 0.5, won or lost)
+
+    def _mirror_activity(self, our_id: str, row: Mapping[str, Any]) -> None:
+        objects = _ACTIVITIES.get(row["activity_type"], "meetings")
+        deal, contact = self._ref("opportunity", row["opportunity_id"]), self._ref("person", row["person_id"])
+        if ("activity", our_id) not in self.ids:
+            engagement = self.add(
+                objects, hs_timestamp=row["occurred_at"], hubspot_owner_id=self._ref("user", row["owner_id"]),
+                hs_activity_type=None if row["activity_type"] in _ACTIVITIES else row["activity_type"],
+            )  # fmt: skip
+            self.ids["activity", our_id] = engagement
+            if deal and deal in self.rows["deals"]:
+                self.link("deals", deal, objects, engagement)
+            if contact:
+                self.link(objects, engagement, "contacts", contact)
+
+    def _mirror_roles(self, roles: Mapping[str, Mapping[str, Any]]) -> None:
+        wanted: dict[tuple[str, str], list[str]] = {}
+        for row in roles.values():
+            deal, contact = self._ref("opportunity", row["opportunity_id"]), self._ref("person", row["person_id"])
+            if deal and contact:
+                labels = ([row["role"]] if row["role"] else []) + (["Primary"] if row["is_primary"] else [])
+                wanted[deal, contact] = labels
+        for deal, contact in set(self.links.get(("deals", "contacts"), {})) - set(wanted):
+            self.unlink("deals", deal, "contacts", contact)
+        for (deal, contact), labels in wanted.items():
+            self.link("deals", deal, "contacts", contact, *labels)
+
+    def _mirror_ends(self, company: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        for (entity, our_id), row_id in self.ids.items():
+            row = company.get(entity, {}).get(our_id)
+            objects = {"account": "companies", "person": "contacts", "opportunity": "deals"}.get(entity)
+            if entity == "user" and row is None:
+                self.owners.pop(row_id, None)
+            if entity == "campaign" and row is None:
+                self.campaigns.pop(row_id, None)
+            if objects and row_id in self.rows[objects] and (row is None or row.get("is_deleted")):
+                into = self._ref("opportunity", row.get("merged_into_opportunity_id")) if row else None
+                if into and into in self.rows["deals"]:
+                    self.merge("deals", into, row_id)
+                elif not self.rows[objects][row_id]["archived"]:
+                    self.archive(objects, row_id)
 
     def pass_time(self, **delta: float) -> None:
         self.now += timedelta(**delta)
