@@ -62,7 +62,7 @@ deals as (
         links.opportunity_id,
         row_number() over (
             partition by links.source, links.engagement_type, links.engagement_id
-            order by length(links.opportunity_id), links.opportunity_id
+            order by links.opportunity_id nulls last
         ) as deal_number
     from links
     where links._pl_change = 'upsert' and links.valid_to = cast('9999-12-31' as date)

@@ -57,7 +57,7 @@ stage_labels as (
 
 ),
 
--- The primary company where the deal itself does not name it, else the oldest.
+-- The primary company where the deal itself does not name it, else the first by id.
 ranked_companies as (
 
     select
@@ -67,7 +67,7 @@ ranked_companies as (
         companies.company_id,
         row_number() over (
             partition by deals.source, deals.opportunity_id, deals.valid_from
-            order by companies.is_primary desc, length(companies.company_id), companies.company_id
+            order by companies.is_primary desc nulls last, companies.company_id asc nulls last
         ) as company_number
     from deals
     inner join companies

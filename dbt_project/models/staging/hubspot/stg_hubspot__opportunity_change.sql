@@ -51,7 +51,7 @@ labels as (
         label_versions.label,
         row_number() over (
             partition by label_versions.source, label_versions.field, label_versions.id
-            order by label_versions.valid_from desc, label_versions.label
+            order by label_versions.valid_from desc nulls last, label_versions.label asc nulls last
         ) as version_number
     from label_versions
 

@@ -46,7 +46,7 @@ spans as (
         starts.valid_from,
         lead(starts.valid_from, 1, cast('9999-12-31' as date)) over (
             partition by starts.source, starts.user_id
-            order by starts.valid_from
+            order by starts.valid_from nulls last
         ) as valid_to
     from starts
 
