@@ -249,6 +249,11 @@ LANDED: dict[str, tuple[str, ...]] = {
         *("opportunity", "account", "user", "contact", "lead", "opportunity_contact_role", "task", "event"),
         *("campaign", "campaign_member", "opportunity_history", "opportunity_field_history"),
     ),
+    "hubspot": (
+        *("deal", "company", "contact", "owner", "user", "deal_pipeline", "deal_pipeline_stage"),
+        *("deal_company", "deal_contact", "deal_property_history", "call", "email", "meeting", "note", "task"),
+        *("engagement_deal", "campaign", "form"),
+    ),
 }
 """The entities that each source type lands. Those of a vendor are called as the vendor calls them, in snake_case.
 

@@ -145,6 +145,15 @@ SOURCE_TYPES: dict[str, SourceOptions] = {
         },
         questions={"instance_url": "Address of the org (such as https://acme.my.salesforce.com)"},
     ),
+    "hubspot": SourceOptions(
+        {
+            "api_version": ("text", False),
+            "base_url": ("text", False),
+            "exclude": ("names", False),
+            "api_reserve": ("share", False),
+        },
+        secrets={"access_token": "the access token of the private app"},
+    ),
 }
 COMMON_SOURCE_KEYS = ("type", "enabled", "as_of", "start_date", "entities")
 

@@ -18,6 +18,7 @@ class Past:
     histories: Sequence[History]
     created_at: str
     column_of: Callable[[str], str] = landed_name
+    entity: str = "opportunity"  # that holds the opportunities
 
 
 def past_of(source: SourceConfig) -> Past:
@@ -69,4 +70,18 @@ def salesforce(source: SourceConfig) -> Past:
     )
 
 
-PASTS: dict[str, Callable[[SourceConfig], Past]] = {"salesforce": salesforce}
+def hubspot(source: SourceConfig) -> Past:
+    """The history of the deals' properties, of which HubSpot keeps the latest values."""
+    history = History(
+        "deal_property_history",
+        opportunity_id="deal_id",
+        changed_at="timestamp",
+        field="name",
+        old_value="previous_value",
+        new_value="value",
+        tie="tie",
+    )
+    return Past([history], "createdate", entity="deal")
+
+
+PASTS: dict[str, Callable[[SourceConfig], Past]] = {"salesforce": salesforce, "hubspot": hubspot}

@@ -280,6 +280,7 @@ def backfill(settings: Settings, source: SourceConfig) -> Reconstructed:
         created_at=past.created_at,
         histories=past.histories,
         column_of=past.column_of,
+        entity=past.entity,
         code_version=code_version(),
     )
 

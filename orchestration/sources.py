@@ -79,10 +79,18 @@ def build_salesforce(source: SourceConfig, settings: Settings) -> Source:
     return salesforce.build_source(source.name, **api_options(source, settings))
 
 
+def build_hubspot(source: SourceConfig, settings: Settings) -> Source:
+    """A HubSpot account."""
+    from ingestion import hubspot
+
+    return hubspot.build_source(source.name, **api_options(source, settings))
+
+
 BUILDERS: dict[str, Callable[[SourceConfig, Settings], Source]] = {
     "files": build_files,
     "demo": build_demo,
     "salesforce": build_salesforce,
+    "hubspot": build_hubspot,
 }
 
 

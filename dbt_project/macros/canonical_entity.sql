@@ -1,6 +1,6 @@
 {#-
     The canonical entity that a receipt speaks for: a vendor's `deal` is our `opportunity`. Only where the vendor has
-    exactly one entity for ours and it is nothing else besides; any other keeps its own name.
+    exactly one entity for ours, or one that gives our id, and it is nothing else besides; any other keeps its own name.
 -#}
 {% macro canonical_entity(source, entity) -%}
     {%- set cases = [] -%}
@@ -14,7 +14,11 @@
             {%- do used.extend(vendor_entities.keys()) -%}
         {%- endfor -%}
         {%- for ours, vendor_entities in entities.items() -%}
-            {%- set theirs = vendor_entities.keys() | list -%}
+            {%- set with_id = [] -%}
+            {%- for name, fields in vendor_entities.items() if fields.get(ours ~ '_id') is string -%}
+                {%- do with_id.append(name) -%}
+            {%- endfor -%}
+            {%- set theirs = with_id if with_id | length == 1 else vendor_entities.keys() | list -%}
             {%- if theirs | length == 1 and used.count(theirs[0]) == 1 and theirs[0] != ours and ours not in used -%}
                 {%- do cases.append(
                     "when " ~ source ~ " in (" ~ names | join(', ') ~ ") and " ~ entity ~ " = '" ~ theirs[0]

@@ -1,0 +1,630 @@
+"""The HubSpot source against an account on 127.0.0.1: whole or not at all, whatever goes wrong on the way."""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion import hubspot_api
+from ingestion.api import Patience
+from ingestion.carried import Carried
+from ingestion.entities import LANDED
+from ingestion.hubspot import OBJECTS, TABLES, HubspotSource, build_source
+from ingestion.hubspot_api import path
+from ingestion.landing import LandingError, SourceError, land
+from ingestion.secrets import Secrets
+from tests.vendors.hubspot import PROPERTIES, TOKEN, HubspotServer
+from tests.vendors.server import Answer, Fault, Request, changed, cut, reset, silent, status, truncated
+
+NOON = datetime(2026, 11, 22, 17, tzinfo=UTC)  # of New York
+ROWS = Path(__file__).parents[3].parent / "shared" / "data" / "vendor_rows" / "hubspot"
+DEALS = 5
+
+
+@dataclass
+class Account:
+    """An account, a source on it, and a home to land in."""
+
+    server: HubspotServer
+    home: Path
+    environment: dict[str, str] = field(default_factory=lambda: {"SOURCES__CRM__ACCESS_TOKEN": TOKEN})
+    waits: list[float] = field(default_factory=list)
+
+    def source(self, **options: Any) -> HubspotSource:
+        return build_source(
+            "crm",
+            base_url=self.server.url,
+            secrets=Secrets("crm", self.home, self.environment),
+            carried=Carried(self.home / "dlt" / "carried" / "crm"),
+            time_zone="America/New_York",
+            clock=lambda: self.server.now,
+            sleep=self.waits.append,
+            patience=Patience(read_timeout=1.0),
+            **options,
+        )
+
+    def land(self, **options: Any) -> dict[str, int]:
+        """Land today; the rows of each entity."""
+        today = self.server.now.date()
+        done = land(
+            self.source(**options), [today], landing=self.home / "landing.duckdb", pipelines_dir=self.home / "dlt",
+            today=today,
+        )  # fmt: skip
+        return {entity: rows for (entity, _), rows in done.rows.items()}
+
+    def read(self, query: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.home / "landing.duckdb"), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+    def ids(self, entity: str) -> list[str]:
+        return [row[0] for row in self.read(f"select id from crm.{entity} order by cast(id as bigint)")]
+
+    def manifest(self, entity: str) -> dict[str, Any]:
+        with duckdb.connect(str(self.home / "landing.duckdb"), read_only=True) as connection:
+            connection.execute(f"select * from crm.manifest where entity = '{entity}'")
+            row = connection.fetchone()
+            assert row
+            return dict(zip([column[0] for column in connection.description or []], row, strict=True))
+
+
+def live(server: HubspotServer) -> None:
+    """A small company."""
+    boss = server.add_owner("Ada", "Boss", team="East")
+    server.add_owner("Old", "Hand", archived=True)
+    server.add("users", hubspot_owner_id=boss, hs_job_title="AE", hs_email="ada@acme.example")
+    sales = server.add_pipeline("Sales", ("Open", 0.2, False), ("Won", 1.0, True), ("Lost", 0.0, True))
+    company = server.add("companies", name='Quo"ted, Ltd.\nSecond line', numberofemployees=1200)
+    contact = server.add("contacts", firstname="Zoë", lastname="Ünal", email="Zoe@Example.com",
+                         associatedcompanyid=company, phone="+90 1", jobtitle="CFO")  # fmt: skip
+    server.add_campaign(hs_name="Fair", hs_start_date="2026-11-01", hs_spend_items_sum_amount="12.50")
+    server.forms.append({"id": "b6336282-50ec", "name": "Contact us", "formType": "hubspot",
+                         "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z"})  # fmt: skip
+    for number in range(DEALS):
+        deal = server.add("deals", dealname=f"Deal {number}", pipeline=sales[""], dealstage=sales["Open"],
+                          amount=1000.5 * (number + 1), closedate=datetime(2027, 1, 31, 12, tzinfo=UTC),
+                          hubspot_owner_id=boss, hs_deal_stage_probability="0.2")  # fmt: skip
+        server.link("deals", deal, "companies", company, primary=True)
+        server.link("deals", deal, "contacts", contact, "Decision maker", "Primary")
+        call = server.add("calls", hs_timestamp=server.now, hubspot_owner_id=boss, hs_call_body="Dear Z")
+        server.link("deals", deal, "calls", call)
+        server.link("calls", call, "contacts", contact)
+    for objects in ("emails", "meetings", "notes", "tasks"):
+        server.add(objects, hs_timestamp=server.now, hubspot_owner_id=boss)
+    server.pass_time(minutes=5)
+    server.change("deals", deal, dealstage=sales["Won"], amount="7")
+    server.pass_time(minutes=5)
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    with HubspotServer(NOON) as server:
+        live(server)
+        yield Account(server, tmp_path)
+
+
+@pytest.fixture
+def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LISTED", "SEARCHED", "READ", "READ_WITH_HISTORY", "ASSOCIATED"):
+        monkeypatch.setattr(hubspot_api, name, 2)
+
+
+def test_everything_lands_whole_under_its_own_names(account: Account) -> None:
+    landed = account.land()
+    assert set(landed) == {*OBJECTS, *TABLES} == set(LANDED["hubspot"])
+    counts = {"deal": 5, "company": 1, "contact": 1, "owner": 2, "user": 1, "deal_pipeline": 1,
+              "deal_pipeline_stage": 3, "deal_company": 5, "deal_contact": 5, "call": 5, "email": 1, "meeting": 1,
+              "note": 1, "task": 1, "engagement_deal": 5, "campaign": 1, "form": 1}  # fmt: skip
+    assert {entity: landed[entity] for entity in counts} == counts
+    assert account.read("select name, numberofemployees from crm.company") == [('Quo"ted, Ltd.\nSecond line', "1200")]
+    assert account.read("select max(closedate), count(distinct hs_primary_associated_company) from crm.deal") == [
+        ("2027-01-31T12:00:00.000Z", 1)
+    ]
+    assert account.read("select primary_team, is_active from crm.owner order by 2 desc") == [
+        ("East", "true"), (None, "false")
+    ]  # fmt: skip
+    assert account.read("select distinct role, is_primary from crm.deal_contact") == [("Decision maker", "true")]
+    assert account.read("select is_closed, probability from crm.deal_pipeline_stage where label = 'Won'") == [
+        ("true", "1.0")
+    ]
+
+
+def test_the_history_of_deals_tells_each_value_and_the_one_before(account: Account) -> None:
+    account.land()
+    deal = account.ids("deal")[-1]
+    rows = account.read(
+        f"select value, previous_value, timestamp from crm.deal_property_history where deal_id = '{deal}' "
+        "and name = 'amount' order by timestamp"
+    )
+    assert rows == [
+        ("5002.5", None, "2026-11-22T17:00:00.000Z"), ("7", "5002.5", "2026-11-22T17:05:00.000Z")
+    ]  # fmt: skip
+
+
+def test_the_ledger_is_told_types_keys_and_what_is_personal(account: Account) -> None:
+    account.server.custom("contacts", "home_email")
+    account.server.custom("deals", "health", "number")
+    account.land(columns={"opportunity": {"health": "probability"}})
+    deal, contact, owner = account.manifest("deal"), account.manifest("contact"), account.manifest("owner")
+    assert (deal["key_columns"], deal["mode"], deal["deleted_column"]) == ('["id"]', "state", "archived")
+    governed = json.loads(deal["governed"])
+    assert (governed["amount"], governed["closedate"], governed["health"]) == (
+        "DECIMAL(18,2)", "TIMESTAMP", "DECIMAL(9,6)"
+    )  # fmt: skip
+    assert {"hs_lastmodifieddate", "hs_v2_time_in_current_stage"} <= set(json.loads(deal["volatile"]))
+    assert set(json.loads(contact["personal"])) == {"firstname", "lastname", "email", "phone", "home_email"}
+    assert contact["email_column"] == "email"
+    assert json.loads(owner["personal"]) == ["email"]
+    assert account.manifest("deal_property_history")["mode"] == "events"
+
+
+def test_what_engagements_say_is_left_out(account: Account) -> None:
+    account.land()
+    assert not [name for (name, *_) in account.read("describe crm.call") if "body" in name]
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_small_pages_give_the_same(account: Account) -> None:
+    landed = account.land()
+    assert (landed["deal"], landed["deal_company"], landed["call"]) == (5, 5, 5)
+
+
+def test_more_properties_than_a_url_holds_are_read_in_batches(account: Account) -> None:
+    for number in range(200):
+        account.server.custom("deals", f"a_property_with_a_rather_long_name_{number}")
+    account.land()
+    assert account.server.asked("/deals/batch/read")
+    assert account.read("select count(amount) from crm.deal") == [(5,)]
+    assert max(len(str(request.query)) for request in account.server.requests) < 7000
+
+
+def test_archived_and_merged_deals_come_with_their_mark(account: Account) -> None:
+    first, second, third, *_ = account.server.rows["deals"]
+    account.server.archive("deals", first)
+    account.server.merge("deals", third, second)
+    account.land()
+    assert account.read("select id, archived, merged_into_id from crm.deal where archived = 'true' order by 1") == [
+        (first, "true", None), (second, "true", third)
+    ]  # fmt: skip
+
+
+def test_epoch_milliseconds_are_instants(account: Account) -> None:
+    deal = (
+        account.ids("deal")[0]
+        if (account.home / "landing.duckdb").exists()
+        else next(iter(account.server.rows["deals"]))
+    )
+    account.server.rows["deals"][deal]["values"]["closedate"] = "1575463702000"
+    account.land()
+    assert account.read(f"select closedate from crm.deal where id = '{deal}'") == [("2019-12-04T12:48:22.000Z",)]
+
+
+# ---------------------------------------------------------------- faults
+
+PATHS = [
+    "/objects/2026-03/deals$",
+    "/search$",
+    "/associations/",
+    "/batch/read",
+    "/properties/",
+    "/owners",
+    "/pipelines",
+]
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [status(429, {"policyName": "TEN_SECONDLY_ROLLING"}, Retry_After="3"), status(429), status(500), status(503),
+     reset(), truncated(), cut(), silent(1.5)],
+    ids=["429 with Retry-After", "429", "500", "503", "reset", "truncated", "cut", "timeout"],
+)  # fmt: skip
+@pytest.mark.parametrize("path", PATHS)
+def test_passing_trouble_anywhere_is_waited_out(account: Account, fault: Fault, path: str) -> None:
+    account.server.put(fault, path=path)
+    assert account.land()["deal"] == DEALS
+    assert account.waits
+
+
+def test_a_limit_by_the_ten_seconds_is_waited_as_long_as_asked(account: Account) -> None:
+    account.server.put(status(429, {"policyName": "TEN_SECONDLY_ROLLING"}, Retry_After="3"), path="/deals$")
+    account.land()
+    assert account.waits == [3.0]
+
+
+def without_next(answer: Answer) -> Answer:
+    return replace(answer, body={name: value for name, value in answer.body.items() if name != "paging"})
+
+
+def first_page(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+    return vendor(replace(request, query={name: value for name, value in request.query.items() if name != "after"}))
+
+
+def one_less(answer: Answer) -> Answer:
+    return replace(answer, body={**answer.body, "results": answer.body["results"][:-1]})
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize(
+    ("fault", "where", "said"),
+    [
+        (changed(without_next), "/objects/2026-03/deals$", "got 2 rows, expected the 5 of the search's total"),
+        (first_page, "/objects/2026-03/deals$", "got an object that was listed before"),
+        (changed(lambda answer: replace(answer, body={})), "/objects/2026-03/deals$", "got HTTP 200 without results"),
+        (changed(lambda answer: replace(answer, body=b"")), "/objects/2026-03/deals$", "got HTTP 200 without results"),
+        (changed(one_less), "/deals/batch/read", "got 1 rows, expected the 2 of the batch asked for"),
+    ],
+    ids=["a page lost", "a page repeated", "no results", "an empty 200", "a row lost"],
+)
+def test_a_page_that_does_not_add_up_ends_the_run(account: Account, fault: Fault, where: str, said: str) -> None:
+    account.server.put(fault, path=where, after=0 if "lost" in said or "of the search" in said else 1)
+    with pytest.raises(LandingError, match=said):
+        account.land()
+    account.server.recover()
+    assert account.land()["deal"] == DEALS
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_rows_deleted_while_the_list_is_read_are_no_lost_page(account: Account) -> None:
+    last = list(account.server.rows["deals"])[-1]
+
+    def meanwhile(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+        account.server.archive("deals", last)
+        return vendor(request)
+
+    account.server.put(meanwhile, path="/objects/2026-03/deals$", after=1)
+    account.land()
+    assert account.read("select count(*) from crm.deal where archived = 'false'") == [(4,)]
+
+
+def test_an_expired_cursor_ends_the_run(account: Account) -> None:
+    account.server.put(status(400, {"category": "VALIDATION_ERROR", "message": "expired"}), path="/deals$")
+    with pytest.raises(LandingError, match="VALIDATION_ERROR: expired"):
+        account.land()
+    assert account.land()["deal"] == DEALS
+
+
+def test_a_token_that_was_rotated_in_the_middle_is_read_again(account: Account) -> None:
+    def rotate(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+        account.server.tokens = {"pat-na1-another-token"}
+        account.environment["SOURCES__CRM__ACCESS_TOKEN"] = "pat-na1-another-token"  # noqa: S105 - of the simulator
+        return vendor(request)
+
+    account.server.put(rotate, path="/associations/")
+    assert account.land()["deal"] == DEALS
+
+
+def test_the_run_stops_before_the_daily_limit(account: Account) -> None:
+    account.server.limit, account.server.used = 1_000, 895
+    with pytest.raises(LandingError, match="daily API calls used, and 10% of them are not ours"):
+        account.land()
+    assert account.server.used <= 905
+    account.server.used = 895
+    assert account.land(api_reserve=0.01)["deal"] == DEALS
+
+
+def test_a_daily_limit_reached_by_others_is_said_and_not_hammered(account: Account) -> None:
+    account.server.put(status(429, {"policyName": "DAILY"}), path="/associations/", times=99)
+    with pytest.raises(LandingError, match=r"HTTP 429 \(DAILY\).*HubSpot's day"):
+        account.land()
+    assert len(account.server.asked("/associations/")) == 1
+
+
+def test_a_missing_scope_is_named_and_may_be_left_out(account: Account) -> None:
+    account.server.scopes.remove("marketing.campaigns.read")
+    with pytest.raises(LandingError, match=r"MISSING_SCOPES: marketing.campaigns.read.*exclude"):
+        account.land()
+    assert "campaign" not in account.land(exclude=["campaign"])
+
+
+def test_deals_may_be_left_out(account: Account) -> None:
+    assert account.land(exclude=["deal"])["deal_company"] == 5
+
+
+# ---------------------------------------------------------------- changes
+
+
+def test_contacts_and_engagements_are_asked_for_their_changes_only(account: Account) -> None:
+    account.land()
+    account.server.pass_time(days=1)
+    calls = list(account.server.rows["calls"])
+    account.server.change("calls", calls[0], hs_call_status="COMPLETED")
+    account.server.archive("calls", calls[1])
+    new = account.server.add("calls", hs_timestamp=account.server.now)
+    account.server.requests.clear()
+    account.land()
+    assert account.ids("call") == sorted([calls[0], *calls[2:], new], key=int)
+    assert dict(account.read("select id, hs_call_status from crm.call"))[calls[0]] == "COMPLETED"
+    listed = [each for each in account.server.asked("/objects/2026-03/calls$") if each.query["archived"] == "false"]
+    assert listed == []
+    since = account.server.asked("/calls/search")[0].json["filterGroups"][0]["filters"][0]
+    assert (since["operator"], since["value"]) == ("GTE", str(hubspot_api.milliseconds("2026-11-22T16:10:00Z")))
+    assert account.read(f"select contact_ids is not null from crm.call where id = '{calls[2]}'") == [(True,)]
+
+
+def test_rows_indexed_late_inside_the_look_back_are_found(account: Account) -> None:
+    account.land()
+    late = account.server.add("calls", hs_timestamp=NOON)
+    for minutes, found in ((11, True), (9, False)):  # the run began at ten past
+        account.server.rows["calls"][late]["values"]["hs_lastmodifieddate"] = f"2026-11-22T16:{minutes:02}:00.000Z"
+        account.server.pass_time(hours=1)
+        account.land()
+        assert (late in account.ids("call")) == found
+        shutil.rmtree(account.home / "dlt")
+        if found:
+            account.server.now = NOON + timedelta(minutes=10)
+            row = account.server.rows["calls"].pop(late)
+            account.land()
+            account.server.rows["calls"][late] = row
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_more_changes_in_one_millisecond_than_a_search_tells(account: Account) -> None:
+    account.land()
+    account.server.pass_time(days=1)
+    many = [account.server.add("calls", hs_timestamp=NOON) for _ in range(11)]
+    account.server.pass_time(minutes=1)
+    after = account.server.add("calls", hs_timestamp=NOON)
+    account.land()
+    assert {*many, after} <= set(account.ids("call"))
+
+
+def test_more_than_ten_thousand_changes_are_read_without_a_page_beyond(account: Account) -> None:
+    account.land()
+    account.server.pass_time(days=1)
+    for number in range(10_300):
+        if number % 5_000 == 0:
+            account.server.pass_time(minutes=1)
+        account.server.add("notes", hs_timestamp=NOON)
+    assert account.land()["note"] == 10_301
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_rows_that_change_while_the_search_goes_on_are_not_missed(account: Account) -> None:
+    account.land()
+    account.server.pass_time(days=1)
+    new = []
+    for _ in range(8):
+        account.server.pass_time(minutes=1)
+        new.append(account.server.add("calls", hs_timestamp=NOON))
+
+    def meanwhile(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+        account.server.pass_time(seconds=1)
+        account.server.change("calls", new[0], hs_call_status="MOVED")  # to the end: every offset shifts
+        return vendor(request)
+
+    account.server.put(meanwhile, path="/calls/search", after=1)
+    account.land()
+    assert set(new) <= set(account.ids("call"))
+    assert account.read(f"select hs_call_status from crm.call where id = '{new[0]}'") == [("MOVED",)]
+
+
+def test_a_search_page_that_is_short_ends_the_run(account: Account) -> None:
+    account.land()
+    account.server.pass_time(days=1)
+    account.server.add("calls", hs_timestamp=NOON)
+    account.server.put(changed(one_less), path="/calls/search")
+    with pytest.raises(LandingError, match=r"crm.call: got \d+ rows, expected the \d+ of the search's total"):
+        account.land()
+    account.land()
+
+
+def test_a_run_that_breaks_off_repeats_from_the_old_cursor(account: Account) -> None:
+    account.land()
+    account.server.pass_time(days=1)
+    new = account.server.add("calls", hs_timestamp=NOON)
+    carried = account.home / "dlt" / "carried" / "crm"
+    before = (carried / "call.parquet").read_bytes()
+    account.server.put(status(400), path="/campaigns")
+    with pytest.raises(LandingError):
+        account.land()
+    assert (carried / "call.new.parquet").exists()
+    assert (carried / "call.parquet").read_bytes() == before
+    account.server.pass_time(hours=2)
+    account.land()
+    assert new in account.ids("call")
+
+
+def test_purged_restored_and_never_told_rows_are_found_once_a_week(account: Account) -> None:
+    account.land()
+    first = next(iter(account.server.rows["calls"]))
+    account.server.purge("calls", first)
+    lost = account.server.add("calls", hs_timestamp=NOON)
+    account.server.rows["calls"][lost]["values"]["hs_lastmodifieddate"] = "2025-01-01T00:00:00.000Z"
+    account.server.pass_time(days=6)
+    account.land()
+    assert first in account.ids("call")
+    assert lost not in account.ids("call")
+    account.server.pass_time(days=1)
+    account.land()
+    assert first not in account.ids("call")
+    assert lost in account.ids("call")
+
+
+def test_merged_contacts_end(account: Account) -> None:
+    other = account.server.add("contacts", email="other@example.com")
+    account.land()
+    account.server.pass_time(days=1)
+    account.server.merge("contacts", next(iter(account.server.rows["contacts"])), other)
+    assert account.land()["contact"] == 1
+
+
+@pytest.mark.parametrize("why", ["lost", "broken", "an outage of 40 days", "another property", "another account"])
+def test_without_a_usable_state_everything_is_listed(account: Account, why: str) -> None:
+    account.land()
+    carried = account.home / "dlt" / "carried" / "crm" / "contact.parquet"
+    if why == "lost":
+        shutil.rmtree(carried.parent)
+    elif why == "broken":
+        carried.write_bytes(carried.read_bytes()[:-9])
+    elif why == "an outage of 40 days":
+        account.server.pass_time(days=40)
+    elif why == "another property":
+        account.server.custom("contacts", "mood")
+    else:
+        account.server.put(status(200, {"portalId": 1}), path="/details", times=9)
+    account.server.purge("contacts", next(iter(account.server.rows["contacts"])))
+    account.server.add("contacts", email="new@example.com")
+    account.server.pass_time(days=1)
+    assert account.land()["contact"] == 1
+
+
+def test_a_property_that_may_no_longer_be_read_is_absent(account: Account) -> None:
+    account.land()
+    del account.server.properties["deals"]["amount"]
+    account.land()
+    assert "amount" not in {row[0] for row in account.read("describe crm.deal")}
+    assert "amount" not in json.loads(account.manifest("deal")["governed"])
+
+
+def test_empty_objects_have_their_columns(account: Account) -> None:
+    account.server.rows["notes"].clear()
+    account.server.campaigns.clear()
+    landed = account.land()
+    assert (landed["note"], landed["campaign"]) == (0, 0)
+    assert "hs_timestamp" in account.manifest("note")["columns"]
+    assert "hs_name" in account.manifest("campaign")["columns"]
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("seed", range(3))
+def test_random_days_leave_what_the_account_holds(account: Account, seed: int) -> None:
+    chance = random.Random(seed)
+    server = account.server
+    for _ in range(9):
+        for _ in range(chance.randrange(12)):
+            objects = chance.choice(["contacts", "calls"])
+            rows = server.rows[objects]
+            there = [each for each, row in rows.items() if not row["archived"]]
+            gone = [each for each, row in rows.items() if row["archived"]]
+            server.pass_time(seconds=chance.choice([0, 0, 1, 500]))
+            what = chance.choice(["add", "add", "change", "archive", "restore", "merge"])
+            if what == "change" and there:
+                name = "hs_lead_status" if objects == "contacts" else "hs_call_status"
+                server.change(objects, chance.choice(there), **{name: str(chance.random())})
+            elif what == "archive" and there:
+                server.archive(objects, chance.choice(there))
+            elif what == "restore" and gone:
+                server.restore(objects, chance.choice(gone))
+            elif what == "merge" and len(there) > 1 and objects == "contacts":
+                server.merge(objects, *chance.sample(there, 2))
+            else:
+                server.add(objects)
+        account.land(exclude=[each for each in LANDED["hubspot"] if each not in ("contact", "call")])
+        for entity, objects, name in (("contact", "contacts", "hs_lead_status"), ("call", "calls", "hs_call_status")):
+            truth = {each: row["values"].get(name) for each, row in server.rows[objects].items() if not row["archived"]}
+            assert dict(account.read(f"select id, {name} from crm.{entity}")) == truth
+        server.pass_time(hours=chance.choice([5, 24, 24, 50]))
+
+
+# ---------------------------------------------------------------- the way in
+
+
+@pytest.mark.parametrize(
+    ("version", "dated", "associations"),
+    [
+        ("2026-03", "/crm/objects/2026-03/deals", "/crm/associations/2026-03/deals/companies"),
+        ("v3", "/crm/v3/objects/deals", "/crm/v4/associations/deals/companies"),
+    ],
+)
+def test_paths_of_versions(version: str, dated: str, associations: str) -> None:
+    assert path(version, "crm/objects", "deals") == dated
+    assert path(version, "crm/associations", "deals", "companies") == associations
+    assert path(version, "account-info", "details") == f"/account-info/{version}/details"
+
+
+def test_the_numbered_version_gives_the_same(account: Account) -> None:
+    assert account.land(api_version="v3") == account.land()
+
+
+def test_another_version_is_refused(account: Account) -> None:
+    with pytest.raises(SourceError, match="api_version"):
+        account.source(api_version="latest")
+    with pytest.raises(LandingError, match="HTTP 404"):
+        account.land(api_version="2031-01")
+
+
+def test_a_wrong_token_is_named_by_no_message(account: Account) -> None:
+    account.environment["SOURCES__CRM__ACCESS_TOKEN"] = TOKEN[::-1]
+    with pytest.raises(LandingError, match="HTTP 401") as failure:
+        account.land()
+    assert TOKEN[::-1] not in str(failure.value)
+
+
+def test_a_missing_token_says_where_it_belongs(account: Account) -> None:
+    account.environment.clear()
+    with pytest.raises(LandingError, match="SOURCES__CRM__ACCESS_TOKEN"):
+        account.land()
+
+
+def test_nothing_that_a_run_leaves_holds_the_token(account: Account) -> None:
+    account.server.put(status(400, {"category": "X", "message": TOKEN}), path="/associations/")
+    with pytest.raises(LandingError) as failure:
+        account.land()
+    account.land()
+    left = b"".join(each.read_bytes() for each in account.home.rglob("*") if each.is_file())
+    assert TOKEN.encode() not in left + str(failure.value).encode()
+
+
+def test_a_sound_account_has_no_failure(account: Account) -> None:
+    findings = list(account.source().check())
+    assert {finding.level for finding in findings} == {"ok"}
+    assert {finding.check for finding in findings} == {"credentials", "daily calls", *LANDED["hubspot"]}
+
+
+def test_what_is_missing_is_found_with_its_fix(account: Account) -> None:
+    account.server.scopes.remove("crm.objects.users.read")
+    del account.server.properties["deals"]["amount"]
+    account.server.used = int(account.server.limit * 0.8)
+    source = account.source(columns={"opportunity": {"lost_because": "loss_reason"}}, api_reserve=0.1)
+    found = {finding.check: finding for finding in source.check()}
+    assert found["deal"].level == "warn"
+    assert "amount, lost_because" in found["deal"].message
+    assert found["user"].level == "fail"
+    assert "crm.objects.users.read" in found["user"].message
+
+
+def test_the_stages_are_those_of_the_pipelines(account: Account) -> None:
+    assert [(each.pipeline, each.stage, each.order, each.category, each.probability) for each in
+            account.source().stages()] == [
+        ("Sales", "Open", 1, "open", "0.2"), ("Sales", "Won", 2, "won", "1"), ("Sales", "Lost", 3, "lost", "0")
+    ]  # fmt: skip
+
+
+def test_the_lifecycle_is_proposed_from_the_account(account: Account) -> None:
+    account.server.custom("contacts", "hs_v2_date_entered_12345", "datetime", 'Date entered "Sales accepted lead"')
+    assert account.source().lifecycle() == {
+        "hs_v2_date_entered_marketingqualifiedlead": "mql_at",
+        "hs_v2_date_entered_12345": "sal_at",
+        "hs_v2_date_entered_salesqualifiedlead": "sql_at",
+    }
+
+
+# ---------------------------------------------------------------- shapes
+
+
+@pytest.mark.skipif(not ROWS.is_dir(), reason="the rows of vendors are not beside the project")
+@pytest.mark.parametrize(
+    ("file", "objects"),
+    [("deal", "deals"), ("company", "companies"), ("contact", "contacts"), ("engagement_call", "calls"),
+     ("engagement_note", "notes"), ("engagement_task", "tasks")],
+)  # fmt: skip
+def test_the_account_has_the_properties_of_real_ones(file: str, objects: str) -> None:
+    with (ROWS / f"{file}_data.csv").open(newline="") as opened:
+        real = {column.removeprefix("property_") for column in next(csv.reader(opened)) if column[:9] == "property_"}
+    odd = {
+        "address_2",
+        "hs_all-funky-a9384-syntax",
+        "email_1",
+        "created_at",
+        "hs_body_preview",
+    }  # of the test rows alone
+    assert real - odd <= set(PROPERTIES[objects])

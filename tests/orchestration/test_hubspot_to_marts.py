@@ -1,0 +1,254 @@
+"""A HubSpot account, from its API to the published marts, with the command that a user runs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.orchestration.conftest import Desk, Result
+from tests.vendors.hubspot import TOKEN, HubspotServer
+from tests.vendors.server import status
+
+START = datetime(2026, 11, 2, 15, tzinfo=UTC)
+FIRST, SECOND = date(2026, 11, 20), date(2026, 11, 21)
+TOML = """
+[company]
+time_zone = "America/New_York"
+
+[sources.hs]
+type = "hubspot"
+base_url = "{url}"
+
+[sources.hs.entities.account]
+columns = {{ tier = "segment" }}
+
+[sources.hs.entities.person]
+columns = {{ hs_v2_date_entered_marketingqualifiedlead = "mql_at" }}
+
+[sources.hs.entities.user]
+columns = {{ manager_owner = "manager_id" }}
+"""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account, the ids that tests look at, and the command line at its time."""
+
+    server: HubspotServer
+    desk: Desk
+    ids: dict[str, str]
+
+    def run(self, *arguments: str) -> Result:
+        now = self.server.now.isoformat()
+        return self.desk.run(*arguments, env={"PIPELEDGER_NOW": now, "SOURCES__HS__ACCESS_TOKEN": TOKEN})
+
+    def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+def live(server: HubspotServer) -> dict[str, str]:
+    """Eighteen days of a company, from 2 November on."""
+    add = server.add
+    server.custom("companies", "tier")
+    server.custom("users", "manager_owner")
+    ada, bob = server.add_owner("Ada", "Adams", team="East"), server.add_owner("Bob", "Burns", archived=True)
+    add("users", hubspot_owner_id=ada, hs_job_title="Account executive", manager_owner=bob)
+    stages = server.add_pipeline("Sales", ("Prospecting", 0.25, False), ("Negotiation", 0.6, False),
+                                 ("Closed Won", 1.0, True), ("Closed Lost", 0.0, True))  # fmt: skip
+    account = add("companies", name="Globex", tier="Large", numberofemployees=1200, country="NL")
+    contact = add("contacts", firstname="Zoë", lastname="Ünal", email="zoe@globex.example", jobtitle="CFO",
+                  associatedcompanyid=account, hs_v2_date_entered_marketingqualifiedlead=server.now)  # fmt: skip
+    deal = {"pipeline": stages[""], "dealstage": stages["Prospecting"], "hubspot_owner_id": ada,
+            "closedate": datetime(2027, 2, 1, 4, 30, tzinfo=UTC), "hs_deal_stage_probability": "0.25",
+            "dealtype": "newbusiness", "hs_manual_forecast_category": "BEST_CASE"}  # fmt: skip
+    first = add("deals", **deal, dealname="First", amount="25000000.5")
+    second = add("deals", **deal, dealname="Second", amount=100)
+    server.link("deals", first, "companies", account, primary=True)
+    server.link("deals", first, "contacts", contact, "Decision maker", "Primary")
+    server.pass_time(days=3)  # the 5th
+    server.change("deals", first, dealstage=stages["Negotiation"], hs_deal_stage_probability="0.6")
+    server.pass_time(days=5)  # the 10th
+    server.change("deals", first, amount="30000000")
+    server.change("deals", second, hubspot_owner_id=bob)
+    call = add("calls", hs_timestamp=server.now, hubspot_owner_id=ada)
+    server.link("deals", first, "calls", call)
+    server.link("deals", second, "calls", call)
+    server.link("calls", call, "contacts", contact)
+    add("tasks", hs_timestamp=server.now, hs_task_status="NOT_STARTED")
+    add("meetings", hs_timestamp=server.now, hs_meeting_outcome="CANCELED")
+    for objects in ("emails", "notes"):
+        add(objects, hs_timestamp=server.now, hubspot_owner_id=ada)
+    server.add_campaign(hs_name="Fair", hs_start_date="2026-11-01", hs_spend_items_sum_amount="12345678.5")
+    server.forms.append({"id": "b6336282", "name": "Contact us", "formType": "hubspot",
+                         "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z"})  # fmt: skip
+    server.pass_time(days=10)  # the 20th
+    return {"ada": ada, "bob": bob, "account": account, "contact": contact, "first": first, "second": second,
+            "call": call, **stages}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    """Two captured days and a backfill, with a failure in between."""
+    folder = tmp_path_factory.mktemp("hubspot")
+    with HubspotServer(START) as server:
+        ids = live(server)
+        (folder / "pipeledger.toml").write_text(TOML.format(url=server.url))
+        account = Account(server, Desk(folder), ids)
+        checked = account.run("doctor")
+        assert "crm.objects" not in checked.out, checked.out
+        first = account.run("run")
+        assert first.code == 0, first.err[-3000:]
+        server.pass_time(days=1)
+        server.change("deals", ids["first"], dealstage=ids["Closed Lost"], closed_lost_reason="Price",
+                      hs_deal_stage_probability="0")  # fmt: skip
+        third = server.add("deals", dealname="Kept", pipeline=ids[""], dealstage=ids["Prospecting"], amount=5)
+        server.merge("deals", third, ids["second"])
+        server.put(status(400, {"category": "X", "message": f"says {TOKEN}"}), path="/batch/read")
+        broken = account.run("run")
+        assert broken.code == 3, broken.err[-3000:]
+        assert "X: says ***" in broken.err
+        server.recover()
+        second = account.run("run")
+        assert second.code == 0, second.err[-3000:]
+        past = account.run("backfill", "--source", "hs")
+        assert past.code == 0, past.err[-3000:]
+        ids["third"] = third
+        yield account
+
+
+def test_both_days_are_captured_and_the_ledger_verifies(account: Account) -> None:
+    assert account.read("select distinct snapshot_date from ledger.receipts where origin = 'observed' order by 1") == [
+        (FIRST,),
+        (SECOND,),
+    ]
+    assert account.run("verify").code == 0
+
+
+def test_deals_are_ours(account: Account) -> None:
+    columns = (
+        "account_id, owner_id, opportunity_name, opportunity_type, pipeline, source_stage, source_amount, "
+        "source_probability, source_forecast_category, close_date, loss_reason, created_at, is_tombstone"
+    )
+    rows = account.read(
+        f"select {columns} from staging.stg_opportunity where opportunity_id = '{account.ids['first']}' "
+        "and origin = 'observed' order by valid_from"
+    )
+    assert rows[0] == (
+        account.ids["account"], account.ids["ada"], "First", "new_business", "Sales", "Negotiation",
+        Decimal("30000000.00"), Decimal("0.600000"), "best_case", date(2027, 1, 31), None, START.replace(tzinfo=None),
+        False,
+    )  # fmt: skip
+    assert (rows[1][5], rows[1][10]) == ("Closed Lost", "Price")
+
+
+def test_a_merged_deal_ends_in_the_one_that_took_it_in(account: Account) -> None:
+    assert account.read(
+        "select valid_from, is_tombstone, merged_into_opportunity_id from staging.stg_opportunity "
+        f"where opportunity_id = '{account.ids['second']}' and origin = 'observed' order by 1"
+    ) == [(FIRST, False, None), (SECOND, True, account.ids["third"])]
+
+
+def test_companies_owners_and_contacts_are_ours(account: Account) -> None:
+    assert account.read("select account_name, source_segment, region, employee_count from staging.stg_account") == [
+        ("Globex", "Large", "NL", 1200)
+    ]
+    assert account.read("select user_name, role, team, manager_id, is_active from staging.stg_user order by 1") == [
+        ("Ada Adams", "Account executive", "East", account.ids["bob"], True), ("Bob Burns", None, None, None, False)
+    ]  # fmt: skip
+    assert account.read("select person_id, account_id, title, mql_at from staging.stg_person") == [
+        (account.ids["contact"], account.ids["account"], "CFO", START.replace(tzinfo=None))
+    ]
+
+
+def test_names_and_addresses_of_people_stay_out_of_the_ledger(account: Account) -> None:
+    columns = {row[0] for row in account.read("describe ledger.hubspot__contact")}
+    assert {"firstname", "lastname", "email", "phone"}.isdisjoint(columns)
+    assert account.read("select count(distinct email_digest) from ledger.hubspot__contact") == [(1,)]
+
+
+def test_roles_campaigns_and_activities_are_ours(account: Account) -> None:
+    ids = account.ids
+    assert account.read(
+        "select opportunity_id, person_id, role, is_primary from staging.stg_opportunity_contact_role"
+    ) == [(ids["first"], ids["contact"], "Decision maker", True)]
+    assert account.read("select campaign_name, cost, start_date from staging.stg_campaign") == [
+        ("Fair", Decimal("12345678.50"), date(2026, 11, 1))
+    ]
+    occurred = datetime(2026, 11, 10, 15)  # noqa: DTZ001 - as DuckDB gives it, in UTC
+    rows = account.read(
+        "select activity_id, opportunity_id, person_id, activity_type, occurred_at, valid_from "
+        "from staging.stg_activity order by 4, 1"
+    )
+    assert rows[0] == (ids["call"], ids["first"], ids["contact"], "call", occurred, FIRST)
+    assert [row[3] for row in rows] == ["call", "email", "note"]  # no open task, no cancelled meeting
+
+
+def test_recorded_changes_are_ours(account: Account) -> None:
+    rows = account.read(
+        "select old_value, new_value, cast(changed_at as date) from staging.stg_opportunity_change "
+        f"where opportunity_id = '{account.ids['first']}' and field = 'stage' order by changed_at"
+    )
+    assert rows == [
+        (None, "Prospecting", date(2026, 11, 2)),
+        ("Prospecting", "Negotiation", date(2026, 11, 5)),
+        ("Negotiation", "Closed Lost", date(2026, 11, 21)),
+    ]
+
+
+def test_the_days_before_the_first_run_are_reconstructed(account: Account) -> None:
+    rows = account.read(
+        "select valid_from, valid_to, source_stage, pipeline, source_amount, source_probability, owner_id, "
+        "last_activity_at from staging.stg_opportunity where origin = 'reconstructed' "
+        f"and opportunity_id = '{account.ids['first']}' order by valid_from"
+    )
+    quarter, more, ada = Decimal("0.250000"), Decimal("0.600000"), account.ids["ada"]
+    before, after = Decimal("25000000.50"), Decimal("30000000.00")
+    assert rows == [
+        (date(2026, 11, 2), date(2026, 11, 5), "Prospecting", "Sales", before, quarter, ada, None),
+        (date(2026, 11, 5), date(2026, 11, 10), "Negotiation", "Sales", before, more, ada, None),
+        (date(2026, 11, 10), FIRST, "Negotiation", "Sales", after, more, ada, None),
+    ]
+
+
+def test_the_marts_are_published(account: Account) -> None:
+    rows = account.read(
+        "select stage, source_stage from marts.fct_opportunity_current "
+        f"where opportunity_id = '{account.ids['first']}'",
+        "published/pipeline.duckdb",
+    )
+    assert [row[1] for row in rows] == ["Closed Lost"]
+    days = account.read(
+        "select status, count(*) from marts.dim_snapshot where entity = 'opportunity' group by 1 order by 1",
+        "published/pipeline.duckdb",
+    )
+    assert days == [("observed", 2), ("reconstructed", 18)]
+
+
+def test_nothing_that_the_runs_left_holds_a_secret(account: Account) -> None:
+    left = [path for path in account.desk.folder.rglob("*") if path.is_file()]
+    assert any("dagster" in str(path) for path in left)
+    assert [str(path) for path in left if TOKEN.encode() in path.read_bytes()] == []
+
+
+def test_init_proposes_the_stages_of_the_account(tmp_path: Path) -> None:
+    with HubspotServer(START) as server:
+        server.add_pipeline("Sales", ("Open", 0.25, False), ("Won", 1.0, True))
+        account = Account(server, Desk(tmp_path), {})
+        option = f"base_url={server.url}"
+        done = account.run("init", "--time-zone", "UTC", "--type", "hubspot", "--source", "hs", "--option", option)
+    assert done.code == 0, done.err
+    assert "SOURCES__HS__ACCESS_TOKEN" in (tmp_path / "pipeledger.toml").read_text()
+    with (tmp_path / "definitions" / "stage_definitions.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["pipeline"], row["stage"], row["stage_category"], row["probability"]) for row in rows] == [
+        ("Sales", "Open", "open", "0.25"), ("Sales", "Won", "won", "1")
+    ]  # fmt: skip
