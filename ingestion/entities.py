@@ -236,5 +236,9 @@ LANDED: dict[str, tuple[str, ...]] = {
         *("opportunity", "account", "user", "contact", "lead", "opportunity_contact_role", "task", "event"),
         *("campaign", "campaign_member", "opportunity_history", "opportunity_field_history"),
     ),
+    "stripe": (
+        *("customer", "product", "price", "coupon", "subscription", "subscription_item", "discount"),
+        *("invoice", "invoice_line", "credit_note"),
+    ),
 }
 """The entities that each source type lands. Those of a vendor are called as the vendor calls them, in snake_case."""
