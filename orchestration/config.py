@@ -145,6 +145,10 @@ SOURCE_TYPES: dict[str, SourceOptions] = {
         },
         questions={"instance_url": "Address of the org (such as https://acme.my.salesforce.com)"},
     ),
+    "stripe": SourceOptions(
+        {"api_version": ("text", False), "base_url": ("text", False), "exclude": ("names", False)},
+        secrets={"api_key": "a restricted key with read access"},
+    ),
 }
 COMMON_SOURCE_KEYS = ("type", "enabled", "as_of", "start_date", "entities")
 
