@@ -338,9 +338,9 @@ class StripeSource(ApiSource):
         else:
             kept = pq.read_table(self._state(entity), columns=["keys"])["keys"].unique().to_pylist()
             found = {key for keys in kept for key in json.loads(keys)}
+        empty = [] if found else [name for name in of.governed if not any(landed_name(a) == name for a in of.also)]
         if entity == "subscription" and "customer" in self.entities:
             found |= {"customer_discount", "customer_account_id"}
-        empty = [] if found else [name for name in of.governed if not any(landed_name(a) == name for a in of.also)]
         return ["id", *sorted({*found, *empty} - {"id", *of.without, *_BOOKKEEPING})]
 
     def _ours(self, of: Object) -> dict[str, tuple[str, bool]]:
