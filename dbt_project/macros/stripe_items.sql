@@ -33,7 +33,6 @@
     Amounts (a list, one for each item, in minor units) after recurring discounts, one after another as Stripe does.
     A percentage is rounded item by item; a fixed amount is taken from the first item, then from the next. A coupon
     for some products leaves other items alone. One whose terms are not known makes the amounts unknown (NULL).
-    `item` and `used` are names for the lambdas, so that discounts of items can be taken within a lambda.
 -#}
 {% macro stripe_discounted(amounts, products, discounts, currency) -%}
     list_reduce(
@@ -56,20 +55,11 @@
                         then a - round(
                             a * d.source.coupon.percent_off * cast(0.01 as decimal(3, 2))
                         )
-                    else a - greatest(
+                    when {{ stripe_amount_off('d.source.coupon', currency) }} is not null then a - greatest(
                         0,
                         least(
                             a,
-                            case
-                                when d.source.coupon.currency = {{ currency }}
-                                    then d.source.coupon.amount_off
-                                else cast(
-                                    json_extract_string(
-                                        d.source.coupon.currency_options,
-                                        '$.' || {{ currency }} || '.amount_off'
-                                    ) as decimal(18, 0)
-                                )
-                            end - coalesce(
+                            {{ stripe_amount_off('d.source.coupon', currency) }} - coalesce(
                                 list_sum(
                                     list_transform(
                                         amounts[1:i - 1],
@@ -97,6 +87,18 @@
         ),
         {{ amounts }}
     )
+{%- endmacro %}
+
+{#- What a coupon takes off in a currency. -#}
+{% macro stripe_amount_off(coupon, currency) -%}
+    case
+        when {{ coupon }}.currency = {{ currency }} then {{ coupon }}.amount_off
+        else cast(
+            json_extract_string(
+                {{ coupon }}.currency_options, '$.' || {{ currency }} || '.amount_off'
+            ) as decimal(18, 0)
+        )
+    end
 {%- endmacro %}
 
 {#- The sum of a list; unknown (NULL) where one of its amounts is, or where it has none. -#}

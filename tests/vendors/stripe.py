@@ -262,7 +262,8 @@ class StripeServer(VendorServer):
         made = row.get("created_at")
         return {
             "name": row.get("customer_name"), "email": f"billing@{domain}" if domain else None,
-            "currency": (row.get("currency_code") or "usd").lower(), "metadata": {"account_id": account} if account else {},
+            "currency": (row.get("currency_code") or "usd").lower(),
+            "metadata": {"account_id": account} if account else {},
         } | ({"created": _seconds(made)} if made else {})  # fmt: skip
 
     def _subscription(self, row: Mapping[str, Any], before: Row) -> Row:

@@ -310,7 +310,7 @@ def test_an_account_without_anything_lands_empty(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_random_days_are_landed_as_they_are(account: Account, seed: int) -> None:
     """Ten days of changes: each extraction is what the account then holds."""
-    server, chance = account.server, random.Random(seed)  # noqa: S311
+    server, chance = account.server, random.Random(seed)
     price = server.price("100")
     for _ in range(10):
         for _ in range(chance.randrange(6)):
@@ -349,8 +349,7 @@ def test_options_that_cannot_be_right_are_refused(account: Account) -> None:
 
 
 @pytest.mark.skipif(not FIXTURES.exists(), reason="the shared rows are not beside the project")
-@pytest.mark.parametrize("name", ["customer", "subscription", "subscription_item", "invoice", "line_item", "credit_note",
-                                  "coupon", "discount", "product", "price"])  # fmt: skip
+@pytest.mark.parametrize("name", FIELDS)
 def test_the_simulator_s_objects_have_stripe_s_fields(name: str) -> None:
     known = json.loads(FIXTURES.read_text())["resources"][name]
     assert set(FIELDS[name]) ^ set(known) <= {"subscription"}
