@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ time_zone = "America/New_York"
 [sources.billing]
 type = "stripe"
 base_url = "{url}"
+exclude = ["credit_note"]
 """
 
 
@@ -86,7 +86,7 @@ def test_subscriptions_and_invoices_come_back_as_they_were(account: Account) -> 
     for entity in ("subscription", "invoice"):
         columns = [name for name in ENTITIES[entity].columns if name != "account_id" or entity == "subscription"]
         today = account.read(
-            f"select {', '.join(columns)} from staging.stg_stripe__{entity} "  # noqa: S608
+            f"select {', '.join(columns)} from staging.stg_stripe__{entity} "
             "where valid_to = '9999-12-31' and _pl_change = 'upsert'"
         )
         known = {name: {ours: theirs for (of, ours), theirs in ids.items() if of == name} for name in ENTITIES}
@@ -102,19 +102,15 @@ def test_subscriptions_and_invoices_come_back_as_they_were(account: Account) -> 
         assert len(today) > 50
 
 
-def test_the_same_revenue_is_published(account: Account) -> None:
-    rows = account.read(
-        "select count(*), sum(mrr_amount) > 0 from marts.fct_mrr_movement", "published/pipeline.duckdb"
-    )
+def test_revenue_is_published(account: Account) -> None:
+    rows = account.read("select count(*) from marts.fct_mrr_movements", "published/pipeline.duckdb")
     assert rows[0][0] > 0
 
 
 def test_versions_are_made_by_changes_only(account: Account) -> None:
     before, after = company(FIRST)["subscription"], account.company["subscription"]
     changed = sum(before[our_id] != row for our_id, row in after.items() if our_id in before)
-    rows = account.read(
-        "select count(*) - count(distinct subscription_id) from staging.stg_stripe__subscription"
-    )
+    rows = account.read("select count(*) - count(distinct subscription_id) from staging.stg_stripe__subscription")
     assert rows == [(changed,)]
 
 

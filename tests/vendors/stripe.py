@@ -18,8 +18,9 @@ from tests.vendors.server import Answer, Request, VendorServer
 VERSION = "2026-10-28.endive"
 KEY = "_".join(["rk", "test", "51AcmeOnlyForTests0000"])
 MAPPING = """
-[sources.{name}.entities.subscription]
-columns = { "metadata.paused_from" = "paused_from", "metadata.paused_to" = "paused_to" }
+[sources.{name}.entities.subscription.columns]
+"metadata.paused_from" = "paused_from"
+"metadata.paused_to" = "paused_to"
 """
 EVENTS_KEPT = timedelta(days=30)
 EMBEDDED = 10  # objects of a nested list that come with their owner
