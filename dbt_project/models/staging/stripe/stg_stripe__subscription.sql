@@ -1,4 +1,6 @@
 -- One row per subscription of Stripe x version, tombstones included.
+-- Lambdas of two parameters are beyond sqlfluff.
+-- noqa: disable=PRS,RF03,LT02
 with
 
 renamed as (
