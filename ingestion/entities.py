@@ -207,6 +207,19 @@ _ALL = (
         required=("invoice_id", "customer_id"),
     ),
     Entity(
+        name="customer",
+        columns={
+            "customer_id": TEXT,
+            "customer_name": TEXT,
+            "account_id": TEXT,
+            "domain": TEXT,
+            "currency_code": TEXT,
+            "created_at": INSTANT,
+        },
+        key=("customer_id",),
+        required=("customer_id",),
+    ),
+    Entity(
         name="customer_health",
         columns={"account_id": TEXT, "measured_at": INSTANT, "score": SCORE, "source": TEXT},
         key=("account_id", "measured_at"),

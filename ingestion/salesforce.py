@@ -35,7 +35,7 @@ from ingestion.findings import Finding
 from ingestion.landing import Extraction, SourceError, landed_name
 from ingestion.salesforce_bulk import ID, PAGE_ROWS, Job, error_codes, query
 from ingestion.secrets import Secrets
-from ingestion.stages import Stage
+from ingestion.stages import Stage, dated_steps
 
 API_VERSION = "v67.0"
 LOOK_BACK = timedelta(minutes=10)
@@ -265,6 +265,11 @@ class SalesforceSource(ApiSource):
             )
             for number, each in enumerate(found, 1)
         ]
+
+    def lifecycle(self) -> dict[str, str]:
+        """The dates of leads and contacts whose names say when they were qualified: theirs -> ours."""
+        people = [entity for entity in ("lead", "contact") if entity in self.entities]
+        return dated_steps({name: each["type"] for entity in people for name, each in self._fields(entity).items()})
 
     def _check_object(self, entity: str) -> Finding:
         of = OBJECTS[entity]

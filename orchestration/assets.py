@@ -45,6 +45,7 @@ ENTITY_DESCRIPTIONS = {
     "touch": "Contacts between a person and a campaign; each is kept once.",
     "subscription": "What customers pay for, how much and since when.",
     "invoice": "What was billed and paid.",
+    "customer": "Who is billed, and what tells which account it is.",
     "customer_health": "Health scores of customers.",
     "opportunity_change": "The source's own field history; it describes days before the first captured one.",
 }

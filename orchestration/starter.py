@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ingestion.entities import ENTITIES
 from ingestion.landing import SourceError
-from ingestion.stages import Staged
+from ingestion.stages import Lifecycle, Staged
 from orchestration.config import FILE_NAME, KINDS, SOURCE_TYPES, load_config, nearest
 from orchestration.dbt import DEFAULT_DEFINITIONS, read_header
 from orchestration.errors import ConfigError
@@ -146,6 +146,30 @@ def propose_stages(settings: Settings, name: str) -> str:
                 }
             )
     return f"{path.name} has the {len(stages)} stages of {name}: check what each of them means."
+
+
+def propose_lifecycle(settings: Settings, name: str) -> str:
+    """Write which fields of a source date the steps of people into pipeledger.toml; return what came of it, as a line.
+
+    Empty where the vendor has none.
+    """
+    built = build_source(settings.config.sources[name], settings)
+    path = settings.config.path
+    if not isinstance(built, Lifecycle):
+        return ""
+    try:
+        columns = built.lifecycle()
+    except SourceError as error:
+        return f"{path.name} maps no steps of people, because {name} could not be asked for its fields: {error}"
+    if not columns:
+        return f"{path.name} maps no steps of people: {name} has no field whose name tells of MQL, SAL or SQL."
+    mapped = ", ".join(f'"{theirs}" = "{ours}"' for theirs, ours in columns.items())
+    with path.open("a", encoding="utf-8") as file:
+        file.write(
+            f"\n# When a person was marketing qualified (mql_at), accepted (sal_at) and sales qualified (sql_at), as\n"
+            f"# {name} seems to have it: check it.\n[sources.{name}.entities.person]\ncolumns = {{ {mapped} }}\n"
+        )
+    return f"{path.name} reads {', '.join(columns)} as the steps of people: check what each of them means."
 
 
 def settings_text(folder: Path, answers: Answers) -> str:

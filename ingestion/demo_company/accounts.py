@@ -1,9 +1,10 @@
 """Accounts and their contacts: founded, grown into other segments, acquired, handed over."""
 
 from ingestion.demo_company import names
+from ingestion.demo_company.calendar import HOUR
 from ingestion.demo_company.profile import SEGMENT, SEGMENTS
 from ingestion.demo_company.staff import Staff
-from ingestion.demo_company.things import SCORE_UNIT, Account, Person, User
+from ingestion.demo_company.things import SCORE_UNIT, Account, Customer, Person, User
 from ingestion.demo_company.world import World
 
 _INITIAL_ACCOUNTS = 430
@@ -92,11 +93,20 @@ class Accounts:
         world.save("person", person)
         return person
 
-    def register_with_billing(self, account: Account) -> str:
+    def register_with_billing(self, account: Account, since: int) -> str:
         """The first subscription, be it a trial: billing knows the account from now on. Its customer id."""
         if account.billing_customer_id is None:
             account.billing_customer_id = self._world.new_id("cus", 4)
             self._world.save("account", account)
+            customer = Customer(
+                customer_id=account.billing_customer_id,
+                customer_name=account.account_name,
+                account_id=None,  # its subscriptions name the account
+                domain=account.website.removeprefix("https://") if account.website else None,
+                currency_code=account.currency_code,
+                created_at=self._world.clock.instant(since, 9 * HOUR),
+            )
+            self._world.save("customer", customer)
         return account.billing_customer_id
 
     def welcome_customer(self, account: Account) -> None:

@@ -107,7 +107,7 @@ class Billing:
 
     def _start(self, account: Account, yearly_value: int, *, started: int, currency: str | None = None) -> Subscription:
         world = self._world
-        customer_id = self._accounts.register_with_billing(account)
+        customer_id = self._accounts.register_with_billing(account, started)
         interval, count = world.chance.choices(
             (("year", 1), ("month", 1), ("month", 3)), SEGMENT[account.size].billing
         )[0]
@@ -258,7 +258,7 @@ class Billing:
         last_day = world.day + _TRIAL_DAYS
         trial = Subscription(
             subscription_id=world.new_id("sub", 4),
-            customer_id=self._accounts.register_with_billing(account),
+            customer_id=self._accounts.register_with_billing(account, world.day),
             account_id=account.account_id,
             status="trialing",
             started_at=world.now(),

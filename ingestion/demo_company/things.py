@@ -53,6 +53,18 @@ class Account:
 
 
 @dataclass(slots=True, eq=False)
+class Customer:
+    """An account as billing knows it."""
+
+    customer_id: str
+    customer_name: str
+    account_id: str | None
+    domain: str | None
+    currency_code: str
+    created_at: int
+
+
+@dataclass(slots=True, eq=False)
 class Person:
     """A lead or a contact."""
 

@@ -276,7 +276,8 @@ def test_every_reference_has_its_row(company: Observed, offset: int) -> None:
             ("subscription_id", "subscription"),
         )
     }
-    seen["customer_id"] = set(state["account"]["billing_customer_id"].dropna())
+    seen["customer_id"] = set(state["customer"]["customer_id"])
+    assert seen["customer_id"] == set(state["account"]["billing_customer_id"].dropna())
     for entity, rows in state.items():
         if ENTITIES[entity].mode == "events" and offset == 0:
             continue  # what is older than the first day may point to what is gone
@@ -585,6 +586,13 @@ def test_former_customers_come_back(company: Observed) -> None:
 def test_some_customers_have_several_subscriptions(company: Observed) -> None:
     active = company.state("subscription").query("status == 'active'")
     assert (active.groupby("customer_id").size() > 1).sum() > 5
+
+
+def test_billing_knows_its_customers_since_they_pay(company: Observed) -> None:
+    customers = company.state("customer").set_index("customer_id")
+    first = company.state("subscription").groupby("customer_id")["started_at"].min()
+    assert (customers["created_at"] <= first.reindex(customers.index) + pd.Timedelta(days=1)).all()
+    assert customers["domain"].dropna().is_unique
 
 
 def test_invoices_follow_subscriptions(company: Observed) -> None:

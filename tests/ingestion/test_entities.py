@@ -49,6 +49,7 @@ def test_there_are_the_twelve_entities_in_order():
         "touch",
         "subscription",
         "invoice",
+        "customer",
         "customer_health",
         "opportunity_change",
     ]

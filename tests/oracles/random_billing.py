@@ -39,6 +39,7 @@ STATUSES = [
     None, "active", "active", "active", "trialing", "canceled", "cancelled", "past_due", "Past_Due", "unpaid",
     "incomplete", "incomplete_expired",
 ]  # fmt: skip
+WEBSITES = ["https://www.{}.example/en", "{}.example", "HTTP://{}.example:8080", "info@{}.example", "shared.example"]
 INTERVALS = ["month", "month", "month", "year", "year", "week", "day", " Month", "YEAR", None, "fortnight"]
 CURRENCIES = [None, "USD", "USD", "USD", "EUR", "eur", "GBP", "XXX"]
 AMOUNTS = ["0", "0.01", "0.05", "10", "100", "100", "120.50", "1234.56", "99999.99", "7.77", "-30", "9999999999999.99"]
@@ -54,6 +55,7 @@ def with_billing(company: Company, seed: int) -> Company:
     states = dict(company.states)
     states["account"] = _with_links(chance, company.states["account"], names, customers)
     states["subscription"] = _subscriptions(chance, days, customers, names, started=date(2024, 12, 1))
+    states["customer"] = _customers(chance, days[::9], customers, names)
     return replace(company, states=states)
 
 
@@ -69,6 +71,8 @@ def _billing_company(chance: random.Random, source: str, number: int) -> Company
     names = [f"P{each}" for each in range(1, 9)]
     customers = [f"K{each}" for each in range(1, 7)]
     states: dict[str, States] = {"subscription": _subscriptions(chance, days, customers, names, started=first)}
+    if number % 5:
+        states["customer"] = _customers(chance, days[::4], customers, names)
     if number % 4 != 3:
         account_days = [day for day in days if chance.random() < 0.9] or days[:1]
         states["account"] = _with_links(chance, _accounts(chance, account_days, names), names, customers)
@@ -113,9 +117,30 @@ def _with_links(chance: random.Random, states: Any, names: list[str], customers:
                 links[key] = {
                     "parent_account_id": chance.choice([None, None, "", *names, "top"]),
                     "billing_customer_id": chance.choice([None, "", *customers, *customers]),
+                    "website": chance.choice([None, "", "none", *(site.format(key[0]) for site in WEBSITES)]),
                 }
         result[day] = {key: {**row, **links[key]} for key, row in states[day].items()}
     return result
+
+
+def _customers(chance: random.Random, days: list[date], customers: list[str], names: list[str]) -> States:
+    """What billing says of its customers: now and then an account, now and then a domain."""
+    rows: dict[tuple[Any, ...], Row] = {}
+    states: States = {}
+    for day in days:
+        for name in [*customers, "idle"]:
+            if chance.random() < 0.3:
+                rows[(name,)] = {
+                    "customer_id": name,
+                    "account_id": chance.choice([None, None, None, "", *names]),
+                    "domain": chance.choice(
+                        [None, "", *(f"{each.lower()}.example" for each in names), "shared.example"]
+                    ),
+                }
+            elif chance.random() < 0.05:
+                rows.pop((name,), None)
+        states[day] = {key: dict(row) for key, row in rows.items()}
+    return states
 
 
 def _subscriptions(

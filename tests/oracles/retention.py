@@ -46,6 +46,18 @@ def cents(value: Fraction) -> Decimal | None:
     return None if whole >= 10**18 else Decimal(whole if value >= 0 else -whole).scaleb(-2)
 
 
+def latest_rows(states: Mapping[date, Mapping[tuple[Any, ...], Row]]) -> list[tuple[str, bool, Row]]:
+    """Of everything that ever was: its id, whether it is gone, and its latest row."""
+    seen = {key: row for day in sorted(states) for key, row in states[day].items()}
+    return [(key[0], key not in states[max(states)], row) for key, row in seen.items()]
+
+
+def domain_of(address: str | None) -> str | None:
+    """The host of an address without www, where it looks like one."""
+    host = (address or "").strip().lower().rpartition("://")[2].partition("/")[0].rpartition("@")[2].partition(":")[0]
+    return host.removeprefix("www.") if "." in host.removeprefix("www.") else None
+
+
 class Subscription:
     """One subscription, and what its source said of it on each captured day."""
 
@@ -239,16 +251,69 @@ class Retention:
                     found.append((source, identity, latest != max(states)))
         return found
 
+    @cache  # noqa: B019
+    def latest_accounts(self) -> list[tuple[str, str, bool, Row]]:
+        """Every account's latest row, and whether it is gone."""
+        return [
+            (source, identity, is_gone, row)
+            for source, company in sorted(self.companies.items())
+            for identity, is_gone, row in latest_rows(company.states.get("account", {}))
+        ]
+
+    @cache  # noqa: B019
+    def latest_customers(self, source: str) -> dict[str, tuple[bool, Row]]:
+        """Every customer's latest row, and whether it is gone."""
+        rows = latest_rows(self.companies[source].states.get("customer", {}))
+        return {identity: (is_gone, row) for identity, is_gone, row in rows}
+
     def account(self, source: str, customer: str, named: str | None) -> tuple[str, str] | None:
-        """The account that a subscription names, else the one that names its customer: its own source first."""
-        if named:
-            known = [(where != source, is_gone, where) for where, is_gone in self.accounts_called(named)]
-            return (min(known)[2] if known else source, named)
+        """The account that a customer is by one of its subscriptions."""
+        return self.match(source, customer, named)[0]
+
+    def match(self, source: str, customer: str, named: str | None) -> tuple[tuple[str, str] | None, str]:
+        """The account that a subscription or its customer names, else the one that names its customer, its own source
+        first; else the only one with its domain. And how it was found."""
+        row = self.latest_customers(source).get(customer, (False, {}))[1]
+        if explicit := named or row.get("account_id"):
+            known = [(where != source, is_gone, where) for where, is_gone in self.accounts_called(explicit)]
+            if not known:
+                return (source, explicit), "unknown_account"
+            return (min(known)[2], explicit), "subscription" if named else "customer"
         matching = [
             (where != source, is_gone, where, identity)
             for where, identity, is_gone in self.accounts_of_customer(customer)
         ]
-        return min(matching)[2:] if matching else None
+        if matching:
+            return min(matching)[2:], "account"
+        domain = domain_of(row.get("domain"))
+        there = [
+            (where != source, is_gone, where, identity)
+            for where, identity, is_gone, account in self.latest_accounts()
+            if domain and domain_of(account.get("website")) == domain
+        ]
+        if not there:
+            return None, "unmatched"
+        equals = [each for each in there if each[:2] == min(there)[:2]]
+        return (min(there)[2:], "domain") if len(equals) == 1 else (None, "ambiguous_domain")
+
+    def customer_rows(self) -> dict[tuple[str, str], tuple[str | None, str | None, str, int, bool]]:
+        """dim_customer: account, method, number of accounts, and whether billing lost the customer."""
+        found = {}
+        for source, company in self.companies.items():
+            named: dict[str, set[str]] = defaultdict(set)
+            for _, _, row in latest_rows(company.states.get("subscription", {})):
+                named[row["customer_id"]].add(row.get("account_id") or "")
+            known = self.latest_customers(source)
+            for customer in {*named, *known}:
+                matches = [self.match(source, customer, each) for each in sorted(named.get(customer) or {""})]
+                accounts = {account for account, _ in matches if account}
+                # what names an account is told before what names none
+                account, method = min(reversed(matches), key=lambda match: match[0] or ("~", "~"))
+                if len(accounts) > 1:
+                    account, method = None, "several"
+                is_gone = known.get(customer, (False, {}))[0]
+                found[source, customer] = (*(account or (None, None)), method, len(accounts), is_gone)
+        return found
 
     def segment(self, account: tuple[str, str] | None, day: date) -> str:
         """Its segment as the captured day that stands on `day` sees it."""

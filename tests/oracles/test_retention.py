@@ -24,7 +24,7 @@ MONTHLY = [
     "account_source", "account_id", "parent_account_id", "parent_id", "segment", "parent_segment", "mrr_amount",
     "subscriptions", "unpriced_subscriptions", "is_awaiting_renewal", "is_complete",
 ]  # fmt: skip
-MODELS = "+fct_mrr_monthly +fct_mrr_movements +rpt_revenue_retention"
+MODELS = "+fct_mrr_monthly +fct_mrr_movements +rpt_revenue_retention +dim_customer"
 POLICIES = {
     1: "",
     2: """discounts,none,,,
@@ -90,12 +90,20 @@ def oracle_of_few(few_built: Built) -> Retention:
 
 def test_every_mart_of_many_companies_equals_the_daily_states(built: Built, oracle: Retention) -> None:
     check_mrr(built, oracle, at_least=1000)
+    methods = check_customers(built, oracle)
+    ways = {"subscription", "customer", "account", "domain", "several"}
+    reasons = {"unknown_account", "ambiguous_domain", "unmatched"}
+    assert methods == (ways | reasons if len(built.companies) > 1 else {"subscription"})
     check_movements(built, oracle)
     check_report(built, oracle)
 
 
 def test_mrr_equals_asking_every_customer_at_every_month_end(few_built: Built, oracle_of_few: Retention) -> None:
     check_mrr(few_built, oracle_of_few, at_least=100)
+
+
+def test_customers_are_the_accounts_that_they_name(few_built: Built, oracle_of_few: Retention) -> None:
+    assert {"subscription", "domain"} <= check_customers(few_built, oracle_of_few)
 
 
 def test_movements_equal_comparing_month_with_month(few_built: Built, oracle_of_few: Retention) -> None:
@@ -205,6 +213,17 @@ def check_mrr(billed: Built, oracle: Retention, at_least: int) -> None:
     }
     assert differences(found, expected) == {}
     assert len(expected) > at_least
+
+
+def check_customers(billed: Built, oracle: Retention) -> set[str]:
+    """Compare dim_customer, and give the ways in which accounts were found."""
+    columns = ("account_source", "account_id", "match_method", "account_count", "is_deleted")
+    found = {
+        (row["source"], row["customer_id"]): tuple(row[name] for name in columns)
+        for row in billed.rows("select * from marts.dim_customer")
+    }
+    assert differences(found, oracle.customer_rows()) == {}
+    return {row[2] for row in found.values()}
 
 
 def check_movements(billed: Built, oracle: Retention) -> None:

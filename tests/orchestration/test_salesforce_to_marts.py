@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -13,9 +14,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from tests.orchestration.conftest import STAGES, Desk, Result
 from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceServer
 from tests.vendors.server import status
-from tests.orchestration.conftest import STAGES, Desk, Result
 
 START = datetime(2026, 11, 2, 15, tzinfo=UTC)
 FIRST, SECOND = date(2026, 11, 20), date(2026, 11, 21)
@@ -282,6 +283,11 @@ def test_init_proposes_the_stages_of_the_org(tmp_path: Path) -> None:
         option = f"instance_url={server.url}"
         done = org.run("init", "--time-zone", "UTC", "--type", "salesforce", "--source", "sf", "--option", option)
     assert done.code == 0, done.err
+    mapping = tomllib.loads((tmp_path / "pipeledger.toml").read_text())["sources"]["sf"]["entities"]["person"][
+        "columns"
+    ]
+    assert mapping == {"MQL_Date__c": "mql_at"}
+    assert "reads MQL_Date__c as the steps of people" in done.err
     with (tmp_path / "definitions" / "stage_definitions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["stage"], row["stage_order"], row["stage_category"], row["probability"]) for row in rows] == [

@@ -16,6 +16,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from tests.vendors.server import Answer, Request, VendorServer
@@ -109,6 +111,28 @@ PREFIX = {
     "OpportunityContactRole": "00K", "Task": "00T", "Event": "00U", "Campaign": "701", "CampaignMember": "00v",
     "OpportunityHistory": "008", "OpportunityFieldHistory": "017",
 }  # fmt: skip
+# A company of ours as an org: where it keeps what Salesforce has no standard field for, and how settings say so.
+CUSTOM: dict[str, dict[str, str]] = {
+    "Opportunity": {
+        "Pipeline__c": "picklist", "Forecast__c": "picklist", "Last_Activity__c": "datetime", "Kind__c": "picklist",
+        "Merged_Into__c": "string", "CurrencyIsoCode": "picklist",
+    },
+    "Account": {"Region__c": "picklist", "Billing_Customer__c": "string", "Is_Target__c": "boolean"},
+    "User": {"Region__c": "picklist", "Started__c": "datetime", "Ended__c": "datetime"},
+    "Campaign": {"CurrencyIsoCode": "picklist"},
+}  # fmt: skip
+MAPPING = """
+[sources.{name}.entities.opportunity]
+columns = {{ Pipeline__c = "pipeline", Forecast__c = "forecast_category", Last_Activity__c = "last_activity_at", \
+Merged_Into__c = "merged_into_opportunity_id", Loss_Reason__c = "loss_reason", Kind__c = "opportunity_type" }}
+
+[sources.{name}.entities.account]
+columns = {{ Tier__c = "segment", Region__c = "region", Billing_Customer__c = "billing_customer_id", \
+Is_Target__c = "is_target_account" }}
+
+[sources.{name}.entities.user]
+columns = {{ Region__c = "region", Started__c = "started_at", Ended__c = "ended_at" }}
+""".replace("\\\n", "")
 _COMPOUND = {"BillingStreet": "BillingAddress", "MailingStreet": "MailingAddress", "FirstName": "Name"}
 _SELECT = re.compile(r"SELECT (.+?) FROM (\w+)(?: WHERE (\w+) >= (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z))?")
 
@@ -149,6 +173,8 @@ class SalesforceServer(VendorServer):
         self.page_rows = 100_000
         self.looks_needed = 1
         self.number = 0
+        self.ids: dict[tuple[str, str], str] = {}
+        self._held: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {}
 
     # ------------------------------------------------------------ the company's life
 
@@ -206,6 +232,96 @@ class SalesforceServer(VendorServer):
     def hide(self, object_name: str, field_name: str) -> None:
         """Take the permission to read a field away."""
         del self.fields[object_name][field_name]
+
+    # ------------------------------------------------------------ a company of ours
+
+    def mirror(self, company: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        """Make the org hold these canonical rows (entity -> our id -> row) now; `ids` says which row is which."""
+        if not self.ids:
+            for object_name, kinds in CUSTOM.items():
+                self.fields[object_name] |= kinds
+        for entity in ("user", "account", "campaign", "opportunity", "person", "opportunity_contact_role", "activity"):
+            there = company.get(entity, {})
+            for ours in [each for kind, each in self._held if kind == entity and each not in there]:
+                if not self.rows[self._held[entity, ours][0]][self.ids[entity, ours]]["IsDeleted"]:
+                    self.delete(self._held[entity, ours][0], self.ids[entity, ours])
+            # what refers to its like comes twice: first to be there, then to refer
+            for _ in range(2 if entity in ("user", "account") else 1):
+                for ours, row in there.items():
+                    self._hold(entity, ours, row)
+
+    def _hold(self, entity: str, ours: str, row: Mapping[str, Any]) -> None:
+        object_name, values = self._as_theirs(entity, ours, row)
+        held = self._held.get((entity, ours))
+        if held is None:
+            add = self.open_opportunity if entity == "opportunity" else partial(self.add, object_name)
+            self.ids[entity, ours] = add(**values)
+        else:
+            row_id, before = self.ids[entity, ours], held[1]
+            if self.rows[object_name][row_id]["IsDeleted"]:
+                self.change(object_name, row_id, IsDeleted=False)
+            changed = {name: value for name, value in values.items() if value != before[name]}
+            if changed and entity == "opportunity":
+                self.move(row_id, **changed)
+            elif changed:
+                self.change(object_name, row_id, **changed)
+        self._held[entity, ours] = (object_name, values)
+
+    def _as_theirs(self, entity: str, ours: str, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        def of(kind: str, column: str) -> str | None:
+            return self.ids.get((kind, row[column])) if row.get(column) else None
+
+        match entity:
+            case "user":
+                role = next((key for key, each in self.rows["UserRole"].items() if each["Name"] == row["role"]), None)
+                return "User", {
+                    "Name": row["user_name"], "UserRoleId": role or self.add("UserRole", Name=row["role"]),
+                    "Department": row["team"], "ManagerId": of("user", "manager_id"), "Region__c": row["region"],
+                    "Started__c": row["started_at"], "Ended__c": row["ended_at"], "IsActive": row["is_active"],
+                    "Username": f"{ours}@acme.example",
+                }  # fmt: skip
+            case "account":
+                return "Account", {
+                    "Name": row["account_name"], "Tier__c": row["segment"], "Industry": row["industry"],
+                    "Region__c": row["region"], "NumberOfEmployees": row["employee_count"],
+                    "ParentId": of("account", "parent_account_id"), "OwnerId": of("user", "owner_id"),
+                    "Website": row["website"], "Billing_Customer__c": row["billing_customer_id"],
+                    "Is_Target__c": row["is_target_account"], "CreatedDate": row["created_at"],
+                }  # fmt: skip
+            case "campaign":
+                return "Campaign", {
+                    "Name": row["campaign_name"], "Type": row["channel"], "ActualCost": _number(row["cost"]),
+                    "CurrencyIsoCode": row["currency_code"], "StartDate": row["start_date"], "EndDate": row["end_date"],
+                }  # fmt: skip
+            case "opportunity":
+                return "Opportunity", {
+                    "AccountId": of("account", "account_id"), "Name": row["opportunity_name"],
+                    "Kind__c": row["opportunity_type"], "Pipeline__c": row["pipeline"], "StageName": row["stage"],
+                    "Amount": _number(row["amount"]), "CurrencyIsoCode": row["currency_code"],
+                    "CloseDate": row["close_date"], "CreatedDate": row["created_at"],
+                    "OwnerId": of("user", "owner_id"), "Forecast__c": row["forecast_category"],
+                    "Probability": None if row["probability"] is None else float(row["probability"] * 100),
+                    "LeadSource": row["lead_source"], "CampaignId": of("campaign", "campaign_id"),
+                    "NextStep": row["next_step"], "Last_Activity__c": row["last_activity_at"],
+                    "Loss_Reason__c": row["loss_reason"], "IsDeleted": bool(row["is_deleted"]),
+                    "Merged_Into__c": of("opportunity", "merged_into_opportunity_id"),
+                }  # fmt: skip
+            case "person":
+                known = self._held.get((entity, ours))  # who began as a lead stays one
+                if (known[0] if known else "Contact" if row["account_id"] else "Lead") == "Lead":
+                    return "Lead", {"Status": row["status"]} | _person(row)
+                return "Contact", {"AccountId": of("account", "account_id")} | _person(row)
+            case "opportunity_contact_role":
+                return "OpportunityContactRole", {
+                    "OpportunityId": of("opportunity", "opportunity_id"), "ContactId": of("person", "person_id"),
+                    "Role": row["role"], "IsPrimary": row["is_primary"],
+                }  # fmt: skip
+            case _:
+                return "Task", {
+                    "WhatId": of("opportunity", "opportunity_id"), "WhoId": of("person", "person_id"),
+                    "OwnerId": of("user", "owner_id"), "Type": row["activity_type"].capitalize(), "IsClosed": True,
+                    "CompletedDateTime": row["occurred_at"],
+                }  # fmt: skip
 
     # ------------------------------------------------------------ HTTP
 
@@ -356,6 +472,17 @@ class SalesforceServer(VendorServer):
         locator = base64.b64encode(str(end).encode()).decode() if end < len(job.rows) else "null"
         headers = {"Sforce-NumberOfRecords": str(len(page)), "Sforce-Locator": locator, "Content-Type": "text/csv"}
         return Answer(_page(job.fields, page), 200, headers)
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _person(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "Name": row["full_name"], "Email": row["email"], "Phone": row["phone"], "Title": row["title"],
+        "LeadSource": row["lead_source"], "CreatedDate": row["created_at"], "MQL_Date__c": row["mql_at"],
+    }  # fmt: skip
 
 
 def _page(fields: list[str], rows: list[list[str]]) -> str:

@@ -29,6 +29,7 @@ lifetimes as (
         ranked.source,
         ranked.subscription_id,
         ranked.customer_id,
+        coalesce(ranked.account_id, '') as named_account_id,
         {{ business_date('ranked.started_at') }} as started_date,
         {{ business_date('ranked.trial_end_at') }} as trial_end_date,
         least(
@@ -58,6 +59,7 @@ subscriptions as (
         lifetimes.source,
         lifetimes.subscription_id,
         lifetimes.customer_id,
+        lifetimes.named_account_id,
 
         -- dates
         case

@@ -1,4 +1,5 @@
--- Customers that match several accounts equally well: the one with the lowest source and id counts.
+-- Customers that match several accounts equally well by ids: the one with the lowest source and id
+-- counts.
 select
     source,
     count(distinct customer_id) as customer_count,
@@ -7,5 +8,5 @@ select
         'min(customer_id)', "'; the one with the lowest source and id counts.'"
     ) }} as finding
 from {{ ref('int_customer_accounts') }}
-where candidate_count > 1
+where candidate_count > 1 and match_method <> 'ambiguous_domain'
 group by source

@@ -5,7 +5,7 @@ select
     count(distinct customer_id) as customer_count,
     {{ finding(
         'source', "': '", 'count(distinct customer_id)', "' customers pay and are no known account, such as '",
-        'min(customer_id)', "'; their segment is (unassigned).'"
+        'min(customer_id)', "'; their segment is (unassigned). See match_method in dim_customer.'"
     ) }} as finding
 from {{ ref('fct_mrr_monthly') }}
 where account_id is null
