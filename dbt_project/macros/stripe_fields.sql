@@ -4,6 +4,16 @@
 -#}
 {% macro stripe_fields() -%}
     {{ return({
+        'customer': {'customer': {
+            'customer_id': 'id',
+            'customer_name': 'name',
+            'account_id': 'metadata_account_id',
+            'domain': 'email_domain',
+            'currency_code': 'currency',
+            'created_at': 'created',
+            'salesforce_account_id': ['metadata_salesforce_account_id', 'string', 'account_id'],
+            'hubspot_company_id': ['metadata_hubspot_company_id', 'string', 'account_id'],
+        }},
         'subscription': {'subscription': {
             'subscription_id': 'id',
             'customer_id': 'customer',

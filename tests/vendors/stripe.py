@@ -263,7 +263,7 @@ class StripeServer(VendorServer):
         made = row.get("created_at")
         return {
             "name": row.get("customer_name"), "email": f"billing@{domain}" if domain else None,
-            "currency": (row.get("currency_code") or "usd").lower(),
+            "currency": (row.get("currency_code") or "").lower() or None,
             "metadata": {"account_id": account} if account else {},
         } | ({"created": _seconds(made)} if made else {})  # fmt: skip
 
