@@ -103,6 +103,10 @@ class Carried:
         changed.unlink()
         yield from tables(new)
 
+    def made(self, entity: str) -> Path:
+        """Where `merge` has put the state of this run."""
+        return self._path(entity, _NEW)
+
     def keep(self) -> None:
         """Put what the run wrote in the place of what it started from."""
         for new in self.folder.glob(f"*{_NEW}"):

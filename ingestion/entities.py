@@ -254,6 +254,10 @@ LANDED: dict[str, tuple[str, ...]] = {
         *("deal_company", "deal_contact", "deal_property_history", "call", "email", "meeting", "note", "task"),
         *("engagement_deal", "campaign", "form"),
     ),
+    "stripe": (
+        *("customer", "product", "price", "coupon", "subscription", "subscription_item", "discount"),
+        *("invoice", "invoice_line", "credit_note"),
+    ),
 }
 """The entities that each source type lands. Those of a vendor are called as the vendor calls them, in snake_case.
 

@@ -154,6 +154,10 @@ SOURCE_TYPES: dict[str, SourceOptions] = {
         },
         secrets={"access_token": "the access token of the private app"},
     ),
+    "stripe": SourceOptions(
+        {"api_version": ("text", False), "base_url": ("text", False), "exclude": ("names", False)},
+        secrets={"api_key": "a restricted key with read access"},
+    ),
 }
 COMMON_SOURCE_KEYS = ("type", "enabled", "as_of", "start_date", "entities")
 

@@ -86,11 +86,19 @@ def build_hubspot(source: SourceConfig, settings: Settings) -> Source:
     return hubspot.build_source(source.name, **api_options(source, settings))
 
 
+def build_stripe(source: SourceConfig, settings: Settings) -> Source:
+    """A Stripe account."""
+    from ingestion import stripe
+
+    return stripe.build_source(source.name, **api_options(source, settings))
+
+
 BUILDERS: dict[str, Callable[[SourceConfig, Settings], Source]] = {
     "files": build_files,
     "demo": build_demo,
     "salesforce": build_salesforce,
     "hubspot": build_hubspot,
+    "stripe": build_stripe,
 }
 
 

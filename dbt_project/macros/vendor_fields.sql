@@ -13,5 +13,6 @@
     {{ return({
         'salesforce': salesforce_fields(),
         'hubspot': hubspot_fields(),
+        'stripe': stripe_fields(),
     }) }}
 {%- endmacro %}

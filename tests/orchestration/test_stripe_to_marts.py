@@ -1,0 +1,132 @@
+"""A Stripe account, from its API to the published marts, with the command that a user runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ingestion import demo
+from ingestion.entities import ENTITIES
+from tests.orchestration.conftest import Desk, Result
+from tests.vendors.server import status
+from tests.vendors.stripe import KEY, MAPPING, StripeServer
+
+FIRST, SECOND = date(2026, 3, 5), date(2026, 3, 9)
+TOML = """
+[company]
+time_zone = "America/New_York"
+
+[sources.billing]
+type = "stripe"
+base_url = "{url}"
+exclude = ["credit_note"]
+"""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account, the company that it mirrors on the last day, and the command line at its time."""
+
+    server: StripeServer
+    desk: Desk
+    company: dict[str, dict[str, dict[str, Any]]]
+
+    def run(self, *arguments: str) -> Result:
+        env = {"PIPELEDGER_NOW": self.server.now.isoformat(), "SOURCES__BILLING__API_KEY": KEY}
+        return self.desk.run(*arguments, env=env)
+
+    def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+def company(day: date) -> dict[str, dict[str, dict[str, Any]]]:
+    """The demo company's bills as they are on a day."""
+    source = demo.build_source("demo", start_date=date(2026, 1, 5), time_zone="America/New_York", scale=0.1)
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for entity, extract in source.extract([day], day).items():
+        if entity in ("customer", "subscription", "invoice"):
+            rows = [row for extraction in extract() for table in extraction.tables for row in table.to_pylist()]
+            found[entity] = {row[ENTITIES[entity].key[0]]: row for row in rows}
+    return found
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    desk = Desk(tmp_path_factory.mktemp("stripe"))
+    with StripeServer(datetime(2026, 3, 5, 15, tzinfo=UTC)) as server:
+        made = Account(server, desk, company(SECOND))
+        (desk.folder / "pipeledger.toml").write_text(TOML.format(url=server.url) + MAPPING.format(name="billing"))
+        server.mirror(company(FIRST))
+        server.put(status(401, {"error": {"message": f"Invalid API Key provided: {KEY}"}}), path="/v1/prices", times=2)
+        failed = made.run("run")
+        assert failed.code != 0
+        assert KEY not in failed.err + failed.out
+        done = made.run("run")
+        assert done.code == 0, done.err
+        server.pass_time(days=(SECOND - FIRST).days)
+        server.mirror(made.company)
+        done = made.run("run")
+        assert done.code == 0, done.err
+        yield made
+
+
+def naive(value: Any) -> Any:
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+def test_subscriptions_and_invoices_come_back_as_they_were(account: Account) -> None:
+    ids = account.server.ids
+    for entity in ("customer", "subscription", "invoice"):
+        columns = list(ENTITIES[entity].columns)
+        today = account.read(
+            f"select {', '.join(columns)} from staging.stg_stripe__{entity} "
+            "where valid_to = '9999-12-31' and _pl_change = 'upsert'"
+        )
+        known = {name: {ours: theirs for (of, ours), theirs in ids.items() if of == name} for name in ENTITIES}
+        wanted = set()
+        for row in account.company[entity].values():
+            told = {name: naive(row[name]) for name in columns}
+            for of in ("customer", "subscription", "invoice"):
+                if f"{of}_id" in told:
+                    told[f"{of}_id"] = known[of].get(told[f"{of}_id"]) if of in known else ids[of, told[f"{of}_id"]]
+            told["customer_id"] = ids["customer", row["customer_id"]]
+            wanted.add(tuple(told.values()))
+        assert set(today) == wanted
+        assert len(today) > 50
+
+
+def test_revenue_is_published(account: Account) -> None:
+    rows = account.read("select count(*) from marts.fct_mrr_movements", "published/pipeline.duckdb")
+    assert rows[0][0] > 0
+
+
+def test_versions_are_made_by_changes_only(account: Account) -> None:
+    before, after = company(FIRST)["subscription"], account.company["subscription"]
+    changed = sum(before[our_id] != row for our_id, row in after.items() if our_id in before)
+    rows = account.read("select count(*) - count(distinct subscription_id) from staging.stg_stripe__subscription")
+    assert rows == [(changed,)]
+
+
+def test_the_doctor_names_the_key_and_the_lists(account: Account) -> None:
+    found = account.run("doctor", "--json").json
+    assert any("test mode" in str(each) for each in found)
+
+
+def test_nothing_that_the_runs_left_holds_the_key(account: Account) -> None:
+    left = [path for path in account.desk.folder.rglob("*") if path.is_file()]
+    assert any("dagster" in str(path) for path in left)
+    assert [str(path) for path in left if KEY.encode() in path.read_bytes()] == []
+
+
+def test_init_says_where_the_key_belongs(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    done = desk.run("init", "--time-zone", "UTC", "--type", "stripe", "--source", "billing")
+    assert done.code == 0, done.err
+    assert "SOURCES__BILLING__API_KEY" in (tmp_path / "pipeledger.toml").read_text()
