@@ -236,5 +236,6 @@ LANDED: dict[str, tuple[str, ...]] = {
         *("opportunity", "account", "user", "contact", "lead", "opportunity_contact_role", "task", "event"),
         *("campaign", "campaign_member", "opportunity_history", "opportunity_field_history"),
     ),
+    "marketo": ("lead", "activity", "program", "campaign", "form"),
 }
 """The entities that each source type lands. Those of a vendor are called as the vendor calls them, in snake_case."""

@@ -79,10 +79,18 @@ def build_salesforce(source: SourceConfig, settings: Settings) -> Source:
     return salesforce.build_source(source.name, **api_options(source, settings))
 
 
+def build_marketo(source: SourceConfig, settings: Settings) -> Source:
+    """A subscription of Adobe Marketo Engage."""
+    from ingestion import marketo
+
+    return marketo.build_source(source.name, **api_options(source, settings))
+
+
 BUILDERS: dict[str, Callable[[SourceConfig, Settings], Source]] = {
     "files": build_files,
     "demo": build_demo,
     "salesforce": build_salesforce,
+    "marketo": build_marketo,
 }
 
 
