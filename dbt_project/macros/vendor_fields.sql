@@ -12,5 +12,6 @@
 {% macro vendor_fields() -%}
     {{ return({
         'salesforce': salesforce_fields(),
+        'marketo': marketo_fields(),
     }) }}
 {%- endmacro %}
