@@ -51,7 +51,7 @@ latest_forms as (
 ),
 
 -- A lead goes into another at most once, and its touches go with it.
-merges as (
+lead_merges as (
 
     select
         activities.source,
@@ -71,7 +71,7 @@ touches as (
         activities.source,
         activities.touch_id,
         coalesce(
-            second_merges.person_id, merges.person_id, activities.person_id
+            later_merges.person_id, lead_merges.person_id, activities.person_id
         ) as person_id,
         case activities.activity_name
             when 'Change Status in Progression' then activities.asset_id
@@ -107,14 +107,14 @@ touches as (
             activities.source = latest_forms.source
             and activities.asset_id = latest_forms.form_id
             and latest_forms.newest = 1
-    left join merges
+    left join lead_merges
         on
-            activities.source = merges.source
-            and activities.person_id = merges.merged_person_id
-    left join merges as second_merges
+            activities.source = lead_merges.source
+            and activities.person_id = lead_merges.merged_person_id
+    left join lead_merges as later_merges
         on
-            merges.source = second_merges.source
-            and merges.person_id = second_merges.merged_person_id
+            lead_merges.source = later_merges.source
+            and lead_merges.person_id = later_merges.merged_person_id
     where
         activities.activity_name <> 'Merge Leads'
         and (
