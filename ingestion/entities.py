@@ -258,6 +258,7 @@ LANDED: dict[str, tuple[str, ...]] = {
         *("customer", "product", "price", "coupon", "subscription", "subscription_item", "discount"),
         *("invoice", "invoice_line", "credit_note"),
     ),
+    "marketo": ("lead", "activity", "program", "campaign", "form"),
 }
 """The entities that each source type lands. Those of a vendor are called as the vendor calls them, in snake_case.
 

@@ -158,6 +158,20 @@ SOURCE_TYPES: dict[str, SourceOptions] = {
         {"api_version": ("text", False), "base_url": ("text", False), "exclude": ("names", False)},
         secrets={"api_key": "a restricted key with read access"},
     ),
+    "marketo": SourceOptions(
+        {
+            "base_url": ("text", True),
+            "exclude": ("names", False),
+            "touches": ("names", False),
+            "daily_export_mb": ("integer", False),
+            "export_reserve": ("share", False),
+        },
+        secrets={
+            "client_id": "the client id of the custom service in LaunchPoint",
+            "client_secret": "its client secret",
+        },
+        questions={"base_url": "Address of the REST API (such as https://123-ABC-456.mktorest.com)"},
+    ),
 }
 COMMON_SOURCE_KEYS = ("type", "enabled", "as_of", "start_date", "entities")
 

@@ -93,12 +93,20 @@ def build_stripe(source: SourceConfig, settings: Settings) -> Source:
     return stripe.build_source(source.name, **api_options(source, settings))
 
 
+def build_marketo(source: SourceConfig, settings: Settings) -> Source:
+    """A subscription of Adobe Marketo Engage."""
+    from ingestion import marketo
+
+    return marketo.build_source(source.name, **api_options(source, settings))
+
+
 BUILDERS: dict[str, Callable[[SourceConfig, Settings], Source]] = {
     "files": build_files,
     "demo": build_demo,
     "salesforce": build_salesforce,
     "hubspot": build_hubspot,
     "stripe": build_stripe,
+    "marketo": build_marketo,
 }
 
 

@@ -14,5 +14,6 @@
         'salesforce': salesforce_fields(),
         'hubspot': hubspot_fields(),
         'stripe': stripe_fields(),
+        'marketo': marketo_fields(),
     }) }}
 {%- endmacro %}

@@ -1,0 +1,198 @@
+"""A Marketo subscription, from its API to canonical rows, with the command that a user runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.orchestration.conftest import STAGES, Desk, Result
+from tests.vendors.marketo import CLIENT_ID, CLIENT_SECRET, MAPPING, MarketoServer
+from tests.vendors.server import status
+
+START = datetime(2026, 11, 20, 17, tzinfo=UTC)
+TOML = """
+[company]
+time_zone = "America/New_York"
+
+[sources.mkt]
+type = "marketo"
+base_url = "{url}"
+"""
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """The subscription and the command line at its time."""
+
+    server: MarketoServer
+    desk: Desk
+
+    def run(self, *arguments: str) -> Result:
+        return self.desk.run(
+            *arguments,
+            env={
+                "PIPELEDGER_NOW": self.server.now.isoformat(),
+                "SOURCES__MKT__CLIENT_ID": CLIENT_ID,
+                "SOURCES__MKT__CLIENT_SECRET": CLIENT_SECRET,
+            },
+        )
+
+    def read(self, query: str) -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.desk.home / "warehouse.duckdb"), read_only=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+def instant(day: int, hour: int = 12) -> datetime:
+    return datetime(2026, 11, day, hour, tzinfo=UTC)
+
+
+def company(day: int) -> dict[str, dict[str, dict[str, Any]]]:
+    """The canonical rows of two days: the second has one person less, a later stage and one touch more."""
+    people = {
+        "per-1": {
+            "person_id": "per-1", "account_id": "acc-9", "full_name": 'Zoë "Z" Ünal', "email": "zoe@acme.example",
+            "phone": "+1 555", "title": "CFO", "lead_source": "Web", "lead_score": Decimal("23.0000"),
+            "status": "new" if day == 1 else "mql", "owner_id": "usr-1", "created_at": instant(1),
+            "mql_at": None if day == 1 else instant(21), "sal_at": None, "sql_at": None,
+            "first_response_at": instant(3), "converted_opportunity_id": None,
+        },
+        "per-2": {
+            "person_id": "per-2", "account_id": None, "full_name": "Lee", "email": None, "phone": None, "title": None,
+            "lead_source": None, "lead_score": None, "status": None, "owner_id": None, "created_at": instant(2),
+            "mql_at": None, "sal_at": None, "sql_at": None, "first_response_at": None,
+            "converted_opportunity_id": "opp-1",
+        },
+    }  # fmt: skip
+    campaign = {
+        "campaign_id": "cmp-1", "campaign_name": "Fair", "channel": "Event", "cost": Decimal("9425.97"),
+        "currency_code": "EUR", "start_date": date(2026, 11, 1), "end_date": None,
+    }  # fmt: skip
+    kinds = [("email_click", "cmp-1"), ("webinar_attended", "cmp-1"), ("website_visit", None), ("email_click", None)]
+    touches = {
+        f"tch-{number}": {
+            "touch_id": f"tch-{number}", "person_id": "per-1", "campaign_id": program, "touch_type": kind,
+            "touched_at": instant((5, 6, 7, 21)[number]),
+        }
+        for number, (kind, program) in enumerate(kinds if day == 2 else kinds[:3])
+    }  # fmt: skip
+    return {
+        "person": people if day == 1 else {"per-1": people["per-1"]},
+        "campaign": {"cmp-1": campaign},
+        "touch": touches,
+    }
+
+
+@pytest.fixture(scope="module")
+def marketo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subscription]:
+    """Two captured days, with a failure in between."""
+    folder = tmp_path_factory.mktemp("marketo")
+    with MarketoServer(START) as server:
+        server.looks_needed = 0
+        server.types |= dict(enumerate(("ad_click", "booth_visit", "website_visit", "webinar_attended"), 100_001))
+        server.types |= {100_005: "partner_referral", 100_006: "content_download"}
+        server.mirror(company(1))
+        server.add_form(int(server.ids["campaign", "cmp-1"]))
+        (folder / "pipeledger.toml").write_text(TOML.format(url=server.url) + MAPPING.replace("{name}", "mkt"))
+        (folder / "definitions").mkdir()
+        (folder / "definitions" / "stage_definitions.csv").write_text(STAGES)
+        found = Subscription(server, Desk(folder))
+        doctor = found.run("doctor")
+        assert doctor.code == 0, doctor.out
+        first = found.run("run")
+        assert first.code == 0, first.err[-3000:]
+        server.pass_time(days=1)
+        server.mirror(company(2))
+        server.put(status(400, {"error": f"says {CLIENT_SECRET}"}), path="forms", times=5)
+        broken = found.run("run")
+        assert broken.code == 3, broken.err[-3000:]
+        server.recover()
+        second = found.run("run", "--accept-drop")
+        assert second.code == 0, second.err[-3000:]
+        yield found
+
+
+def plain(value: Any) -> Any:
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+def test_people_are_ours(marketo: Subscription) -> None:
+    columns = ("account_id", "title", "lead_source", "lead_score", "status", "owner_id", "created_at", "mql_at",
+               "sal_at", "sql_at", "first_response_at", "converted_opportunity_id")  # fmt: skip
+    ids = marketo.server.ids
+    for day, valid_from in ((1, date(2026, 11, 20)), (2, date(2026, 11, 21))):
+        row = company(day)["person"]["per-1"]
+        assert marketo.read(
+            f"select {', '.join(columns)} from staging.stg_person where person_id = '{ids['person', 'per-1']}' "
+            f"and valid_from = '{valid_from}'"
+        ) == [tuple(plain(row[name]) for name in columns)]
+
+
+def test_a_deleted_lead_ends(marketo: Subscription) -> None:
+    assert marketo.read(
+        "select valid_from, is_tombstone from staging.stg_person "
+        "where not (status is not null or title is not null) order by 1"
+    ) == [(date(2026, 11, 20), False), (date(2026, 11, 21), True)]
+
+
+def test_programs_are_campaigns(marketo: Subscription) -> None:
+    columns = ("campaign_name", "channel", "cost", "currency_code", "start_date", "end_date")
+    row = company(1)["campaign"]["cmp-1"]
+    assert marketo.read(f"select {', '.join(columns)} from staging.stg_campaign") == [
+        tuple(row[name] for name in columns)
+    ]
+
+
+def test_touches_are_ours(marketo: Subscription) -> None:
+    ids = marketo.server.ids
+    expected = sorted(
+        (ids["touch", ours], ids["person", "per-1"], ids.get(("campaign", str(row["campaign_id"]))),
+         row["touch_type"], plain(row["touched_at"]))
+        for ours, row in company(2)["touch"].items()
+    )  # fmt: skip
+    assert (
+        marketo.read(
+            "select touch_id, person_id, campaign_id, touch_type, touched_at from staging.stg_touch order by 1"
+        )
+        == expected
+    )
+
+
+def test_the_ledger_verifies_and_holds_no_names(marketo: Subscription) -> None:
+    assert marketo.run("verify").code == 0
+    assert {"mkto_name", "email", "phone"}.isdisjoint(row[0] for row in marketo.read("describe ledger.marketo__lead"))
+
+
+def test_nothing_that_the_runs_left_holds_a_secret(marketo: Subscription) -> None:
+    left = [path for path in marketo.desk.folder.rglob("*") if path.is_file()]
+    for secret in (CLIENT_SECRET, "token-number-"):
+        assert [str(path) for path in left if secret.encode() in path.read_bytes()] == []
+
+
+def test_a_merged_lead_s_touches_are_those_of_its_winner(marketo: Subscription) -> None:
+    server = marketo.server
+    loser = int(server.ids["person", "per-1"])
+    winner = server.add_lead(leadStatus="new")
+    server.pass_time(days=1)
+    server.merge_leads(winner, loser)
+    assert marketo.run("run", "--accept-drop").code == 0
+    assert marketo.read("select distinct person_id from staging.stg_touch") == [(str(winner),)]
+    assert marketo.read(f"select is_tombstone from staging.stg_person where person_id = '{loser}' "
+                        f"and valid_from = '{(START + timedelta(days=2)).date()}'") == [(True,)]  # fmt: skip
+
+
+def test_init_asks_for_the_address_and_says_where_secrets_belong(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    arguments = ("init", "--time-zone", "UTC", "--type", "marketo", "--source", "mkt")
+    assert "--option base_url=... missing" in desk.run(*arguments).err
+    done = desk.run(*arguments, "--option", "base_url=https://127.0.0.1:9")
+    assert done.code == 0, done.err
+    text = (tmp_path / "pipeledger.toml").read_text()
+    assert 'base_url = "https://127.0.0.1:9"' in text
+    assert "SOURCES__MKT__CLIENT_SECRET" in text
