@@ -17,8 +17,8 @@ from ingestion import demo
 from orchestration.pipeline import land_and_capture
 from orchestration.settings import load_settings
 from tests.orchestration.conftest import Desk
-from tests.vendors import salesforce, stripe
-from tests.vendors.company import SEED, START, TIME_ZONE, Life, live
+from tests.vendors import hubspot, marketo, salesforce, stripe
+from tests.vendors.company import SEED, START, TIME_ZONE, Life, System, live
 
 SCALE = 0.1
 COMPANY = f"""
@@ -27,10 +27,23 @@ time_zone = "{TIME_ZONE}"
 base_currency = "USD"
 fiscal_year_start_month = 2
 """
+# Without the vendors' own histories, which the demo has not: with them entries are dated exactly.
 SALESFORCE = """
 [sources.crm]
 type = "salesforce"
 instance_url = "{url}"
+exclude = ["opportunity_history", "opportunity_field_history"]
+"""
+HUBSPOT = """
+[sources.crm]
+type = "hubspot"
+base_url = "{url}"
+exclude = ["deal_property_history"]
+"""
+MARKETO = """
+[sources.automation]
+type = "marketo"
+base_url = "{url}"
 """
 STRIPE = """
 [sources.billing]
@@ -40,6 +53,9 @@ base_url = "{url}"
 SECRETS = {
     "SOURCES__CRM__CLIENT_ID": salesforce.CLIENT_ID,
     "SOURCES__CRM__CLIENT_SECRET": salesforce.CLIENT_SECRET,
+    "SOURCES__CRM__ACCESS_TOKEN": hubspot.TOKEN,
+    "SOURCES__AUTOMATION__CLIENT_ID": marketo.CLIENT_ID,
+    "SOURCES__AUTOMATION__CLIENT_SECRET": marketo.CLIENT_SECRET,
     "SOURCES__BILLING__API_KEY": stripe.KEY,
 }
 # What tells where a row came from, and nothing about the company.
@@ -59,6 +75,7 @@ class Served:
     demo: Path
     vendors: Path
     ours: dict[str, str]  # by the vendors' ids
+    days: int
 
 
 def desk(folder: Path, settings: str) -> Desk:
@@ -85,39 +102,53 @@ def capture_all(at: Desk, now: datetime, day: date) -> None:
         assert done.is_complete, done
 
 
+def serve(stack: ExitStack, crm: str) -> tuple[System, list[System], str]:
+    """The simulators of the CRM, of marketing automation beside Salesforce, and of billing; and the settings."""
+    now = datetime.now().astimezone()
+    billing = stack.enter_context(stripe.StripeServer(now))
+    settings = STRIPE.format(url=billing.url) + stripe.MAPPING.replace("{name}", "billing")
+    if crm == "hubspot":
+        hub = stack.enter_context(hubspot.HubspotServer(now))
+        settings += HUBSPOT.format(url=hub.url) + hubspot.MAPPING.replace("{name}", "crm")
+        return hub, [billing], settings
+    org = stack.enter_context(salesforce.SalesforceServer(now))
+    org.looks_needed, org.limit = 0, 1_000_000
+    settings += SALESFORCE.format(url=org.url) + salesforce.MAPPING.format(name="crm")
+    automation = stack.enter_context(marketo.MarketoServer(now))
+    automation.types |= {100_001 + number: name for number, name in enumerate(marketo.TOUCHES)}
+    automation.looks_needed = 0
+    settings += MARKETO.format(url=automation.url) + marketo.MAPPING.replace("{name}", "automation")
+    return org, [billing, automation], settings
+
+
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(("salesforce", 8), id="salesforce and stripe"),
-        pytest.param(("salesforce", 60), id="salesforce and stripe, 60 days", marks=pytest.mark.slow),
+        pytest.param(("salesforce", 8), id="salesforce, marketo, stripe"),
+        pytest.param(("hubspot", 8), id="hubspot, stripe"),
+        pytest.param(("salesforce", 60), id="salesforce, marketo, stripe, 60 days", marks=pytest.mark.slow),
+        pytest.param(("hubspot", 60), id="hubspot, stripe, 60 days", marks=pytest.mark.slow),
     ],
 )
 def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    _vendor, count = request.param
+    vendor, count = request.param
     folder = tmp_path_factory.mktemp("company")
     life = Life(SCALE)
     days = life.days(count)
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        crm = stack.enter_context(salesforce.SalesforceServer(datetime.now().astimezone()))
-        crm.looks_needed = 0
-        crm.limit = 1_000_000
-        billing = stack.enter_context(stripe.StripeServer(datetime.now().astimezone()))
-        settings = SALESFORCE.format(url=crm.url) + salesforce.MAPPING.format(name="crm")
-        settings += STRIPE.format(url=billing.url) + stripe.MAPPING.format(name="billing")
+        crm, others, settings = serve(stack, vendor)
         at = desk(folder / "vendors", settings)
         for name, value in SECRETS.items():
             patch.setenv(name, value)
-        opened = False
-        for day, now in live(life, crm, [billing], days):
+        for day, now in live(life, crm, others, days):
             patch.setenv("PIPELEDGER_NOW", now.isoformat())
-            if not opened or day == days[-1]:  # the first run makes the home, the last one the marts
+            if day in (days[0], days[-1]):  # the first run makes the home, the last one the marts
                 done = at.run("run", env={"PIPELEDGER_NOW": now.isoformat()})
                 assert done.code == 0, done.err[-3000:]
-                opened = True
             else:
                 capture_all(at, now, day)
-        ours = {theirs: ours for system in (crm, billing) for (_, ours), theirs in system.ids.items()}
-        yield Served(through_demo(folder / "demo", days), at.home / "warehouse.duckdb", ours)
+        ours = {theirs: ours for system in (crm, *others) for (_, ours), theirs in system.ids.items()}
+        yield Served(through_demo(folder / "demo", days), at.home / "warehouse.duckdb", ours, count)
 
 
 def rows_of(warehouse: Path, mart: str, ours: dict[str, str]) -> Counter[tuple[Any, ...]]:
@@ -146,4 +177,4 @@ def _ours(name: str, value: Any, ours: dict[str, str]) -> Any:
 def test_a_mart_is_the_same_through_the_vendors(served: Served, mart: str) -> None:
     expected, found = rows_of(served.demo, mart, {}), rows_of(served.vendors, mart, served.ours)
     assert list((expected - found).items())[:3] == list((found - expected).items())[:3] == []
-    assert expected or mart in ("fct_booking_movements",)
+    assert expected or (mart == "rpt_stall_patterns" and served.days < 30)  # whose landmarks lie weeks apart

@@ -258,7 +258,7 @@ class SalesforceServer(VendorServer):
             self.ids[entity, ours] = add(**values)
         else:
             row_id, before = self.ids[entity, ours], held[1]
-            if self.rows[object_name][row_id].get("IsDeleted"):
+            if self.rows[object_name][row_id].get("IsDeleted") and not values.get("IsDeleted"):
                 self.change(object_name, row_id, IsDeleted=False)
             changed = {name: value for name, value in values.items() if value != before[name]}
             if changed and entity == "opportunity":
