@@ -16,7 +16,7 @@ How a vendor uses it (`ingestion/<vendor>.py`):
 4. Where a vendor hides trouble (errors as HTTP 200, limits as 403) its own `diagnose` looks first and leaves the rest
    to `api.diagnose`.
 5. Rows become Arrow by `text_table`: everything text, nested values as JSON, a column that the vendor did not answer
-   is not there. Keys, governed types (`governed`), personal and volatile columns are those of `landing.Extraction`.
+   is not there. `governance` says which of the columns are typed, personal and volatile.
 6. Check what the vendor counts (totals, records processed) before the extraction ends, with `incomplete`.
 7. Entities too large to pull whole each day go through `self.carried` (`ingestion/carried.py`).
 8. Where the vendor knows its pipelines, `stages()` proposes their definitions (`ingestion/stages.py`).
@@ -31,7 +31,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -50,6 +50,7 @@ from ingestion.carried import Carried
 from ingestion.entities import ENTITIES, TEXT
 from ingestion.findings import Finding
 from ingestion.landing import Days, Extraction, SourceError, landed_name
+from ingestion.secrets import Secrets
 
 Clock = Callable[[], datetime]
 SignIn = Callable[[], Mapping[str, str]]
@@ -271,6 +272,11 @@ class ApiSource(ABC):
     time_zone: str
     clock: Clock
     carried: Carried
+    secrets: Secrets
+    mapped: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # theirs -> ours, by canonical entity
+    volatile: Mapping[str, Sequence[str]] = field(default_factory=dict)  # theirs, by canonical entity; so is `personal`
+    personal: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)  # arguments of `Client`, for tests
 
     @abstractmethod
     def extraction(self, entity: str, today: date) -> Extraction:
@@ -279,6 +285,52 @@ class ApiSource(ABC):
     @abstractmethod
     def check(self) -> Iterator[Finding]:
         """What `doctor` says about credentials, scopes and limits. Raises SourceError where nothing can be asked."""
+
+    def ours(self, canonical: Iterable[str]) -> dict[str, str]:
+        """The types of the fields that the settings map to columns of ours, by the vendor's names."""
+        return {
+            theirs: ENTITIES[entity].columns[column]
+            for entity in canonical
+            for theirs, column in self.mapped.get(entity, {}).items()
+        }
+
+    def governance(
+        self,
+        canonical: Sequence[str],
+        columns: Mapping[str, str],
+        *,
+        typed: Mapping[str, str],
+        hidden: Iterable[str] = (),
+        volatile: Iterable[str] = (),
+    ) -> dict[str, Any]:
+        """What the ledger must know of `columns` (theirs -> landed) as fields of an Extraction: `governed`, `personal`,
+        `volatile`, `email`.
+
+        The vendor's own `typed` (-> type), `hidden` (personal) and `volatile` ones, by either name, and those of the
+        settings.
+        """
+        kinds = {**typed, **{theirs: kind for theirs, kind in self.ours(canonical).items() if kind != TEXT}}
+        hidden, volatile = set(hidden), set(volatile)
+        for entity in canonical:
+            secret = ENTITIES[entity].personal if entity in ENTITIES else ()
+            hidden |= {theirs for theirs, column in self.mapped.get(entity, {}).items() if column in secret}
+            hidden |= set(self.personal.get(entity, ()))
+            volatile |= set(self.volatile.get(entity, ()))
+        personal = {landed for name, landed in columns.items() if not hidden.isdisjoint((name, landed))}
+        return {
+            "governed": {
+                landed: kinds.get(name) or kinds[landed]
+                for name, landed in columns.items()
+                if not kinds.keys().isdisjoint((name, landed))
+            },
+            "personal": tuple(sorted(personal)),
+            "volatile": tuple(
+                landed
+                for name, landed in columns.items()
+                if not volatile.isdisjoint((name, landed)) and landed not in personal
+            ),
+            "email": "email" if "email" in personal else None,
+        }
 
     def days(self, first: date, last: date) -> Days:
         """Today, if it lies in the range; every other day cannot be served."""
@@ -309,6 +361,16 @@ class ApiSource(ABC):
         if entity == self.entities[0]:
             self.carried.discard()
         yield replace(self.extraction(entity, today), may_begin_empty=entity != self.entities[0])
+
+
+def included(source: str, entities: Sequence[str], exclude: Sequence[str]) -> tuple[str, ...]:
+    """The entities but those that the settings exclude; SourceError for one that there is not."""
+    if unknown := sorted(set(exclude) - set(entities)):
+        raise SourceError(
+            f"{source}: exclude: got {', '.join(unknown)}. Expected some of {', '.join(entities)}. Correct "
+            f"[sources.{source}] in pipeledger.toml."
+        )
+    return tuple(entity for entity in entities if entity not in exclude)
 
 
 def incomplete(source: str, entity: str, got: int, expected: int, counted: str) -> SourceError:
@@ -346,13 +408,6 @@ def landed_columns(what: str, names: Iterable[str]) -> dict[str, str]:
             "each. Nothing of this run was landed. Rename one, or take the permission to read it away."
         )
     return columns
-
-
-def governed(entity: str, mapping: Mapping[str, str], columns: Iterable[str]) -> dict[str, str]:
-    """The ledger's types of those `columns` that are mapped (ours -> landed) to a typed column of a canonical one."""
-    types = ENTITIES[entity].columns
-    there = set(columns)
-    return {landed: types[ours] for ours, landed in mapping.items() if types[ours] != TEXT and landed in there}
 
 
 def text_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> pa.Table:

@@ -28,12 +28,13 @@ from ingestion.api import (
     Trouble,
     check_url,
     diagnose,
+    included,
     landed_columns,
     retry_after,
     text_table,
 )
 from ingestion.carried import Carried
-from ingestion.entities import COUNT, DATE, ENTITIES, FLAG, INSTANT, LANDED, MONEY, PROBABILITY, SCORE, TEXT
+from ingestion.entities import COUNT, DATE, FLAG, INSTANT, LANDED, MONEY, PROBABILITY, SCORE
 from ingestion.findings import Finding
 from ingestion.hubspot_api import Reader, Row, iso, path
 from ingestion.landing import Extraction, SourceError, landed_name
@@ -266,12 +267,6 @@ def build_source(
     nor network are touched.
     """
     check_url(name, "base_url", base_url)
-    known = LANDED["hubspot"]
-    if unknown := sorted(set(exclude) - set(known)):
-        raise SourceError(
-            f"{name}: exclude: got {', '.join(unknown)}. Expected some of {', '.join(known)}. Correct "
-            f"[sources.{name}] in pipeledger.toml."
-        )
     if not _VERSION.fullmatch(api_version):
         raise SourceError(
             f"{name}: api_version: got {api_version!r}. Expected one such as {API_VERSION}, or v3. Correct "
@@ -280,7 +275,7 @@ def build_source(
     return HubspotSource(
         name=name,
         type="hubspot",
-        entities=tuple(entity for entity in known if entity not in exclude),
+        entities=included(name, LANDED["hubspot"], exclude),
         time_zone=time_zone,
         clock=clock,
         carried=carried,
@@ -299,14 +294,9 @@ def build_source(
 class HubspotSource(ApiSource):
     """One account, as a private app sees it."""
 
-    secrets: Secrets
     base_url: str
     version: str
     reserve: float
-    mapped: Mapping[str, Mapping[str, str]]
-    volatile: Mapping[str, Sequence[str]]
-    personal: Mapping[str, Sequence[str]]
-    options: Mapping[str, Any] = field(default_factory=dict)
     _deals: list[str] = field(default_factory=list, repr=False, compare=False)  # the ids that this run listed
 
     # ------------------------------------------------------------ what landing asks for
@@ -389,20 +379,14 @@ class HubspotSource(ApiSource):
 
     def _object(self, entity: str, today: date) -> Extraction:
         of = OBJECTS[entity]
-        ours = self._ours(of.canonical)
+        ours = self.ours(of.canonical)
         described = self._properties(of.name)
         if of.only:
             described = {name: each for name, each in described.items() if name in of.only or name in ours}
         extra = [*(["archived", "merged_into_id"] if of.ended else []), *(["contact_ids"] if of.with_contacts else [])]
         columns = landed_columns(f"{self.name}.{entity}", ["id", *described, *extra])
-        hidden = {name for name, (_, is_personal) in ours.items() if is_personal}
-        hidden |= {name for canonical in of.canonical for name in self.personal.get(canonical, ())}
-        if of.people:
-            hidden |= {name for name in described if _OF_PEOPLE.search(name)}
-        volatile = {name for canonical in of.canonical for name in self.volatile.get(canonical, ())}
-        volatile |= {name for name in described if _VOLATILE.fullmatch(name)}
-        typed = {**of.governed, **{name: kind for name, (kind, _) in ours.items() if kind != TEXT}}
-        personal = _named(columns, hidden)
+        hidden = [name for name in described if of.people and _OF_PEOPLE.search(name)]
+        volatile = [name for name in described if _VOLATILE.fullmatch(name)]
         return Extraction(
             entity=entity,
             snapshot_date=today,
@@ -410,11 +394,8 @@ class HubspotSource(ApiSource):
             key=("id",),
             required=("id",),
             mode="state",
-            governed=_typed(columns, typed),
-            personal=tuple(sorted(personal)),
-            volatile=tuple(sorted(_named(columns, volatile) - personal)),
             deleted="archived" if of.ended else None,
-            email="email" if "email" in personal else None,
+            **self.governance(of.canonical, columns, typed=of.governed, hidden=hidden, volatile=volatile),
         )
 
     def _whole(self, entity: str, described: Mapping[str, Row], columns: Mapping[str, str]) -> Iterator[pa.Table]:
@@ -496,12 +477,8 @@ class HubspotSource(ApiSource):
 
     def _table(self, entity: str, today: date) -> Extraction:
         of = TABLES[entity]
-        ours = self._ours(of.canonical)
-        theirs = [name for name in ours if entity == "campaign" and name not in of.columns]
+        theirs = [name for name in self.ours(of.canonical) if entity == "campaign" and name not in of.columns]
         columns = landed_columns(f"{self.name}.{entity}", [*of.columns, *theirs])
-        typed = {**of.governed, **{name: kind for name, (kind, _) in ours.items() if kind != TEXT}}
-        hidden = {*of.personal, *(name for canonical in of.canonical for name in self.personal.get(canonical, ()))}
-        volatile = {*of.volatile, *(name for canonical in of.canonical for name in self.volatile.get(canonical, ()))}
         return Extraction(
             entity=entity,
             snapshot_date=today,
@@ -509,9 +486,7 @@ class HubspotSource(ApiSource):
             key=tuple(columns[name] for name in of.key),
             required=tuple(columns[name] for name in of.required),
             mode=of.mode,
-            governed=_typed(columns, typed),
-            personal=tuple(sorted(_named(columns, hidden))),
-            volatile=tuple(sorted(_named(columns, volatile) - _named(columns, hidden))),
+            **self.governance(of.canonical, columns, typed=of.governed, hidden=of.personal, volatile=of.volatile),
         )
 
     def _rows(self, entity: str) -> Iterator[Mapping[str, Any]]:
@@ -578,7 +553,7 @@ class HubspotSource(ApiSource):
 
     def _history(self) -> Iterator[dict[str, Any]]:
         described = self._properties("deals")
-        tracked = [name for name in dict.fromkeys([*TRACKED, *self._ours(("opportunity",))]) if name in described]
+        tracked = [name for name in dict.fromkeys([*TRACKED, *self.ours(("opportunity",))]) if name in described]
         what = "deal_property_history"
         for deal in self.reader.read(what, "deals", self._deal_ids(), [], history=tracked):
             for name, entries in deal.get("propertiesWithHistory", {}).items():
@@ -602,7 +577,7 @@ class HubspotSource(ApiSource):
 
     def _campaigns(self) -> Iterator[dict[str, Any]]:
         names = [name for name in TABLES["campaign"].columns if name.startswith("hs_")]
-        names += [name for name in self._ours(("campaign",)) if name not in TABLES["campaign"].columns]
+        names += [name for name in self.ours(("campaign",)) if name not in TABLES["campaign"].columns]
         asked = {"properties": ",".join(names)}
         for page in self.reader.pages("campaign", self._path("marketing/campaigns"), asked):
             for row in page:
@@ -614,14 +589,6 @@ class HubspotSource(ApiSource):
         """The properties that the app may read, by name."""
         found = self._get("crm/properties", objects).json()["results"]
         return {each["name"]: each for each in found if not each.get("archived")}
-
-    def _ours(self, canonical: Iterable[str]) -> dict[str, tuple[str, bool]]:
-        """The type, and whether it is personal, of the properties that the settings map to columns of ours."""
-        return {
-            theirs: (ENTITIES[each].columns[ours], ours in ENTITIES[each].personal)
-            for each in canonical
-            for theirs, ours in self.mapped.get(each, {}).items()
-        }
 
     @cached_property
     def _merged(self) -> dict[str, str]:
@@ -728,20 +695,6 @@ def _value(value: Any, described: Row) -> Any:
 def _merged(row: Mapping[str, Any]) -> list[str]:
     """The ids of the objects that this one took in."""
     return [each.strip() for each in str(row.get(_MERGED) or "").split(";") if each.strip()]
-
-
-def _named(columns: Mapping[str, str], names: Iterable[str]) -> set[str]:
-    """The landed names of those columns that are named by either name."""
-    named = set(names)
-    return {column for name, column in columns.items() if not named.isdisjoint((name, column))}
-
-
-def _typed(columns: Mapping[str, str], typed: Mapping[str, str]) -> dict[str, str]:
-    return {
-        column: typed.get(name) or typed[column]
-        for name, column in columns.items()
-        if not typed.keys().isdisjoint((name, column))
-    }
 
 
 def _tables(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> Iterator[pa.Table]:

@@ -17,7 +17,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -31,9 +31,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import requests
 
-from ingestion.api import ApiSource, Client, Clock, Trouble, check_url, diagnose, landed_columns, text_table
+from ingestion.api import ApiSource, Client, Clock, Trouble, check_url, diagnose, included, landed_columns, text_table
 from ingestion.carried import Carried, State
-from ingestion.entities import DATE, ENTITIES, FLAG, INSTANT, LANDED, MONEY, SCORE, TEXT
+from ingestion.entities import DATE, FLAG, INSTANT, LANDED, MONEY, SCORE
 from ingestion.findings import Finding
 from ingestion.landing import Extraction, SourceError, landed_name
 from ingestion.marketo_bulk import (
@@ -166,15 +166,10 @@ def build_source(
     SourceError for an option that cannot be right. Neither secrets nor network are touched.
     """
     check_url(name, "base_url", base_url)
-    if unknown := sorted(set(exclude) - set(OBJECTS)):
-        raise SourceError(
-            f"{name}: exclude: got {', '.join(unknown)}. Expected some of {', '.join(OBJECTS)}. Correct "
-            f"[sources.{name}] in pipeledger.toml."
-        )
     return MarketoSource(
         name=name,
         type="marketo",
-        entities=tuple(entity for entity in LANDED["marketo"] if entity not in exclude),
+        entities=included(name, LANDED["marketo"], exclude),
         time_zone=time_zone,
         clock=clock,
         carried=carried,
@@ -195,16 +190,11 @@ def build_source(
 class MarketoSource(ApiSource):
     """One subscription, as one API user sees it."""
 
-    secrets: Secrets
     base_url: str
     touches: tuple[str, ...]
     daily_export: int
     reserve: float
-    mapped: Mapping[str, Mapping[str, str]]
-    volatile: Mapping[str, Sequence[str]]
-    personal: Mapping[str, Sequence[str]]
     part_bytes: int = PART_BYTES
-    options: Mapping[str, Any] = field(default_factory=dict)
 
     # ------------------------------------------------------------ what landing asks for
 
@@ -287,14 +277,7 @@ class MarketoSource(ApiSource):
     ) -> Extraction:
         of = OBJECTS[entity]
         columns = landed_columns(f"{self.name}.{entity}", names)
-        ours = self._ours(entity) if entity in ("lead", "program") else {}
-        typed = {**of.governed, **{name: kind for name, (kind, _) in ours.items() if kind != TEXT}}
-        hidden = {name for name, (_, is_personal) in ours.items() if is_personal}
-        hidden |= {name for canonical in of.canonical for name in self.personal.get(canonical, ())}
-        if kinds is not None:
-            hidden |= {name for name, kind in kinds.items() if _is_personal(name, kind)}
-        personal = {column for name, column in columns.items() if not hidden.isdisjoint((name, column))}
-        volatile = {*of.volatile, *(name for canonical in of.canonical for name in self.volatile.get(canonical, ()))}
+        hidden = [name for name, kind in (kinds or {}).items() if _is_personal(name, kind)]
         return Extraction(
             entity=entity,
             snapshot_date=today,
@@ -302,27 +285,8 @@ class MarketoSource(ApiSource):
             key=(columns[of.key],),
             required=(columns[of.key],),
             mode=of.mode,
-            governed={
-                column: typed.get(name) or typed[column]
-                for name, column in columns.items()
-                if not typed.keys().isdisjoint((name, column))
-            },
-            personal=tuple(sorted(personal)),
-            volatile=tuple(
-                column
-                for name, column in columns.items()
-                if not volatile.isdisjoint((name, column)) and column not in personal
-            ),
-            email="email" if "email" in personal else None,
+            **self.governance(of.canonical, columns, typed=of.governed, hidden=hidden, volatile=of.volatile),
         )
-
-    def _ours(self, entity: str) -> dict[str, tuple[str, bool]]:
-        """The type, and whether it is personal, of the fields that the settings map to columns of ours."""
-        return {
-            theirs: (ENTITIES[canonical].columns[ours], ours in ENTITIES[canonical].personal)
-            for canonical in OBJECTS[entity].canonical
-            for theirs, ours in self.mapped.get(canonical, {}).items()
-        }
 
     # ------------------------------------------------------------ leads
 

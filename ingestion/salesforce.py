@@ -16,7 +16,7 @@ Alone: `python -m orchestration.config` shows the settings; `pipeledger doctor` 
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -28,9 +28,9 @@ import pyarrow.parquet as pq
 import requests
 
 from ingestion import jwt
-from ingestion.api import ApiSource, Client, Clock, Trouble, check_url, diagnose, landed_columns
+from ingestion.api import ApiSource, Client, Clock, Trouble, check_url, diagnose, included, landed_columns
 from ingestion.carried import Carried, State
-from ingestion.entities import COUNT, DATE, ENTITIES, FLAG, INSTANT, LANDED, MONEY, PROBABILITY, TEXT
+from ingestion.entities import COUNT, DATE, FLAG, INSTANT, LANDED, MONEY, PROBABILITY
 from ingestion.findings import Finding
 from ingestion.landing import Extraction, SourceError, landed_name
 from ingestion.salesforce_bulk import ID, PAGE_ROWS, Job, error_codes, query
@@ -151,15 +151,10 @@ def build_source(
     """
     check_url(name, "instance_url", instance_url)
     check_url(name, "login_url", login_url)
-    if unknown := sorted(set(exclude) - set(OBJECTS)):
-        raise SourceError(
-            f"{name}: exclude: got {', '.join(unknown)}. Expected some of {', '.join(OBJECTS)}. Correct "
-            f"[sources.{name}] in pipeledger.toml."
-        )
     return SalesforceSource(
         name=name,
         type="salesforce",
-        entities=tuple(entity for entity in LANDED["salesforce"] if entity not in exclude),
+        entities=included(name, LANDED["salesforce"], exclude),
         time_zone=time_zone,
         clock=clock,
         carried=carried,
@@ -180,16 +175,11 @@ def build_source(
 class SalesforceSource(ApiSource):
     """One org, as one of its users sees it."""
 
-    secrets: Secrets
     instance_url: str
     version: str
     username: str
     login_url: str
     reserve: float
-    mapped: Mapping[str, Mapping[str, str]]
-    volatile: Mapping[str, Sequence[str]]
-    personal: Mapping[str, Sequence[str]]
-    options: Mapping[str, Any] = field(default_factory=dict)
     page_rows: int = PAGE_ROWS
 
     # ------------------------------------------------------------ what landing asks for
@@ -202,14 +192,7 @@ class SalesforceSource(ApiSource):
         described = self._fields(entity)
         parents = [name for name in of.also if self._has_parent(name, described)]
         columns = landed_columns(f"{self.name}.{entity}", [*described, *parents])
-        landed = set(columns.values())
-        ours = self._ours(entity)
-        typed = {**of.governed, **{name: kind for name, (kind, _) in ours.items() if kind != TEXT}}
-        hidden = {name for name, (_, is_personal) in ours.items() if is_personal}
-        hidden |= {name for canonical in of.canonical for name in self.personal.get(canonical, ())}
-        hidden |= {name for name in described if _is_personal(described[name], of)}
-        personal = {column for name, column in columns.items() if not hidden.isdisjoint((name, column))}
-        volatile = {*_VOLATILE, *(name for canonical in of.canonical for name in self.volatile.get(canonical, ()))}
+        hidden = {name for name in described if _is_personal(described[name], of)}
         return Extraction(
             entity=entity,
             snapshot_date=today,
@@ -217,19 +200,8 @@ class SalesforceSource(ApiSource):
             key=(columns[ID],),
             required=(columns[ID],),
             mode=of.mode,
-            governed={
-                column: typed.get(name) or typed[column]
-                for name, column in columns.items()
-                if not typed.keys().isdisjoint((name, column))
-            },
-            personal=tuple(sorted(personal)),
-            volatile=tuple(
-                column
-                for name, column in columns.items()
-                if not volatile.isdisjoint((name, column)) and column not in personal
-            ),
-            deleted="is_deleted" if "is_deleted" in landed else None,
-            email="email" if "email" in personal else None,
+            deleted="is_deleted" if "is_deleted" in columns.values() else None,
+            **self.governance(of.canonical, columns, typed=of.governed, hidden=hidden, volatile=_VOLATILE),
         )
 
     def check(self) -> Iterator[Finding]:
@@ -363,14 +335,6 @@ class SalesforceSource(ApiSource):
         """Whether a field of a parent, `UserRole.Name`, may be asked for."""
         parent = name.split(".")[0]
         return parent in self._objects and f"{parent}Id" in described
-
-    def _ours(self, entity: str) -> dict[str, tuple[str, bool]]:
-        """The type, and whether it is personal, of the fields that the settings map to columns of ours."""
-        return {
-            theirs: (ENTITIES[canonical].columns[ours], ours in ENTITIES[canonical].personal)
-            for canonical in OBJECTS[entity].canonical
-            for theirs, ours in self.mapped.get(canonical, {}).items()
-        }
 
     def _limits(self) -> dict[str, int]:
         found: dict[str, int] = self.client.get(f"{self._data}/limits").json()["DailyApiRequests"]

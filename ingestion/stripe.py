@@ -31,9 +31,9 @@ import pyarrow.parquet as pq
 import requests
 
 from ingestion import carried
-from ingestion.api import ApiSource, Client, Clock, Trouble, check_url, diagnose, landed_columns, text
+from ingestion.api import ApiSource, Client, Clock, Trouble, check_url, diagnose, included, landed_columns, text
 from ingestion.carried import Carried, State
-from ingestion.entities import COUNT, ENTITIES, FLAG, INSTANT, LANDED, TEXT
+from ingestion.entities import COUNT, FLAG, INSTANT, LANDED
 from ingestion.findings import Finding
 from ingestion.landing import Extraction, SourceError, landed_name
 from ingestion.secrets import Secrets
@@ -232,11 +232,6 @@ def build_source(
     nor network are touched.
     """
     check_url(name, "base_url", base_url)
-    if unknown := sorted(set(exclude) - set(OBJECTS)):
-        raise SourceError(
-            f"{name}: exclude: got {', '.join(unknown)}. Expected some of {', '.join(OBJECTS)}. Correct "
-            f"[sources.{name}] in pipeledger.toml."
-        )
     if api_version < OLDEST_VERSION:
         raise SourceError(
             f"{name}: api_version: got {api_version}. Expected {OLDEST_VERSION} or a later one, such as {API_VERSION}. "
@@ -245,7 +240,7 @@ def build_source(
     return StripeSource(
         name=name,
         type="stripe",
-        entities=tuple(entity for entity in LANDED["stripe"] if entity not in exclude),
+        entities=included(name, LANDED["stripe"], exclude),
         time_zone=time_zone,
         clock=clock,
         carried=carried,
@@ -263,13 +258,8 @@ def build_source(
 class StripeSource(ApiSource):
     """One account, as a key of its sees it."""
 
-    secrets: Secrets
     version: str
     base_url: str
-    mapped: Mapping[str, Mapping[str, str]]
-    volatile: Mapping[str, Sequence[str]]
-    personal: Mapping[str, Sequence[str]]
-    options: Mapping[str, Any] = field(default_factory=dict)
     page_rows: int = PAGE_ROWS
     _made: dict[str, Path] = field(default_factory=dict)  # the states of this run
     _coupons: dict[str, Row] = field(default_factory=dict)  # by id, those of deleted ones too
@@ -282,15 +272,9 @@ class StripeSource(ApiSource):
             self._made.clear()
             self._coupons.clear()
         of = OBJECTS[entity]
-        ours = self._ours(of)
-        names = [*self._keys(entity), *of.also, *(name for name in ours if "." in name)]
+        canonical = (of.canonical,) if of.canonical else ()
+        names = [*self._keys(entity), *of.also, *(name for name in self.ours(canonical) if "." in name)]
         columns = landed_columns(f"{self.name}.{entity}", dict.fromkeys(names))
-        landed = set(columns.values())
-        typed = {**of.governed, **{landed_name(name): kind for name, (kind, _) in ours.items() if kind != TEXT}}
-        hidden = {*of.personal, *self.personal.get(of.canonical or "", ())}
-        hidden |= {name for name, (_, is_personal) in ours.items() if is_personal}
-        personal = landed.intersection(map(landed_name, hidden))
-        volatile = {*of.volatile, *self.volatile.get(of.canonical or "", ())}
         return Extraction(
             entity=entity,
             snapshot_date=today,
@@ -298,10 +282,7 @@ class StripeSource(ApiSource):
             key=("id",),
             required=("id",),
             mode="state",
-            governed={column: kind for column, kind in typed.items() if column in landed},
-            personal=tuple(sorted(personal)),
-            volatile=tuple(sorted(landed.intersection(map(landed_name, volatile)) - personal)),
-            email="email" if "email" in personal else None,
+            **self.governance(canonical, columns, typed=of.governed, hidden=of.personal, volatile=of.volatile),
         )
 
     def check(self) -> Iterator[Finding]:
@@ -342,16 +323,6 @@ class StripeSource(ApiSource):
         if entity == "subscription" and "customer" in self.entities:
             found |= {"customer_discount", "customer_account_id"}
         return ["id", *sorted({*found, *empty} - {"id", *of.without, *_BOOKKEEPING})]
-
-    def _ours(self, of: Object) -> dict[str, tuple[str, bool]]:
-        """The type, and whether it is personal, of the fields that the settings map to columns of ours."""
-        if of.canonical not in ENTITIES:
-            return {}
-        canonical = ENTITIES[of.canonical]
-        return {
-            theirs: (canonical.columns[ours], ours in canonical.personal)
-            for theirs, ours in self.mapped.get(canonical.name, {}).items()
-        }
 
     # ------------------------------------------------------------ rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -15,10 +15,11 @@ import pyarrow as pa
 import pytest
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
 
-from ingestion.api import ApiSource, Client, Patience, Trouble, diagnose, governed, incomplete, text_table
+from ingestion.api import ApiSource, Client, Patience, Trouble, diagnose, included, incomplete, text_table
 from ingestion.carried import Carried
 from ingestion.findings import Finding
 from ingestion.landing import Extraction, LandingError, SourceError, land
+from ingestion.secrets import Secrets
 from tests.vendors.server import (
     Answer,
     Fault,
@@ -225,14 +226,6 @@ def test_json_becomes_text_and_what_is_missing_null() -> None:
     ]
 
 
-def test_typed_columns_of_ours_govern_the_landed_ones_that_are_there() -> None:
-    mapping = {"opportunity_id": "id", "amount": "amount", "close_date": "close_date", "created_at": "createdate"}
-    assert governed("opportunity", mapping, ["id", "amount", "createdate"]) == {
-        "amount": "DECIMAL(18,2)",
-        "createdate": "TIMESTAMP",
-    }
-
-
 # ---------------------------------------------------------------- a whole source
 
 
@@ -272,8 +265,36 @@ def source(acme: Acme, waits: list[float], tmp_path: Path) -> AcmeSource:
         time_zone="America/New_York",
         clock=lambda: NOON,
         carried=Carried(tmp_path / "dlt" / "carried" / "crm"),
+        secrets=Secrets("crm", tmp_path, {}),
         client=client(acme, waits),
     )
+
+
+def test_what_the_ledger_must_know_comes_from_the_vendor_and_from_the_settings(source: AcmeSource) -> None:
+    told = replace(
+        source,
+        mapped={"person": {"Mail 2": "phone", "MQL": "mql_at", "Rank": "title"}, "account": {"Id": "account_id"}},
+        personal={"person": ["home_city"]},
+        volatile={"person": ["Score", "Mail 2"]},
+    )
+    columns = {"Id": "id", "Email": "email", "Mail 2": "mail_2", "MQL": "mql", "Rank": "rank", "Score": "score",
+               "Home City": "home_city", "Seen": "seen", "Born": "born"}  # fmt: skip
+    found = told.governance(
+        ("person",), columns, typed={"Born": "DATE", "score": "BIGINT", "not there": "DATE"}, hidden=["Email"],
+        volatile=["seen", "absent"],
+    )  # fmt: skip
+    assert found == {
+        "governed": {"born": "DATE", "score": "BIGINT", "mql": "TIMESTAMP"},
+        "personal": ("email", "home_city", "mail_2"),
+        "volatile": ("score", "seen"),
+        "email": "email",
+    }
+
+
+def test_only_entities_that_there_are_can_be_excluded() -> None:
+    assert included("crm", ("deal", "owner"), ["owner"]) == ("deal",)
+    with pytest.raises(SourceError, match=r"exclude: got owners\. Expected some of deal, owner"):
+        included("crm", ("deal", "owner"), ["owners"])
 
 
 def landed(source: AcmeSource, home: Path, day: date = TODAY) -> int:
