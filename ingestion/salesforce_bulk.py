@@ -13,10 +13,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 import requests
 
 from ingestion.api import Client, incomplete
+from ingestion.bulk_csv import batches
 from ingestion.landing import SourceError
 
 PAGE_ROWS = 50_000
@@ -127,21 +127,9 @@ def parse(content: bytes, columns: Mapping[str, str]) -> pa.Table:
     """A page of CSV as text columns under landed names; empty is NULL. ArrowInvalid for other columns than asked."""
     if not content.strip():  # a page without rows may lack the header, too
         return pa.table({landed: pa.array([], pa.string()) for landed in columns.values()})
-    table = pacsv.read_csv(
-        pa.BufferReader(content),
-        read_options=pacsv.ReadOptions(block_size=len(content) + 1),  # a row may be as long as all of them
-        parse_options=pacsv.ParseOptions(newlines_in_values=True),
-        convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(columns, pa.string()),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
-    if sorted(table.column_names) != sorted(columns):
-        strange = sorted(set(table.column_names) ^ set(columns))
-        raise pa.ArrowInvalid(f"other columns than asked for: {', '.join(strange[:5])}")
-    return table.select(list(columns)).rename_columns(list(columns.values()))
+    found = list(batches(pa.BufferReader(content), list(columns)))
+    schema = pa.schema([(name, pa.string()) for name in columns])
+    return pa.Table.from_batches(found, schema).rename_columns(list(columns.values()))
 
 
 def error_codes(response: requests.Response) -> list[tuple[str, str]]:
