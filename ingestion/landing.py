@@ -38,7 +38,7 @@ RESERVED_SOURCES = frozenset(
 )
 
 GATHERED_ROWS = 65_536
-MEMORY_LIMIT = "512MB"  # of DuckDB while it loads; the rest of a run needs some 500 MB
+MEMORY_LIMIT = "256MB"  # of DuckDB while it loads; the rest of a run needs some 500 MB
 
 BOOKKEEPING = pa.schema(
     [
@@ -457,6 +457,7 @@ def _isolated(pipelines_dir: Path) -> "PluggableRunContext":
                 "enable_runtime_trace": False,
                 "extract": {"workers": 1, "max_parallel_items": 1},
                 "normalize": {"workers": 1},
+                "data_writer": {"compression": "none"},
                 "load": {"workers": 1, "delete_completed_jobs": True, "raise_on_max_retries": 1},
             }
 
