@@ -10,17 +10,19 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.bulk import make_pages, serving
 from benchmarks.company import day_of
 from benchmarks.measure import Cost, step
 from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, stage_time, stage_time_spine
@@ -30,6 +32,7 @@ SHORT = 30
 REPEATS = 3
 MEMORY = 4 * 2**30
 FULL = 1_000_000
+RIVAL_ROWS = 100_000
 ONLY_MODELS = ("--resource-type", "model", "--resource-type", "seed")
 ZSTD = "format parquet, compression zstd"
 
@@ -111,6 +114,7 @@ class Bench:
             self._dbt,
             self._daily,
             self._csv,
+            self._bulk,
         ):
             part()
         worst = max(self.memory, key=lambda name: self.memory[name])
@@ -246,6 +250,38 @@ class Bench:
         landed = self._step("land", exports=exports, home=self.folder / "csv-home", day=DAYS).answer
         speed = landed["rows"] / landed["seconds"]
         self._add("landing of CSV through dlt", speed, "rows/s", ">= 100,000", speed >= 100_000)
+
+    def _bulk(self) -> None:
+        """Twice as many rows as opportunities, and a tenth of that; the usual way with fewer rows, by the row."""
+        pages, large = self.folder / "pages", 2 * self.size
+        small, usual = large // 10, min(RIVAL_ROWS, large)
+        make_pages(pages, large)
+        costs: dict[int, Cost] = {}
+        for rows in (small, large):
+            repeated = [self._served("land_bulk", pages, rows) for _ in range(REPEATS)]
+            memory = max(cost.memory for cost in repeated)
+            costs[rows] = replace(min(repeated, key=lambda cost: cost.answer["cpu"]), memory=memory)
+            speed = max(cost.answer["rows"] / cost.answer["seconds"] for cost in repeated)
+            target = ">= 100,000" if rows == large else ""
+            self._add(f"bulk CSV to landing, {rows:,} rows", speed, "rows/s", target, speed >= 1e5 if target else None)
+            self._add(f"bulk CSV to landing, {rows:,} rows, peak memory", memory / 2**20, "MB")
+        rival = min((self._served("yield_rows", pages, usual) for _ in range(REPEATS)), key=lambda c: c.answer["cpu"])
+        ours, theirs = (1e6 * cost.answer["cpu"] / cost.answer["rows"] for cost in (costs[large], rival))
+        self._add("bulk CSV to landing, CPU of a million rows", ours, "CPU s")
+        self._add(f"the same by yielding dict rows, from {usual:,}", theirs, "CPU s")
+        self._add("bulk CSV: dict rows, times ours", theirs / ours, "x", ">= 20", theirs >= 20 * ours)
+        growth = costs[large].memory / costs[small].memory
+        self._add("bulk CSV: peak memory of ten times the rows", growth, "x", "<= 1.25", growth <= 1.25)
+
+    def _served(self, name: str, pages: Path, rows: int) -> Cost:
+        home = self.folder / "bulk"
+        with serving(pages, rows) as url:
+            cost = step(name, url=url, home=home)
+        shutil.rmtree(home)
+        assert cost.answer["rows"] == rows
+        if name == "land_bulk":
+            self._note("bulk CSV", cost)
+        return cost
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from snapshots.store import Gates, Store
 
 COLUMNS = ", ".join(map(quoted, TYPES))
 DAYS_PER_COMMIT = 30
+LISTED_ROWS = 5_000
 
 
 def nothing() -> None:
@@ -70,6 +72,81 @@ def land(exports: str, home: str, day: int) -> dict[str, float]:
     source = build_source(SOURCE, Path(exports), time_zone="UTC")
     landed = land_days(source, [at], landing=where / "landing.duckdb", pipelines_dir=where / "dlt", today=at)
     return {"rows": sum(landed.rows.values()), "seconds": landed.seconds}
+
+
+def land_bulk(url: str, home: str) -> dict[str, float]:
+    """Lands the opportunities of an org through the `salesforce` source and dlt; gives rows, seconds and CPU seconds.
+
+    These are without what Python and dlt need to start, here and in `yield_rows`.
+    """
+    import dlt  # noqa: F401 - what `land` imports
+
+    from benchmarks.bulk import ENTITY as PULLED
+    from benchmarks.bulk import NOW
+    from ingestion.carried import Carried
+    from ingestion.landing import land as land_days
+    from ingestion.salesforce import OBJECTS, build_source
+    from ingestion.secrets import Secrets
+    from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET
+
+    where = Path(home)
+    source = build_source(
+        "crm",
+        instance_url=url,
+        secrets=Secrets(
+            "crm", where, {"SOURCES__CRM__CLIENT_ID": CLIENT_ID, "SOURCES__CRM__CLIENT_SECRET": CLIENT_SECRET}
+        ),
+        carried=Carried(where / "carried"),
+        time_zone="UTC",
+        clock=lambda: NOW,
+        exclude=[entity for entity in OBJECTS if entity != PULLED],
+    )
+    today, before = NOW.date(), time.process_time()
+    landed = land_days(source, [today], landing=where / "landing.duckdb", pipelines_dir=where / "dlt", today=today)
+    return {"rows": sum(landed.rows.values()), "seconds": landed.seconds, "cpu": time.process_time() - before}
+
+
+def yield_rows(url: str, home: str) -> dict[str, float]:
+    """The usual way from the same pages to DuckDB: a dlt resource that yields what csv.DictReader reads, page by page.
+
+    The rows go through Parquet files, too, and as lists, which dlt takes faster than one by one.
+    """
+    import csv
+    import io
+
+    import dlt
+    import requests
+
+    from benchmarks.bulk import PAGE_ROWS, sign_in
+    from ingestion.salesforce import API_VERSION
+
+    where = Path(home)
+    session = requests.Session()
+    base = f"{url}/services/data/{API_VERSION}/jobs/query"
+    path = sign_in(session, url, base)
+
+    @dlt.resource(name="opportunity", write_disposition="replace")
+    def opportunities() -> Any:
+        locator = {}
+        while locator != {"locator": "null"}:
+            page = session.get(f"{path}/results", params={"maxRecords": PAGE_ROWS, **locator})
+            reader = csv.DictReader(io.StringIO(page.content.decode(), newline=""))
+            while rows := list(islice(reader, LISTED_ROWS)):
+                yield rows
+            locator = {"locator": page.headers["Sforce-Locator"]}
+
+    started, before = time.monotonic(), time.process_time()
+    pipeline = dlt.pipeline(
+        "rival",
+        pipelines_dir=str(where / "dlt"),
+        destination=dlt.destinations.duckdb(str(where / "rival.duckdb")),
+        dataset_name="crm",
+    )
+    pipeline.run(opportunities(), loader_file_format="parquet")
+    seconds, cpu = time.monotonic() - started, time.process_time() - before
+    with duckdb.connect(str(where / "rival.duckdb")) as con:
+        (rows,) = con.execute("select count(*) from crm.opportunity").fetchone() or (0,)
+    return {"rows": rows, "seconds": seconds, "cpu": cpu}
 
 
 def capture(home: str, landing: str, day: int) -> int:

@@ -21,16 +21,15 @@ from typing import IO, Any, Literal
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.csv as pacsv
 
 from ingestion.api import Client, incomplete
+from ingestion.bulk_csv import batches
 from ingestion.landing import SourceError
 
 Kind = Literal["leads", "activities"]
 
 LONGEST_WINDOW = timedelta(days=31) - timedelta(seconds=1)
 PART_BYTES = 16 << 20
-BLOCK_BYTES = 16 << 20  # of CSV read at once; longer than any row
 KEPT = timedelta(days=6)  # files are kept for seven days
 AT_ONCE = 2
 MEGABYTE = 1_000_000
@@ -283,22 +282,8 @@ def _pauses() -> Iterator[tuple[float, float]]:
 
 def parse(file: IO[bytes], columns: Sequence[str]) -> Iterator[pa.Table]:
     """CSV as text columns; nothing and the word null are NULL. ArrowInvalid for other columns than these."""
-    reader = pacsv.open_csv(
-        file,
-        read_options=pacsv.ReadOptions(block_size=BLOCK_BYTES),
-        parse_options=pacsv.ParseOptions(newlines_in_values=True),
-        convert_options=pacsv.ConvertOptions(
-            column_types=dict.fromkeys(columns, pa.string()),
-            null_values=["", "null"],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=True,
-        ),
-    )
-    if sorted(reader.schema.names) != sorted(columns):
-        strange = sorted(set(reader.schema.names) ^ set(columns))
-        raise pa.ArrowInvalid(f"other columns than asked for: {', '.join(strange[:5])}")
-    for batch in reader:
-        yield pa.Table.from_batches([batch]).select(list(columns))
+    for batch in batches(file, columns, null_values=("", "null")):
+        yield pa.Table.from_batches([batch])
 
 
 def error_of(said: Mapping[str, Any]) -> tuple[str, str]:
