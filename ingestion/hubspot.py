@@ -48,6 +48,8 @@ LISTED_EVERY = timedelta(days=7)
 RESERVE = 0.1  # of the account's daily calls, for everybody else
 PRIMARY = "primary"  # the label of an association that stands out
 
+ARCHIVED = "archived"  # the mark of what ended, which is no property
+
 _MERGED = "hs_merged_object_ids"
 _BLOCK = 2_000  # rows that become a table
 _VERSION = re.compile(r"\d{4}-\d{2}(-beta)?|v[34]")
@@ -100,6 +102,7 @@ OBJECTS: dict[str, Object] = {
             "createdate": INSTANT,
             "notes_last_updated": INSTANT,
             "hs_deal_stage_probability": PROBABILITY,
+            ARCHIVED: FLAG,
         },
         ended=True,
     ),
@@ -165,14 +168,14 @@ TABLES: dict[str, Table] = {
         ("id", "label", "displayOrder", "archived", "createdAt", "updatedAt"),
         ("id",),
         ("id",),
-        canonical=("opportunity",),
+        canonical=("opportunity", "opportunity_change"),
         governed=_TIMES,
     ),
     "deal_pipeline_stage": Table(
         ("pipeline_id", "id", "label", "displayOrder", "isClosed", "probability", "archived", "createdAt"),
         key=("pipeline_id", "id"),
         required=("pipeline_id", "id"),
-        canonical=("opportunity",),
+        canonical=("opportunity", "opportunity_change"),
         governed={"createdAt": INSTANT, "isClosed": FLAG, "probability": PROBABILITY},
     ),
     "deal_company": Table(
@@ -365,7 +368,7 @@ class HubspotSource(ApiSource):
         except SourceError as error:
             return Finding(entity, "fail", str(error), f'grant the private app the scope, or exclude = ["{entity}"]')
         wanted = [*of.governed, *(name for canonical in of.canonical for name in self.mapped.get(canonical, {}))]
-        missing = [name for name in wanted if name not in {*described, *map(landed_name, described)}]
+        missing = [name for name in wanted if name not in {ARCHIVED, *described, *map(landed_name, described)}]
         if missing:
             return Finding(
                 entity,
@@ -383,7 +386,7 @@ class HubspotSource(ApiSource):
         described = self._properties(of.name)
         if of.only:
             described = {name: each for name, each in described.items() if name in of.only or name in ours}
-        extra = [*(["archived", "merged_into_id"] if of.ended else []), *(["contact_ids"] if of.with_contacts else [])]
+        extra = [*([ARCHIVED, "merged_into_id"] if of.ended else []), *(["contact_ids"] if of.with_contacts else [])]
         columns = landed_columns(f"{self.name}.{entity}", ["id", *described, *extra])
         hidden = [name for name in described if of.people and _OF_PEOPLE.search(name)]
         volatile = [name for name in described if _VOLATILE.fullmatch(name)]
@@ -394,7 +397,7 @@ class HubspotSource(ApiSource):
             key=("id",),
             required=("id",),
             mode="state",
-            deleted="archived" if of.ended else None,
+            deleted=ARCHIVED if of.ended else None,
             **self.governance(of.canonical, columns, typed=of.governed, hidden=hidden, volatile=volatile),
         )
 

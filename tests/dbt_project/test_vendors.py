@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,7 +15,6 @@ import pytest
 
 from ingestion.entities import ENTITIES, LANDED, TEXT
 from ingestion.landing import landed_name
-from ingestion.salesforce import OBJECTS
 from tests.dbt_project import dbt_build, ledger_cache
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
@@ -64,16 +64,24 @@ def test_a_contract_has_our_columns_but_for_those_of_people(vendor: str) -> None
         assert re.findall(r"- name: (\w+)", text)[1:] == ["source", *ours, *frame]
 
 
-def test_salesforce_types_what_staging_reads_as_typed() -> None:
-    as_text = {"last_activity_date", "first_responded_date"}  # days without a time: midnight, company time
-    for entity, vendor_entities in fields("salesforce").items():
+# What vendors tell as days without a time: staging makes them midnight, company time.
+AS_TEXT = {"salesforce": {"last_activity_date", "first_responded_date"}}
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_a_vendor_types_what_staging_reads_as_typed(vendor: str) -> None:
+    module = importlib.import_module(f"ingestion.{vendor}")
+    read = {**module.OBJECTS, **getattr(module, "TABLES", {})}
+    assert set(read) == set(LANDED[vendor])
+    for entity, vendor_entities in fields(vendor).items():
         for vendor_entity, names in vendor_entities.items():
-            typed = {landed_name(name): kind for name, kind in OBJECTS[vendor_entity].governed.items()}
+            typed = {landed_name(name): kind for name, kind in read[vendor_entity].governed.items()}
             for ours, theirs in names.items():
                 kind = ENTITIES[entity].columns.get(ours, TEXT)
-                if isinstance(theirs, str) and kind != TEXT and theirs not in as_text:
+                if isinstance(theirs, str) and kind != TEXT and theirs not in AS_TEXT.get(vendor, ()):
                     assert typed.get(theirs) == kind, (vendor_entity, theirs)
-            assert entity in OBJECTS[vendor_entity].canonical
+            canonical = read[vendor_entity].canonical
+            assert entity in ([canonical] if isinstance(canonical, str) else canonical), (entity, vendor_entity)
 
 
 # ---------------------------------------------------------------- two orgs, of which one lacks most

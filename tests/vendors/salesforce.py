@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -166,6 +166,7 @@ class SalesforceServer(VendorServer):
         self.fields = {name: dict(kinds) for name, kinds in FIELDS.items()}
         self.rows: dict[str, dict[str, dict[str, Any]]] = {name: {} for name in FIELDS}
         self.jobs: dict[str, Job] = {}
+        self.queries: dict[str, list[dict[str, Any]]] = {}  # by cursor
         self.tokens: set[str] = set()
         self.token_count = 0
         self.token_calls: int | None = None  # calls after which a token expires
@@ -354,7 +355,7 @@ class SalesforceServer(VendorServer):
             return Answer({"error": "unsupported_grant_type", "error_description": "grant type not supported"}, 400)
         self.token_count += 1
         token = f"00D000000000001!token-number-{self.token_count}"
-        self.tokens = {token}
+        self.tokens.add(token)  # several may be good at a time
         return Answer({"access_token": token, "instance_url": self.url, "token_type": "Bearer", "scope": "api"})
 
     def _is_signed(self, assertion: str) -> bool:
@@ -377,7 +378,7 @@ class SalesforceServer(VendorServer):
         base = f"/services/data/{VERSION}"
         if not request.path.startswith(base + "/"):
             return _error(404, "NOT_FOUND", "The requested resource does not exist")
-        path = request.path.removeprefix(base)
+        path = request.path.removeprefix(base).rstrip("/")
         if path == "/limits":
             limit = {"Max": self.limit, "Remaining": self.limit - self.used}
             return Answer({"DailyApiRequests": limit, "DailyBulkV2QueryJobs": {"Max": 10_000, "Remaining": 10_000}})
@@ -385,8 +386,10 @@ class SalesforceServer(VendorServer):
             return Answer({"sobjects": [{"name": name, "queryable": True} for name in self.fields]})
         if found := re.fullmatch(r"/sobjects/(\w+)/describe", path):
             return self._describe(found[1])
-        if path == "/query":
-            return self._query(request.query["q"])
+        if path in ("/query", "/queryAll"):
+            return self._query(request.query["q"], deleted=path.startswith("/queryAll"))
+        if found := re.fullmatch(r"/query(?:All)?/(01g\w+)-(\d+)", path):
+            return self._more(found[1], int(found[2]))
         if path == "/jobs/query" and request.method == "POST":
             return self._create(request.json)
         if found := re.fullmatch(r"/jobs/query/(\w+)", path):
@@ -404,31 +407,69 @@ class SalesforceServer(VendorServer):
         ]
         return Answer({"name": name, "fields": fields})
 
-    def _query(self, soql: str) -> Answer:
-        """REST queries, of the one object that is read so."""
-        found = re.fullmatch(r"SELECT (.+) FROM OpportunityStage WHERE IsActive = true ORDER BY SortOrder", soql)
-        if not found:
+    def _query(self, soql: str, *, deleted: bool) -> Answer:
+        """REST queries: whole objects, in pages that lead to each other."""
+        if found := re.fullmatch(r"SELECT (.+) FROM OpportunityStage WHERE IsActive = true ORDER BY SortOrder", soql):
+            names, object_name, rows = found[1].split(","), "OpportunityStage", list(STAGES)
+        elif (found := _SELECT.fullmatch(soql)) and not found[3]:
+            names, object_name = found[1].split(","), found[2]
+            if trouble := self._refused(names, object_name):
+                return trouble
+            rows = [row for row in self.rows[object_name].values() if deleted or not row.get("IsDeleted")]
+        else:
             return _error(400, "MALFORMED_QUERY", f"unexpected token in {soql[:40]}")
-        names = [name.strip() for name in found[1].split(",")]
-        records = [{"attributes": {"type": "OpportunityStage"}} | {name: row[name] for name in names} for row in STAGES]
-        return Answer({"totalSize": len(records), "done": True, "records": records})
+        cursor = f"01g{len(self.queries):012d}"
+        self.queries[cursor] = [self._record(object_name, row, [name.strip() for name in names]) for row in rows]
+        return self._more(cursor, 0)
 
-    def _create(self, asked: Mapping[str, Any]) -> Answer:
-        found = _SELECT.fullmatch(asked["query"])
-        if asked["operation"] != "queryAll" or not found:
-            return _error(400, "MALFORMED_QUERY", f"unexpected token in {asked['query'][:40]}")
-        names, object_name, by, since = [each.strip() for each in found[1].split(",")], *found.groups()[1:]
+    def _more(self, cursor: str, start: int) -> Answer:
+        if cursor not in self.queries:
+            return _error(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
+        records, end = self.queries[cursor], start + min(self.page_rows, 2_000)
+        said = {"totalSize": len(records), "done": end >= len(records), "records": records[start:end]}
+        more = {"nextRecordsUrl": f"/services/data/{VERSION}/query/{cursor}-{end}"}
+        return Answer(said if said["done"] else said | more)
+
+    def _record(self, object_name: str, row: Mapping[str, Any], names: list[str]) -> dict[str, Any]:
+        """A row as REST tells it: parents within, instants with a plain offset."""
+        record: dict[str, Any] = {"attributes": {"type": object_name}}
+        for name in names:
+            parent, _, theirs = name.rpartition(".")
+            if parent:
+                known = self.rows[parent].get(row[f"{parent}Id"])
+                record[parent] = known and self._record(parent, known, [theirs])
+            else:
+                value = row.get(name)
+                if isinstance(value, datetime):
+                    value = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+                record[name] = value.isoformat() if isinstance(value, date) else value
+        return record
+
+    def _refused(self, names: list[str], object_name: str) -> Answer | None:
+        """Unknown objects and fields, and compound ones."""
         kinds = self.fields.get(object_name)
         if kinds is None:
             return _error(400, "INVALID_TYPE", f"sObject type '{object_name}' is not supported.")
-        for name in [*names, *([by] if by else [])]:
+        for name in map(str.strip, names):
             parent = name.split(".")[0]
             if "." in name and parent in self.fields and f"{parent}Id" in kinds:
                 continue
             if kinds.get(name) in (None, "address", "location"):
                 return _error(400, "INVALID_FIELD", f"No such column '{name}' on entity '{object_name}'")
+        return None
+
+    def _create(self, asked: Mapping[str, Any]) -> Answer:
+        found = _SELECT.fullmatch(asked["query"])
+        if asked["operation"] not in ("query", "queryAll") or not found:
+            return _error(400, "MALFORMED_QUERY", f"unexpected token in {asked['query'][:40]}")
+        names, object_name, by, since = [each.strip() for each in found[1].split(",")], *found.groups()[1:]
+        if trouble := self._refused([*names, *([by] if by else [])], object_name):
+            return trouble
         after = datetime.fromisoformat(since) if since else None
-        rows = [row for row in self.rows[object_name].values() if after is None or row[by] >= after]
+        rows = [
+            row for row in self.rows[object_name].values()
+            if (after is None or row[by] >= after) and (asked["operation"] == "queryAll" or not row.get("IsDeleted"))
+        ]  # fmt: skip
         job_id = f"750{len(self.jobs):012d}"
         self.jobs[job_id] = Job(names, [[self._value(row, name) for name in names] for row in rows], self.now)
         return Answer(self._job(job_id))

@@ -1,15 +1,36 @@
 -- One row per engagement of HubSpot and associated deal, as last captured.
-{%- set kinds = ['call', 'email', 'meeting', 'note', 'task'] %}
 with
 
-{% for kind in kinds %}
-{{ kind }}s as (
+calls as (
 
-    {{ vendor_rows('hubspot', 'activity', kind) }}
+    {{ vendor_rows('hubspot', 'activity', 'call') }}
 
 ),
 
-{% endfor %}
+emails as (
+
+    {{ vendor_rows('hubspot', 'activity', 'email') }}
+
+),
+
+meetings as (
+
+    {{ vendor_rows('hubspot', 'activity', 'meeting') }}
+
+),
+
+notes as (
+
+    {{ vendor_rows('hubspot', 'activity', 'note') }}
+
+),
+
+tasks as (
+
+    {{ vendor_rows('hubspot', 'activity', 'task') }}
+
+),
+
 links as (
 
     {{ vendor_rows('hubspot', 'activity', 'engagement_deal') }}
@@ -19,37 +40,99 @@ links as (
 -- A meeting that was cancelled or missed and a task that is not done are none.
 versions as (
 
-    {% for kind in kinds %}
     select
-        {{ kind }}s.source,
-        {{ kind }}s.activity_id,
-        '{{ kind }}' as engagement_type,
-        {{ kind }}s.opportunity_id,
+        calls.source,
+        calls.activity_id,
+        'call' as engagement_type,
+        calls.opportunity_id,
         coalesce(
-            {{ kind }}s.person_id,
-            nullif(split_part({{ kind }}s.contact_ids, ';', 1), '')
+            calls.person_id,
+            nullif(split_part(calls.contact_ids, ';', 1), '')
         ) as person_id,
-        {{ kind }}s.owner_id,
-        lower(coalesce({{ kind }}s.activity_type, '{{ kind }}')) as activity_type,
-        {% if kind == 'task' -%}
-        coalesce(tasks.occurred_at, tasks.due_at) as occurred_at,
-        {%- else -%}
-        {{ kind }}s.occurred_at,
-        {%- endif %}
-        {{ kind }}s.valid_from,
-        {{ kind }}s.valid_to,
-        {{ kind }}s._pl_change,
-        {{ kind }}s._pl_origin
-    from {{ kind }}s
-    {%- if kind == 'task' %}
-    where tasks.status = 'COMPLETED'
-    {%- elif kind == 'meeting' %}
-    where meetings.outcome is null or meetings.outcome not in ('CANCELED', 'NO_SHOW', 'RESCHEDULED')
-    {%- endif %}
-    {%- if not loop.last %}
+        calls.owner_id,
+        lower(coalesce(calls.activity_type, 'call')) as activity_type,
+        calls.occurred_at,
+        calls.valid_from,
+        calls.valid_to,
+        calls._pl_change,
+        calls._pl_origin
+    from calls
     union all
-    {%- endif %}
-    {% endfor %}
+    select
+        emails.source,
+        emails.activity_id,
+        'email' as engagement_type,
+        emails.opportunity_id,
+        coalesce(
+            emails.person_id,
+            nullif(split_part(emails.contact_ids, ';', 1), '')
+        ) as person_id,
+        emails.owner_id,
+        lower(coalesce(emails.activity_type, 'email')) as activity_type,
+        emails.occurred_at,
+        emails.valid_from,
+        emails.valid_to,
+        emails._pl_change,
+        emails._pl_origin
+    from emails
+    union all
+    select
+        meetings.source,
+        meetings.activity_id,
+        'meeting' as engagement_type,
+        meetings.opportunity_id,
+        coalesce(
+            meetings.person_id,
+            nullif(split_part(meetings.contact_ids, ';', 1), '')
+        ) as person_id,
+        meetings.owner_id,
+        lower(coalesce(meetings.activity_type, 'meeting')) as activity_type,
+        meetings.occurred_at,
+        meetings.valid_from,
+        meetings.valid_to,
+        meetings._pl_change,
+        meetings._pl_origin
+    from meetings
+    where
+        meetings.outcome is null
+        or meetings.outcome not in ('CANCELED', 'NO_SHOW', 'RESCHEDULED')
+    union all
+    select
+        notes.source,
+        notes.activity_id,
+        'note' as engagement_type,
+        notes.opportunity_id,
+        coalesce(
+            notes.person_id,
+            nullif(split_part(notes.contact_ids, ';', 1), '')
+        ) as person_id,
+        notes.owner_id,
+        lower(coalesce(notes.activity_type, 'note')) as activity_type,
+        notes.occurred_at,
+        notes.valid_from,
+        notes.valid_to,
+        notes._pl_change,
+        notes._pl_origin
+    from notes
+    union all
+    select
+        tasks.source,
+        tasks.activity_id,
+        'task' as engagement_type,
+        tasks.opportunity_id,
+        coalesce(
+            tasks.person_id,
+            nullif(split_part(tasks.contact_ids, ';', 1), '')
+        ) as person_id,
+        tasks.owner_id,
+        lower(coalesce(tasks.activity_type, 'task')) as activity_type,
+        coalesce(tasks.occurred_at, tasks.due_at) as occurred_at,
+        tasks.valid_from,
+        tasks.valid_to,
+        tasks._pl_change,
+        tasks._pl_origin
+    from tasks
+    where tasks.status = 'COMPLETED'
 
 ),
 
