@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from uuid import uuid4
@@ -38,7 +39,8 @@ RESERVED_SOURCES = frozenset(
 )
 
 GATHERED_ROWS = 65_536
-MEMORY_LIMIT = "256MB"  # of DuckDB while it loads; the rest of a run needs some 500 MB
+GATHERED_BYTES = 32 << 20  # DuckDB reads as much at once, within its limit
+MEMORY_LIMIT = "512MB"  # of DuckDB while it loads; the rest of a run needs some 500 MB
 
 BOOKKEEPING = pa.schema(
     [
@@ -335,17 +337,27 @@ class _Run:
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Join small tables of equal shape, because each one that dlt takes costs it some milliseconds."""
+    """Join small tables of equal shape, because each one that dlt takes costs it some milliseconds, and cut large ones,
+    because each is held in memory whole."""
     waiting: list[pa.Table] = []
-    rows = 0
-    for table in tables:
-        if waiting and (rows + table.num_rows > GATHERED_ROWS or waiting[0].schema != table.schema):
+    rows = size = 0
+    for table in chain.from_iterable(map(_cut, tables)):
+        is_full = rows + table.num_rows > GATHERED_ROWS or size + table.nbytes > GATHERED_BYTES
+        if waiting and (is_full or waiting[0].schema != table.schema):
             yield pa.concat_tables(waiting)
-            waiting, rows = [], 0
+            waiting, rows, size = [], 0, 0
         waiting.append(table)
-        rows += table.num_rows
+        rows, size = rows + table.num_rows, size + table.nbytes
     if waiting:
         yield pa.concat_tables(waiting)
+
+
+def _cut(table: pa.Table) -> Iterator[pa.Table]:
+    """A table in pieces of about GATHERED_BYTES."""
+    pieces = max(1, -(-table.nbytes // GATHERED_BYTES))
+    length = max(1, -(-table.num_rows // pieces))
+    for start in range(0, table.num_rows or 1, length):
+        yield table.slice(start, length)
 
 
 def _with_bookkeeping(table: pa.Table, day: date, extraction_id: str) -> pa.Table:

@@ -13,6 +13,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from ingestion import landing as landing_module
 from ingestion.landing import Days, Extraction, LandingError, SourceError, land, landed_name
 
 DAY = date(2026, 11, 22)
@@ -437,3 +438,18 @@ def test_extractions_are_frozen():
     with pytest.raises(AttributeError):
         extraction().entity = "account"
     assert replace(extraction(), entity="account").entity == "account"
+
+
+def test_large_tables_are_cut_and_small_ones_joined(place, monkeypatch):
+    monkeypatch.setattr(landing_module, "GATHERED_BYTES", 20_000)
+    wide = pa.table({"opportunity_id": [f"w{n}" for n in range(100)], "stage": ["x" * 1_000] * 100})
+    small = [pa.table({"opportunity_id": [f"s{n}"], "stage": ["Won"]}) for n in range(10)]
+    pieces = list(landing_module._gathered([wide, *small]))
+    assert [piece.num_rows for piece in pieces] == [17, 17, 17, 17, 17, 25]
+    assert max(piece.nbytes for piece in pieces) <= 20_000
+
+    place.land(extraction(tables=[*small, wide]))
+
+    assert place.rows("select count(distinct opportunity_id), sum(length(stage)) from crm.opportunity") == [
+        (110, 100_030)
+    ]
