@@ -197,6 +197,20 @@ def test_archived_and_merged_deals_come_with_their_mark(account: Account) -> Non
     ]  # fmt: skip
 
 
+def test_a_deal_that_was_restored_or_purged_is_there_again_or_gone(account: Account) -> None:
+    first, second, *_ = account.server.rows["deals"]
+    account.server.archive("deals", first)
+    account.server.archive("deals", second)
+    account.land()
+    assert account.read("select count(*) from crm.deal where archived = 'true'") == [(2,)]
+    account.server.pass_time(days=1)
+    account.server.restore("deals", first)
+    account.server.purge("deals", second)
+    account.land()
+    assert account.read(f"select archived from crm.deal where id = '{first}'") == [("false",)]
+    assert second not in account.ids("deal")
+
+
 def test_epoch_milliseconds_are_instants(account: Account) -> None:
     deal = (
         account.ids("deal")[0]
@@ -238,6 +252,19 @@ def test_a_limit_by_the_ten_seconds_is_waited_as_long_as_asked(account: Account)
     account.server.put(status(429, {"policyName": "TEN_SECONDLY_ROLLING"}, Retry_After="3"), path="/deals$")
     account.land()
     assert account.waits == [3.0]
+
+
+def test_a_day_that_broke_off_is_not_landed_and_a_second_run_completes_it(account: Account) -> None:
+    account.land()
+    account.server.pass_time(days=1)
+    account.server.put(status(400), path="/campaigns")
+    with pytest.raises(LandingError):
+        account.land()
+    landed = "select count(*) from information_schema.tables where table_schema = 'crm'"
+    assert account.read(landed) == [(0,)]
+    account.land()
+    day = account.server.now.date()
+    assert account.read(f"select count(*) from crm.manifest where snapshot_date = '{day}'") == [(len(LANDED["hubspot"]),)]
 
 
 def without_next(answer: Answer) -> Answer:
@@ -377,11 +404,12 @@ def test_more_changes_in_one_millisecond_than_a_search_tells(account: Account) -
     assert {*many, after} <= set(account.ids("call"))
 
 
-def test_more_than_ten_thousand_changes_are_read_without_a_page_beyond(account: Account) -> None:
+@pytest.mark.parametrize("at_once", [5_000, 20_000], ids=["in three instants", "in one millisecond"])
+def test_more_than_ten_thousand_changes_are_read_without_a_page_beyond(account: Account, at_once: int) -> None:
     account.land()
     account.server.pass_time(days=1)
     for number in range(10_300):
-        if number % 5_000 == 0:
+        if number % at_once == 0:
             account.server.pass_time(minutes=1)
         account.server.add("notes", hs_timestamp=NOON)
     assert account.land()["note"] == 10_301
@@ -415,6 +443,34 @@ def test_a_search_page_that_is_short_ends_the_run(account: Account) -> None:
     with pytest.raises(LandingError, match=r"crm.call: got \d+ rows, expected the \d+ of the search's total"):
         account.land()
     account.land()
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_search_that_repeats_a_page_ends_the_run(account: Account) -> None:
+    account.land()
+    account.server.pass_time(days=1)
+    new = []
+    for _ in range(6):
+        account.server.pass_time(minutes=1)
+        new.append(account.server.add("calls", hs_timestamp=NOON))
+    seen: list[Answer] = []
+
+    def repeat(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+        return seen[0]
+
+    def remember(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+        seen.append(vendor(request))
+        return seen[0]
+
+    before = 4  # what the look-back finds comes first
+    account.server.put(remember, path="/calls/search", after=before)
+    account.server.put(repeat, path="/calls/search", after=before)
+    with pytest.raises(LandingError, match=r"crm.call: got a page of the search that was read before"):
+        account.land()
+    account.server.recover()
+    account.land()
+    assert set(new) <= set(account.ids("call"))
+    assert len(account.ids("call")) == DEALS + len(new)
 
 
 def test_a_run_that_breaks_off_repeats_from_the_old_cursor(account: Account) -> None:
@@ -483,6 +539,23 @@ def test_a_property_that_may_no_longer_be_read_is_absent(account: Account) -> No
     account.land()
     assert "amount" not in {row[0] for row in account.read("describe crm.deal")}
     assert "amount" not in json.loads(account.manifest("deal")["governed"])
+
+
+def test_properties_that_are_added_renamed_and_retyped_land_as_they_are(account: Account) -> None:
+    mapping = {"opportunity": {"health": "probability"}}
+    account.server.custom("deals", "health", "number")
+    account.land(columns=mapping)
+    kinds = account.server.properties["deals"]
+    kinds |= {"mood": "string", "next_move": kinds.pop("hs_next_step"), "health": "string"}
+    account.server.pass_time(days=1)
+    for deal in account.server.rows["deals"]:
+        account.server.change("deals", deal, mood="good", next_move="Call", health="fine")
+    account.land(columns=mapping)
+    assert account.read("select distinct mood, next_move, health from crm.deal") == [("good", "Call", "fine")]
+    deal = account.manifest("deal")
+    assert '"next_move"' in deal["columns"]
+    assert '"hs_next_step"' not in deal["columns"]
+    assert json.loads(deal["governed"])["health"] == "DECIMAL(9,6)"
 
 
 def test_empty_objects_have_their_columns(account: Account) -> None:

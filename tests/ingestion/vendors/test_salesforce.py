@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from ingestion.api import Patience
 from ingestion.carried import Carried
 from ingestion.entities import LANDED
 from ingestion.jwt import read_key
@@ -28,7 +29,7 @@ from tests.vendors.salesforce import (
     Key,
     SalesforceServer,
 )
-from tests.vendors.server import Answer, Fault, Request, changed, cut, reset, status, truncated
+from tests.vendors.server import Answer, Fault, Request, changed, cut, reset, silent, status, truncated
 
 NOON = datetime(2026, 11, 22, 17, tzinfo=UTC)  # of New York
 ROWS = Path(__file__).parents[3].parent / "shared" / "data" / "vendor_rows" / "salesforce"
@@ -54,6 +55,7 @@ class Org:
             time_zone="America/New_York",
             clock=lambda: self.server.now,
             sleep=self.waits.append,
+            patience=Patience(read_timeout=1.0),
             **options,
         )
         return replace(built, page_rows=page_rows)
@@ -170,13 +172,33 @@ def test_deleted_rows_come_with_their_mark_and_purged_ones_do_not(org: Org) -> N
 
 @pytest.mark.parametrize(
     "fault",
-    [status(429, Retry_After="3"), status(429), status(503), reset(), truncated(), cut()],
-    ids=["429 with Retry-After", "429", "503", "reset", "truncated", "cut"],
+    [status(429, Retry_After="3"), status(429), status(500), status(503), reset(), truncated(), cut(), silent(1.5)],
+    ids=["429 with Retry-After", "429", "500", "503", "reset", "truncated", "cut", "timeout"],
 )
 @pytest.mark.parametrize("path", ["/results", "/jobs/query$", "/describe", r"/jobs/query/\w+$"])
 def test_passing_trouble_anywhere_is_waited_out(org: Org, fault: Fault, path: str) -> None:
     org.server.put(fault, path=path, after=1)
     assert org.land()["opportunity"] == OPPORTUNITIES
+
+
+def test_a_limit_is_waited_as_long_as_asked(org: Org) -> None:
+    org.server.looks_needed = 0
+    org.server.put(status(429, Retry_After="3"), path="/results")
+    org.land()
+    assert org.waits.count(3.0) == 1
+
+
+def test_a_day_that_broke_off_is_not_landed_and_a_second_run_completes_it(org: Org) -> None:
+    org.land()
+    org.server.pass_time(days=1)
+    org.server.put(status(400), path="/describe", after=9)
+    with pytest.raises(LandingError):
+        org.land()
+    landed = "select count(*) from information_schema.tables where table_schema = 'crm'"
+    assert org.read(landed) == [(0,)]
+    org.land()
+    day = org.server.now.date()
+    assert org.read(f"select count(*) from crm.manifest where snapshot_date = '{day}'") == [(len(OBJECTS),)]
 
 
 def lost_page(answer: Answer) -> Answer:
@@ -337,6 +359,56 @@ def test_changes_at_the_very_edge_are_found(org: Org) -> None:
     org.server.pass_time(days=1)
     org.land()
     assert edge in org.ids("task")
+
+
+def test_many_changes_of_one_instant_are_all_found(org: Org) -> None:
+    org.land()
+    org.server.pass_time(days=1)
+    many = [org.server.add("Task", OwnerId="005x") for _ in range(10_300)]
+    assert org.land(page_rows=5_000)["task"] == len(many) + 5
+
+
+def test_an_undeleted_row_is_there_again(org: Org) -> None:
+    task = next(iter(org.server.rows["Task"]))
+    deal = next(iter(org.server.rows["Opportunity"]))
+    org.server.delete("Task", task)
+    org.server.delete("Opportunity", deal)
+    org.land()
+    org.server.pass_time(days=1)
+    org.server.change("Task", task, IsDeleted=False)
+    org.server.change("Opportunity", deal, IsDeleted=False)
+    org.land()
+    for entity, row_id in (("task", task), ("opportunity", deal)):
+        assert org.read(f"select is_deleted from crm.{entity} where id = '{row_id}'") == [("false",)]
+
+
+def test_a_merged_row_ends_and_says_into_which(org: Org) -> None:
+    org.server.fields["Contact"]["MasterRecordId"] = "reference"
+    kept = next(iter(org.server.rows["Contact"]))
+    lost = org.server.add("Contact", Name="Twin", Email="twin@example.com")
+    org.land()
+    org.server.pass_time(days=1)
+    org.server.change("Contact", lost, IsDeleted=True, MasterRecordId=kept)
+    org.land()
+    assert org.read("select id, is_deleted, master_record_id from crm.contact order by 1") == [
+        (kept, "false", None), (lost, "true", kept)
+    ]  # fmt: skip
+
+
+def test_fields_that_are_added_renamed_and_retyped_land_as_they_are(org: Org) -> None:
+    org.land(columns={"opportunity": {"Health__c": "probability"}})
+    deals = org.server.rows["Opportunity"]
+    kinds = org.server.fields["Opportunity"]
+    kinds |= {"Mood__c": "string", "Next_Move__c": kinds.pop("NextStep"), "Health__c": "string"}
+    for row in deals.values():
+        row |= {"Mood__c": "good", "Next_Move__c": "Call", "Health__c": "fine"}
+    org.server.pass_time(days=1)
+    org.land(columns={"opportunity": {"Health__c": "probability"}})
+    assert org.read("select distinct mood_c, next_move_c, health_c from crm.opportunity") == [("good", "Call", "fine")]
+    deal = org.manifest("opportunity")
+    assert '"next_move_c"' in deal["columns"]
+    assert '"next_step"' not in deal["columns"]
+    assert '"health_c": "DECIMAL(9,6)"' in deal["governed"]
 
 
 def test_a_run_that_breaks_off_repeats_from_the_old_cursor(org: Org) -> None:
