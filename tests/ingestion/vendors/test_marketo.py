@@ -448,6 +448,17 @@ def test_a_field_that_is_gone_is_absent(marketo: Subscription) -> None:
     assert "lead_score" not in {row[0] for row in marketo.read("describe mkt.lead")}
 
 
+def test_activities_of_the_instant_at_a_window_s_edge_land_once(marketo: Subscription) -> None:
+    lead = next(iter(marketo.server.leads))
+    edge = marketo.server.now
+    marketo.server.act(lead, 11, at=edge)
+    marketo.server.act(lead, 11, at=edge)
+    marketo.land()
+    marketo.server.pass_time(days=1)
+    assert marketo.land()["activity"] == WHOLE["activity"] + 2
+    assert marketo.read("select count(distinct marketo_guid) from mkt.activity") == [(WHOLE["activity"] + 2,)]
+
+
 # ---------------------------------------------------------------- options, doctor, secrets
 
 

@@ -6,19 +6,20 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from ingestion.api import Patience
 from ingestion.carried import Carried
 from ingestion.entities import LANDED
 from ingestion.landing import LandingError, SourceError, land
 from ingestion.secrets import Secrets
-from ingestion.stripe import OBJECTS, StripeSource, build_source
-from tests.vendors.server import Answer, Fault, Request, changed, cut, reset, status, truncated
+from ingestion.stripe import LOOK_BACK, OBJECTS, StripeSource, build_source
+from tests.vendors.server import Answer, Fault, Request, changed, cut, reset, silent, status, truncated
 from tests.vendors.stripe import FIELDS, KEY, StripeServer
 
 NOON = datetime(2026, 11, 2, 17, tzinfo=UTC)
@@ -223,10 +224,13 @@ def test_an_event_that_came_late_is_seen(account: Account) -> None:
     account.land()
     server = account.server
     row = next(iter(server.rows["customer"]))
-    server.now -= (late := server.now - server.now.replace(minute=0)) or late
+    run_at = server.now
+    server.now = run_at - timedelta(minutes=30)
     server.change("customer", row, name="Late")
-    server.pass_time(days=1)
+    server.now = run_at + timedelta(days=1)
+    before = account.whole("/v1/customers")
     account.land()
+    assert account.whole("/v1/customers") == before
     assert account.read("select count(*) from billing.customer where name = 'Late'") == [(1,)]
 
 
@@ -253,6 +257,92 @@ def test_a_field_that_comes_or_goes_is_the_same_for_all_rows(account: Account) -
     columns = {row[0] for row in account.read("describe billing.customer")}
     assert "balance" not in columns
     assert account.read("select distinct business_name from billing.customer") == [("Globex",)]
+
+
+@pytest.mark.parametrize("path", ["/v1/customers", "/v1/events", "/lines"])
+def test_a_silent_server_is_asked_again(account: Account, path: str) -> None:
+    account.land()
+    account.server.pass_time(days=1 if path == "/v1/events" else 8)
+    account.server.put(silent(1.5), path=path)
+    assert account.land(patience=Patience(read_timeout=0.5)) == WHOLE
+    assert account.waits
+
+
+def test_a_cursor_whose_object_was_deleted_ends_the_run_and_a_second_run_completes(account: Account) -> None:
+    server = account.server
+
+    def delete_the_cursor(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+        server.delete("customer", request.query["starting_after"])
+        return vendor(request)
+
+    server.put(delete_the_cursor, path="/v1/customers$", after=1)
+    with pytest.raises(LandingError, match="HTTP 400"):
+        account.land()
+    assert account.land()["customer"] == len(server.rows["customer"]) == 3
+
+
+def test_what_changes_while_a_list_is_read_is_made_good_by_the_next_run(account: Account) -> None:
+    server = account.server
+
+    def stir(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+        answer = vendor(request)
+        last, *_, first = server.rows["customer"]
+        server.add("customer", name="New")
+        server.change("customer", first, name="Changed after it was read")
+        server.delete("customer", last)
+        return answer
+
+    server.put(stir, path="/v1/customers$", after=1)
+    account.land()
+    server.pass_time(days=1)
+    account.land()
+    held = {(row["id"], row["name"]) for row in server.rows["customer"].values()}
+    assert set(account.read("select id, name from billing.customer")) == held
+
+
+def test_events_of_the_second_at_the_window_s_edge_are_seen(account: Account) -> None:
+    account.land()
+    server = account.server
+    run_at = server.now
+    server.now = run_at - LOOK_BACK
+    for row in server.rows["customer"]:
+        server.change("customer", row, name="At the edge")
+    server.now = run_at + timedelta(days=1)
+    before = account.whole("/v1/customers")
+    account.land()
+    assert account.whole("/v1/customers") == before
+    assert account.read("select distinct name from billing.customer") == [("At the edge",)]
+
+
+def test_more_than_ten_thousand_events_of_one_second_are_all_read(account: Account) -> None:
+    account.land()
+    server = account.server
+    first, *_, last = server.rows["customer"]
+    server.pass_time(days=1)
+    server.change("customer", first, name="Before all others")
+    for number in range(10_001):
+        server.change("customer", last, name=f"Change {number}")
+    before = account.whole("/v1/customers")
+    account.land(page_rows=100)
+    assert account.whole("/v1/customers") == before
+    assert set(account.read(f"select name from billing.customer where id in ('{first}', '{last}')")) == {
+        ("Before all others",), ("Change 10000",)
+    }  # fmt: skip
+
+
+def test_a_renamed_field_is_another_for_all_rows_and_a_retyped_one_the_same(account: Account) -> None:
+    account.land()
+    server = account.server
+    for row in server.rows["customer"].values():
+        row["open_balance"] = row.pop("balance")
+        row["delinquent"] = {"since": 1}
+    server.pass_time(days=1)
+    server.change("customer", next(iter(server.rows["customer"])), name="Touched")
+    account.land()
+    columns = {row[0]: row[1] for row in account.read("describe billing.customer")}
+    assert "balance" not in columns
+    assert columns["delinquent"] == "VARCHAR"
+    assert account.read("select distinct open_balance, delinquent from billing.customer") == [("0", '{"since":1}')]
 
 
 def test_a_run_that_broke_off_repeats_from_the_old_cursor(account: Account) -> None:
