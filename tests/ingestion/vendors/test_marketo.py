@@ -448,6 +448,40 @@ def test_a_field_that_is_gone_is_absent(marketo: Subscription) -> None:
     assert "lead_score" not in {row[0] for row in marketo.read("describe mkt.lead")}
 
 
+def test_a_retyped_field_stays_text_for_all_rows(marketo: Subscription) -> None:
+    marketo.land()
+    before = dict(marketo.read("select id, lead_score from mkt.lead"))
+    marketo.server.fields["leadScore"] = "string"
+    first = next(iter(marketo.server.leads))
+    marketo.server.pass_time(days=1)
+    marketo.server.change_lead(first, leadScore="high")
+    marketo.land()
+    assert dict(marketo.read("select id, lead_score from mkt.lead")) == before | {str(first): "high"}
+
+
+def test_a_renamed_field_is_another_for_all_rows(marketo: Subscription) -> None:
+    marketo.land()
+    before = dict(marketo.read("select id, lead_score from mkt.lead"))
+    marketo.server.fields["points"] = marketo.server.fields.pop("leadScore")
+    for lead in marketo.server.leads.values():
+        lead.values["points"] = lead.values.pop("leadScore")
+    marketo.server.pass_time(days=1)
+    marketo.land()
+    assert "lead_score" not in {row[0] for row in marketo.read("describe mkt.lead")}
+    assert dict(marketo.read("select id, points from mkt.lead")) == before
+
+
+def test_a_refused_paging_token_ends_the_run_and_a_second_run_completes(marketo: Subscription) -> None:
+    marketo.land()
+    marketo.server.pass_time(days=1)
+    marketo.server.delete_lead(next(iter(marketo.server.leads)))
+    marketo.server.put(says("1003", "Paging token has expired"), path="deletedleads")
+    with pytest.raises(LandingError, match="1003"):
+        marketo.land()
+    marketo.land()
+    assert marketo.leads() == marketo.truth()
+
+
 def test_activities_of_the_instant_at_a_window_s_edge_land_once(marketo: Subscription) -> None:
     lead = next(iter(marketo.server.leads))
     edge = marketo.server.now
