@@ -25,7 +25,6 @@ time_zone = "America/New_York"
 [sources.billing]
 type = "stripe"
 base_url = "{url}"
-exclude = ["credit_note"]
 """
 
 
