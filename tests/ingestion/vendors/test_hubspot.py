@@ -264,7 +264,9 @@ def test_a_day_that_broke_off_is_not_landed_and_a_second_run_completes_it(accoun
     assert account.read(landed) == [(0,)]
     account.land()
     day = account.server.now.date()
-    assert account.read(f"select count(*) from crm.manifest where snapshot_date = '{day}'") == [(len(LANDED["hubspot"]),)]
+    assert account.read(f"select count(*) from crm.manifest where snapshot_date = '{day}'") == [
+        (len(LANDED["hubspot"]),)
+    ]
 
 
 def without_next(answer: Answer) -> Answer:
