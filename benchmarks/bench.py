@@ -252,9 +252,9 @@ class Bench:
         self._add("landing of CSV through dlt", speed, "rows/s", ">= 100,000", speed >= 100_000)
 
     def _bulk(self) -> None:
-        """Twice as many rows as opportunities, and a tenth of that; the usual way with fewer rows, by the row."""
+        """Twice as many rows as opportunities, and a tenth of that; the usual ways with fewer rows, by the row."""
         pages, large = self.folder / "pages", 2 * self.size
-        small, usual = large // 10, min(RIVAL_ROWS, large)
+        small = large // 10
         make_pages(pages, large)
         costs: dict[int, Cost] = {}
         for rows in (small, large):
@@ -265,18 +265,29 @@ class Bench:
             target = ">= 100,000" if rows == large else ""
             self._add(f"bulk CSV to landing, {rows:,} rows", speed, "rows/s", target, speed >= 1e5 if target else None)
             self._add(f"bulk CSV to landing, {rows:,} rows, peak memory", memory / 2**20, "MB")
-        rival = min((self._served("yield_rows", pages, usual) for _ in range(REPEATS)), key=lambda c: c.answer["cpu"])
-        ours, theirs = (1e6 * cost.answer["cpu"] / cost.answer["rows"] for cost in (costs[large], rival))
+        ours = self._by_million(costs[large])
         self._add("bulk CSV to landing, CPU of a million rows", ours, "CPU s")
-        self._add(f"the same by yielding dict rows, from {usual:,}", theirs, "CPU s")
-        self._add("bulk CSV: dict rows, times ours", theirs / ours, "x", ">= 20", theirs >= 20 * ours)
+        for usual, file_format in ((RIVAL_ROWS, "parquet"), (RIVAL_ROWS // 10, "insert_values")):
+            rows = min(usual, large)
+            rival = min(
+                (self._served("yield_rows", pages, rows, file_format=file_format) for _ in range(REPEATS)),
+                key=lambda cost: cost.answer["cpu"],
+            )
+            theirs = self._by_million(rival)
+            named = f"dict rows as {file_format}"
+            self._add(f"the same by {named}, from {rows:,}", theirs, "CPU s")
+            self._add(f"bulk CSV: {named}, times ours", theirs / ours, "x", ">= 20", theirs >= 20 * ours)
         growth = costs[large].memory / costs[small].memory
         self._add("bulk CSV: peak memory of ten times the rows", growth, "x", "<= 1.25", growth <= 1.25)
 
-    def _served(self, name: str, pages: Path, rows: int) -> Cost:
+    @staticmethod
+    def _by_million(cost: Cost) -> float:
+        return 1e6 * float(cost.answer["cpu"]) / float(cost.answer["rows"])
+
+    def _served(self, name: str, pages: Path, rows: int, **arguments: object) -> Cost:
         home = self.folder / "bulk"
         with serving(pages, rows) as url:
-            cost = step(name, url=url, home=home)
+            cost = step(name, url=url, home=home, **arguments)
         shutil.rmtree(home)
         assert cost.answer["rows"] == rows
         if name == "land_bulk":

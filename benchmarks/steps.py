@@ -106,10 +106,11 @@ def land_bulk(url: str, home: str) -> dict[str, float]:
     return {"rows": sum(landed.rows.values()), "seconds": landed.seconds, "cpu": time.process_time() - before}
 
 
-def yield_rows(url: str, home: str) -> dict[str, float]:
+def yield_rows(url: str, home: str, file_format: str) -> dict[str, float]:
     """The usual way from the same pages to DuckDB: a dlt resource that yields what csv.DictReader reads, page by page.
 
-    The rows go through Parquet files, too, and as lists, which dlt takes faster than one by one.
+    The rows go as lists, which dlt takes faster than one by one, and through files of that format: dlt's own choice is
+    `insert_values`.
     """
     import csv
     import io
@@ -142,7 +143,7 @@ def yield_rows(url: str, home: str) -> dict[str, float]:
         destination=dlt.destinations.duckdb(str(where / "rival.duckdb")),
         dataset_name="crm",
     )
-    pipeline.run(opportunities(), loader_file_format="parquet")
+    pipeline.run(opportunities(), loader_file_format=file_format)
     seconds, cpu = time.monotonic() - started, time.process_time() - before
     with duckdb.connect(str(where / "rival.duckdb")) as con:
         (rows,) = con.execute("select count(*) from crm.opportunity").fetchone() or (0,)
