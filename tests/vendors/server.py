@@ -13,11 +13,13 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
+
+import pytest
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,12 @@ def silent(seconds: float) -> Fault:
 def changed(change: Callable[[Answer], Answer]) -> Fault:
     """The vendor's answer, changed."""
     return lambda request, vendor: change(vendor(request))
+
+
+def first_of(paths: Sequence[str]) -> list[Any]:
+    """Parameters of a test that takes each path alike: the first always, the others in the slow set."""
+    first, *others = paths
+    return [first, *(pytest.param(path, marks=pytest.mark.slow) for path in others)]
 
 
 @dataclass

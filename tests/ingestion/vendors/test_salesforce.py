@@ -29,7 +29,7 @@ from tests.vendors.salesforce import (
     Key,
     SalesforceServer,
 )
-from tests.vendors.server import Answer, Fault, Request, changed, cut, reset, silent, status, truncated
+from tests.vendors.server import Answer, Fault, Request, changed, cut, first_of, reset, silent, status, truncated
 
 NOON = datetime(2026, 11, 22, 17, tzinfo=UTC)  # of New York
 ROWS = Path(__file__).parents[3].parent / "shared" / "data" / "vendor_rows" / "salesforce"
@@ -175,7 +175,7 @@ def test_deleted_rows_come_with_their_mark_and_purged_ones_do_not(org: Org) -> N
     [status(429, Retry_After="3"), status(429), status(500), status(503), reset(), truncated(), cut(), silent(1.5)],
     ids=["429 with Retry-After", "429", "500", "503", "reset", "truncated", "cut", "timeout"],
 )
-@pytest.mark.parametrize("path", ["/results", "/jobs/query$", "/describe", r"/jobs/query/\w+$"])
+@pytest.mark.parametrize("path", first_of(["/results", "/jobs/query$", "/describe", r"/jobs/query/\w+$"]))
 def test_passing_trouble_anywhere_is_waited_out(org: Org, fault: Fault, path: str) -> None:
     org.server.put(fault, path=path, after=1)
     assert org.land()["opportunity"] == OPPORTUNITIES
