@@ -176,4 +176,5 @@ def _ours(name: str, value: Any, ours: dict[str, str]) -> Any:
 def test_a_mart_is_the_same_through_the_vendors(served: Served, mart: str) -> None:
     expected, found = rows_of(served.demo, mart, {}), rows_of(served.vendors, mart, served.ours)
     assert list((expected - found).items())[:3] == list((found - expected).items())[:3] == []
-    assert expected or (mart == "rpt_stall_patterns" and served.days < 30)  # whose landmarks lie weeks apart
+    takes_weeks = mart in ("rpt_stall_patterns", "fct_booking_movements")  # landmarks lie weeks apart, deals are won
+    assert expected or (takes_weeks and served.days < 30)
