@@ -9,8 +9,8 @@ import pytest
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 MODELS = sorted((PROJECT / "models").rglob("*.sql"))
-PORTABLE = [*MODELS, *sorted((PROJECT / "tests").rglob("*.sql"))]
 ONLY_DUCKDB = {"stg_stripe__subscription": "prices are computed within one row's JSON, by lambdas over its lists"}
+PORTABLE = [path for path in (*MODELS, *sorted((PROJECT / "tests").rglob("*.sql"))) if path.stem not in ONLY_DUCKDB]
 NOT_PORTABLE = [
     r"\bqualify\b", r"\basof\b", r"::", r"//", r"\[\s*['\"0-9]", r"\bunnest\b", r"\bgenerate_series\b", r"\bexclude\b",
     r"\breplace\s*\(\s*[^,)]*\bas\b", r"union by name", r"\bmax_by\b", r"\barg_max\b", r"\bquantile_cont\b",
@@ -25,7 +25,7 @@ def sql(path: Path) -> str:
     return re.sub(r"--[^\n]*", "", text).lower()
 
 
-@pytest.mark.parametrize("path", [each for each in PORTABLE if each.stem not in ONLY_DUCKDB], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", PORTABLE, ids=lambda path: path.stem)
 def test_models_are_written_in_portable_sql(path: Path) -> None:
     text = sql(path)
     assert [pattern for pattern in NOT_PORTABLE if re.search(pattern, text)] == []
