@@ -22,7 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bulk import make_pages, serving
+from benchmarks.bulk import PAGE_ROWS, make_pages, serving
 from benchmarks.company import day_of
 from benchmarks.measure import Cost, step
 from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, stage_time, stage_time_spine
@@ -267,7 +267,7 @@ class Bench:
             self._add(f"bulk CSV to landing, {rows:,} rows, peak memory", memory / 2**20, "MB")
         ours = self._by_million(costs[large])
         self._add("bulk CSV to landing, CPU of a million rows", ours, "CPU s")
-        for usual, file_format in ((RIVAL_ROWS, "parquet"), (RIVAL_ROWS // 10, "insert_values")):
+        for usual, file_format in ((RIVAL_ROWS, "parquet"), (PAGE_ROWS, "insert_values")):
             rows = min(usual, large)
             rival = min(
                 (self._served("yield_rows", pages, rows, file_format=file_format) for _ in range(REPEATS)),
