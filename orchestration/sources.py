@@ -1,13 +1,14 @@
 """The registry of source types: how settings become a source that can be landed.
 
 To add a type: its options in `config.SOURCE_TYPES`, its entities in `ingestion.entities.LANDED`, its builder here.
-Builders are imported when used, so that a command that lands nothing does not load every vendor's code. `api_options`
-is what the builder of an API source passes on.
+Sources are imported when used, so that a command that lands nothing does not load every vendor's code. All vendors have
+one builder.
 """
 
 import os
 from collections.abc import Callable
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -72,41 +73,19 @@ def api_options(source: SourceConfig, settings: Settings) -> dict[str, Any]:
     }
 
 
-def build_salesforce(source: SourceConfig, settings: Settings) -> Source:
-    """A Salesforce org."""
-    from ingestion import salesforce
-
-    return salesforce.build_source(source.name, **api_options(source, settings))
-
-
-def build_hubspot(source: SourceConfig, settings: Settings) -> Source:
-    """A HubSpot account."""
-    from ingestion import hubspot
-
-    return hubspot.build_source(source.name, **api_options(source, settings))
-
-
-def build_stripe(source: SourceConfig, settings: Settings) -> Source:
-    """A Stripe account."""
-    from ingestion import stripe
-
-    return stripe.build_source(source.name, **api_options(source, settings))
-
-
-def build_marketo(source: SourceConfig, settings: Settings) -> Source:
-    """A subscription of Adobe Marketo Engage."""
-    from ingestion import marketo
-
-    return marketo.build_source(source.name, **api_options(source, settings))
+def build_api(source: SourceConfig, settings: Settings) -> Source:
+    """A vendor's account: each has a module of its type's name."""
+    built: Source = import_module(f"ingestion.{source.type}").build_source(source.name, **api_options(source, settings))
+    return built
 
 
 BUILDERS: dict[str, Callable[[SourceConfig, Settings], Source]] = {
     "files": build_files,
     "demo": build_demo,
-    "salesforce": build_salesforce,
-    "hubspot": build_hubspot,
-    "stripe": build_stripe,
-    "marketo": build_marketo,
+    "salesforce": build_api,
+    "hubspot": build_api,
+    "stripe": build_api,
+    "marketo": build_api,
 }
 
 
