@@ -325,7 +325,7 @@ def init(
 ) -> None:
     """Write a commented pipeledger.toml and the governed definitions."""
     from orchestration.config import SOURCE_TYPES
-    from orchestration.starter import Answers, propose_lifecycle, propose_stages, write_starter
+    from orchestration.starter import Answers, propose, write_starter
 
     given_options = dict(part.partition("=")[::2] for part in option or [])
     questions = SOURCE_TYPES[kind].questions if kind in SOURCE_TYPES else {}
@@ -358,10 +358,8 @@ def init(
     for written in write_starter(Path.cwd(), answers):
         out.print(str(written), markup=False)
     if kind != "files":
-        settings = load_settings(Path.cwd() / "pipeledger.toml")
-        err.print(propose_stages(settings, answers.source), markup=False)
-        if proposed := propose_lifecycle(settings, answers.source):
-            err.print(proposed, markup=False)
+        for line in propose(load_settings(Path.cwd() / "pipeledger.toml"), answers.source):
+            err.print(line, markup=False)
     err.print("Next: edit them, then `pipeledger doctor` and `pipeledger run`.")
 
 

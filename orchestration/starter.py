@@ -5,13 +5,13 @@ Comes from the answers and from a look at the folder of exports; goes to files t
 
 import csv
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
 from ingestion.entities import ENTITIES
-from ingestion.landing import SourceError
+from ingestion.landing import Source, SourceError
 from ingestion.stages import Lifecycle, Staged
 from orchestration.config import FILE_NAME, KINDS, SOURCE_TYPES, load_config, nearest
 from orchestration.dbt import DEFAULT_DEFINITIONS, read_header
@@ -115,13 +115,18 @@ def write_starter(folder: Path, answers: Answers) -> list[Path]:
     return written
 
 
-def propose_stages(settings: Settings, name: str) -> str:
-    """Write the stages that a source's vendor tells into stage_definitions.csv; return what came of it, as a line.
+def propose(settings: Settings, name: str) -> list[str]:
+    """Write what a source's vendor tells of stages and steps into the company's files; return lines of what came of it.
 
-    An unreachable vendor, or one that tells none, leaves the file as it is.
+    An unreachable vendor, or one that tells nothing, leaves the files as they are.
     """
     built = build_source(settings.config.sources[name], settings)
-    path = settings.config.company.definitions / "stage_definitions.csv"
+    return [_propose_stages(settings, built), *_propose_lifecycle(settings, built)]
+
+
+def _propose_stages(settings: Settings, built: Source) -> str:
+    """The stages, into stage_definitions.csv."""
+    path, name = settings.config.company.definitions / "stage_definitions.csv", built.name
     if not isinstance(built, Staged):
         return f"{path.name} is the documented default: make it yours."
     try:
@@ -148,28 +153,26 @@ def propose_stages(settings: Settings, name: str) -> str:
     return f"{path.name} has the {len(stages)} stages of {name}: check what each of them means."
 
 
-def propose_lifecycle(settings: Settings, name: str) -> str:
-    """Write which fields of a source date the steps of people into pipeledger.toml; return what came of it, as a line.
-
-    Empty where the vendor has none.
-    """
-    built = build_source(settings.config.sources[name], settings)
-    path = settings.config.path
+def _propose_lifecycle(settings: Settings, built: Source) -> Iterator[str]:
+    """Which fields date the steps of people, into pipeledger.toml; nothing where the vendor has no people."""
+    path, name = settings.config.path, built.name
     if not isinstance(built, Lifecycle):
-        return ""
+        return
     try:
         columns = built.lifecycle()
     except SourceError as error:
-        return f"{path.name} maps no steps of people, because {name} could not be asked for its fields: {error}"
+        yield f"{path.name} maps no steps of people, because {name} could not be asked for its fields: {error}"
+        return
     if not columns:
-        return f"{path.name} maps no steps of people: {name} has no field whose name tells of MQL, SAL or SQL."
+        yield f"{path.name} maps no steps of people: {name} has no field whose name tells of MQL, SAL or SQL."
+        return
     mapped = ", ".join(f'"{theirs}" = "{ours}"' for theirs, ours in columns.items())
     with path.open("a", encoding="utf-8") as file:
         file.write(
             f"\n# When a person was marketing qualified (mql_at), accepted (sal_at) and sales qualified (sql_at), as\n"
             f"# {name} seems to have it: check it.\n[sources.{name}.entities.person]\ncolumns = {{ {mapped} }}\n"
         )
-    return f"{path.name} reads {', '.join(columns)} as the steps of people: check what each of them means."
+    yield f"{path.name} reads {', '.join(columns)} as the steps of people: check what each of them means."
 
 
 def settings_text(folder: Path, answers: Answers) -> str:
