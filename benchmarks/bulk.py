@@ -18,13 +18,13 @@ import duckdb
 import requests
 
 from benchmarks.measure import PROJECT
+from ingestion.salesforce_bulk import PAGE_ROWS
 from snapshots.digest import literal
 from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET, FIELDS, SalesforceServer
 from tests.vendors.salesforce import Job as ServedJob
 from tests.vendors.server import Answer
 
 ENTITY = "opportunity"
-PAGE_ROWS = 50_000
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 _CUSTOM = ("picklist", "string", "double", "datetime", "date", "boolean", "currency", "reference")

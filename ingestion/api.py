@@ -35,8 +35,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
-from itertools import count
-from typing import Any, Literal
+from itertools import count, islice
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -54,6 +54,7 @@ from ingestion.secrets import Secrets
 
 Clock = Callable[[], datetime]
 SignIn = Callable[[], Mapping[str, str]]
+Row = TypeVar("Row")
 
 _TODAY_ONLY = ("an API tells the present only",)
 _BROKEN_OFF = (ChunkedEncodingError, ContentDecodingError)
@@ -115,6 +116,15 @@ def retry_after(response: requests.Response) -> float | None:
         return max(0.0, (until - sent).total_seconds())
     except (ValueError, TypeError):
         return None
+
+
+def said(response: requests.Response) -> dict[str, Any]:
+    """The object of an answer; empty where it is none."""
+    try:
+        found = response.json()
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def message_of(response: requests.Response) -> str:
@@ -295,6 +305,12 @@ class ApiSource(ABC):
     def check(self) -> Iterator[Finding]:
         """What `doctor` says about credentials, scopes and limits. Raises SourceError where nothing can be asked."""
 
+    @property
+    def sleep(self) -> Callable[[float], None]:
+        """How to wait for a job of the vendor's."""
+        found: Callable[[float], None] = self.options.get("sleep", time.sleep)
+        return found
+
     def ours(self, canonical: Iterable[str]) -> dict[str, str]:
         """The types of the fields that the settings map to columns of ours, by the vendor's names."""
         return {
@@ -302,6 +318,12 @@ class ApiSource(ABC):
             for entity in canonical
             for theirs, column in self.mapped.get(entity, {}).items()
         }
+
+    def missing(self, canonical: Iterable[str], typed: Iterable[str], described: Iterable[str]) -> list[str]:
+        """The fields that metrics (`typed`) and mappings read, and that are not among those that may be read."""
+        described = set(described)
+        described |= {landed_name(name) for name in described}
+        return [name for name in (*typed, *self.ours(canonical)) if name not in described]
 
     def governance(
         self,
@@ -417,6 +439,13 @@ def landed_columns(what: str, names: Iterable[str]) -> dict[str, str]:
             "each. Nothing of this run was landed. Rename one, or take the permission to read it away."
         )
     return columns
+
+
+def batched(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """The rows in lists of `size`; the last one may be shorter."""
+    waiting = iter(rows)
+    while batch := list(islice(waiting, size)):
+        yield batch
 
 
 def text_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> pa.Table:

@@ -26,18 +26,20 @@ from ingestion.api import (
     Client,
     Clock,
     Trouble,
+    batched,
     check_url,
     diagnose,
     included,
     landed_columns,
     retry_after,
+    said,
     text_table,
 )
 from ingestion.carried import Carried
 from ingestion.entities import COUNT, DATE, FLAG, INSTANT, LANDED, MONEY, PROBABILITY, SCORE
 from ingestion.findings import Finding
 from ingestion.hubspot_api import Reader, Row, iso, path
-from ingestion.landing import Extraction, SourceError, landed_name
+from ingestion.landing import Extraction, SourceError
 from ingestion.secrets import Secrets
 from ingestion.stages import Stage
 
@@ -301,6 +303,7 @@ class HubspotSource(ApiSource):
     version: str
     reserve: float
     _deals: list[str] = field(default_factory=list, repr=False, compare=False)  # the ids that this run listed
+    _merged: dict[str, str] = field(default_factory=dict, repr=False, compare=False)  # deals that others of it took in
 
     # ------------------------------------------------------------ what landing asks for
 
@@ -367,9 +370,7 @@ class HubspotSource(ApiSource):
             described = self._properties(of.name)
         except SourceError as error:
             return Finding(entity, "fail", str(error), f'grant the private app the scope, or exclude = ["{entity}"]')
-        wanted = [*of.governed, *(name for canonical in of.canonical for name in self.mapped.get(canonical, {}))]
-        missing = [name for name in wanted if name not in {ARCHIVED, *described, *map(landed_name, described)}]
-        if missing:
+        if missing := self.missing(of.canonical, of.governed, [ARCHIVED, *described]):
             return Finding(
                 entity,
                 "warn",
@@ -594,11 +595,6 @@ class HubspotSource(ApiSource):
         return {each["name"]: each for each in found if not each.get("archived")}
 
     @cached_property
-    def _merged(self) -> dict[str, str]:
-        """The deals that others took in, as this run listed them."""
-        return {}
-
-    @cached_property
     def _portal(self) -> str:
         return str(self._get("account-info", "details").json()["portalId"])
 
@@ -633,19 +629,19 @@ class HubspotSource(ApiSource):
 
     def _diagnose(self, response: requests.Response) -> Trouble | None:
         """HubSpot says which limit was reached, and which scope is missing."""
-        said = _said(response) if not response.ok else {}
+        told = said(response) if not response.ok else {}
         if response.status_code == 429:
-            policy = str(said.get("policyName") or "no policy named")
+            policy = str(told.get("policyName") or "no policy named")
             if policy == "DAILY":
                 return Trouble(f"HTTP 429 ({policy})", fix=_LATER)
             return Trouble(f"HTTP 429 ({policy})", "wait", retry_after(response))
         if response.status_code in (423, 477):  # locked, or the account is being moved
             return Trouble(f"HTTP {response.status_code}", "wait", retry_after(response))
-        if said.get("category") == "MISSING_SCOPES":
+        if told.get("category") == "MISSING_SCOPES":
             scopes = sorted(
                 {
                     scope
-                    for error in said.get("errors", ())
+                    for error in told.get("errors", ())
                     for name in ("requiredGranularScopes", "requiredScopes")
                     for scope in error.get("context", {}).get(name, ())
                 }
@@ -662,14 +658,6 @@ class HubspotSource(ApiSource):
                 fix=_LATER,
             )
         return diagnose(response)
-
-
-def _said(response: requests.Response) -> dict[str, Any]:
-    try:
-        said = response.json()
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
 
 
 def _category(metadata: Mapping[str, Any]) -> Any:
@@ -702,13 +690,9 @@ def _merged(row: Mapping[str, Any]) -> list[str]:
 
 def _tables(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> Iterator[pa.Table]:
     """Rows as tables of some size; one empty table if there are none."""
-    block: list[Mapping[str, Any]] = []
-    empty = True
-    for row in rows:
-        block.append(row)
-        if len(block) == _BLOCK:
-            empty = False
-            yield text_table(block, columns)
-            block = []
-    if block or empty:
+    is_empty = True
+    for block in batched(rows, _BLOCK):
+        is_empty = False
         yield text_table(block, columns)
+    if is_empty:
+        yield text_table([], columns)

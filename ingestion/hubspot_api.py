@@ -8,13 +8,12 @@ never by page number, so that rows that change meanwhile are neither missed nor 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
-from ingestion.api import Client, incomplete
+from ingestion.api import Client, batched, incomplete
 from ingestion.landing import SourceError
 
 LISTED = 100  # the most that HubSpot answers at once: of a list,
@@ -195,7 +194,7 @@ class Reader:
     ) -> Iterator[Row]:
         """These objects, with properties or the history of some; those that are gone are left out."""
         url = path(self.version, "crm/objects", objects, "batch", "read")
-        for batch in _batches(ids, READ_WITH_HISTORY if history else READ):
+        for batch in batched(ids, READ_WITH_HISTORY if history else READ):
             asked: dict[str, Any] = {"inputs": [{"id": each} for each in batch], "properties": list(properties)}
             if history:
                 asked["propertiesWithHistory"] = list(history)
@@ -212,7 +211,7 @@ class Reader:
     ) -> Iterator[tuple[str, str, list[Row]]]:
         """Which of `others` each of these objects is associated with, and as what."""
         url = path(self.version, "crm/associations", objects, others, "batch", "read")
-        for batch in _batches(ids, ASSOCIATED):
+        for batch in batched(ids, ASSOCIATED):
             inputs = [{"id": each} for each in batch]
             while inputs:
                 found = self._json(what, self.client.post(url, json={"inputs": inputs}))
@@ -251,9 +250,3 @@ class Reader:
             f"{self.source}.{what}: got {got}. Expected {expected}. Nothing of this run was landed. Run the same "
             "command again."
         )
-
-
-def _batches(ids: Iterable[str], size: int) -> Iterator[list[str]]:
-    waiting = iter(ids)
-    while batch := list(islice(waiting, size)):
-        yield batch

@@ -15,7 +15,6 @@ Alone: `python -m orchestration.config` shows the settings; `pipeledger doctor` 
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -240,9 +239,8 @@ class MarketoSource(ApiSource):
 
     def _check_lead(self) -> Finding:
         described = self._lead_fields()
-        wanted = [*OBJECTS["lead"].governed, *self.mapped.get("person", {})]
-        missing = [name for name in wanted if name not in {*described, *map(landed_name, described)}]
-        if missing:
+        of = OBJECTS["lead"]
+        if missing := self.missing(of.canonical, of.governed, described):
             return Finding(
                 "lead",
                 "warn",
@@ -462,7 +460,7 @@ class MarketoSource(ApiSource):
             f"{self.name}.{entity}",
             self._quota,
             self.carried.folder,
-            self._sleep,
+            self.sleep,
             self.part_bytes,
         )
 
@@ -579,11 +577,6 @@ class MarketoSource(ApiSource):
     def _origin(self) -> str:
         """What a carried state is of."""
         return urlsplit(self.base_url).netloc
-
-    @property
-    def _sleep(self) -> Callable[[float], None]:
-        found: Callable[[float], None] = self.options.get("sleep", time.sleep)
-        return found
 
     @cached_property
     def client(self) -> Client:

@@ -15,7 +15,7 @@ Alone: `python -m orchestration.config` shows the settings; `pipeledger doctor` 
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -32,7 +32,7 @@ from ingestion.api import ApiSource, Client, Clock, Trouble, check_url, diagnose
 from ingestion.carried import Carried, State
 from ingestion.entities import COUNT, DATE, FLAG, INSTANT, LANDED, MONEY, PROBABILITY
 from ingestion.findings import Finding
-from ingestion.landing import Extraction, SourceError, landed_name
+from ingestion.landing import Extraction, SourceError
 from ingestion.salesforce_bulk import ID, PAGE_ROWS, Job, error_codes, query
 from ingestion.secrets import Secrets
 from ingestion.stages import Stage, dated_steps
@@ -249,9 +249,7 @@ class SalesforceSource(ApiSource):
             described = self._fields(entity)
         except SourceError as error:
             return Finding(entity, "fail", str(error), f'grant the user read access, or exclude = ["{entity}"]')
-        wanted = [*of.governed, *(name for canonical in of.canonical for name in self.mapped.get(canonical, {}))]
-        missing = [name for name in wanted if name not in {*described, *map(landed_name, described)}]
-        if missing:
+        if missing := self.missing(of.canonical, of.governed, described):
             return Finding(
                 entity,
                 "warn",
@@ -304,7 +302,7 @@ class SalesforceSource(ApiSource):
 
     def _query(self, entity: str, fields: Sequence[str], condition: str = "") -> Job:
         soql = f"SELECT {', '.join(fields)} FROM {OBJECTS[entity].name}" + (f" WHERE {condition}" if condition else "")
-        return query(self.client, self.version, f"{self.name}.{entity}", soql, sleep=self._sleep)
+        return query(self.client, self.version, f"{self.name}.{entity}", soql, sleep=self.sleep)
 
     # ------------------------------------------------------------ what the org has
 
@@ -358,11 +356,6 @@ class SalesforceSource(ApiSource):
     def _origin(self) -> str:
         """What a carried state is of: an org, seen through one version of the API."""
         return f"{urlsplit(self.instance_url).netloc} {self.version}"
-
-    @property
-    def _sleep(self) -> Callable[[float], None]:
-        found: Callable[[float], None] = self.options.get("sleep", time.sleep)
-        return found
 
     @cached_property
     def client(self) -> Client:

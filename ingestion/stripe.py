@@ -31,7 +31,19 @@ import pyarrow.parquet as pq
 import requests
 
 from ingestion import carried
-from ingestion.api import ApiSource, Client, Clock, Trouble, check_url, diagnose, included, landed_columns, text
+from ingestion.api import (
+    ApiSource,
+    Client,
+    Clock,
+    Trouble,
+    batched,
+    check_url,
+    diagnose,
+    included,
+    landed_columns,
+    said,
+    text,
+)
 from ingestion.carried import Carried, State
 from ingestion.entities import COUNT, FLAG, INSTANT, LANDED
 from ingestion.findings import Finding
@@ -330,7 +342,7 @@ class StripeSource(ApiSource):
         instants = {name for name, kind in OBJECTS[entity].governed.items() if kind == INSTANT}
         getters = {landed: _getter(name, landed in instants) for name, landed in columns.items()}
         is_empty = True
-        for batch in _batches(self._landing(entity)):
+        for batch in batched(self._landing(entity), BATCH_ROWS):
             is_empty = False
             yield pa.table({name: pa.array(map(get, batch), pa.string()) for name, get in getters.items()})
         if is_empty:
@@ -430,7 +442,7 @@ class StripeSource(ApiSource):
             changes, gone = found or (self._whole(OBJECTS[entity]), [])
             tables = self.carried.merge(
                 entity,
-                (_state_table(rows) for rows in _batches(changes)),
+                (_state_table(rows) for rows in batched(changes, BATCH_ROWS)),
                 of=self._origin,
                 columns=_STATE,
                 key="id",
@@ -590,11 +602,7 @@ def _diagnose(response: requests.Response) -> Trouble | None:
 
 
 def _error(response: requests.Response) -> Row:
-    try:
-        said = response.json()
-    except ValueError:
-        return {}
-    error = said.get("error") if isinstance(said, dict) else None
+    error = said(response).get("error")
     return error if isinstance(error, dict) else {}
 
 
@@ -612,17 +620,6 @@ def _state_table(rows: Sequence[Row]) -> pa.Table:
             "body": pa.array([text(row) for row in rows], pa.string()),
         }
     )
-
-
-def _batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
-    batch: list[Row] = []
-    for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH_ROWS:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _getter(name: str, is_instant: bool = False) -> Callable[[Row], str | None]:
