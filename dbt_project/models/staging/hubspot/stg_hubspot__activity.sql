@@ -1,138 +1,15 @@
 -- One row per engagement of HubSpot and associated deal, as last captured.
 with
 
-calls as (
+versions as (
 
-    {{ vendor_rows('hubspot', 'activity', 'call') }}
-
-),
-
-emails as (
-
-    {{ vendor_rows('hubspot', 'activity', 'email') }}
-
-),
-
-meetings as (
-
-    {{ vendor_rows('hubspot', 'activity', 'meeting') }}
-
-),
-
-notes as (
-
-    {{ vendor_rows('hubspot', 'activity', 'note') }}
-
-),
-
-tasks as (
-
-    {{ vendor_rows('hubspot', 'activity', 'task') }}
+    {{ hubspot_engagements() }}
 
 ),
 
 links as (
 
     {{ vendor_rows('hubspot', 'activity', 'engagement_deal') }}
-
-),
-
--- A meeting that was cancelled or missed and a task that is not done are none.
-versions as (
-
-    select
-        calls.source,
-        calls.activity_id,
-        'call' as engagement_type,
-        calls.opportunity_id,
-        coalesce(
-            calls.person_id,
-            nullif(split_part(calls.contact_ids, ';', 1), '')
-        ) as person_id,
-        calls.owner_id,
-        lower(coalesce(calls.activity_type, 'call')) as activity_type,
-        calls.occurred_at,
-        calls.valid_from,
-        calls.valid_to,
-        calls._pl_change,
-        calls._pl_origin
-    from calls
-    union all
-    select
-        emails.source,
-        emails.activity_id,
-        'email' as engagement_type,
-        emails.opportunity_id,
-        coalesce(
-            emails.person_id,
-            nullif(split_part(emails.contact_ids, ';', 1), '')
-        ) as person_id,
-        emails.owner_id,
-        lower(coalesce(emails.activity_type, 'email')) as activity_type,
-        emails.occurred_at,
-        emails.valid_from,
-        emails.valid_to,
-        emails._pl_change,
-        emails._pl_origin
-    from emails
-    union all
-    select
-        meetings.source,
-        meetings.activity_id,
-        'meeting' as engagement_type,
-        meetings.opportunity_id,
-        coalesce(
-            meetings.person_id,
-            nullif(split_part(meetings.contact_ids, ';', 1), '')
-        ) as person_id,
-        meetings.owner_id,
-        lower(coalesce(meetings.activity_type, 'meeting')) as activity_type,
-        meetings.occurred_at,
-        meetings.valid_from,
-        meetings.valid_to,
-        meetings._pl_change,
-        meetings._pl_origin
-    from meetings
-    where
-        meetings.outcome is null
-        or meetings.outcome not in ('CANCELED', 'NO_SHOW', 'RESCHEDULED')
-    union all
-    select
-        notes.source,
-        notes.activity_id,
-        'note' as engagement_type,
-        notes.opportunity_id,
-        coalesce(
-            notes.person_id,
-            nullif(split_part(notes.contact_ids, ';', 1), '')
-        ) as person_id,
-        notes.owner_id,
-        lower(coalesce(notes.activity_type, 'note')) as activity_type,
-        notes.occurred_at,
-        notes.valid_from,
-        notes.valid_to,
-        notes._pl_change,
-        notes._pl_origin
-    from notes
-    union all
-    select
-        tasks.source,
-        tasks.activity_id,
-        'task' as engagement_type,
-        tasks.opportunity_id,
-        coalesce(
-            tasks.person_id,
-            nullif(split_part(tasks.contact_ids, ';', 1), '')
-        ) as person_id,
-        tasks.owner_id,
-        lower(coalesce(tasks.activity_type, 'task')) as activity_type,
-        coalesce(tasks.occurred_at, tasks.due_at) as occurred_at,
-        tasks.valid_from,
-        tasks.valid_to,
-        tasks._pl_change,
-        tasks._pl_origin
-    from tasks
-    where tasks.status = 'COMPLETED'
 
 ),
 
@@ -148,7 +25,7 @@ deals as (
             order by links.opportunity_id nulls last
         ) as deal_number
     from links
-    where links._pl_change = 'upsert' and links.valid_to = cast('9999-12-31' as date)
+    where links._pl_change = 'upsert' and links.valid_to = {{ end_of_time() }}
 
 ),
 
@@ -206,7 +83,7 @@ activities as (
             engagements.source = deals.source
             and engagements.engagement_type = deals.engagement_type
             and engagements.activity_id = deals.engagement_id
-    where engagements.valid_to = cast('9999-12-31' as date)
+    where engagements.valid_to = {{ end_of_time() }}
 
 )
 

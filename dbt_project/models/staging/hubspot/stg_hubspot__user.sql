@@ -44,7 +44,7 @@ spans as (
         starts.source,
         starts.user_id,
         starts.valid_from,
-        lead(starts.valid_from, 1, cast('9999-12-31' as date)) over (
+        lead(starts.valid_from, 1, {{ end_of_time() }}) over (
             partition by starts.source, starts.user_id
             order by starts.valid_from nulls last
         ) as valid_to

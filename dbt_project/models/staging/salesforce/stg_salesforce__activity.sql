@@ -80,7 +80,7 @@ activities as (
 latest as (
 
     select * from activities
-    where valid_to = cast('9999-12-31' as date)
+    where valid_to = {{ end_of_time() }}
 
 )
 

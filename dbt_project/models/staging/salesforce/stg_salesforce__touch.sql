@@ -39,7 +39,7 @@ touches as (
 latest as (
 
     select * from touches
-    where valid_to = cast('9999-12-31' as date)
+    where valid_to = {{ end_of_time() }}
 
 )
 
