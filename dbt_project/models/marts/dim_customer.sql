@@ -32,15 +32,6 @@ ranked_customers as (
 
 ),
 
-paying as (
-
-    select distinct
-        subscriptions.source,
-        subscriptions.customer_id
-    from subscriptions
-
-),
-
 named as (
 
     select distinct
@@ -51,7 +42,7 @@ named as (
 
 ),
 
--- What its subscriptions named before counts no longer.
+-- What its subscriptions named before counts no longer. A customer without any has one match.
 matches as (
 
     select customer_accounts.*
@@ -61,11 +52,15 @@ matches as (
             customer_accounts.source = named.source
             and customer_accounts.customer_id = named.customer_id
             and customer_accounts.named_account_id = named.named_account_id
-    left join paying
-        on
-            customer_accounts.source = paying.source
-            and customer_accounts.customer_id = paying.customer_id
-    where named.customer_id is not null or paying.customer_id is null
+    where
+        named.customer_id is not null
+        or not exists (
+            select 1
+            from subscriptions
+            where
+                subscriptions.source = customer_accounts.source
+                and subscriptions.customer_id = customer_accounts.customer_id
+        )
 
 ),
 
