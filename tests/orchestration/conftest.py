@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import duckdb
 import pytest
 
 PIPELEDGER = Path(sys.executable).with_name("pipeledger")
@@ -103,6 +104,23 @@ class Desk:
         """A billing export of one day."""
         header = "subscription_id,customer_id,status,started_at,amount,interval,interval_count,quantity,currency_code"
         self.drop("billing", "subscription", day, header, ["s1,c1,active,2026-01-01,100.00,month,1,1,USD"])
+
+
+@dataclass(frozen=True)
+class OnVendor:
+    """A simulated vendor, and the command line at its time and with its secrets."""
+
+    secrets: ClassVar[Mapping[str, str]]
+
+    server: Any
+    desk: Desk
+
+    def run(self, *arguments: str) -> Result:
+        return self.desk.run(*arguments, env={"PIPELEDGER_NOW": self.server.now.isoformat(), **self.secrets})
+
+    def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
+        with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:
+            return connection.execute(query).fetchall()
 
 
 def new_desk(folder: Path) -> Desk:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-import duckdb
 import pytest
 
-from tests.orchestration.conftest import Desk, Result
+from tests.orchestration.conftest import Desk, OnVendor
 from tests.vendors.hubspot import TOKEN, HubspotServer
 from tests.vendors.server import status
 
@@ -39,20 +38,13 @@ columns = {{ manager_owner = "manager_id" }}
 
 
 @dataclass(frozen=True)
-class Account:
-    """The account, the ids that tests look at, and the command line at its time."""
+class Account(OnVendor):
+    """The account, and the ids that tests look at."""
+
+    secrets: ClassVar[Mapping[str, str]] = {"SOURCES__HS__ACCESS_TOKEN": TOKEN}
 
     server: HubspotServer
-    desk: Desk
     ids: dict[str, str]
-
-    def run(self, *arguments: str) -> Result:
-        now = self.server.now.isoformat()
-        return self.desk.run(*arguments, env={"PIPELEDGER_NOW": now, "SOURCES__HS__ACCESS_TOKEN": TOKEN})
-
-    def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:
-            return connection.execute(query).fetchall()
 
 
 def live(server: HubspotServer) -> dict[str, str]:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import duckdb
 import pytest
 
-from tests.orchestration.conftest import STAGES, Desk, Result
+from tests.orchestration.conftest import STAGES, Desk, OnVendor
 from tests.vendors.marketo import CLIENT_ID, CLIENT_SECRET, MAPPING, MarketoServer
 from tests.vendors.server import status
 
@@ -28,25 +27,15 @@ base_url = "{url}"
 
 
 @dataclass(frozen=True)
-class Subscription:
-    """The subscription and the command line at its time."""
+class Subscription(OnVendor):
+    """The subscription."""
+
+    secrets: ClassVar[Mapping[str, str]] = {
+        "SOURCES__MKT__CLIENT_ID": CLIENT_ID,
+        "SOURCES__MKT__CLIENT_SECRET": CLIENT_SECRET,
+    }
 
     server: MarketoServer
-    desk: Desk
-
-    def run(self, *arguments: str) -> Result:
-        return self.desk.run(
-            *arguments,
-            env={
-                "PIPELEDGER_NOW": self.server.now.isoformat(),
-                "SOURCES__MKT__CLIENT_ID": CLIENT_ID,
-                "SOURCES__MKT__CLIENT_SECRET": CLIENT_SECRET,
-            },
-        )
-
-    def read(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.desk.home / "warehouse.duckdb"), read_only=True) as connection:
-            return connection.execute(query).fetchall()
 
 
 def instant(day: int, hour: int = 12) -> datetime:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-import duckdb
 import pytest
 
-from tests.orchestration.conftest import STAGES, Desk, Result
+from tests.orchestration.conftest import STAGES, Desk, OnVendor
 from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceServer
 from tests.vendors.server import status
 
@@ -40,26 +39,16 @@ columns = {{ MQL_Date__c = "mql_at" }}
 
 
 @dataclass(frozen=True)
-class Org:
-    """The org, the ids that tests look at, and the command line at its time."""
+class Org(OnVendor):
+    """The org, and the ids that tests look at."""
+
+    secrets: ClassVar[Mapping[str, str]] = {
+        "SOURCES__SF__CLIENT_ID": CLIENT_ID,
+        "SOURCES__SF__CLIENT_SECRET": CLIENT_SECRET,
+    }
 
     server: SalesforceServer
-    desk: Desk
     ids: dict[str, str]
-
-    def run(self, *arguments: str) -> Result:
-        return self.desk.run(
-            *arguments,
-            env={
-                "PIPELEDGER_NOW": self.server.now.isoformat(),
-                "SOURCES__SF__CLIENT_ID": CLIENT_ID,
-                "SOURCES__SF__CLIENT_SECRET": CLIENT_SECRET,
-            },
-        )
-
-    def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:
-            return connection.execute(query).fetchall()
 
 
 def live(server: SalesforceServer) -> dict[str, str]:

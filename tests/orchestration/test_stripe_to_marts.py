@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import duckdb
 import pytest
 
 from ingestion import demo
 from ingestion.entities import ENTITIES
-from tests.orchestration.conftest import Desk, Result
+from tests.orchestration.conftest import Desk, OnVendor
 from tests.vendors.server import status
 from tests.vendors.stripe import KEY, MAPPING, StripeServer
 
@@ -29,20 +28,13 @@ base_url = "{url}"
 
 
 @dataclass(frozen=True)
-class Account:
-    """The account, the company that it mirrors on the last day, and the command line at its time."""
+class Account(OnVendor):
+    """The account, and the company that it mirrors on the last day."""
+
+    secrets: ClassVar[Mapping[str, str]] = {"SOURCES__BILLING__API_KEY": KEY}
 
     server: StripeServer
-    desk: Desk
     company: dict[str, dict[str, dict[str, Any]]]
-
-    def run(self, *arguments: str) -> Result:
-        env = {"PIPELEDGER_NOW": self.server.now.isoformat(), "SOURCES__BILLING__API_KEY": KEY}
-        return self.desk.run(*arguments, env=env)
-
-    def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:
-            return connection.execute(query).fetchall()
 
 
 def company(day: date) -> dict[str, dict[str, dict[str, Any]]]:

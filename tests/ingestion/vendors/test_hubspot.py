@@ -12,18 +12,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from ingestion import hubspot_api
 from ingestion.api import Patience
-from ingestion.carried import Carried
 from ingestion.entities import LANDED
 from ingestion.hubspot import OBJECTS, TABLES, HubspotSource, build_source
 from ingestion.hubspot_api import path
-from ingestion.landing import LandingError, SourceError, land
-from ingestion.secrets import Secrets
+from ingestion.landing import LandingError, SourceError
 from tests.vendors.hubspot import PROPERTIES, TOKEN, HubspotServer
+from tests.vendors.landing import Landing
 from tests.vendors.server import Answer, Fault, Request, changed, cut, first_of, reset, silent, status, truncated
 
 NOON = datetime(2026, 11, 22, 17, tzinfo=UTC)  # of New York
@@ -32,49 +30,26 @@ DEALS = 5
 
 
 @dataclass
-class Account:
+class Account(Landing):
     """An account, a source on it, and a home to land in."""
 
+    name = "crm"
+
     server: HubspotServer
-    home: Path
     environment: dict[str, str] = field(default_factory=lambda: {"SOURCES__CRM__ACCESS_TOKEN": TOKEN})
-    waits: list[float] = field(default_factory=list)
 
     def source(self, **options: Any) -> HubspotSource:
         return build_source(
-            "crm",
+            self.name,
             base_url=self.server.url,
-            secrets=Secrets("crm", self.home, self.environment),
-            carried=Carried(self.home / "dlt" / "carried" / "crm"),
             time_zone="America/New_York",
-            clock=lambda: self.server.now,
-            sleep=self.waits.append,
             patience=Patience(read_timeout=1.0),
+            **self.common(),
             **options,
         )
 
-    def land(self, **options: Any) -> dict[str, int]:
-        """Land today; the rows of each entity."""
-        today = self.server.now.date()
-        done = land(
-            self.source(**options), [today], landing=self.home / "landing.duckdb", pipelines_dir=self.home / "dlt",
-            today=today,
-        )  # fmt: skip
-        return {entity: rows for (entity, _), rows in done.rows.items()}
-
-    def read(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.home / "landing.duckdb"), read_only=True) as connection:
-            return connection.execute(query).fetchall()
-
     def ids(self, entity: str) -> list[str]:
         return [row[0] for row in self.read(f"select id from crm.{entity} order by cast(id as bigint)")]
-
-    def manifest(self, entity: str) -> dict[str, Any]:
-        with duckdb.connect(str(self.home / "landing.duckdb"), read_only=True) as connection:
-            connection.execute(f"select * from crm.manifest where entity = '{entity}'")
-            row = connection.fetchone()
-            assert row
-            return dict(zip([column[0] for column in connection.description or []], row, strict=True))
 
 
 def live(server: HubspotServer) -> None:

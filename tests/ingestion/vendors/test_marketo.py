@@ -10,15 +10,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
-from ingestion.carried import Carried
 from ingestion.entities import LANDED
-from ingestion.landing import LandingError, SourceError, land
+from ingestion.landing import LandingError, SourceError
 from ingestion.marketo import OBJECTS, MarketoSource, build_source
 from ingestion.marketo_bulk import LONGEST_WINDOW, windows
-from ingestion.secrets import Secrets
+from tests.vendors.landing import Landing
 from tests.vendors.marketo import CLIENT_ID, CLIENT_SECRET, MarketoServer
 from tests.vendors.server import Answer, Fault, Request, changed, cut, first_of, reset, silent, status, truncated
 
@@ -26,43 +24,19 @@ NOON = datetime(2026, 11, 22, 17, tzinfo=UTC)  # of New York
 
 
 @dataclass
-class Subscription:
+class Subscription(Landing):
     """A subscription, a source on it, and a home to land in."""
 
+    name = "mkt"
+
     server: MarketoServer
-    home: Path
     environment: dict[str, str] = field(
         default_factory=lambda: {"SOURCES__MKT__CLIENT_ID": CLIENT_ID, "SOURCES__MKT__CLIENT_SECRET": CLIENT_SECRET}
     )
-    waits: list[float] = field(default_factory=list)
 
     def source(self, **options: Any) -> MarketoSource:
-        return build_source(
-            "mkt",
-            **{
-                "base_url": self.server.url,
-                "secrets": Secrets("mkt", self.home, self.environment),
-                "carried": Carried(self.home / "dlt" / "carried" / "mkt"),
-                "time_zone": "America/New_York",
-                "clock": lambda: self.server.now,
-                "sleep": self.waits.append,
-                "part_bytes": 200,
-            }
-            | options,
-        )
-
-    def land(self, **options: Any) -> dict[str, int]:
-        """Land today; the rows of each entity."""
-        today = self.server.now.date()
-        done = land(
-            self.source(**options), [today], landing=self.home / "landing.duckdb", pipelines_dir=self.home / "dlt",
-            today=today,
-        )  # fmt: skip
-        return {entity: rows for (entity, _), rows in done.rows.items()}
-
-    def read(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.home / "landing.duckdb"), read_only=True) as connection:
-            return connection.execute(query).fetchall()
+        given = {"base_url": self.server.url, "time_zone": "America/New_York", "part_bytes": 200, **self.common()}
+        return build_source(self.name, **{**given, **options})
 
     def leads(self) -> dict[str, Any]:
         return dict(self.read("select id, lead_status from mkt.lead"))

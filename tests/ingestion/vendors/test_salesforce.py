@@ -11,16 +11,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from ingestion.api import Patience
 from ingestion.carried import Carried
 from ingestion.entities import LANDED
 from ingestion.jwt import read_key
-from ingestion.landing import LandingError, SourceError, land
+from ingestion.landing import LandingError, SourceError
 from ingestion.salesforce import OBJECTS, SalesforceSource, build_source
 from ingestion.secrets import Secrets
+from tests.vendors.landing import Landing
 from tests.vendors.salesforce import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -36,52 +36,29 @@ ROWS = Path(__file__).parents[3].parent / "shared" / "data" / "vendor_rows" / "s
 
 
 @dataclass
-class Org:
+class Org(Landing):
     """An org, a source on it, and a home to land in."""
 
+    name = "crm"
+
     server: SalesforceServer
-    home: Path
     environment: dict[str, str] = field(
         default_factory=lambda: {"SOURCES__CRM__CLIENT_ID": CLIENT_ID, "SOURCES__CRM__CLIENT_SECRET": CLIENT_SECRET}
     )
-    waits: list[float] = field(default_factory=list)
 
     def source(self, page_rows: int = 2, **options: Any) -> SalesforceSource:
         built = build_source(
-            "crm",
+            self.name,
             instance_url=self.server.url,
-            secrets=Secrets("crm", self.home, self.environment),
-            carried=Carried(self.home / "dlt" / "carried" / "crm"),
             time_zone="America/New_York",
-            clock=lambda: self.server.now,
-            sleep=self.waits.append,
             patience=Patience(read_timeout=1.0),
+            **self.common(),
             **options,
         )
         return replace(built, page_rows=page_rows)
 
-    def land(self, **options: Any) -> dict[str, int]:
-        """Land today; the rows of each entity."""
-        today = self.server.now.date()
-        done = land(
-            self.source(**options), [today], landing=self.home / "landing.duckdb", pipelines_dir=self.home / "dlt",
-            today=today,
-        )  # fmt: skip
-        return {entity: rows for (entity, _), rows in done.rows.items()}
-
-    def read(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.home / "landing.duckdb"), read_only=True) as connection:
-            return connection.execute(query).fetchall()
-
     def ids(self, entity: str) -> list[str]:
         return [row[0] for row in self.read(f"select id from crm.{entity} order by 1")]
-
-    def manifest(self, entity: str) -> dict[str, Any]:
-        with duckdb.connect(str(self.home / "landing.duckdb"), read_only=True) as connection:
-            connection.execute(f"select * from crm.manifest where entity = '{entity}'")
-            row = connection.fetchone()
-            assert row
-            return dict(zip([column[0] for column in connection.description or []], row, strict=True))
 
 
 def live(server: SalesforceServer) -> None:

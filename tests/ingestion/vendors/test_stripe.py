@@ -10,15 +10,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from ingestion.api import Patience
-from ingestion.carried import Carried
 from ingestion.entities import LANDED
-from ingestion.landing import LandingError, SourceError, land
-from ingestion.secrets import Secrets
+from ingestion.landing import LandingError, SourceError
 from ingestion.stripe import LOOK_BACK, OBJECTS, StripeSource, build_source
+from tests.vendors.landing import Landing
 from tests.vendors.server import Answer, Fault, Request, changed, cut, first_of, reset, silent, status, truncated
 from tests.vendors.stripe import FIELDS, KEY, StripeServer
 
@@ -27,37 +25,17 @@ FIXTURES = Path(__file__).parents[3].parent / "shared" / "data" / "stripe_fixtur
 
 
 @dataclass
-class Account:
+class Account(Landing):
     """An account, a source on it, and a home to land in."""
 
+    name = "billing"
+
     server: StripeServer
-    home: Path
-    waits: list[float] = field(default_factory=list)
+    environment: dict[str, str] = field(default_factory=lambda: {"SOURCES__BILLING__API_KEY": KEY})
 
     def source(self, page_rows: int = 3, **options: Any) -> StripeSource:
-        built = build_source(
-            "billing",
-            base_url=self.server.url,
-            secrets=Secrets("billing", self.home, {"SOURCES__BILLING__API_KEY": KEY}),
-            carried=Carried(self.home / "dlt" / "carried" / "billing"),
-            time_zone="UTC",
-            clock=lambda: self.server.now,
-            sleep=self.waits.append,
-            **options,
-        )
+        built = build_source(self.name, base_url=self.server.url, time_zone="UTC", **self.common(), **options)
         return replace(built, page_rows=page_rows)
-
-    def land(self, **options: Any) -> dict[str, int]:
-        today = self.server.now.date()
-        done = land(
-            self.source(**options), [today], landing=self.home / "landing.duckdb", pipelines_dir=self.home / "dlt",
-            today=today,
-        )  # fmt: skip
-        return {entity: rows for (entity, _), rows in done.rows.items()}
-
-    def read(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.home / "landing.duckdb"), read_only=True) as connection:
-            return connection.execute(query).fetchall()
 
     def whole(self, path: str) -> int:
         """The requests for pages of a list so far."""
