@@ -73,7 +73,7 @@ class Object:
     name: str  # as `object` says
     path: str = ""
     within: tuple[str, ...] = ()  # entities in whose objects it is nested, instead of a path
-    canonical: str | None = None
+    canonical: tuple[str, ...] = ()
     events: tuple[str, ...] = ()  # the types that tell of changes; none: pulled whole every day
     ask: Mapping[str, str] = field(default_factory=dict)  # parameters of its list
     expand: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ OBJECTS: dict[str, Object] = {
     "customer": Object(
         "customer",
         "/v1/customers",
-        canonical="customer",
+        canonical=("customer",),
         events=("customer.created", "customer.updated", "customer.deleted", *_DISCOUNT_EVENTS),
         also=("email_domain", "address.country", *_ACCOUNT),
         governed=_CREATED | _typed(COUNT, "balance") | _typed(FLAG, "delinquent", "livemode"),
@@ -131,7 +131,7 @@ OBJECTS: dict[str, Object] = {
     "subscription": Object(
         "subscription",
         "/v1/subscriptions",
-        canonical="subscription",
+        canonical=("subscription",),
         events=(
             *(f"customer.subscription.{verb}" for verb in ("created", "updated", "deleted", "paused", "resumed")),
             *(f"customer.subscription.{verb}" for verb in ("pending_update_applied", "pending_update_expired")),
@@ -168,7 +168,7 @@ OBJECTS: dict[str, Object] = {
     "invoice": Object(
         "invoice",
         "/v1/invoices",
-        canonical="invoice",
+        canonical=("invoice",),
         events=(
             *(f"invoice.{verb}" for verb in ("created", "updated", "deleted", "finalized", "finalization_failed")),
             *(f"invoice.{verb}" for verb in ("paid", "payment_succeeded", "payment_failed", "payment_action_required")),
@@ -284,8 +284,7 @@ class StripeSource(ApiSource):
             self._made.clear()
             self._coupons.clear()
         of = OBJECTS[entity]
-        canonical = (of.canonical,) if of.canonical else ()
-        names = [*self._keys(entity), *of.also, *(name for name in self.ours(canonical) if "." in name)]
+        names = [*self._keys(entity), *of.also, *(name for name in self.ours(of.canonical) if "." in name)]
         columns = landed_columns(f"{self.name}.{entity}", dict.fromkeys(names))
         return Extraction(
             entity=entity,
@@ -294,7 +293,7 @@ class StripeSource(ApiSource):
             key=("id",),
             required=("id",),
             mode="state",
-            **self.governance(canonical, columns, typed=of.governed, hidden=of.personal, volatile=of.volatile),
+            **self.governance(of.canonical, columns, typed=of.governed, hidden=of.personal, volatile=of.volatile),
         )
 
     def check(self) -> Iterator[Finding]:

@@ -44,13 +44,7 @@
             amounts,
             lambda a, i: cast(
                 case
-                    when
-                        len(d.source.coupon.applies_to.products) > 0
-                        and not coalesce(
-                            list_contains(d.source.coupon.applies_to.products, {{ products }}[i]),
-                            false
-                        )
-                        then a
+                    when {{ stripe_spares('d.source.coupon', products ~ '[i]') }} then a
                     when d.source.coupon.percent_off is not null
                         then a - round(
                             a * d.source.coupon.percent_off * cast(0.01 as decimal(3, 2))
@@ -64,16 +58,7 @@
                                     list_transform(
                                         amounts[1:i - 1],
                                         lambda b, j: case
-                                            when
-                                                len(d.source.coupon.applies_to.products) > 0
-                                                and not coalesce(
-                                                    list_contains(
-                                                        d.source.coupon.applies_to.products,
-                                                        {{ products }}[j]
-                                                    ),
-                                                    false
-                                                )
-                                                then 0
+                                            when {{ stripe_spares('d.source.coupon', products ~ '[j]') }} then 0
                                             else b
                                         end
                                     )
@@ -87,6 +72,12 @@
         ),
         {{ amounts }}
     )
+{%- endmacro %}
+
+{#- Whether a coupon is for some products, and not for this one. -#}
+{% macro stripe_spares(coupon, product) -%}
+    len({{ coupon }}.applies_to.products) > 0
+    and not coalesce(list_contains({{ coupon }}.applies_to.products, {{ product }}), false)
 {%- endmacro %}
 
 {#- What a coupon takes off in a currency. -#}
@@ -106,9 +97,4 @@
     case
         when len(list_filter({{ amounts }}, lambda a: a is null)) = 0 then list_sum({{ amounts }})
     end
-{%- endmacro %}
-
-{#- How often an interval comes in twelve months, as revenue is counted. -#}
-{% macro stripe_intervals(interval) -%}
-    case {{ interval }} when 'month' then 12 when 'year' then 1 when 'week' then 52 when 'day' then 365 end
 {%- endmacro %}

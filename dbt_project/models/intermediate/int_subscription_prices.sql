@@ -44,12 +44,8 @@ prices as (
         -- numerics
         versions.source_amount,
         coalesce(versions.source_list_amount, versions.source_amount) as source_list_amount,
-        case lower(trim(versions.billing_interval))
-            when 'month' then 12
-            when 'year' then 1
-            when 'week' then 52
-            when 'day' then 365
-        end as intervals_in_twelve_months,
+        {{ intervals_in_twelve_months('lower(trim(versions.billing_interval))') }}
+            as intervals_in_twelve_months,
         case
             when coalesce(versions.interval_count, 1) > 0 then coalesce(versions.interval_count, 1)
         end as interval_count,

@@ -74,10 +74,12 @@ normalized as (
                 else cast(
                     round(
                         cast(a as double)
-                        * {{ stripe_intervals('itemized.priced_items[i].price.recurring.interval') }}
+                        * {{ intervals_in_twelve_months(
+                            'itemized.priced_items[i].price.recurring.interval'
+                        ) }}
                         * itemized.first_interval_count
                         / itemized.priced_items[i].price.recurring.interval_count
-                        / {{ stripe_intervals('itemized.first_interval') }}
+                        / {{ intervals_in_twelve_months('itemized.first_interval') }}
                     ) as decimal(18, 0)
                 )
             end
