@@ -127,7 +127,7 @@ def serve(stack: ExitStack, crm: str) -> tuple[System, list[System], str]:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param(("salesforce", 8), id="salesforce, marketo, stripe"),
+        pytest.param(("salesforce", 8), id="salesforce, marketo, stripe", marks=pytest.mark.slow),
         pytest.param(("salesforce", 60), id="salesforce, marketo, stripe, 60 days", marks=pytest.mark.slow),
         pytest.param(("hubspot", 60), id="hubspot, stripe, 60 days", marks=pytest.mark.slow),
     ],
