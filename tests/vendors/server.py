@@ -103,10 +103,10 @@ def changed(change: Callable[[Answer], Answer]) -> Fault:
     return lambda request, vendor: change(vendor(request))
 
 
-def first_of(paths: Sequence[str]) -> list[Any]:
-    """Parameters of a test that takes each path alike: the first always, the others in the slow set."""
-    first, *others = paths
-    return [first, *(pytest.param(path, marks=pytest.mark.slow) for path in others)]
+def first_of(every: Sequence[Any]) -> list[Any]:
+    """Parameters of a test that takes each of them alike: the first always, the others in the slow set."""
+    first, *others = every
+    return [first, *(pytest.param(each, marks=pytest.mark.slow) for each in others)]
 
 
 @dataclass
