@@ -292,7 +292,8 @@ def doctor(as_json: JsonFlag = False) -> None:
         colours = {"ok": "green", "warn": "yellow", "fail": "red"}
         for finding in findings:
             out.print(f"[{colours[finding.level]}]{finding.level:<4}[/] {finding.check}: ", end="")
-            out.print(finding.message + (f". Fix: {finding.fix}" if finding.fix else ""), markup=False)
+            fix = f". Fix: {finding.fix}" if finding.fix else ""
+            out.print((finding.message.removesuffix(".") if fix else finding.message) + fix, markup=False)
     if worst(findings) == "fail":
         raise typer.Exit(ExitCode.WRONG_USAGE)
 
