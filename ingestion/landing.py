@@ -17,13 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
-from itertools import chain
+from itertools import chain, groupby
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from ingestion.findings import Finding
 
@@ -39,8 +41,9 @@ RESERVED_SOURCES = frozenset(
 )
 
 GATHERED_ROWS = 65_536
-GATHERED_BYTES = 32 << 20  # DuckDB reads as much at once, within its limit
-MEMORY_LIMIT = "512MB"  # of DuckDB while it loads; the rest of a run needs some 500 MB
+GATHERED_BYTES = 32 << 20
+MEMORY_MB = 128  # of DuckDB while it loads ...
+COLUMN_MEMORY_MB = 0.75  # ... and for each column, of which it holds some blocks
 
 BOOKKEEPING = pa.schema(
     [
@@ -121,6 +124,10 @@ class Days:
     incomplete: Mapping[date, tuple[str, ...]] = field(default_factory=dict)
 
 
+Extractions = Mapping[str, Callable[[], Iterator[Extraction]]]
+"""By entity, what extracts its days one by one."""
+
+
 class Source(Protocol):
     """What `build_source()` of each source type returns."""
 
@@ -142,7 +149,7 @@ class Source(Protocol):
     def chunks(self, days: Sequence[date]) -> Iterator[Sequence[date]]:
         """Cut days into consecutive groups of bounded size, one landing run each."""
 
-    def extract(self, days: Sequence[date], today: date) -> dict[str, Callable[[], Iterator[Extraction]]]:
+    def extract(self, days: Sequence[date], today: date) -> Extractions:
         """Prepare the extractions of `days` by entity; raise SourceError for a day that cannot be served."""
 
 
@@ -205,7 +212,7 @@ def land(
     shutil.rmtree(pipelines_dir / source.name, ignore_errors=True)
     with _fresh_schema(landing, source.name) as connection:
         run = _Run(source, on_progress or (lambda entity, day, rows: None))
-        _load(run, run.items(source.extract(days, today)), connection, pipelines_dir)
+        _load(run, source.extract(days, today), connection, pipelines_dir)
     if isinstance(source, Settling):
         source.settle()
     return Landed(
@@ -230,8 +237,16 @@ def _check_source_name(name: str) -> None:
 # ---------------------------------------------------------------- extraction
 
 
+class _File(NamedTuple):
+    """Rows of a table that is to land, as Parquet; `shape` has its columns and no rows."""
+
+    path: Path
+    shape: pa.Table
+    rows: int
+
+
 class _Run:
-    """The extractions of one run, in order, as dlt items; it remembers manifest rows and what went wrong."""
+    """The extractions of one run, in order, as files; it remembers manifest rows and what went wrong."""
 
     def __init__(self, source: Source, on_progress: OnProgress) -> None:
         self.source = source
@@ -240,12 +255,10 @@ class _Run:
         self._on_progress = on_progress
         self._types: dict[tuple[str, str], pa.DataType] = {}
 
-    def items(self, extractions: Mapping[str, Callable[[], Iterator[Extraction]]]) -> Iterator[tuple[str, pa.Table]]:
-        """Yield (table name, rows): the rows of all extractions, then their manifest. Remembers why it breaks off."""
-        entity = ""
+    def entity(self, entity: str, extract: Callable[[], Iterator[Extraction]], folder: Path) -> Iterator[_File]:
+        """Yield the rows of an entity's extractions. Remembers why it breaks off."""
         try:
-            for entity, extract in extractions.items():
-                yield from ((entity, table) for table in _gathered(self._entity(entity, extract)))
+            yield from _written(entity, _gathered(self._extractions(entity, extract)), folder)
         except LandingError as error:
             self.failure = error
             raise
@@ -257,9 +270,13 @@ class _Run:
                 "command again."
             )
             raise self.failure from error
-        yield "manifest", pa.Table.from_pylist(list(self.manifest.values()), schema=MANIFEST)
 
-    def _entity(self, entity: str, extract: Callable[[], Iterator[Extraction]]) -> Iterator[pa.Table]:
+    def vouch(self, folder: Path) -> Iterator[_File]:
+        """Yield the manifest of what was extracted so far."""
+        rows = pa.Table.from_pylist(list(self.manifest.values()), schema=MANIFEST)
+        yield from _written("manifest", [rows], folder)
+
+    def _extractions(self, entity: str, extract: Callable[[], Iterator[Extraction]]) -> Iterator[pa.Table]:
         iterator = extract()
         while True:
             started_at = datetime.now(UTC)
@@ -337,8 +354,7 @@ class _Run:
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Join small tables of equal shape, because each one that dlt takes costs it some milliseconds, and cut large ones,
-    because each is held in memory whole."""
+    """Join small tables of equal shape and cut large ones: each becomes a row group, which is read as a whole."""
     waiting: list[pa.Table] = []
     rows = size = 0
     for table in chain.from_iterable(map(_cut, tables)):
@@ -358,6 +374,25 @@ def _cut(table: pa.Table) -> Iterator[pa.Table]:
     length = max(1, -(-table.num_rows // pieces))
     for start in range(0, table.num_rows or 1, length):
         yield table.slice(start, length)
+
+
+def _written(table: str, rows: Iterable[pa.Table], folder: Path) -> Iterator[_File]:
+    """Write tables to files, one for all that follow each other in one shape.
+
+    Without dictionaries and statistics, which cost more than reading the file once without them.
+    """
+    for number, (schema, pieces) in enumerate(groupby(rows, key=attrgetter("schema"))):
+        path, count = folder / f"{table}.{number}.parquet", 0
+        try:
+            with pq.ParquetWriter(
+                path, schema, compression="none", use_dictionary=False, write_statistics=False
+            ) as file:
+                for piece in pieces:
+                    file.write_table(piece)
+                    count += piece.num_rows
+            yield _File(path, schema.empty_table(), count)
+        finally:
+            path.unlink()
 
 
 def _with_bookkeeping(table: pa.Table, day: date, extraction_id: str) -> pa.Table:
@@ -405,7 +440,6 @@ def _open_without(landing: Path, schema: str) -> duckdb.DuckDBPyConnection:
         connection.execute("set preserve_insertion_order = false")  # saves a third of the time; no one asks for it
         connection.execute("set threads = 1")  # or two threads' halves of row groups are compressed twice
         connection.execute("set force_compression = 'uncompressed'")  # it is read once and replaced
-        connection.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
         connection.execute(f'drop schema if exists "{schema}" cascade')
     except BaseException:
         connection.close()
@@ -413,26 +447,37 @@ def _open_without(landing: Path, schema: str) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _load(
-    run: _Run, items: Iterator[tuple[str, pa.Table]], connection: duckdb.DuckDBPyConnection, pipelines_dir: Path
-) -> None:
+def _load(run: _Run, extractions: Extractions, connection: duckdb.DuckDBPyConnection, pipelines_dir: Path) -> None:
     import dlt
     from dlt.common.configuration.container import Container
     from dlt.pipeline.exceptions import PipelineStepFailed
 
-    def tables() -> Iterator[Any]:
-        for name, table in items:
-            yield dlt.mark.with_table_name(table, name)
+    widest = 0
+
+    def imported(files: Iterator[_File]) -> Iterator[Any]:
+        nonlocal widest
+        for file in files:
+            widest = max(widest, file.shape.num_columns)
+            connection.execute(f"set memory_limit = '{MEMORY_MB + COLUMN_MEMORY_MB * widest}MB'")
+            yield dlt.mark.with_file_import(str(file.path), "parquet", file.rows, file.shape)
 
     name = run.source.name
+    folder = pipelines_dir / f".{name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     with Container().injectable_context(_isolated(pipelines_dir)):
+        resources = [
+            dlt.resource(imported(run.entity(entity, extract, folder)), name=entity)
+            for entity, extract in extractions.items()
+        ]
+        resources.append(dlt.resource(imported(run.vouch(folder)), name="manifest"))
         try:
             dlt.pipeline(
                 name,
                 pipelines_dir=str(pipelines_dir),
                 destination=dlt.destinations.duckdb(connection),
                 dataset_name=name,
-            ).run(dlt.resource(tables, name=name), loader_file_format="parquet", write_disposition="append")
+            ).run(resources, loader_file_format="parquet", write_disposition="append")
         except PipelineStepFailed as error:
             if run.failure:
                 raise run.failure from run.failure.__cause__
@@ -467,9 +512,8 @@ def _isolated(pipelines_dir: Path) -> "PluggableRunContext":
                 "runtime": {"dlthub_telemetry": False, "log_level": "CRITICAL", "intercept_signals": False},
                 "restore_from_destination": False,  # the schema was just dropped
                 "enable_runtime_trace": False,
-                "extract": {"workers": 1, "max_parallel_items": 1},
+                "extract": {"workers": 1, "max_parallel_items": 1, "next_item_mode": "fifo"},  # the manifest at last
                 "normalize": {"workers": 1},
-                "data_writer": {"compression": "none"},
                 "load": {"workers": 1, "delete_completed_jobs": True, "raise_on_max_retries": 1},
             }
 

@@ -127,7 +127,7 @@ def query(
 
 def parse(content: bytes, columns: Mapping[str, str]) -> pa.Table:
     """A page of CSV as text columns under landed names; empty is NULL. ArrowInvalid for other columns than asked."""
-    if not content.strip():  # a page without rows may lack the header, too
+    if not content or content.isspace():  # a page without rows may lack the header, too
         return pa.table({landed: pa.array([], pa.string()) for landed in columns.values()})
     found = list(batches(pa.BufferReader(content), list(columns)))
     schema = pa.schema([(name, pa.string()) for name in columns])

@@ -176,6 +176,16 @@ def test_a_column_added_later_is_null_before_and_the_manifest_knows_when(place):
     ]
 
 
+def test_each_table_has_its_own_columns(place):
+    place.land(
+        extraction(tables=[table("a", stage=["Won"])]), extraction("account", tables=[table("b", tier=["Large"])])
+    )
+
+    for entity, column in (("opportunity", "stage"), ("account", "tier")):
+        columns = [row[0] for row in place.rows(f"describe crm.{entity}") if not row[0].startswith("_pl_")]
+        assert columns == ["opportunity_id", column]
+
+
 def broken(error):
     yield table("b")
     raise error
@@ -453,3 +463,12 @@ def test_large_tables_are_cut_and_small_ones_joined(place, monkeypatch):
     assert place.rows("select count(distinct opportunity_id), sum(length(stage)) from crm.opportunity") == [
         (110, 100_030)
     ]
+
+
+@pytest.mark.slow
+def test_a_table_of_many_columns_lands_though_each_holds_some_memory(place):
+    rows, columns = 125_000, 600  # more than a row group
+    values = pa.array([f"a value of some length, {row:>12}" for row in range(rows)])
+    tables = [pa.table({"opportunity_id": values} | {f"field_{number}": values for number in range(columns)})]
+    place.land(extraction(tables=tables))
+    assert place.rows("select count(*), count(distinct field_599) from crm.opportunity") == [(rows, rows)]
