@@ -14,10 +14,12 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
+from weakref import WeakSet
 
 import pytest
 
@@ -125,6 +127,7 @@ class VendorServer:
         self.requests: list[Request] = []
         self._planned: list[_Planned] = []
         self._lock = threading.RLock()
+        self._connections: WeakSet[socket.socket] = WeakSet()
         vendor = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -170,6 +173,11 @@ class VendorServer:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
 
+            def get_request(self) -> tuple[socket.socket, Any]:
+                connection, client = super().get_request()
+                vendor._connections.add(connection)
+                return connection, client
+
             def handle_error(self, *_: object) -> None:
                 pass  # a client that went away
 
@@ -183,6 +191,9 @@ class VendorServer:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+        for connection in list(self._connections):  # or the threads of those who keep theirs would keep this vendor
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def answer(self, request: Request) -> Answer:
         """What the vendor answers."""
