@@ -57,6 +57,7 @@ PAGE_ROWS = 100  # what Stripe gives at most
 BATCH_ROWS = 1_000  # objects that are held as Python's at once
 LOOK_BACK = timedelta(hours=1)
 PULLED_EVERY = timedelta(days=7)  # events are kept for 30 days
+STEPS_BACK = 100  # of one list, from objects that were deleted while it was read
 ACCOUNT_KEYS = ("account_id", "salesforce_account_id", "hubspot_company_id")  # of metadata, the first that is there
 
 Row = dict[str, Any]
@@ -506,22 +507,34 @@ class StripeSource(ApiSource):
             first = row[name]["data"]
             asked = {} if "{id}" in path else {of.name: row["id"], "expand[0]": "data.discounts"}
             try:
-                rest = list(self._list(path.format(id=row["id"]), asked, after=first[-1]["id"], seen=first))
+                row[name] = {"data": list(self._list(path.format(id=row["id"]), asked, begun=first))}
             except GoneError:
                 return None
-            row[name] = {"data": [*first, *rest]}
         return row
 
     # ------------------------------------------------------------ the way in
 
-    def _list(
-        self, path: str, asked: Mapping[str, Any], *, after: str | None = None, seen: Sequence[Row] = ()
-    ) -> Iterator[Row]:
-        """The objects of a list, page after page."""
-        known = {row["id"] for row in seen}
+    def _list(self, path: str, asked: Mapping[str, Any], *, begun: Sequence[Row] = ()) -> Iterator[Row]:
+        """The objects of a list, page after page, from those it has `begun` with.
+
+        A page follows the last object known. If that was deleted meanwhile it is left out, and the page follows the
+        one before: for this a page is held back until the next one is there.
+        """
+        held = list(begun)
+        known = dict.fromkeys(row["id"] for row in begun)
+        steps_back = 0
         for number in count(1):
+            after = next(reversed(known), None)
             cursor = {"starting_after": after} if after else {}
             response = self._client.get(path, params={"limit": self.page_rows, **asked, **cursor})
+            if _error(response).get("param") == "starting_after":
+                if steps_back == STEPS_BACK:
+                    got = f"{steps_back + 1:,} objects were deleted just when the list was read up to them"
+                    raise self._wrong(path, got, "a list that stands still")
+                steps_back += 1
+                known.popitem()
+                held = held[:-1]  # of those that were handed on the next run's events tell
+                continue
             if response.status_code == 404:
                 raise GoneError
             page = response.json()
@@ -529,15 +542,16 @@ class StripeSource(ApiSource):
             if not isinstance(rows, list) or not isinstance(page.get("has_more"), bool):
                 raise self._wrong(path, f"page {number} is no list", "`data` and `has_more`")
             ids = [row["id"] for row in rows]
-            if len(set(ids)) < len(ids) or not known.isdisjoint(ids):
+            if len(set(ids)) < len(ids) or not known.keys().isdisjoint(ids):
                 raise self._wrong(path, f"page {number} repeats objects", "each object once")
             if page["has_more"] and not rows:
                 raise self._wrong(path, f"page {number} is empty and more is to come", "its objects")
-            yield from rows
+            yield from held
             if not page["has_more"]:
+                yield from rows
                 return
-            known.update(ids)
-            after = ids[-1]
+            held = rows
+            known.update(dict.fromkeys(ids))
 
     def _get(self, path: str, expand: Sequence[str]) -> Row | None:
         """One object, or None if there is none of this id."""
@@ -583,11 +597,14 @@ class GoneError(Exception):
 
 
 def _diagnose(response: requests.Response) -> Trouble | None:
-    """Stripe says itself whether trying again makes sense, and 404 for an object that is gone."""
+    """Stripe says itself whether trying again makes sense, and of an object that is gone that it is missing."""
     trouble = diagnose(response)
     if response.ok and trouble is None and not response.content.strip().startswith(b"{"):
         return Trouble(f"HTTP {response.status_code} without an object", "wait")
-    if response.status_code == 404 and _error(response).get("code") == "resource_missing":
+    error = _error(response)
+    if error.get("code") == "resource_missing" and (
+        response.status_code == 404 or error.get("param") == "starting_after"
+    ):
         return None
     if trouble and response.status_code == 403:
         return Trouble(trouble.reason, fix="Give the key read access; `pipeledger doctor` says to what.")

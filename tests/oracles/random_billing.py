@@ -43,6 +43,15 @@ WEBSITES = ["https://www.{}.example/en", "{}.example", "HTTP://{}.example:8080",
 INTERVALS = ["month", "month", "month", "year", "year", "week", "day", " Month", "YEAR", None, "fortnight"]
 CURRENCIES = [None, "USD", "USD", "USD", "EUR", "eur", "GBP", "XXX"]
 AMOUNTS = ["0", "0.01", "0.05", "10", "100", "100", "120.50", "1234.56", "99999.99", "7.77", "-30", "9999999999999.99"]
+# Accounts of Salesforce, whose ids only case tells apart, with and without what says which characters are capitals;
+# and something else that looks like one. By whether the number of the company is odd: what the CRM calls them, and
+# what billing does.
+CALLED = [
+    (["0015g00000AbCdEAAV", "0015g00000ABcdEAAT", "0015g00000fghij", "1015g00000klmnoAAA"],
+     ["0015g00000AbCdE", "0015g00000ABcdE", "0015g00000fghijAAA", "1015g00000klmno"]),
+    (["0015g00000AbCdE", "0015g00000ABcdEAAT", "0015g00000fghij", "1015g00000klmnoAAA"],
+     ["0015g00000AbCdE", "0015g00000ABcdEAAT", "0015g00000fghijAAA", "1015g00000klmno"]),
+]  # fmt: skip
 
 
 def with_billing(company: Company, seed: int) -> Company:
@@ -68,14 +77,15 @@ def billing_companies(seed: int, count: int) -> list[Company]:
 def _billing_company(chance: random.Random, source: str, number: int) -> Company:
     first = date(2024, 9, 20) + timedelta(days=chance.randrange(30))
     days = _captured(chance, first, 500, every=12)
-    names = [f"P{each}" for each in range(1, 9)]
+    plain = [f"P{each}" for each in range(1, 5)]
+    accounts, names = ([*plain, *called] for called in CALLED[number % 2])
     customers = [f"K{each}" for each in range(1, 7)]
     states: dict[str, States] = {"subscription": _subscriptions(chance, days, customers, names, started=first)}
     if number % 5:
         states["customer"] = _customers(chance, days[::4], customers, names)
     if number % 4 != 3:
         account_days = [day for day in days if chance.random() < 0.9] or days[:1]
-        states["account"] = _with_links(chance, _accounts(chance, account_days, names), names, customers)
+        states["account"] = _with_links(chance, _accounts(chance, account_days, accounts), accounts, customers)
     if number % 3 != 2:
         states["opportunity"] = {day: {} for day in days if chance.random() < 0.8} or {days[0]: {}}
     return Company(source, states, "files" if number % 2 else "demo")

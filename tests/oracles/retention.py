@@ -58,6 +58,16 @@ def domain_of(address: str | None) -> str | None:
     return host.removeprefix("www.") if "." in host.removeprefix("www.") else None
 
 
+def is_same_account(one: str, other: str) -> bool:
+    """Whether two ids are one, or one account's in Salesforce: the longer says which of the 15 are capitals."""
+    short, long = sorted((one, other), key=len)
+    if (len(short), len(long), long[:3]) != (15, 18, "001"):
+        return short == long
+    fives = [short[at : at + 5] for at in (0, 5, 10)]
+    bits = [sum(1 << at for at, each in enumerate(five) if each.isupper()) for five in fives]
+    return long == short + "".join("ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"[each] for each in bits)
+
+
 class Subscription:
     """One subscription, and what its source said of it on each captured day."""
 
@@ -230,13 +240,14 @@ class Retention:
     # ---- accounts
 
     @cache  # noqa: B019 (lives as long as the test)
-    def accounts_called(self, identity: str) -> list[tuple[str, bool]]:
-        """The sources that ever had an account of this id, and whether it is gone."""
+    def accounts_called(self, identity: str) -> list[tuple[str, str, bool]]:
+        """The accounts that ever had this id, and whether they are gone."""
         found = []
         for source, company in sorted(self.companies.items()):
             states = company.states.get("account", {})
-            if any((identity,) in rows for rows in states.values()):
-                found.append((source, (identity,) not in states[max(states)]))
+            for (each,) in {key for rows in states.values() for key in rows}:
+                if is_same_account(each, identity):
+                    found.append((source, each, (each,) not in states[max(states)]))
         return found
 
     @cache  # noqa: B019
@@ -275,10 +286,13 @@ class Retention:
         first; else the only one with its domain. And how it was found."""
         row = self.latest_customers(source).get(customer, (False, {}))[1]
         if explicit := named or row.get("account_id"):
-            known = [(where != source, is_gone, where) for where, is_gone in self.accounts_called(explicit)]
+            known = [
+                (identity != explicit, where != source, is_gone, where, identity)
+                for where, identity, is_gone in self.accounts_called(explicit)
+            ]
             if not known:
                 return (source, explicit), "unknown_account"
-            return (min(known)[2], explicit), "subscription" if named else "customer"
+            return min(known)[3:], "subscription" if named else "customer"
         matching = [
             (where != source, is_gone, where, identity)
             for where, identity, is_gone in self.accounts_of_customer(customer)

@@ -13,6 +13,9 @@ from typing import ClassVar
 
 import pytest
 
+from orchestration.home import open_home
+from orchestration.pipeline import land_and_capture
+from orchestration.settings import load_settings
 from tests.orchestration.conftest import STAGES, Desk, OnVendor
 from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceServer
 from tests.vendors.server import status
@@ -28,13 +31,27 @@ type = "salesforce"
 instance_url = "{url}"
 
 [sources.sf.entities.opportunity]
-columns = {{ Loss_Reason__c = "loss_reason" }}
+columns = {{ Loss_Reason__c = "loss_reason", Step__c = "next_step" }}
 
 [sources.sf.entities.account]
-columns = {{ Tier__c = "segment" }}
+columns = {{ Tier__c = "segment", Size__c = "employee_count", Target__c = "is_target_account" }}
 
 [sources.sf.entities.person]
 columns = {{ MQL_Date__c = "mql_at" }}
+"""
+
+RETYPED = """
+[company]
+time_zone = "UTC"
+
+[sources.sf]
+type = "salesforce"
+instance_url = "{url}"
+exclude = ["user", "contact", "lead", "opportunity_contact_role", "task", "event", "campaign", "campaign_member",
+    "opportunity_history", "opportunity_field_history"]
+
+[sources.sf.entities.opportunity]
+columns = {{ Value__c = "amount" }}
 """
 
 
@@ -54,15 +71,17 @@ class Org(OnVendor):
 def live(server: SalesforceServer) -> dict[str, str]:
     """Eighteen days of a company, from 2 November on."""
     add = server.add
+    server.fields["Opportunity"] |= {"Step__c": "string"}
+    server.fields["Account"] |= {"Size__c": "double", "Target__c": "boolean"}
     role = add("UserRole", Name="Account executive")
     ada = add("User", Name="Ada", IsActive=True, UserRoleId=role, Department="East", Username="ada@acme.example")
     bob = add("User", Name="Bob", IsActive=True, UserRoleId=role, ManagerId=ada)
-    account = add("Account", Name="Globex", Tier__c="Large", NumberOfEmployees=1200, BillingCountry="NL")
+    account = add("Account", Name="Globex", Tier__c="Large", Size__c=1200.0, Target__c=True, BillingCountry="NL")
     contact = add("Contact", Name="Zoë Ünal", Email="zoe@globex.example", AccountId=account, Title="CFO",
                   MQL_Date__c=server.now)  # fmt: skip
     deal = {"AccountId": account, "OwnerId": ada, "CloseDate": date(2027, 1, 31), "Probability": 25.0,
             "ForecastCategory": "BestCase", "Type": "New Business"}  # fmt: skip
-    first = server.open_opportunity(**deal, Name="First", StageName="Prospecting", Amount=25_000_000.5)
+    first = server.open_opportunity(**deal, Name="First", StageName="Prospecting", Amount=25_000_000.5, Step__c="3")
     second = server.open_opportunity(**deal, Name="Second", StageName="Prospecting", Amount=100.0)
     server.pass_time(days=3)  # the 5th
     server.move(first, StageName="Negotiation", Probability=60.0)
@@ -84,6 +103,14 @@ def live(server: SalesforceServer) -> dict[str, str]:
             "second": second, "done": done}  # fmt: skip
 
 
+def retype(server: SalesforceServer, ids: dict[str, str]) -> None:
+    """What an administrator does to custom fields: text becomes a number, a number text, a checkbox a picklist."""
+    server.fields["Opportunity"] |= {"Step__c": "double"}
+    server.fields["Account"] |= {"Size__c": "string", "Target__c": "picklist"}
+    server.change("Opportunity", ids["first"], Step__c=4.0)
+    server.change("Account", ids["account"], Size__c="1500", Target__c="No")
+
+
 @pytest.fixture(scope="module")
 def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
     """Two captured days and a backfill, with a failure in between."""
@@ -102,6 +129,7 @@ def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
         server.pass_time(days=1)
         server.move(ids["first"], StageName="Closed Lost", Probability=0.0, Loss_Reason__c="Price")
         server.delete("Opportunity", ids["second"])
+        retype(server, ids)
         server.put(status(400, [{"errorCode": "X", "message": f"says {CLIENT_SECRET}"}]), path="/results", after=6)
         broken = org.run("run")
         assert broken.code == 3, broken.err[-3000:]
@@ -147,9 +175,9 @@ def test_a_deleted_opportunity_ends(org: Org) -> None:
 
 
 def test_accounts_and_users_are_ours(org: Org) -> None:
-    assert org.read("select account_name, source_segment, region, employee_count from staging.stg_account") == [
-        ("Globex", "Large", "NL", 1200)
-    ]
+    assert org.read(
+        "select account_name, source_segment, region, employee_count from staging.stg_account order by valid_from"
+    ) == [("Globex", "Large", "NL", 1200), ("Globex", "Large", "NL", 1500)]
     assert org.read("select user_name, role, team, manager_id from staging.stg_user order by 1") == [
         ("Ada", "Account executive", "East", None),
         ("Bob", "Account executive", None, org.ids["ada"]),
@@ -235,6 +263,65 @@ def test_the_marts_are_published(org: Org) -> None:
         "published/pipeline.duckdb",
     )
     assert days == [("observed", 2), ("reconstructed", 18)]
+
+
+def test_fields_that_were_retyped_keep_both_days(org: Org) -> None:
+    steps = org.read(
+        f"select valid_from, next_step from marts.fct_opportunity_history where opportunity_id = '{org.ids['first']}' "
+        "and origin = 'observed' order by 1",
+        "published/pipeline.duckdb",
+    )
+    assert steps == [(FIRST, "3"), (SECOND, "4.0")]
+    assert org.read(
+        "select valid_from, employee_count, is_target_account from staging.stg_account order by 1"
+    ) == [(FIRST, 1200, True), (SECOND, 1500, False)]  # fmt: skip
+    accounts = org.read("select employee_count, is_target_account from marts.dim_account", "published/pipeline.duckdb")
+    assert accounts == [(1500, False)]
+
+
+def test_a_retyped_field_that_cannot_be_read_keeps_the_whole_day_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in Org.secrets.items():
+        monkeypatch.setenv(name, value)
+    with SalesforceServer(START) as server:
+        server.looks_needed = 0
+        server.fields["Opportunity"] |= {"Value__c": "currency"}
+        deal = server.open_opportunity(Name="First", StageName="Prospecting", Value__c=100.5)
+        account = server.add("Account", Name="Globex")
+        (tmp_path / "pipeledger.toml").write_text(RETYPED.format(url=server.url))
+        desk = Desk(tmp_path)
+        assert captured(desk, server) == ()
+        server.pass_time(days=1)
+        server.fields["Opportunity"] |= {"Value__c": "string"}
+        server.change("Opportunity", deal, Value__c="200.50 EUR")
+        server.change("Account", account, Name="Initech")
+        (told,) = captured(desk, server)
+        today = server.now.date()
+        rejects = desk.home / "rejects" / "sf" / "opportunity" / f"{today}.csv"
+        assert told == (
+            f"sf.opportunity: 1 of 1 rows for {today} rejected, more than 0.1%; they and the reasons are in {rejects}. "
+            "Nothing written. Check the export, or run again with --accept-drop."
+        )
+        assert '"value_c: got 200.50 EUR, expected DECIMAL(18,2)"' in rejects.read_text()
+        org = Org(server, desk, {})
+        assert org.read("select distinct snapshot_date from ledger.receipts") == [(START.date(),)]
+        assert org.read("select name from ledger.salesforce__account") == [("Globex",)]
+        server.change("Opportunity", deal, Value__c="200.50")
+        assert captured(desk, server) == ()
+        values = org.read("select value_c from ledger.salesforce__opportunity order by valid_from")
+        assert values == [(Decimal("100.50"),), (Decimal("200.50"),)]
+
+
+def captured(desk: Desk, server: SalesforceServer) -> tuple[str, ...]:
+    """Land and capture today as the daily run does it before it builds; what gates said."""
+    settings = load_settings(desk.folder / "pipeledger.toml", {"PIPELEDGER_HOME": str(desk.home)})
+    settings.home.root.mkdir(exist_ok=True)
+    open_home(settings.home, settings.config.company)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PIPELEDGER_NOW", server.now.isoformat())
+        (source,) = settings.config.enabled
+        return land_and_capture(settings, source, [server.now.date()], now=server.now).tripped
 
 
 def test_what_was_extracted_is_known_under_our_names(org: Org) -> None:

@@ -34,6 +34,7 @@ ranked_accounts as (
     select
         accounts.source,
         accounts.account_id,
+        {{ short_salesforce_id('accounts.account_id') }} as short_id,
         accounts.billing_customer_id,
         {{ domain_of('accounts.website') }} as domain,
         accounts.valid_to < {{ end_of_time() }} as is_deleted,
@@ -131,7 +132,8 @@ named as (
 
 ),
 
--- CRM and billing are different sources, so an id is looked for in all of them.
+-- CRM and billing are different sources, so an id is looked for in all of them; one of Salesforce
+-- in its other length, too.
 found as (
 
     select
@@ -150,8 +152,21 @@ found as (
         named.source,
         named.customer_id,
         named.named_account_id,
-        'account' as match_method,
+        named.named_by as match_method,
         2 as method_order,
+        latest_accounts.source as account_source,
+        latest_accounts.account_id,
+        latest_accounts.is_deleted
+    from named
+    inner join latest_accounts
+        on {{ short_salesforce_id('named.explicit_account_id') }} = latest_accounts.short_id
+    union all
+    select
+        named.source,
+        named.customer_id,
+        named.named_account_id,
+        'account' as match_method,
+        3 as method_order,
         latest_accounts.source as account_source,
         latest_accounts.account_id,
         latest_accounts.is_deleted
@@ -164,7 +179,7 @@ found as (
         named.customer_id,
         named.named_account_id,
         'domain' as match_method,
-        3 as method_order,
+        4 as method_order,
         latest_accounts.source as account_source,
         latest_accounts.account_id,
         latest_accounts.is_deleted

@@ -246,17 +246,51 @@ def test_a_silent_server_is_asked_again(account: Account, path: str) -> None:
     assert account.waits
 
 
-def test_a_cursor_whose_object_was_deleted_ends_the_run_and_a_second_run_completes(account: Account) -> None:
+@pytest.mark.parametrize("times", first_of([1, 5]))
+def test_a_list_goes_on_where_the_object_that_the_next_page_was_to_follow_was_deleted(
+    account: Account, times: int
+) -> None:
     server = account.server
+    for number in range(6):
+        server.add("customer", name=f"Late {number}")
 
     def delete_the_cursor(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
-        server.delete("customer", request.query["starting_after"])
+        if after := request.query.get("starting_after"):
+            server.delete("customer", after)
         return vendor(request)
 
-    server.put(delete_the_cursor, path="/v1/customers$", after=1)
-    with pytest.raises(LandingError, match="HTTP 400"):
+    server.put(delete_the_cursor, path="/v1/customers$", after=1, times=times)
+    landed = account.land()["customer"]
+    held = {row["id"] for row in server.rows["customer"].values()}
+    assert set(account.read("select id from billing.customer")) == {(each,) for each in held}
+    assert landed == len(held) == 10 - len(server.deleted) < 10
+
+
+def test_a_nested_list_goes_on_where_its_last_object_known_was_deleted(account: Account) -> None:
+    server = account.server
+    invoice = next(row for row in server.rows["invoice"].values() if len(row["lines"]) > 10)
+
+    def delete_the_cursor(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+        invoice["lines"] = [line for line in invoice["lines"] if line["id"] != request.query["starting_after"]]
+        return vendor(request)
+
+    server.put(delete_the_cursor, path="/lines$")
+    assert account.land() == WHOLE | {"invoice_line": WHOLE["invoice_line"] - 1}
+
+
+def test_a_list_that_never_stands_still_ends_the_run(account: Account) -> None:
+    server = account.server
+
+    def refuse_the_cursor(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+        error = {"code": "resource_missing", "param": "starting_after", "message": "No such customer"}
+        return Answer({"error": error}, 400) if "starting_after" in request.query else vendor(request)
+
+    server.put(refuse_the_cursor, path="/v1/customers$", times=1_000)
+    with pytest.raises(LandingError, match=r"101 objects were deleted.*Expected a list that stands still\. Nothing"):
         account.land()
-    assert account.land()["customer"] == len(server.rows["customer"]) == 3
+    assert len(account.waits) == 0
+    server.recover()
+    assert account.land() == WHOLE
 
 
 def test_what_changes_while_a_list_is_read_is_made_good_by_the_next_run(account: Account) -> None:
