@@ -110,6 +110,7 @@ def dbt_vars(config: Config) -> str:
                 for entity, settings in sorted(source.entities.items())
                 if settings.columns
             },
+            **({"lifecycle": source.options["lifecycle"]} if "lifecycle" in source.options else {}),
         }
         for source in config.sources.values()
     }
