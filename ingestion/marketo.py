@@ -40,6 +40,7 @@ from ingestion.api import (
     diagnose,
     included,
     landed_columns,
+    retry_after,
     text_table,
 )
 from ingestion.carried import Carried, State
@@ -100,7 +101,7 @@ _ACTIVITY = (
 )
 
 _AGAIN = ("601", "602")
-_WAIT = {"502": 0, "604": 0, "606": 20, "608": 0, "611": 0, "615": 0, "713": 0}  # code -> seconds
+_WAIT = {"502": 0, "604": 0, "606": 20, "608": 0, "611": 0, "615": 0, "713": 0}  # seconds, unless Marketo says how many
 _FOR_CALLERS = ("702", "1029", "1035")  # not there; the queue is full; filter not supported
 _TOMORROW = "Run the same command again after midnight Central Time, or buy more."
 _PERMISSIONS = {
@@ -726,7 +727,7 @@ def _diagnose(response: requests.Response) -> Trouble | None:
     if code in _AGAIN:
         return Trouble(reason, "sign_in", fix="Check the credentials with `pipeledger doctor`.")
     if code in _WAIT:
-        return Trouble(reason, "wait", _WAIT[code] or None)
+        return Trouble(reason, "wait", retry_after(response) or _WAIT[code] or None)
     if code == "607" or (code == "1029" and "quota" in message.lower()):
         return Trouble(reason, fix=_TOMORROW)
     if code == "603":

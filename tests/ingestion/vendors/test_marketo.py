@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ingestion.api import Patience
 from ingestion.entities import LANDED
 from ingestion.landing import LandingError, SourceError
 from ingestion.marketo import OBJECTS, MarketoSource, build_source
@@ -153,9 +154,9 @@ def test_windows_are_no_longer_than_allowed_and_leave_nothing_between() -> None:
 # ---------------------------------------------------------------- faults
 
 
-def says(code: str, message: str = "says so") -> Fault:
+def says(code: str, message: str = "says so", **headers: str) -> Fault:
     body = {"requestId": "x", "success": False, "errors": [{"code": code, "message": message}]}
-    return lambda request, vendor: Answer(body)
+    return status(200, body, **headers)
 
 
 PASSING = {
@@ -175,11 +176,46 @@ def test_passing_trouble_anywhere_is_waited_out(marketo: Subscription, fault: Fa
     assert marketo.land() == WHOLE
 
 
-def test_a_silent_server_is_asked_again(marketo: Subscription) -> None:
-    from ingestion.api import Patience
+IMPATIENT = Patience(read_timeout=0.2)
 
-    marketo.server.put(silent(0.6), path="describe")
-    assert marketo.land(patience=Patience(read_timeout=0.2)) == WHOLE
+
+@pytest.mark.parametrize(
+    "path",
+    first_of(
+        [
+            *("describe", "create", "enqueue", "status", "leads/export/.*file", "activities/export/.*file", "types"),
+            *("pagingtoken", r"v1/activities\.json", "deletedleads", "folders", "programs", r"program/\d+", "tagTypes"),
+            *("forms", "campaigns", "oauth/token"),
+        ]
+    ),
+)
+def test_a_silent_server_is_asked_again(marketo: Subscription, path: str) -> None:
+    marketo.server.put(silent(0.6), path=path)
+    assert marketo.land(patience=IMPATIENT) == WHOLE
+    assert [wait for wait in marketo.waits if wait <= IMPATIENT.first_wait]  # a poll waits longer
+
+
+def test_a_server_that_stays_silent_ends_the_run_and_the_next_one_is_whole(marketo: Subscription) -> None:
+    marketo.server.put(silent(0.6), path="deletedleads", times=100)
+    with pytest.raises(LandingError, match=r"deletedleads.json: got no answer within 0.2 s, 6 times in a row"):
+        marketo.land(patience=IMPATIENT)
+    marketo.server.recover()
+    assert marketo.land() == WHOLE
+
+
+@pytest.mark.parametrize(("headers", "wait"), [({}, 20), ({"Retry_After": "33"}, 33), ({"Retry_After": "0"}, 20)])
+def test_a_rate_limit_is_waited_out_as_long_as_marketo_asks(
+    marketo: Subscription, headers: dict[str, str], wait: float
+) -> None:
+    marketo.server.put(says("606", "Max rate limit '100' exceeded", **headers), path="describe")
+    assert marketo.land() == WHOLE
+    assert marketo.waits.count(wait) == 1
+
+
+def test_a_rate_limit_that_asks_for_too_much_ends_the_run(marketo: Subscription) -> None:
+    marketo.server.put(says("606", Retry_After="4000"), path="describe")
+    with pytest.raises(LandingError, match=r"error 606 .*asked to wait 4,000 s"):
+        marketo.land()
 
 
 def test_a_token_that_expires_in_the_middle_is_renewed(marketo: Subscription) -> None:
