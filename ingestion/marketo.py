@@ -79,6 +79,7 @@ TOUCHES = (CLICK_EMAIL, FILL_OUT_FORM, CHANGE_STATUS)
 
 LATE_LEADS = timedelta(hours=1)
 LATE_ACTIVITIES = timedelta(days=1)  # mail clicks and webinars are told late
+LATE_DELETIONS = timedelta(days=3)  # nothing tells that a page of them was left out
 DELETIONS_TOLD = timedelta(days=13)  # for 14 days; an older state is pulled anew
 ACTIVITIES_KEPT = timedelta(days=760)  # 25 months
 CHANGES_KEPT = timedelta(days=90)
@@ -390,7 +391,7 @@ class MarketoSource(ApiSource):
                 cursor=now.isoformat(),
                 now=now,
                 before=before,
-                gone=lambda: [*self._deleted(since), *self._merged(since)],
+                gone=lambda: [*self._deleted(started - LATE_DELETIONS), *self._merged(started - LATE_DELETIONS)],
             )
         finally:
             exporter.cancel()

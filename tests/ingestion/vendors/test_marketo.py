@@ -382,6 +382,100 @@ def test_a_merge_of_several_ends_them_all(marketo: Subscription) -> None:
     } == {str(loser) for loser in losers}
 
 
+def test_a_winner_that_is_merged_itself_ends_too(marketo: Subscription) -> None:
+    first, second, third, *_ = list(marketo.server.leads)
+    guid = marketo.server.act(first, 11, primary=7)
+    marketo.land()
+    marketo.server.pass_time(hours=8)
+    marketo.server.merge_leads(second, first)
+    marketo.server.merge_leads(third, second)
+    marketo.land()
+    assert marketo.leads() == marketo.truth()
+    merges = "select merged_lead_id, lead_id from mkt.activity where merged_lead_id is not null"
+    assert dict(marketo.read(merges)) == {str(first): str(second), str(second): str(third)}
+    assert marketo.read(f"select lead_id from mkt.activity where marketo_guid = '{guid}'") == [(str(third),)]
+    fourth = list(marketo.server.leads)[1]
+    marketo.server.pass_time(days=2)
+    marketo.server.merge_leads(fourth, third)
+    marketo.land()
+    assert marketo.leads() == marketo.truth()
+    assert dict(marketo.read(merges))[str(third)] == str(fourth)
+
+
+def test_a_lead_that_is_deleted_and_made_again_is_another(marketo: Subscription) -> None:
+    marketo.land()
+    deleted = next(iter(marketo.server.leads))
+    marketo.server.pass_time(days=1)
+    marketo.server.delete_lead(deleted)
+    marketo.server.pass_time(minutes=10)
+    again = marketo.server.add_lead(email="p0@example.com", leadStatus="Again")
+    for _ in range(2):
+        marketo.server.pass_time(minutes=10)
+        marketo.land()
+        assert marketo.leads() == marketo.truth()
+    assert marketo.leads()[str(again)] == "Again"
+
+
+@pytest.mark.parametrize(("hours", "by"), [(311, "updatedAt"), (313, "createdAt")])
+def test_deletions_are_told_for_long_enough_or_all_leads_are_pulled_anew(
+    marketo: Subscription, hours: float, by: str
+) -> None:
+    marketo.land()
+    before = len(marketo.server.asked("leads/export/create"))
+    first, second, *_ = list(marketo.server.leads)
+    marketo.server.delete_lead(first)
+    marketo.server.pass_time(hours=hours)
+    marketo.server.delete_lead(second)
+    marketo.land()
+    assert marketo.leads() == marketo.truth()
+    asked = [next(iter(request.json["filter"])) for request in marketo.server.asked("leads/export/create")[before:]]
+    assert asked[1] == by  # the first is the probe
+
+
+def lead_back(answer: Answer) -> Answer:
+    since = answer.body["nextPageToken"].partition("|")[0]
+    return replace(answer, body={**answer.body, "moreResult": True, "nextPageToken": f"{since}|1"})
+
+
+def test_deletions_whose_page_leads_back_end_the_run(marketo: Subscription) -> None:
+    marketo.land()
+    for lead in list(marketo.server.leads)[:3]:
+        marketo.server.delete_lead(lead)
+    marketo.server.page_rows = 1
+    marketo.server.put(changed(lead_back), path="deletedleads", after=1)
+    with pytest.raises(LandingError, match=r"deletedleads.json: got a page that leads back to one that was read"):
+        marketo.land()
+    marketo.land()
+    assert marketo.leads() == marketo.truth()
+
+
+def leading_on(rows: int) -> Fault:
+    """The next page begins some rows off."""
+
+    def fault(answer: Answer) -> Answer:
+        since, _, start = answer.body["nextPageToken"].partition("|")
+        return replace(answer, body={**answer.body, "nextPageToken": f"{since}|{int(start) + rows}"})
+
+    return changed(fault)
+
+
+@pytest.mark.parametrize(("rows", "left"), [(-1, 0), (1, 1)], ids=["repeated", "left out"])
+def test_a_page_of_deletions_that_comes_twice_or_not_at_all_is_made_good(
+    marketo: Subscription, rows: int, left: int
+) -> None:
+    marketo.land()
+    for lead in list(marketo.server.leads)[:4]:
+        marketo.server.delete_lead(lead)
+    marketo.server.page_rows = 2
+    marketo.server.pass_time(days=1)
+    marketo.server.put(leading_on(rows), path="deletedleads")
+    marketo.land()
+    assert len(marketo.leads().keys() - marketo.truth().keys()) == left  # which Marketo gives no count to tell
+    marketo.server.pass_time(days=1)
+    marketo.land()
+    assert marketo.leads() == marketo.truth()
+
+
 def test_what_is_committed_late_inside_the_look_back_is_found(marketo: Subscription) -> None:
     marketo.land()
     lead = next(iter(marketo.server.leads))
