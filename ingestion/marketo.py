@@ -476,7 +476,7 @@ class MarketoSource(ApiSource):
             body,
             of=f"{CHANGE_DATA_VALUE} {number}",
             kept_for=CHANGES_KEPT,
-            rows=lambda table: _change_rows(table, columns, number),
+            rows=lambda table: _change_rows(table, columns, number, str(self.lifecycle_field)),
         )
 
     def _extractions(self, entity: str, today: date) -> Iterator[Extraction]:
@@ -761,14 +761,14 @@ def _changes_of(number: str) -> dict[str, dict[str, list[int]]]:
     return {"filter": {"activityTypeIds": [CHANGE_DATA_VALUE], "primaryAttributeValueIds": [int(number)]}}
 
 
-def _change_rows(table: pa.Table, columns: Mapping[str, str], number: str) -> pa.Table:
+def _change_rows(table: pa.Table, columns: Mapping[str, str], number: str, field: str) -> pa.Table:
     """The changes of one field with the values before and after."""
     rows: list[dict[str, Any]] = []
     for row in table.to_pylist():
         attributes = json.loads(row["attributes"] or "{}")
         if row["primaryAttributeValueId"] == number:
             values = {"oldValue": attributes.get("Old Value"), "newValue": attributes.get("New Value")}
-            rows.append({**row, "attributeName": row["primaryAttributeValue"], **values})
+            rows.append({**row, "attributeName": field, **values})
     return text_table(rows, columns)
 
 

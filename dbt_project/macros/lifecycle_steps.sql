@@ -1,17 +1,17 @@
 {#-
-    Which value of a vendor's field of the lifecycle means which step (pipeledger.toml, `lifecycle`), as rows: source,
-    step_value, step (a column of person).
+    Which value of which field means which step of the lifecycle, as the settings have it, as rows: source,
+    attribute_name, step_value, step (a column of person).
 -#}
 {% macro lifecycle_steps(type) -%}
     {%- set rows = [] -%}
     {%- for source_name, settings in var('sources').items() if settings.type == type -%}
         {%- for value, step in settings.get('lifecycle', {}).items() -%}
-            {%- do rows.append([source_name, value, step]) -%}
+            {%- do rows.append([source_name, settings.lifecycle_field, value, step]) -%}
         {%- endfor -%}
     {%- endfor -%}
-    {%- for row in rows or [['', '', '']] %}
+    {%- for row in rows or [['', '', '', '']] %}
     select
-        {%- for name in ['source', 'step_value', 'step'] %}
+        {%- for name in ['source', 'attribute_name', 'step_value', 'step'] %}
         cast('{{ row[loop.index0] | replace("'", "''") }}' as {{ dbt.type_string() }}) as {{ name }}
         {%- if not loop.last %},{% endif %}
         {%- endfor %}

@@ -15,6 +15,7 @@
             'data_value_change': {
                 'person_id': 'lead_id',
                 'changed_at': ['activity_date', 'timestamp', 'mql_at'],
+                'attribute_name': ['attribute_name', 'string', 'mql_at'],
                 'new_value': ['new_value', 'string', 'mql_at'],
             },
         },

@@ -95,7 +95,7 @@ def changes(server: MarketoServer) -> dict[str, list[Any]]:
     return {
         each.row["marketoGUID"]: [
             each.row["activityDate"].strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "Lifecycle Status",
+            "Lifecycle_Status__c",
             each.attributes.get("Old Value"),
             each.attributes["New Value"],
         ]
@@ -703,6 +703,15 @@ def spans(server: MarketoServer, after: int = 0) -> list[dict[str, str]]:
     """The windows of the completed exports since a job."""
     jobs = [job for job in list(server.jobs.values())[after:] if job.status == "Completed"]
     return [job.body["filter"]["createdAt"] for job in jobs]
+
+
+def test_another_field_of_the_lifecycle_is_pulled_as_far_back(marketo: Subscription) -> None:
+    step(marketo, "MQL")
+    marketo.land(**LIFECYCLE)
+    marketo.server.pass_time(days=5)
+    assert marketo.land(**{**LIFECYCLE, "lifecycle_field": "title"})["data_value_change"] == 1
+    told = "select attribute_name, old_value, new_value from mkt.data_value_change"
+    assert marketo.read(told) == [("title", None, "CFO")]
 
 
 def test_while_the_field_is_hidden_its_changes_wait(marketo: Subscription) -> None:

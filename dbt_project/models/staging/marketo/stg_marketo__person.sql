@@ -37,7 +37,10 @@ entries as (
         changes.valid_from as known_from
     from changes
     inner join steps
-        on changes.source = steps.source and changes.new_value = steps.step_value
+        on
+            changes.source = steps.source
+            and changes.attribute_name = steps.attribute_name
+            and changes.new_value = steps.step_value
 
 ),
 
