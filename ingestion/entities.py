@@ -242,6 +242,9 @@ _ALL = (
 
 ENTITIES: dict[str, Entity] = {entity.name: entity for entity in _ALL}
 
+STEPS = ("mql_at", "sal_at", "sql_at")
+"""The columns of `person` that say when somebody was marketing qualified, accepted by sales, and sales qualified."""
+
 LANDED: dict[str, tuple[str, ...]] = {
     "files": tuple(ENTITIES),
     "demo": tuple(ENTITIES),
@@ -258,7 +261,7 @@ LANDED: dict[str, tuple[str, ...]] = {
         *("customer", "product", "price", "coupon", "subscription", "subscription_item", "discount"),
         *("invoice", "invoice_line", "credit_note"),
     ),
-    "marketo": ("lead", "activity", "program", "campaign", "form"),
+    "marketo": ("lead", "activity", "data_value_change", "program", "campaign", "form"),
 }
 """The entities that each source type lands. Those of a vendor are called as the vendor calls them, in snake_case.
 

@@ -8,7 +8,8 @@ what a program cost is only told program by program. Rows go to `landing.py` as 
 snake_case (`leadScore` -> `lead_score`, `MQL_Date__c` -> `mql_date_c`); large texts are left out.
 
 Of activities those are pulled that are touches (`TOUCHES`, and what the option `touches` names), and merges. What they
-hold besides is left out: it is what people typed.
+hold besides is left out: it is what people typed. Of the changes of leads' values, those of the one field that the
+option `lifecycle_field` names.
 
 Alone: `python -m orchestration.config` shows the settings; `pipeledger doctor` asks the subscription.
 """
@@ -30,7 +31,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import requests
 
-from ingestion.api import ApiSource, Client, Clock, Trouble, check_url, diagnose, included, landed_columns, text_table
+from ingestion.api import (
+    ApiSource,
+    Client,
+    Clock,
+    Trouble,
+    check_url,
+    diagnose,
+    included,
+    landed_columns,
+    retry_after,
+    text_table,
+)
 from ingestion.carried import Carried, State
 from ingestion.entities import DATE, FLAG, INSTANT, LANDED, MONEY, SCORE
 from ingestion.findings import Finding
@@ -60,14 +72,17 @@ CLICK_EMAIL = "Click Email"
 FILL_OUT_FORM = "Fill Out Form"
 CHANGE_STATUS = "Change Status in Progression"
 MERGE_LEADS = "Merge Leads"
+CHANGE_DATA_VALUE = 13
 # What somebody did in answer to us. That a mail was sent, delivered or opened (by a mail scanner, too) is not that, nor
 # is every change of a program's status: staging takes those that the program counts as its success.
 TOUCHES = (CLICK_EMAIL, FILL_OUT_FORM, CHANGE_STATUS)
 
 LATE_LEADS = timedelta(hours=1)
 LATE_ACTIVITIES = timedelta(days=1)  # mail clicks and webinars are told late
+LATE_DELETIONS = timedelta(days=3)  # nothing tells that a page of them was left out
 DELETIONS_TOLD = timedelta(days=13)  # for 14 days; an older state is pulled anew
 ACTIVITIES_KEPT = timedelta(days=760)  # 25 months
+CHANGES_KEPT = timedelta(days=90)
 ASSETS = 200  # of one page
 READINGS = 5
 ROWS = 300
@@ -87,7 +102,7 @@ _ACTIVITY = (
 )
 
 _AGAIN = ("601", "602")
-_WAIT = {"502": 0, "604": 0, "606": 20, "608": 0, "611": 0, "615": 0, "713": 0}  # code -> seconds
+_WAIT = {"502": 0, "604": 0, "606": 20, "608": 0, "611": 0, "615": 0, "713": 0}  # seconds, unless Marketo says how many
 _FOR_CALLERS = ("702", "1029", "1035")  # not there; the queue is full; filter not supported
 _TOMORROW = "Run the same command again after midnight Central Time, or buy more."
 _PERMISSIONS = {
@@ -124,6 +139,14 @@ OBJECTS: dict[str, Object] = {
         mode="events",
         volatile=(),
     ),
+    "data_value_change": Object(
+        ("person",),
+        {"activityDate": INSTANT},
+        ("marketoGUID", "leadId", "activityDate", "attributeName", "oldValue", "newValue"),
+        key="marketoGUID",
+        mode="events",
+        volatile=(),
+    ),
     "program": Object(
         ("campaign",),
         {**_TIMES, "startDate": DATE, "endDate": DATE, "cost": MONEY},
@@ -151,6 +174,8 @@ def build_source(
     clock: Clock,
     exclude: Sequence[str] = (),
     touches: Sequence[str] = (),
+    lifecycle_field: str | None = None,
+    lifecycle: Mapping[str, str] | None = None,
     daily_export_mb: int = DAILY_EXPORT_MB,
     export_reserve: float = RESERVE,
     columns: Mapping[str, Mapping[str, str]] | None = None,
@@ -161,20 +186,25 @@ def build_source(
 ) -> "MarketoSource":
     """A source on one subscription. `columns` (theirs -> ours), `volatile` and `personal` are by canonical entity.
 
-    `touches` names further types of activities that are touches. `client`: arguments of `Client`, for tests. Raises
-    SourceError for an option that cannot be right. Neither secrets nor network are touched.
+    `touches` names further types of activities that are touches. `lifecycle_field` is the field of leads whose changes
+    are landed, and `lifecycle` says which of its values staging reads as which step; without it none are. `client`:
+    arguments of `Client`, for tests. Raises SourceError for an option that cannot be right. Neither secrets nor network
+    are touched.
     """
     check_url(name, "base_url", base_url)
+    unread = () if lifecycle_field else ("data_value_change",)
     return MarketoSource(
         name=name,
         type="marketo",
-        entities=included(name, LANDED["marketo"], exclude),
+        entities=tuple(each for each in included(name, LANDED["marketo"], exclude) if each not in unread),
         time_zone=time_zone,
         clock=clock,
         carried=carried,
         secrets=secrets,
         base_url=base_url.rstrip("/").removesuffix("/rest"),
         touches=(*TOUCHES, *(each for each in touches if each not in TOUCHES)),
+        lifecycle_field=lifecycle_field,
+        steps=lifecycle or {},
         daily_export=daily_export_mb * MEGABYTE,
         reserve=export_reserve,
         mapped=columns or {},
@@ -191,6 +221,8 @@ class MarketoSource(ApiSource):
 
     base_url: str
     touches: tuple[str, ...]
+    lifecycle_field: str | None
+    steps: Mapping[str, str]
     daily_export: int
     reserve: float
     part_bytes: int = PART_BYTES
@@ -204,6 +236,8 @@ class MarketoSource(ApiSource):
             return self._described(entity, today, list(described), self._leads, described)
         if entity == "activity":
             return self._described(entity, today, OBJECTS[entity].fields, self._activities)
+        if entity == "data_value_change":
+            return self._described(entity, today, OBJECTS[entity].fields, self._changes)
         rows = self._programs() if entity == "program" else self._campaigns() if entity == "campaign" else self._forms()
         names = list(dict.fromkeys([*OBJECTS[entity].fields, *(name for row in rows for name in row)]))
         if entity == "program":
@@ -213,7 +247,7 @@ class MarketoSource(ApiSource):
     def settle(self) -> None:
         """Everything extracted has been loaded: the next run may start from here."""
         super().settle()
-        for entity in ("lead", "activity"):
+        for entity in ("lead", "activity", "data_value_change"):
             Kept(self.carried.folder, entity).forget()
 
     def check(self) -> Iterator[Finding]:
@@ -247,7 +281,7 @@ class MarketoSource(ApiSource):
                 f"no {', '.join(missing)} among the fields of leads: what needs them is not evaluated",
                 "correct the mapping in pipeledger.toml, or the field's visibility in Marketo",
             )
-        if not self._tells_changes():
+        if not self._has_filter(self._exporter("lead", "leads"), "updatedAt", {"fields": ["id"]}):
             return Finding(
                 "lead",
                 "warn",
@@ -259,9 +293,29 @@ class MarketoSource(ApiSource):
     def _check_rows(self, entity: str) -> Finding:
         if entity == "activity":
             return Finding(entity, "ok", f"types: {', '.join(self._types().values())}")
+        if entity == "data_value_change":
+            return self._check_changes()
         path = {"program": "asset/v1/programs", "campaign": "v1/campaigns", "form": "asset/v1/forms"}[entity]
         self._get(f"/rest/{path}.json")
         return Finding(entity, "ok", "may be read")
+
+    def _check_changes(self) -> Finding:
+        entity, number = "data_value_change", self._lifecycle_number
+        if number is None:
+            return Finding(
+                entity,
+                "warn",
+                f"no {self.lifecycle_field} among the fields of leads: its changes are not captured",
+                "correct lifecycle_field in pipeledger.toml, or the field's visibility in Marketo",
+            )
+        if not self._has_filter(self._exporter(entity, "activities"), "createdAt", _changes_of(number)):
+            return Finding(
+                entity,
+                "warn",
+                "the subscription cannot export the changes of one field (error 1035): those of all are exported",
+                f'ask Marketo Support to enable the filter, or exclude = ["{entity}"]',
+            )
+        return Finding(entity, "ok", f"changes of {self.lifecycle_field}; steps are {', '.join(self.steps)}")
 
     # ------------------------------------------------------------ what the ledger must know
 
@@ -288,24 +342,18 @@ class MarketoSource(ApiSource):
 
     # ------------------------------------------------------------ leads
 
+    def _fields(self) -> dict[str, dict[str, Any]]:
+        """What `describe` tells of the fields of leads, by their names."""
+        described = self._get("/rest/v1/leads/describe.json")["result"]
+        return {each["rest"]["name"]: each for each in described if "rest" in each}
+
     def _lead_fields(self) -> dict[str, str]:
         """The fields of leads that are exported, with their types."""
-        described = self._get("/rest/v1/leads/describe.json")["result"]
         return {
-            each["rest"]["name"]: each["dataType"]
-            for each in described
-            if "rest" in each and each["dataType"] not in _LARGE and each["rest"]["name"] not in _WITHOUT
+            name: each["dataType"]
+            for name, each in self._fields().items()
+            if each["dataType"] not in _LARGE and name not in _WITHOUT
         }
-
-    def _tells_changes(self) -> bool:
-        """Whether leads can be exported by the time of their last change."""
-        now = self._now()
-        body = {"fields": ["id"], "filter": Window(now - LATE_LEADS, now).filter("updatedAt")}
-        try:
-            self._exporter("lead", "leads").probe(body)
-        except FilterNotSupportedError:
-            return False
-        return True
 
     def _leads(self, columns: Mapping[str, str]) -> Iterator[pa.Table]:
         """The carried state after the changes since its cursor; without a usable one, everything."""
@@ -313,7 +361,7 @@ class MarketoSource(ApiSource):
         exporter = self._exporter("lead", "leads")
         landed = list(columns.values())
         before = self.carried.find("lead", of=self._origin, columns=landed, since=now - DELETIONS_TOLD)
-        tells_changes = self._tells_changes()
+        tells_changes = self._has_filter(exporter, "updatedAt", {"fields": ["id"]})
         if not tells_changes:
             before = None
         kept = Kept(self.carried.folder, "lead", (self._origin, *columns), now)
@@ -343,7 +391,7 @@ class MarketoSource(ApiSource):
                 cursor=now.isoformat(),
                 now=now,
                 before=before,
-                gone=lambda: [*self._deleted(since), *self._merged(since)],
+                gone=lambda: [*self._deleted(started - LATE_DELETIONS), *self._merged(started - LATE_DELETIONS)],
             )
         finally:
             exporter.cancel()
@@ -399,24 +447,72 @@ class MarketoSource(ApiSource):
         return {number: name for number, name in there.items() if name in wanted}
 
     def _activities(self, columns: Mapping[str, str]) -> Iterator[pa.Table]:
-        """Of as long as Marketo keeps activities: those carried over, and the new ones."""
-        now = self._now()
-        exporter = self._exporter("activity", "activities")
+        """Touches and merges."""
         types = self._types()
-        of = f"{self._origin} {' '.join(sorted(types))}"
-        oldest = now - ACTIVITIES_KEPT
-        before = self.carried.find("activity", of=of, columns=list(columns.values()), since=oldest)
-        kept = None if before else Kept(self.carried.folder, "activity", (of,), now)
+        return self._logged(
+            "activity",
+            columns,
+            {"filter": {"activityTypeIds": [int(number) for number in types]}},
+            of=" ".join(sorted(types)),
+            kept_for=ACTIVITIES_KEPT,
+            rows=lambda table: _activity_rows(table, columns, types),
+        )
+
+    @cached_property
+    def _lifecycle_number(self) -> str | None:
+        """The number by which activities know the field of the lifecycle; None if it is not among those of leads."""
+        field = self._fields().get(self.lifecycle_field or "")
+        return str(field["id"]) if field else None
+
+    def _changes(self, columns: Mapping[str, str]) -> Iterator[pa.Table]:
+        """The changes of the field of the lifecycle, whether Marketo can pick them out or not."""
+        number = str(self._lifecycle_number)
+        body, exporter = _changes_of(number), self._exporter("data_value_change", "activities")
+        if not self._has_filter(exporter, "createdAt", body):
+            del body["filter"]["primaryAttributeValueIds"]
+        return self._logged(
+            "data_value_change",
+            columns,
+            body,
+            of=f"{CHANGE_DATA_VALUE} {number}",
+            kept_for=CHANGES_KEPT,
+            rows=lambda table: _change_rows(table, columns, number, str(self.lifecycle_field)),
+        )
+
+    def _extractions(self, entity: str, today: date) -> Iterator[Extraction]:
+        """Without its field, no changes are told, and the carried state waits until it is there again."""
+        if entity != "data_value_change" or self._lifecycle_number:
+            yield from super()._extractions(entity, today)
+
+    def _logged(
+        self,
+        entity: str,
+        columns: Mapping[str, str],
+        body: Mapping[str, Any],
+        *,
+        of: str,
+        kept_for: timedelta,
+        rows: Callable[[pa.Table], pa.Table],
+    ) -> Iterator[pa.Table]:
+        """The activities of an export's body, of as long as Marketo keeps them: those carried over, and the new ones.
+
+        `of` names what the carried state is of, `rows` makes an exported table landed rows.
+        """
+        now = self._now()
+        exporter = self._exporter(entity, "activities")
+        of = f"{self._origin} {of}"
+        oldest = now - kept_for
+        before = self.carried.find(entity, of=of, columns=list(columns.values()), since=oldest)
+        kept = None if before else Kept(self.carried.folder, entity, (of,), now)
         if before:
             since = datetime.fromisoformat(before.cursor) - LATE_ACTIVITIES
         else:
             since = (kept and kept.start) or max(oldest, self._first_day())
-        body = {"filter": {"activityTypeIds": [int(number) for number in types]}}
         try:
             yield from self.carried.merge(
-                "activity",
+                entity,
                 (
-                    _activity_rows(table, columns, types)
+                    rows(table)
                     for job in self._windows(exporter, "createdAt", since, now, body, kept)
                     for table in exporter.tables(job, _ACTIVITY)
                 ),
@@ -452,6 +548,16 @@ class MarketoSource(ApiSource):
             if kept and span != spans[-1]:
                 kept.add(span, done)
             yield done
+
+    def _has_filter(self, exporter: Exporter, by: str, body: Mapping[str, Any]) -> bool:
+        """Whether the subscription can export by these filters."""
+        now = self._now()
+        span = Window(now - LATE_LEADS, now).filter(by)
+        try:
+            exporter.probe({**body, "filter": {**body.get("filter", {}), **span}})
+        except FilterNotSupportedError:
+            return False
+        return True
 
     def _exporter(self, entity: str, kind: Kind) -> Exporter:
         return Exporter(
@@ -622,7 +728,7 @@ def _diagnose(response: requests.Response) -> Trouble | None:
     if code in _AGAIN:
         return Trouble(reason, "sign_in", fix="Check the credentials with `pipeledger doctor`.")
     if code in _WAIT:
-        return Trouble(reason, "wait", _WAIT[code] or None)
+        return Trouble(reason, "wait", retry_after(response) or _WAIT[code] or None)
     if code == "607" or (code == "1029" and "quota" in message.lower()):
         return Trouble(reason, fix=_TOMORROW)
     if code == "603":
@@ -647,6 +753,22 @@ def _activity_rows(table: pa.Table, columns: Mapping[str, str], types: Mapping[s
         for number, lead in enumerate(merged or [None]):
             guid = row["marketoGUID"] if number == 0 else f"{row['marketoGUID']}-{number}"
             rows.append({**row, "marketoGUID": guid, "mergedLeadId": lead})
+    return text_table(rows, columns)
+
+
+def _changes_of(number: str) -> dict[str, dict[str, list[int]]]:
+    """An export's body for the changes of one field."""
+    return {"filter": {"activityTypeIds": [CHANGE_DATA_VALUE], "primaryAttributeValueIds": [int(number)]}}
+
+
+def _change_rows(table: pa.Table, columns: Mapping[str, str], number: str, field: str) -> pa.Table:
+    """The changes of one field with the values before and after."""
+    rows: list[dict[str, Any]] = []
+    for row in table.to_pylist():
+        attributes = json.loads(row["attributes"] or "{}")
+        if row["primaryAttributeValueId"] == number:
+            values = {"oldValue": attributes.get("Old Value"), "newValue": attributes.get("New Value")}
+            rows.append({**row, "attributeName": field, **values})
     return text_table(rows, columns)
 
 

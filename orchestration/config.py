@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from ingestion.entities import ENTITIES
+from ingestion.entities import ENTITIES, STEPS
 from orchestration.errors import ConfigError
 from snapshots.store import Gates
 
@@ -113,13 +113,14 @@ class SourceOptions:
     """What a source type accepts in pipeledger.toml beyond the common keys: option -> (kind, is required).
 
     `secrets` (key -> what it is) are never in that file; `pipeledger init` says where they belong. `questions` are the
-    options that `init` asks for, with what it says of each.
+    options that `init` asks for, with what it says of each. Of those that are `together`, both are given or neither.
     """
 
     options: Mapping[str, tuple[str, bool]]
     entity_options: frozenset[str] = frozenset({"columns", "volatile", "personal"})
     secrets: Mapping[str, str] = field(default_factory=dict)
     questions: Mapping[str, str] = field(default_factory=dict)
+    together: tuple[str, ...] = ()
 
 
 # The options of each source type; `sources.py` says how each type is built.
@@ -163,6 +164,8 @@ SOURCE_TYPES: dict[str, SourceOptions] = {
             "base_url": ("text", True),
             "exclude": ("names", False),
             "touches": ("names", False),
+            "lifecycle_field": ("text", False),
+            "lifecycle": ("steps", False),
             "daily_export_mb": ("integer", False),
             "export_reserve": ("share", False),
         },
@@ -171,6 +174,7 @@ SOURCE_TYPES: dict[str, SourceOptions] = {
             "client_secret": "its client secret",
         },
         questions={"base_url": "Address of the REST API (such as https://123-ABC-456.mktorest.com)"},
+        together=("lifecycle_field", "lifecycle"),
     ),
 }
 COMMON_SOURCE_KEYS = ("type", "enabled", "as_of", "start_date", "entities")
@@ -272,6 +276,10 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda value: isinstance(value, dict) and all(isinstance(name, str) for name in value.values()),
         'theirs = ours, such as { deal_stage = "stage" }',
     ),
+    "steps": (
+        lambda value: isinstance(value, dict) and bool(value) and set(map(str, value.values())) <= set(STEPS),
+        f'your values = our steps ({", ".join(STEPS)}), such as {{ MQL = "mql_at" }}',
+    ),
 }
 
 
@@ -355,6 +363,13 @@ def read_source(reader: Reader, name: str, table: Mapping[str, Any], folder: Pat
             raise reader.fail(f"{prefix}{option}", f"missing. {KINDS[option_kind][1]} expected.")
         if value is not None:
             options[option] = (folder / value).resolve() if option_kind == "path" else value
+    together = SOURCE_TYPES[kind].together
+    given = [option for option in together if option in options]
+    if given and (missing := [option for option in together if option not in options]):
+        raise reader.fail(
+            f"{prefix}{missing[0]}",
+            f"missing, and {given[0]} means nothing without it. {KINDS[declared[missing[0]][0]][1]} expected.",
+        )
     entities = reader.table(table, "entities", prefix)
     return SourceConfig(
         name=name,

@@ -110,6 +110,7 @@ def dbt_vars(config: Config) -> str:
                 for entity, settings in sorted(source.entities.items())
                 if settings.columns
             },
+            **{name: source.options[name] for name in ("lifecycle_field", "lifecycle") if name in source.options},
         }
         for source in config.sources.values()
     }

@@ -1,16 +1,24 @@
 {#- How Marketo calls what the canonical entities hold: see vendor_fields. -#}
 {% macro marketo_fields() -%}
     {{ return({
-        'person': {'lead': {
-            'person_id': 'id',
-            'account_id': 'sfdc_account_id',
-            'title': 'title',
-            'lead_source': 'lead_source',
-            'lead_score': 'lead_score',
-            'status': 'lead_status',
-            'owner_id': 'sfdc_lead_owner_id',
-            'created_at': 'created_at',
-        }},
+        'person': {
+            'lead': {
+                'person_id': 'id',
+                'account_id': 'sfdc_account_id',
+                'title': 'title',
+                'lead_source': 'lead_source',
+                'lead_score': 'lead_score',
+                'status': 'lead_status',
+                'owner_id': 'sfdc_lead_owner_id',
+                'created_at': 'created_at',
+            },
+            'data_value_change': {
+                'person_id': 'lead_id',
+                'changed_at': ['activity_date', 'timestamp', 'mql_at'],
+                'attribute_name': ['attribute_name', 'string', 'mql_at'],
+                'new_value': ['new_value', 'string', 'mql_at'],
+            },
+        },
         'campaign': {'program': {
             'campaign_id': 'id',
             'campaign_name': 'name',

@@ -91,6 +91,30 @@ def test_a_wrong_value_is_named_with_what_was_expected(tmp_path: Path, old: str,
     assert "sk" not in str(caught.value).split()
 
 
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (
+            'lifecycle_field = "Status__c"',
+            "sources.mkt.lifecycle: missing, and lifecycle_field means nothing without it",
+        ),
+        (
+            'lifecycle = { MQL = "mql_at" }',
+            "sources.mkt.lifecycle_field: missing, and lifecycle means nothing without it",
+        ),
+        ('lifecycle_field = "Status__c"\nlifecycle = {}', "sources.mkt.lifecycle: got {}"),
+        ('lifecycle_field = "Status__c"\nlifecycle = { MQL = "mql" }', "steps (mql_at, sal_at, sql_at)"),
+    ],
+)
+def test_a_lifecycle_is_a_field_and_its_values_steps(tmp_path: Path, lines: str, says: str) -> None:
+    source = '[company]\ntime_zone = "UTC"\n[sources.mkt]\ntype = "marketo"\nbase_url = "https://127.0.0.1"\n'
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, source + lines)
+    assert says in str(caught.value)
+    right = 'lifecycle_field = "Status__c"\nlifecycle = { MQL = "mql_at", "Ready" = "mql_at" }'
+    assert load(tmp_path, source + right).sources["mkt"].options["lifecycle"] == {"MQL": "mql_at", "Ready": "mql_at"}
+
+
 def test_an_environment_variable_overrides_one_value(tmp_path: Path) -> None:
     config = load(
         tmp_path,

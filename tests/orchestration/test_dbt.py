@@ -97,6 +97,16 @@ def test_mappings_reach_dbt_as_ours_to_landed(tmp_path: Path) -> None:
     assert variables["fiscal_year_start_month"] == 1
 
 
+def test_steps_of_the_lifecycle_reach_dbt(tmp_path: Path) -> None:
+    path = tmp_path / "pipeledger.toml"
+    path.write_text(
+        '[company]\ntime_zone = "UTC"\n[sources.mkt]\ntype = "marketo"\nbase_url = "https://127.0.0.1"\n'
+        'lifecycle_field = "Status__c"\nlifecycle = { "Sales Qualified" = "sql_at" }\n'
+    )
+    found = json.loads(dbt_vars(load_config(path, {})))["sources"]["mkt"]
+    assert (found["lifecycle_field"], found["lifecycle"]) == ("Status__c", {"Sales Qualified": "sql_at"})
+
+
 def test_each_attempt_at_a_build_reads_the_definitions_anew(desk: Desk) -> None:
     settings = Settings(load_config(desk.folder / "pipeledger.toml", {}), Home(desk.home))
     prepared = desk.home / "definitions_assembled" / "stage_definitions.csv"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,6 +24,8 @@ time_zone = "America/New_York"
 [sources.mkt]
 type = "marketo"
 base_url = "{url}"
+lifecycle_field = "Lifecycle_Status__c"
+lifecycle = {{ MQL = "mql_at", "MQL (o'clock)" = "mql_at", "Sales Qualified" = "sql_at" }}
 """
 
 
@@ -88,6 +91,8 @@ def marketo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subscription]:
         server.types |= {100_005: "partner_referral", 100_006: "content_download"}
         server.mirror(company(1))
         server.add_form(int(server.ids["campaign", "cmp-1"]))
+        for number, stage in ((1, "Known"), (10, "MQL (o'clock)"), (12, "Nurture"), (15, "MQL")):
+            reach(server, stage, instant(number))
         (folder / "pipeledger.toml").write_text(TOML.format(url=server.url) + MAPPING.replace("{name}", "mkt"))
         (folder / "definitions").mkdir()
         (folder / "definitions" / "stage_definitions.csv").write_text(STAGES)
@@ -98,6 +103,7 @@ def marketo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subscription]:
         assert first.code == 0, first.err[-3000:]
         server.pass_time(days=1)
         server.mirror(company(2))
+        reach(server, "Sales Qualified", instant(20, 9))  # told a day late
         server.put(status(400, {"error": f"says {CLIENT_SECRET}"}), path="forms", times=5)
         broken = found.run("run")
         assert broken.code == 3, broken.err[-3000:]
@@ -105,6 +111,16 @@ def marketo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subscription]:
         second = found.run("run", "--accept-drop")
         assert second.code == 0, second.err[-3000:]
         yield found
+
+
+def reach(server: MarketoServer, stage: str, at: datetime) -> None:
+    """Two leads reach a stage of the lifecycle, of which one has a field that dates its step."""
+    for name, mql_at in (("undated", None), ("dated", instant(8))):
+        if ("lead", name) not in server.ids:
+            server.ids["lead", name] = str(server.add_lead(leadStatus=name, MQL_Date__c=mql_at))
+        lead = int(server.ids["lead", name])
+        server.change_lead(lead, at=at, Lifecycle_Status__c=stage)
+        server.leads[lead].changed_at = server.now  # when exports tell of it
 
 
 def plain(value: Any) -> Any:
@@ -128,6 +144,18 @@ def test_a_deleted_lead_ends(marketo: Subscription) -> None:
         "select valid_from, is_tombstone from staging.stg_person "
         "where not (status is not null or title is not null) order by 1"
     ) == [(date(2026, 11, 20), False), (date(2026, 11, 21), True)]
+
+
+def test_steps_begin_with_the_first_change_into_them_that_was_known(marketo: Subscription) -> None:
+    assert marketo.read(
+        "select status, valid_from, mql_at, sal_at, sql_at from staging.stg_person "
+        "where status in ('undated', 'dated') and valid_from < '2026-11-22' order by 1, 2"
+    ) == [
+        ("dated", date(2026, 11, 20), plain(instant(8)), None, None),
+        ("dated", date(2026, 11, 21), plain(instant(8)), None, plain(instant(20, 9))),
+        ("undated", date(2026, 11, 20), plain(instant(10)), None, None),
+        ("undated", date(2026, 11, 21), plain(instant(10)), None, plain(instant(20, 9))),
+    ]
 
 
 def test_programs_are_campaigns(marketo: Subscription) -> None:
@@ -164,14 +192,26 @@ def test_nothing_that_the_runs_left_holds_a_secret(marketo: Subscription) -> Non
         assert [str(path) for path in left if secret.encode() in path.read_bytes()] == []
 
 
-def test_a_merged_lead_s_touches_are_those_of_its_winner(marketo: Subscription) -> None:
+def test_a_merged_lead_s_touches_and_steps_are_those_of_its_winner(marketo: Subscription) -> None:
     server = marketo.server
-    loser = int(server.ids["person", "per-1"])
-    winner = server.add_lead(leadStatus="new")
+    loser, undated = (int(server.ids[of]) for of in (("person", "per-1"), ("lead", "undated")))
+    winners = [server.add_lead(leadStatus=f"winner {number}") for number in range(4)]
     server.pass_time(days=1)
-    server.merge_leads(winner, loser)
+    server.merge_leads(winners[0], loser, undated)
+    for earlier, later in pairwise(winners):
+        server.merge_leads(later, earlier)
+    last = winners[-1]
     assert marketo.run("run", "--accept-drop").code == 0
-    assert marketo.read("select distinct person_id from staging.stg_touch") == [(str(winner),)]
+    assert marketo.read("select distinct person_id from staging.stg_touch") == [(str(last),)]
+    assert marketo.read(
+        "select person_id, valid_from, is_tombstone, mql_at, sql_at from staging.stg_person "
+        f"where person_id in ('{undated}', '{last}') order by 1, 2"
+    ) == [
+        (str(undated), date(2026, 11, 20), False, plain(instant(10)), None),
+        (str(undated), date(2026, 11, 21), False, plain(instant(10)), plain(instant(20, 9))),
+        (str(undated), date(2026, 11, 22), True, None, None),
+        (str(last), date(2026, 11, 22), False, plain(instant(10)), plain(instant(20, 9))),
+    ]
     assert marketo.read(f"select is_tombstone from staging.stg_person where person_id = '{loser}' "
                         f"and valid_from = '{(START + timedelta(days=2)).date()}'") == [(True,)]  # fmt: skip
 

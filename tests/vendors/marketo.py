@@ -39,7 +39,7 @@ FIELDS: dict[str, str] = {
     "leadPartitionId": "reference", "acquisitionProgramId": "reference", "mktoAcquisitionDate": "datetime",
     "sfdcAccountId": "string", "sfdcLeadOwnerId": "string", "sfdcType": "string",
     "MQL_Date__c": "datetime", "SAL_Date__c": "datetime", "SQL_Date__c": "datetime",
-    "First_Response_Date__c": "datetime", "Converted_Opportunity_Id__c": "string",
+    "First_Response_Date__c": "datetime", "Converted_Opportunity_Id__c": "string", "Lifecycle_Status__c": "string",
 }  # fmt: skip
 TYPES: dict[int, str] = {
     1: "Visit Webpage", 2: "Fill Out Form", 6: "Send Email", 7: "Email Delivered", 10: "Open Email", 11: "Click Email",
@@ -69,6 +69,7 @@ _PERSON = {
     "first_response_at": "First_Response_Date__c", "converted_opportunity_id": "Converted_Opportunity_Id__c",
 }  # fmt: skip
 _LONGEST = timedelta(days=31)
+_CHANGES_KEPT = timedelta(days=90)
 
 
 @dataclass
@@ -112,6 +113,7 @@ class MarketoServer(VendorServer):
         self.zone = ZoneInfo(time_zone)
         self.born = born or now - timedelta(days=100)
         self.fields = dict(FIELDS)
+        self.field_ids = {name: number for number, name in enumerate(FIELDS, 1)}
         self.types = dict(TYPES)
         self.leads: dict[int, Lead] = {}
         self.activities: list[Activity] = []
@@ -122,6 +124,7 @@ class MarketoServer(VendorServer):
         self.jobs: dict[str, Job] = {}
         self.permissions = set(PERMISSIONS)
         self.has_updated_filter = True
+        self.has_attribute_filter = True
         self.knows_ranges = True
         self.looks_needed = 1
         self.quota = 500_000_000
@@ -144,12 +147,20 @@ class MarketoServer(VendorServer):
         return self.number
 
     def change_lead(self, lead: int, *, at: datetime | None = None, **values: Any) -> None:
-        """Change fields; what is shown as updatedAt moves for standard fields only."""
+        """Change fields, each told as an activity; what is shown as updatedAt moves for standard fields only."""
         found = self.leads[lead]
+        for name, value in values.items():
+            if value != (before := found.values.get(name)):
+                told = {"Old Value": before, "New Value": value, "Reason": "Form fill, p@example.com", "Source": "Web"}
+                texts = {each: str(_json(text)) for each, text in told.items() if text is not None}
+                self.act(lead, 13, primary=self._field_id(name), text=_display_name(name), at=at, attributes=texts)
         found.changed_at = at or self.now
         if any("__c" not in name for name in values):
             found.values["updatedAt"] = self.now
         found.values |= values
+
+    def _field_id(self, name: str) -> int:
+        return self.field_ids.setdefault(name, len(self.field_ids) + 1)
 
     def delete_lead(self, lead: int) -> None:
         """Delete; told for fourteen days."""
@@ -157,11 +168,11 @@ class MarketoServer(VendorServer):
         del self.leads[lead]
 
     def merge_leads(self, winner: int, *losers: int) -> None:
-        """The losers go, with an activity of the winner that names them."""
+        """The losers go, with an activity of the winner that names them; the winner has theirs, but for merges."""
         for loser in losers:
             del self.leads[loser]
             for activity in self.activities:
-                if activity.row["leadId"] == loser:
+                if activity.row["leadId"] == loser and activity.row["activityTypeId"] != 32:
                     activity.row["leadId"] = winner
         merged = {"Merge IDs": f"[{','.join(map(str, losers))}]", "Master Updated": True, "Merge Source": "leaddb"}
         self.act(winner, 32, primary=winner, text="Ann Name", attributes=merged)
@@ -341,8 +352,13 @@ class MarketoServer(VendorServer):
         if path == "/rest/v1/leads/describe.json":
             return _result(
                 [
-                    {"id": number, "displayName": name, "dataType": kind, "rest": {"name": name, "readOnly": False}}
-                    for number, (name, kind) in enumerate(self.fields.items(), 1)
+                    {
+                        "id": self._field_id(name),
+                        "displayName": _display_name(name),
+                        "dataType": kind,
+                        "rest": {"name": name, "readOnly": False},
+                    }
+                    for name, kind in self.fields.items()
                 ]
             )
         if path == "/rest/v1/activities/types.json":
@@ -442,6 +458,11 @@ class MarketoServer(VendorServer):
             types = filters.pop("activityTypeIds", [])
             if 37 in types or not set(types) <= set(self.types):
                 return _error("1003", "activityTypeIds are not valid")
+            if (ids := filters.pop("primaryAttributeValueIds", None)) is not None:
+                if not self.has_attribute_filter:
+                    return _error("1035", "Unsupported filter type for target subscription: primaryAttributeValueIds")
+                if not 0 < len(ids) <= 50 or not types or not set(types) <= {13}:  # of one group of assets only
+                    return _error("1003", "primaryAttributeValueIds are not valid")
         elif unknown := [name for name in body["fields"] if name not in self.fields]:
             return _error("1006", f"Field '{unknown[0]}' not found")
         if len(filters) != 1 or not set(filters) <= {"createdAt", "updatedAt"}:
@@ -508,7 +529,7 @@ class MarketoServer(VendorServer):
 
     def _write(self, job: Job) -> None:
         filters = dict(job.body["filter"])
-        types = set(filters.pop("activityTypeIds", ()))
+        types, ids = set(filters.pop("activityTypeIds", ())), filters.pop("primaryAttributeValueIds", None)
         by, span = next(iter(filters.items()))
         start, end = (datetime.fromisoformat(span[name]) for name in ("startAt", "endAt"))
         if job.kind == "leads":
@@ -524,7 +545,8 @@ class MarketoServer(VendorServer):
                 each.row | {"attributes": json.dumps(each.attributes)}
                 for each in self.activities
                 if start <= each.row["activityDate"] <= end and each.row["activityTypeId"] in types
-                and each.told_at <= self.now
+                and each.told_at <= self.now and (ids is None or each.row["primaryAttributeValueId"] in ids)
+                and (each.row["activityTypeId"] != 13 or each.row["activityDate"] > self.now - _CHANGES_KEPT)
             ]  # fmt: skip
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
@@ -543,6 +565,10 @@ def _shown(asset: Mapping[str, Any]) -> dict[str, Any]:
 
 def _asset_time(instant: datetime) -> str:
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ+0000")
+
+
+def _display_name(name: str) -> str:
+    return name.removesuffix("__c").replace("_", " ")
 
 
 def _json(value: Any) -> Any:

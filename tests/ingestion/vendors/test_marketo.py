@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from ingestion.api import Patience
 from ingestion.entities import LANDED
 from ingestion.landing import LandingError, SourceError
 from ingestion.marketo import OBJECTS, MarketoSource, build_source
@@ -34,9 +35,11 @@ class Subscription(Landing):
         default_factory=lambda: {"SOURCES__MKT__CLIENT_ID": CLIENT_ID, "SOURCES__MKT__CLIENT_SECRET": CLIENT_SECRET}
     )
 
+    given: dict[str, Any] = field(default_factory=dict)
+
     def source(self, **options: Any) -> MarketoSource:
         given = {"base_url": self.server.url, "time_zone": "America/New_York", "part_bytes": 200, **self.common()}
-        return build_source(self.name, **{**given, **options})
+        return build_source(self.name, **{**given, **self.given, **options})
 
     def leads(self) -> dict[str, Any]:
         return dict(self.read("select id, lead_status from mkt.lead"))
@@ -79,12 +82,33 @@ def marketo(tmp_path: Path) -> Iterator[Subscription]:
         yield Subscription(server, tmp_path)
 
 
+LIFECYCLE = {
+    "lifecycle_field": "Lifecycle_Status__c",
+    "lifecycle": {"MQL": "mql_at", "Sales Qualified": "sql_at"},
+}
+CHANGES = "select marketo_guid, activity_date, attribute_name, old_value, new_value from mkt.data_value_change"
+
+
+def changes(server: MarketoServer) -> dict[str, list[Any]]:
+    """What the subscription tells of the field of the lifecycle."""
+    told = [each for each in server.activities if each.row["primaryAttributeValue"] == "Lifecycle Status"]
+    return {
+        each.row["marketoGUID"]: [
+            each.row["activityDate"].strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "Lifecycle_Status__c",
+            each.attributes.get("Old Value"),
+            each.attributes["New Value"],
+        ]
+        for each in told
+    }
+
+
 WHOLE = {"lead": 6, "activity": 4, "program": 1, "campaign": 2, "form": 1}
 
 
 def test_everything_lands_whole_under_its_own_names(marketo: Subscription) -> None:
     landed = marketo.land()
-    assert set(landed) == set(OBJECTS) == set(LANDED["marketo"])
+    assert {*landed, "data_value_change"} == set(OBJECTS) == set(LANDED["marketo"])
     assert landed == WHOLE
     assert ('Zoë "Z", Ünal\nJr.',) in marketo.read("select first_name from mkt.lead")
     assert marketo.read("select count(*) from mkt.lead where last_name is not null") == [(0,)]
@@ -130,9 +154,9 @@ def test_windows_are_no_longer_than_allowed_and_leave_nothing_between() -> None:
 # ---------------------------------------------------------------- faults
 
 
-def says(code: str, message: str = "says so") -> Fault:
+def says(code: str, message: str = "says so", **headers: str) -> Fault:
     body = {"requestId": "x", "success": False, "errors": [{"code": code, "message": message}]}
-    return lambda request, vendor: Answer(body)
+    return status(200, body, **headers)
 
 
 PASSING = {
@@ -152,11 +176,46 @@ def test_passing_trouble_anywhere_is_waited_out(marketo: Subscription, fault: Fa
     assert marketo.land() == WHOLE
 
 
-def test_a_silent_server_is_asked_again(marketo: Subscription) -> None:
-    from ingestion.api import Patience
+IMPATIENT = Patience(read_timeout=0.2)
 
-    marketo.server.put(silent(0.6), path="describe")
-    assert marketo.land(patience=Patience(read_timeout=0.2)) == WHOLE
+
+@pytest.mark.parametrize(
+    "path",
+    first_of(
+        [
+            *("describe", "create", "enqueue", "status", "leads/export/.*file", "activities/export/.*file", "types"),
+            *("pagingtoken", r"v1/activities\.json", "deletedleads", "folders", "programs", r"program/\d+", "tagTypes"),
+            *("forms", "campaigns", "oauth/token"),
+        ]
+    ),
+)
+def test_a_silent_server_is_asked_again(marketo: Subscription, path: str) -> None:
+    marketo.server.put(silent(0.6), path=path)
+    assert marketo.land(patience=IMPATIENT) == WHOLE
+    assert [wait for wait in marketo.waits if wait <= IMPATIENT.first_wait]  # a poll waits longer
+
+
+def test_a_server_that_stays_silent_ends_the_run_and_the_next_one_is_whole(marketo: Subscription) -> None:
+    marketo.server.put(silent(0.6), path="deletedleads", times=100)
+    with pytest.raises(LandingError, match=r"deletedleads.json: got no answer within 0.2 s, 6 times in a row"):
+        marketo.land(patience=IMPATIENT)
+    marketo.server.recover()
+    assert marketo.land() == WHOLE
+
+
+@pytest.mark.parametrize(("headers", "wait"), [({}, 20), ({"Retry_After": "33"}, 33), ({"Retry_After": "0"}, 20)])
+def test_a_rate_limit_is_waited_out_as_long_as_marketo_asks(
+    marketo: Subscription, headers: dict[str, str], wait: float
+) -> None:
+    marketo.server.put(says("606", "Max rate limit '100' exceeded", **headers), path="describe")
+    assert marketo.land() == WHOLE
+    assert marketo.waits.count(wait) == 1
+
+
+def test_a_rate_limit_that_asks_for_too_much_ends_the_run(marketo: Subscription) -> None:
+    marketo.server.put(says("606", Retry_After="4000"), path="describe")
+    with pytest.raises(LandingError, match=r"error 606 .*asked to wait 4,000 s"):
+        marketo.land()
 
 
 def test_a_token_that_expires_in_the_middle_is_renewed(marketo: Subscription) -> None:
@@ -323,6 +382,100 @@ def test_a_merge_of_several_ends_them_all(marketo: Subscription) -> None:
     } == {str(loser) for loser in losers}
 
 
+def test_a_winner_that_is_merged_itself_ends_too(marketo: Subscription) -> None:
+    first, second, third, *_ = list(marketo.server.leads)
+    guid = marketo.server.act(first, 11, primary=7)
+    marketo.land()
+    marketo.server.pass_time(hours=8)
+    marketo.server.merge_leads(second, first)
+    marketo.server.merge_leads(third, second)
+    marketo.land()
+    assert marketo.leads() == marketo.truth()
+    merges = "select merged_lead_id, lead_id from mkt.activity where merged_lead_id is not null"
+    assert dict(marketo.read(merges)) == {str(first): str(second), str(second): str(third)}
+    assert marketo.read(f"select lead_id from mkt.activity where marketo_guid = '{guid}'") == [(str(third),)]
+    fourth = list(marketo.server.leads)[1]
+    marketo.server.pass_time(days=2)
+    marketo.server.merge_leads(fourth, third)
+    marketo.land()
+    assert marketo.leads() == marketo.truth()
+    assert dict(marketo.read(merges))[str(third)] == str(fourth)
+
+
+def test_a_lead_that_is_deleted_and_made_again_is_another(marketo: Subscription) -> None:
+    marketo.land()
+    deleted = next(iter(marketo.server.leads))
+    marketo.server.pass_time(days=1)
+    marketo.server.delete_lead(deleted)
+    marketo.server.pass_time(minutes=10)
+    again = marketo.server.add_lead(email="p0@example.com", leadStatus="Again")
+    for _ in range(2):
+        marketo.server.pass_time(minutes=10)
+        marketo.land()
+        assert marketo.leads() == marketo.truth()
+    assert marketo.leads()[str(again)] == "Again"
+
+
+@pytest.mark.parametrize(("hours", "by"), [(311, "updatedAt"), (313, "createdAt")])
+def test_deletions_are_told_for_long_enough_or_all_leads_are_pulled_anew(
+    marketo: Subscription, hours: float, by: str
+) -> None:
+    marketo.land()
+    before = len(marketo.server.asked("leads/export/create"))
+    first, second, *_ = list(marketo.server.leads)
+    marketo.server.delete_lead(first)
+    marketo.server.pass_time(hours=hours)
+    marketo.server.delete_lead(second)
+    marketo.land()
+    assert marketo.leads() == marketo.truth()
+    asked = [next(iter(request.json["filter"])) for request in marketo.server.asked("leads/export/create")[before:]]
+    assert asked[1] == by  # the first is the probe
+
+
+def lead_back(answer: Answer) -> Answer:
+    since = answer.body["nextPageToken"].partition("|")[0]
+    return replace(answer, body={**answer.body, "moreResult": True, "nextPageToken": f"{since}|1"})
+
+
+def test_deletions_whose_page_leads_back_end_the_run(marketo: Subscription) -> None:
+    marketo.land()
+    for lead in list(marketo.server.leads)[:3]:
+        marketo.server.delete_lead(lead)
+    marketo.server.page_rows = 1
+    marketo.server.put(changed(lead_back), path="deletedleads", after=1)
+    with pytest.raises(LandingError, match=r"deletedleads.json: got a page that leads back to one that was read"):
+        marketo.land()
+    marketo.land()
+    assert marketo.leads() == marketo.truth()
+
+
+def leading_on(rows: int) -> Fault:
+    """The next page begins some rows off."""
+
+    def fault(answer: Answer) -> Answer:
+        since, _, start = answer.body["nextPageToken"].partition("|")
+        return replace(answer, body={**answer.body, "nextPageToken": f"{since}|{int(start) + rows}"})
+
+    return changed(fault)
+
+
+@pytest.mark.parametrize(("rows", "left"), [(-1, 0), (1, 1)], ids=["repeated", "left out"])
+def test_a_page_of_deletions_that_comes_twice_or_not_at_all_is_made_good(
+    marketo: Subscription, rows: int, left: int
+) -> None:
+    marketo.land()
+    for lead in list(marketo.server.leads)[:4]:
+        marketo.server.delete_lead(lead)
+    marketo.server.page_rows = 2
+    marketo.server.pass_time(days=1)
+    marketo.server.put(leading_on(rows), path="deletedleads")
+    marketo.land()
+    assert len(marketo.leads().keys() - marketo.truth().keys()) == left  # which Marketo gives no count to tell
+    marketo.server.pass_time(days=1)
+    marketo.land()
+    assert marketo.leads() == marketo.truth()
+
+
 def test_what_is_committed_late_inside_the_look_back_is_found(marketo: Subscription) -> None:
     marketo.land()
     lead = next(iter(marketo.server.leads))
@@ -374,6 +527,7 @@ def test_without_the_filter_by_change_all_leads_are_exported_every_day(marketo: 
 @pytest.mark.parametrize("seed", first_of(range(3)))
 def test_random_days_are_told_as_they_were(marketo: Subscription, seed: int) -> None:
     chance, server = random.Random(seed), marketo.server
+    marketo.given = LIFECYCLE
     for day in range(8):
         for _ in range(chance.randrange(6)):
             leads = list(server.leads)
@@ -382,7 +536,7 @@ def test_random_days_are_told_as_they_were(marketo: Subscription, seed: int) -> 
             if what == "add":
                 server.add_lead(leadStatus=f"day {day}")
             elif what == "change":
-                server.change_lead(lead, leadStatus=f"day {day}")
+                server.change_lead(lead, leadStatus=f"day {day}", Lifecycle_Status__c=chance.choice(["MQL", "SAL"]))
             elif what == "delete" and len(leads) > 3:
                 server.delete_lead(lead)
             elif what == "merge" and len(leads) > 3:
@@ -399,6 +553,7 @@ def test_random_days_are_told_as_they_were(marketo: Subscription, seed: int) -> 
         assert marketo.leads() == marketo.truth()
         told = {row.row["marketoGUID"] for row in server.activities if row.row["activityTypeId"] in (2, 11, 32, 104)}
         assert {row[0] for row in marketo.read("select marketo_guid from mkt.activity")} == told
+        assert {guid: values for guid, *values in marketo.read(CHANGES)} == changes(server)
         server.pass_time(hours=chance.choice([10, 24, 40]))
 
 
@@ -465,6 +620,123 @@ def test_activities_of_the_instant_at_a_window_s_edge_land_once(marketo: Subscri
     marketo.server.pass_time(days=1)
     assert marketo.land()["activity"] == WHOLE["activity"] + 2
     assert marketo.read("select count(distinct marketo_guid) from mkt.activity") == [(WHOLE["activity"] + 2,)]
+
+
+# ---------------------------------------------------------------- changes of the field of the lifecycle
+
+
+def step(marketo: Subscription, value: str, **delta: float) -> None:
+    """The first lead reaches a step, and changes in other ways."""
+    marketo.server.pass_time(**delta)
+    marketo.server.change_lead(next(iter(marketo.server.leads)), Lifecycle_Status__c=value, title="CFO", leadScore=7)
+
+
+@pytest.mark.parametrize("has_filter", [True, False])
+def test_changes_of_one_field_land_and_nothing_of_others(marketo: Subscription, has_filter: bool) -> None:
+    marketo.given, marketo.server.has_attribute_filter = LIFECYCLE, has_filter
+    step(marketo, "MQL")
+    assert marketo.land()["data_value_change"] == 1
+    step(marketo, "Sales Qualified", days=1)
+    assert marketo.land()["data_value_change"] == 2
+    lead = str(next(iter(marketo.server.leads)))
+    assert marketo.read("select lead_id, old_value, new_value from mkt.data_value_change order by 1, 3") == [
+        (lead, None, "MQL"), (lead, "MQL", "Sales Qualified")
+    ]  # fmt: skip
+    assert {guid: values for guid, *values in marketo.read(CHANGES)} == changes(marketo.server)
+    columns = {row[0] for row in marketo.read("describe mkt.data_value_change") if not row[0].startswith("_")}
+    assert columns == {"marketo_guid", "lead_id", "activity_date", "attribute_name", "old_value", "new_value"}
+    manifest = marketo.manifest("data_value_change")
+    assert (manifest["mode"], manifest["governed"]) == ("events", '{"activity_date": "TIMESTAMP"}')
+
+
+def test_without_a_field_of_the_lifecycle_its_changes_are_not_asked_for(marketo: Subscription) -> None:
+    step(marketo, "MQL")
+    assert "data_value_change" not in marketo.land()
+    assert all(13 not in each.json["filter"].get("activityTypeIds", ()) for each in marketo.server.asked("create"))
+
+
+def test_changes_are_asked_for_as_far_back_as_they_are_kept_and_then_since_the_last_run(marketo: Subscription) -> None:
+    marketo.server.born = NOON - timedelta(days=1_000)
+    marketo.land(**LIFECYCLE)
+    marketo.server.pass_time(days=2)
+    marketo.land(**LIFECYCLE)
+
+    def asked() -> list[tuple[datetime, datetime]]:
+        filters = [request.json["filter"] for request in marketo.server.asked("activities/export/create")]
+        spans = [each["createdAt"] for each in filters if "primaryAttributeValueIds" in each]
+        return [(datetime.fromisoformat(span["startAt"]), datetime.fromisoformat(span["endAt"])) for span in spans]
+
+    probe, *first, _, later = asked()
+    assert probe[1] - probe[0] <= timedelta(hours=1, seconds=1)
+    assert (first[0][0], first[-1][1]) == (NOON - timedelta(days=90), NOON + timedelta(seconds=1))
+    assert len(first) == 3
+    assert later[0] == NOON - timedelta(days=1)
+
+
+def test_changes_that_marketo_no_longer_keeps_leave_the_state_and_stay_landed_until_then(marketo: Subscription) -> None:
+    marketo.given = LIFECYCLE
+    step(marketo, "MQL")
+    marketo.land()
+    step(marketo, "Sales Qualified", days=80)
+    assert marketo.land()["data_value_change"] == 2
+    marketo.server.pass_time(days=20)
+    assert marketo.land()["data_value_change"] == 1
+
+
+def test_a_first_pull_of_changes_goes_on_where_the_quota_ended_it(marketo: Subscription) -> None:
+    marketo.given = {**LIFECYCLE, "exclude": ["lead", "activity"]}
+    for number in range(40):
+        step(marketo, f"step {number}", days=2)
+    marketo.server.quota = 500
+    with pytest.raises(LandingError, match="quota"):
+        marketo.land()
+    step(marketo, "MQL", days=1)
+    marketo.server.quota = 500_000_000
+    known, made = spans(marketo.server), len(marketo.server.jobs)
+    marketo.land()
+    assert {guid: values for guid, *values in marketo.read(CHANGES)} == changes(marketo.server)
+    assert known
+    assert [span for span in spans(marketo.server, made) if span in known] == []
+
+
+def spans(server: MarketoServer, after: int = 0) -> list[dict[str, str]]:
+    """The windows of the completed exports since a job."""
+    jobs = [job for job in list(server.jobs.values())[after:] if job.status == "Completed"]
+    return [job.body["filter"]["createdAt"] for job in jobs]
+
+
+def test_another_field_of_the_lifecycle_is_pulled_as_far_back(marketo: Subscription) -> None:
+    step(marketo, "MQL")
+    marketo.land(**LIFECYCLE)
+    marketo.server.pass_time(days=5)
+    assert marketo.land(**{**LIFECYCLE, "lifecycle_field": "title"})["data_value_change"] == 1
+    told = "select attribute_name, old_value, new_value from mkt.data_value_change"
+    assert marketo.read(told) == [("title", None, "CFO")]
+
+
+def test_while_the_field_is_hidden_its_changes_wait(marketo: Subscription) -> None:
+    marketo.given = LIFECYCLE
+    marketo.land()
+    kind = marketo.server.fields.pop("Lifecycle_Status__c")
+    step(marketo, "MQL", days=1)
+    assert "data_value_change" not in marketo.land()
+    found = {finding.check: finding for finding in marketo.source().check()}
+    assert found["data_value_change"].level == "warn"
+    assert "no Lifecycle_Status__c among the fields of leads" in found["data_value_change"].message
+    marketo.server.fields["Lifecycle_Status__c"] = kind
+    marketo.server.pass_time(days=5)
+    assert marketo.land()["data_value_change"] == 1
+
+
+def test_doctor_says_whether_the_changes_of_one_field_can_be_picked_out(marketo: Subscription) -> None:
+    marketo.given = LIFECYCLE
+    found = {finding.check: finding for finding in marketo.source().check()}
+    assert found["data_value_change"].level == "ok"
+    assert "steps are MQL, Sales Qualified" in found["data_value_change"].message
+    marketo.server.has_attribute_filter = False
+    found = {finding.check: finding for finding in marketo.source().check()}
+    assert (found["data_value_change"].level, found["lead"].level) == ("warn", "ok")
+    assert "1035" in found["data_value_change"].message
 
 
 # ---------------------------------------------------------------- options, doctor, secrets

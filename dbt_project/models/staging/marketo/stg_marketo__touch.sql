@@ -1,5 +1,5 @@
 -- One row per activity of Marketo that is a touch.
-with
+with recursive
 
 activities as (
 
@@ -50,16 +50,20 @@ latest_forms as (
 
 ),
 
--- A lead goes into another at most once, and its touches go with it.
-lead_merges as (
+{{ marketo_merges() }},
+
+-- The lead in which a merged one ended up. Its touches went with it.
+holders as (
 
     select
-        activities.source,
-        activities.merged_person_id,
-        max(activities.person_id) as person_id
-    from activities
-    where activities.merged_person_id is not null
-    group by activities.source, activities.merged_person_id
+        merged_leads.source,
+        merged_leads.merged_person_id,
+        merged_leads.person_id,
+        row_number() over (
+            partition by merged_leads.source, merged_leads.merged_person_id
+            order by merged_leads.merge_count desc
+        ) as last_merge
+    from merged_leads
 
 ),
 
@@ -70,9 +74,7 @@ touches as (
         -- ids
         activities.source,
         activities.touch_id,
-        coalesce(
-            later_merges.person_id, lead_merges.person_id, activities.person_id
-        ) as person_id,
+        coalesce(holders.person_id, activities.person_id) as person_id,
         case activities.activity_name
             when 'Change Status in Progression' then activities.asset_id
             when 'Fill Out Form'
@@ -107,14 +109,11 @@ touches as (
             activities.source = latest_forms.source
             and activities.asset_id = latest_forms.form_id
             and latest_forms.newest = 1
-    left join lead_merges
+    left join holders
         on
-            activities.source = lead_merges.source
-            and activities.person_id = lead_merges.merged_person_id
-    left join lead_merges as later_merges
-        on
-            lead_merges.source = later_merges.source
-            and lead_merges.person_id = later_merges.merged_person_id
+            activities.source = holders.source
+            and activities.person_id = holders.merged_person_id
+            and holders.last_merge = 1
     where
         activities.activity_name <> 'Merge Leads'
         and (
