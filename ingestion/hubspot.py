@@ -62,6 +62,7 @@ PRIMARY = "primary"  # the label of an association that stands out
 ARCHIVED = "archived"  # the mark of what ended, which is no property
 CLICK = "CLICK"  # mail scanners open mails: that one was opened says nothing
 ASSETS = ("FORM", "MARKETING_EMAIL")
+FORM_TYPES = ("hubspot", "flow", "captured")
 
 _MERGED = "hs_merged_object_ids"
 _ADDRESSES = "hs_additional_emails"
@@ -678,7 +679,10 @@ class HubspotSource(ApiSource):
                 yield {**row, **{name: value or None for name, value in row["properties"].items()}}
 
     def _forms(self, entity: str) -> Iterator[Row]:
-        return (row for page in self.reader.pages(entity, self._path("marketing/forms"), {}) for row in page)
+        """Forms, pop-up forms and those of other websites: without being asked, HubSpot tells the first kind only."""
+        for kind in FORM_TYPES:
+            for page in self.reader.pages(entity, self._path("marketing/forms"), {"formTypes": kind}):
+                yield from page
 
     # ------------------------------------------------------------ what people did
 

@@ -83,6 +83,8 @@ EVENT_TYPES = (
     *("DROPPED", "UNBOUNCE", "STATUSCHANGE", "DELIVERED", "FORWARD", "BOUNCE", "REPLY", "PRINT", "PROCESSED"),
     *("UNSUBSCRIBED", "SUPPRESSED", "SENT", "SPAMREPORT", "DEFERRED", "OPEN", "MTA_DROPPED", "CLICK"),
 )
+FORM_TYPES = ("hubspot", "captured", "flow", "blog_comment")
+TOUCHES = ("email_click", "form_fill")
 ASSET_TYPES = ("AD_CAMPAIGN", "BLOG_POST", "FORM", "LANDING_PAGE", "MARKETING_EMAIL", "OBJECT_LIST", "SITE_PAGE")
 _OFFSETS_LIVE = timedelta(hours=1)
 _ACTIVITIES = {"call": "calls", "email": "emails", "meeting": "meetings", "note": "notes"}
@@ -251,9 +253,9 @@ class HubspotServer(VendorServer):
                                     "properties": {name: _text(value) for name, value in values.items()}}  # fmt: skip
         return campaign
 
-    def add_form(self, name: str) -> str:
+    def add_form(self, name: str, kind: str = "hubspot") -> str:
         form = f"b6336282-50ec-465e-894e-{int(self.next_id()):012}"
-        self.forms.append({"id": form, "name": name, "formType": "hubspot", "archived": False,
+        self.forms.append({"id": form, "name": name, "formType": kind, "archived": False,
                            "createdAt": _text(self.now), "updatedAt": _text(self.now)})  # fmt: skip
         return form
 
@@ -304,6 +306,7 @@ class HubspotServer(VendorServer):
         for entity, write in (
             ("user", self._mirror_user), ("account", self._mirror_account), ("campaign", self._mirror_campaign),
             ("person", self._mirror_person), ("opportunity", self._mirror_deal), ("activity", self._mirror_activity),
+            ("touch", self._mirror_touch),
         ):  # fmt: skip
             for our_id, row in company.get(entity, {}).items():
                 write(our_id, row)
@@ -419,6 +422,22 @@ class HubspotServer(VendorServer):
             if contact:
                 self.link(objects, engagement, "contacts", contact)
 
+    def _mirror_touch(self, our_id: str, row: Mapping[str, Any]) -> None:
+        """A click or a submission by the person's address; HubSpot has no other touches."""
+        if row["touch_type"] not in TOUCHES or ("touch", our_id) in self.ids:
+            return
+        campaign, at = self._ref("campaign", row["campaign_id"]), row["touched_at"]
+        address = self.rows["contacts"][self.ids["person", row["person_id"]]]["values"]["email"]
+        if row["touch_type"] == "email_click":
+            there = self.assets.get((campaign or "", "MARKETING_EMAIL"))
+            sent, content = self.send_email("News", there[0] if there else None)
+            self.assets[campaign or "", "MARKETING_EMAIL"] = [content]
+            self.ids["touch", our_id] = self.email_event("CLICK", sent, address, at=at)
+        else:
+            forms = self.assets.setdefault((campaign or "", "FORM"), [])
+            forms += [] if forms else [self.add_form("Contact us")]
+            self.ids["touch", our_id] = self.submit(forms[0], address, at)
+
     def _mirror_roles(self, roles: Mapping[str, Mapping[str, Any]]) -> None:
         wanted: dict[tuple[str, str], list[str]] = {}
         for row in roles.values():
@@ -518,7 +537,10 @@ class HubspotServer(VendorServer):
             ]
             return self._page(request, shown, 100)
         if api == "forms":
-            return self._page(request, self.forms, 500)
+            kind = request.query.get("formTypes", "hubspot")
+            if kind not in FORM_TYPES:
+                return _error(400, "VALIDATION_ERROR", f"Unknown form type {kind}")
+            return self._page(request, [each for each in self.forms if each["formType"] == kind], 500)
         return _error(404, "NOT_FOUND", "resource not found")
 
     def _account(self, path: str) -> Answer:

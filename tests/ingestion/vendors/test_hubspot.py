@@ -20,7 +20,7 @@ from ingestion.api import Patience
 from ingestion.entities import LANDED
 from ingestion.hubspot import OBJECTS, TABLES, HubspotSource, build_source
 from ingestion.hubspot_api import path
-from ingestion.landing import LandingError, SourceError
+from ingestion.landing import LandingError, SourceError, landed_name
 from tests.vendors.hubspot import PROPERTIES, TOKEN, HubspotServer
 from tests.vendors.landing import Landing
 from tests.vendors.server import Answer, Fault, Request, changed, cut, first_of, reset, silent, status, truncated
@@ -564,11 +564,20 @@ def test_empty_objects_have_their_columns(account: Account) -> None:
     assert "hs_name" in account.manifest("campaign")["columns"]
 
 
+def click(account: Account, **options: Any) -> str:
+    return account.server.email_event("CLICK", next(iter(account.server.email_campaigns)), "zoe@example.com", **options)
+
+
+def submit(account: Account, at: datetime | None = None) -> str:
+    return account.server.submit(account.server.forms[0]["id"], "zoe@example.com", at)
+
+
 @pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("seed", first_of(range(3)))
 def test_random_days_leave_what_the_account_holds(account: Account, seed: int) -> None:
     chance = random.Random(seed)
     server = account.server
+    living = ("contact", "contact_email", "call", "email_event", "form_submission")
     for _ in range(9):
         for _ in range(chance.randrange(12)):
             objects = chance.choice(["contacts", "calls"])
@@ -586,24 +595,29 @@ def test_random_days_leave_what_the_account_holds(account: Account, seed: int) -
                 server.restore(objects, chance.choice(gone))
             elif what == "merge" and len(there) > 1 and objects == "contacts":
                 server.merge(objects, *chance.sample(there, 2))
+            elif objects == "contacts":
+                server.add(objects, email=f"{chance.random()}@example.com")
             else:
                 server.add(objects)
-        account.land(exclude=[each for each in LANDED["hubspot"] if each not in ("contact", "call")])
+            at = server.now - timedelta(hours=chance.choice([0, 0, 1, 23]))
+            chance.choice([click, submit, lambda *_, **__: None])(account, at=at)
+        account.land(exclude=[each for each in LANDED["hubspot"] if each not in living])
         for entity, objects, name in (("contact", "contacts", "hs_lead_status"), ("call", "calls", "hs_call_status")):
             truth = {each: row["values"].get(name) for each, row in server.rows[objects].items() if not row["archived"]}
             assert dict(account.read(f"select id, {name} from crm.{entity}")) == truth
+        contacts = [row["values"] for row in server.rows["contacts"].values() if not row["archived"]]
+        (submissions,) = server.submissions.values()
+        for query, told in (
+            ("select email from crm.contact_email",
+             [each for values in contacts for each in (values.get("hs_additional_emails") or "").split(";") if each]),
+            ("select id from crm.email_event", [each["id"] for each in server.events if each["type"] == "CLICK"]),
+            ("select conversion_id from crm.form_submission", [each["conversionId"] for each in submissions]),
+        ):  # fmt: skip
+            assert sorted(row[0] for row in account.read(query)) == sorted(told)
         server.pass_time(hours=chance.choice([5, 24, 24, 50]))
 
 
 # ---------------------------------------------------------------- what people did
-
-
-def click(account: Account, **options: Any) -> str:
-    return account.server.email_event("CLICK", next(iter(account.server.email_campaigns)), "zoe@example.com", **options)
-
-
-def submit(account: Account, at: datetime | None = None) -> str:
-    return account.server.submit(account.server.forms[0]["id"], "zoe@example.com", at)
 
 
 def of_both(account: Account) -> dict[str, set[str]]:
@@ -704,6 +718,14 @@ def test_an_e_mail_is_asked_for_once_and_may_be_gone(account: Account) -> None:
         assert len({row["content_id"] for row in rows}) == 2
         assert account.server.asked("/v1/campaigns/") == []
     assert len(rows) == 6
+
+
+def test_pop_up_forms_and_those_of_other_websites_are_forms_too(account: Account) -> None:
+    forms = [account.server.add_form("Another", kind) for kind in ("flow", "captured")]
+    for form in forms:
+        account.server.submit(form, "zoe@example.com")
+    assert set(forms) <= {row["id"] for row in account.rows("form")}
+    assert set(forms) <= {row["form_id"] for row in account.rows("form_submission")}
 
 
 def test_a_form_that_keeps_no_submissions_has_none(account: Account) -> None:
@@ -905,3 +927,13 @@ def test_the_account_has_the_properties_of_real_ones(file: str, objects: str) ->
         "hs_body_preview",
     }  # of the test rows alone
     assert real - odd <= set(PROPERTIES[objects])
+
+
+@pytest.mark.skipif(not ROWS.is_dir(), reason="the rows of vendors are not beside the project")
+def test_clicks_and_e_mails_have_the_fields_of_real_ones(account: Account) -> None:
+    nested = {"sent_by_id", "sent_by_created", "caused_by_id", "caused_by_created", "obsoleted_by_id"}
+    odd = nested | {"obsoleted_by_created", "sub_type", "num_queued", "_fivetran_synced"}
+    (email,) = account.server.email_campaigns.values()
+    for file, shown in (("email_event", account.server.events[0]), ("email_campaign", email)):
+        with (ROWS / f"{file}_data.csv").open(newline="") as opened:
+            assert set(next(csv.reader(opened))) - odd <= {landed_name(name) for name in shown}
