@@ -140,7 +140,8 @@
                 'touched_at': 'created',
                 'email_digest': ['email_digest', 'string', 'person_id'],
                 'asset_id': ['content_id', 'string', 'campaign_id'],
-                'is_filtered': ['filtered_event', 'boolean', 'touch_id'],
+                'event_type': ['type', 'string', 'touch_type'],
+                'is_filtered': ['filtered_event', 'boolean', 'touch_type'],
             },
             'form_submission': {
                 'touch_id': 'conversion_id',

@@ -41,7 +41,7 @@ events as (
         clicks._pl_change,
         clicks._pl_origin
     from clicks
-    where not coalesce(clicks.is_filtered, false)
+    where clicks.event_type = 'CLICK' and not coalesce(clicks.is_filtered, false)
     union all
     select
         submissions.source,
