@@ -253,9 +253,9 @@ LANDED: dict[str, tuple[str, ...]] = {
         *("campaign", "campaign_member", "opportunity_history", "opportunity_field_history"),
     ),
     "hubspot": (
-        *("deal", "company", "contact", "owner", "user", "deal_pipeline", "deal_pipeline_stage"),
+        *("deal", "company", "contact", "contact_email", "owner", "user", "deal_pipeline", "deal_pipeline_stage"),
         *("deal_company", "deal_contact", "deal_property_history", "call", "email", "meeting", "note", "task"),
-        *("engagement_deal", "campaign", "form"),
+        *("engagement_deal", "campaign", "campaign_asset", "form", "email_event", "form_submission"),
     ),
     "stripe": (
         *("customer", "product", "price", "coupon", "subscription", "subscription_item", "discount"),

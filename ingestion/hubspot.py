@@ -1,17 +1,20 @@
-"""The `hubspot` source: CRM objects, their associations, pipelines and property history, and marketing campaigns.
+"""The `hubspot` source: CRM objects, their associations, pipelines and property history, and what marketing did.
 
 Reads with the token of a private app, through date-versioned paths (`api_version`, also "v3"). All properties that
-the app may read land as text under their names; what is written in calls, e-mails, meetings, notes and tasks does not.
+the app may read land as text under their names; what is written in calls, e-mails, meetings, notes and tasks does not,
+nor what people typed into forms. Clicks in e-mails and submissions of forms know people by their addresses: these are
+personal, and their digests lead to contacts.
 
 Deals are listed whole every day, because calculated properties do not always move hs_lastmodifieddate, and so are the
 small objects. Contacts and engagements are searched for their changes with a look-back of an hour, because the search
-index lags, and listed whole once a week, for what it never told. Archived and merged ones end.
+index lags, and listed whole once a week, for what it never told. Archived and merged ones end. Clicks and submissions
+are asked for from a day before the last run, and whole once a week, too.
 
 Alone: `python -m orchestration.config` shows the settings; `pipeledger doctor` asks the account.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
@@ -19,6 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import requests
 
 from ingestion.api import (
@@ -31,14 +35,16 @@ from ingestion.api import (
     diagnose,
     included,
     landed_columns,
+    message_of,
     retry_after,
     said,
+    text,
     text_table,
 )
-from ingestion.carried import Carried
+from ingestion.carried import Carried, tables
 from ingestion.entities import COUNT, DATE, FLAG, INSTANT, LANDED, MONEY, PROBABILITY, SCORE
 from ingestion.findings import Finding
-from ingestion.hubspot_api import Reader, Row, iso, path
+from ingestion.hubspot_api import Reader, Row, iso, milliseconds, path
 from ingestion.landing import Extraction, SourceError
 from ingestion.secrets import Secrets
 from ingestion.stages import Stage
@@ -46,13 +52,30 @@ from ingestion.stages import Stage
 API_VERSION = "2026-03"
 BASE_URL = "https://api.hubapi.com"
 LOOK_BACK = timedelta(hours=1)
+LATE = timedelta(days=1)  # how long after its time a click or a submission may be told
+CLICKS_SINCE = timedelta(days=760)  # 25 months: what the first run asks for
+CLICKS_AT_ONCE = timedelta(days=60)  # offsets do not live long
 LISTED_EVERY = timedelta(days=7)
 RESERVE = 0.1  # of the account's daily calls, for everybody else
 PRIMARY = "primary"  # the label of an association that stands out
 
 ARCHIVED = "archived"  # the mark of what ended, which is no property
+CLICK = "CLICK"  # mail scanners open mails: that one was opened says nothing
+ASSETS = ("FORM", "MARKETING_EMAIL")
+FORM_TYPES = ("hubspot", "flow", "captured")
 
 _MERGED = "hs_merged_object_ids"
+_ADDRESSES = "hs_additional_emails"
+_FIRST = datetime.fromtimestamp(0, UTC)
+_ASKED_FOR = {
+    "/email/public": ("email_event",),
+    "/form-integrations": ("form_submission",),
+    "/forms": ("form", "form_submission"),
+    "/campaigns": ("campaign", "campaign_asset"),
+    "/owners": ("owner",),
+}
+"""Which entities ask for paths with this in them, where they are no CRM objects."""
+_MAY_BE_GONE = re.compile(r"/email/public/v1/campaigns/|/form-integrations/v1/submissions/")
 _BLOCK = 2_000  # rows that become a table
 _VERSION = re.compile(r"\d{4}-\d{2}(-beta)?|v[34]")
 _VOLATILE = re.compile(
@@ -115,7 +138,7 @@ OBJECTS: dict[str, Object] = {
     ),
     "contact": Object(
         "contacts",
-        ("person",),
+        ("person", "touch"),
         {"createdate": INSTANT, "hubspotscore": SCORE, "hs_sa_first_engagement_date": INSTANT},
         changed="lastmodifieddate",
         people=True,
@@ -201,6 +224,13 @@ TABLES: dict[str, Table] = {
         canonical=("activity",),
         governed={"is_primary": FLAG},
     ),
+    "contact_email": Table(
+        ("contact_id", "number", "email"),
+        ("contact_id", "number"),
+        ("contact_id", "number"),
+        canonical=("touch",),
+        personal=("email",),
+    ),
     "deal_property_history": Table(
         ("deal_id", "name", "value", "previous_value", "timestamp", "tie", "sourceType", "sourceId"),
         ("deal_id", "name", "timestamp", "value"),
@@ -233,7 +263,34 @@ TABLES: dict[str, Table] = {
         governed=_TIMES,
         volatile=("updatedAt",),
     ),
+    "campaign_asset": Table(
+        ("campaign_id", "asset_type", "asset_id"),
+        ("campaign_id", "asset_type", "asset_id"),
+        ("campaign_id", "asset_type", "asset_id"),
+        canonical=("touch",),
+    ),
+    "email_event": Table(
+        ("id", "created", "type", "emailCampaignId", "contentId", "appId", "filteredEvent", "email"),
+        ("id",),
+        ("id", "created"),
+        canonical=("touch",),
+        governed={"created": INSTANT, "filteredEvent": FLAG},
+        personal=("email",),
+        mode="events",
+    ),
+    "form_submission": Table(
+        ("conversionId", "form_id", "submittedAt", "email"),
+        ("conversionId",),
+        ("conversionId", "form_id", "submittedAt"),
+        canonical=("touch",),
+        governed={"submittedAt": INSTANT},
+        personal=("email",),
+        mode="events",
+    ),
 }
+
+TOLD = ("email_event", "form_submission")
+"""What is told once and never changes."""
 
 TRACKED = (
     *("dealname", "dealstage", "pipeline", "amount", "deal_currency_code", "closedate", "dealtype"),
@@ -304,6 +361,7 @@ class HubspotSource(ApiSource):
     reserve: float
     _deals: list[str] = field(default_factory=list, repr=False, compare=False)  # the ids that this run listed
     _merged: dict[str, str] = field(default_factory=dict, repr=False, compare=False)  # deals that others of it took in
+    _contents: dict[str, str | None] = field(default_factory=dict, repr=False, compare=False)  # by e-mail campaign
 
     # ------------------------------------------------------------ what landing asks for
 
@@ -362,15 +420,16 @@ class HubspotSource(ApiSource):
 
     def _check_entity(self, entity: str) -> Finding:
         try:
-            if entity not in OBJECTS:
-                next(iter(self._rows(entity)), None)
+            of = OBJECTS["contact"] if entity == "contact_email" else OBJECTS.get(entity)
+            if of is None:
+                self._probe(entity)
                 return Finding(entity, "ok", "readable")
-            of = OBJECTS[entity]
             self._get("crm/objects", of.name, limit=1)
             described = self._properties(of.name)
         except SourceError as error:
             return Finding(entity, "fail", str(error), f'grant the private app the scope, or exclude = ["{entity}"]')
-        if missing := self.missing(of.canonical, of.governed, [ARCHIVED, *described]):
+        typed = [_ADDRESSES] if entity == "contact_email" else of.governed
+        if missing := self.missing(of.canonical, typed, [ARCHIVED, *described]):
             return Finding(
                 entity,
                 "warn",
@@ -378,6 +437,16 @@ class HubspotSource(ApiSource):
                 "grant the app the scope of sensitive data, or correct the mapping in pipeledger.toml",
             )
         return Finding(entity, "ok", f"{len(described)} properties of {of.name}")
+
+    def _probe(self, entity: str) -> None:
+        """Ask for a little of what is no CRM object."""
+        if entity == "email_event":
+            self._get("email/events", eventType=CLICK, limit=1)
+        elif entity == "form_submission":
+            for form in self._get("marketing/forms", limit=1).json()["results"]:
+                self._get("form-integrations/submissions", "forms", form["id"], limit=1)
+        else:
+            next(iter(self._rows("campaign" if entity == "campaign_asset" else entity)), None)
 
     # ------------------------------------------------------------ CRM objects
 
@@ -429,33 +498,51 @@ class HubspotSource(ApiSource):
             yield from rows
 
     def _changed(self, entity: str, described: Mapping[str, Row], columns: Mapping[str, str]) -> Iterator[pa.Table]:
+        merged: set[str] = set()
+        return self._carry(
+            entity,
+            columns,
+            key="id",
+            whole=lambda: self._listed(entity, described),
+            since=lambda cursor: self._searched(entity, described, cursor - LOOK_BACK, merged),
+            gone=lambda: [*self._archived(entity), *merged],
+        )
+
+    def _carry(
+        self,
+        entity: str,
+        columns: Mapping[str, str],
+        *,
+        key: str,
+        whole: Callable[[], Iterable[Mapping[str, Any]]],
+        since: Callable[[datetime], Iterable[Mapping[str, Any]]],
+        gone: Callable[[], Iterable[str]] = tuple,
+    ) -> Iterator[pa.Table]:
         """The carried state after the changes since its cursor; once a week and without a usable one, everything."""
-        now = self.clock().astimezone(UTC)
+        now = self._now()
         names = list(columns.values())
         before = self.carried.find(entity, of=self._origin, columns=names, since=now - LISTED_EVERY)
         listed_at = datetime.fromisoformat(before.notes["listed_at"]) if before else now
         if now - listed_at >= LISTED_EVERY:
             before, listed_at = None, now
-        merged: set[str] = set()
-        rows = self._searched(entity, described, before.cursor, merged) if before else self._listed(entity, described)
+        rows = since(datetime.fromisoformat(before.cursor)) if before else whole()
         yield from self.carried.merge(
             entity,
             _tables(rows, columns),
             of=self._origin,
             columns=names,
-            key="id",
+            key=columns[key],
             cursor=now.isoformat(),
             now=now,
             before=before,
-            gone=(lambda: [*self._archived(entity), *merged]) if before else (),
+            gone=gone if before else (),
             notes={"listed_at": listed_at.isoformat()},
         )
 
     def _searched(
-        self, entity: str, described: Mapping[str, Row], cursor: str, merged: set[str]
+        self, entity: str, described: Mapping[str, Row], since: datetime, merged: set[str]
     ) -> Iterator[dict[str, Any]]:
         of = OBJECTS[entity]
-        since = datetime.fromisoformat(cursor) - LOOK_BACK
         for page in self.reader.changed(entity, of.name, list(described), str(of.changed), since):
             rows = [_flat(row, described) for row in page]
             merged.update(lost for row in rows for lost in _merged(row))
@@ -486,7 +573,7 @@ class HubspotSource(ApiSource):
         return Extraction(
             entity=entity,
             snapshot_date=today,
-            tables=_tables(self._rows(entity), columns),
+            tables=self._told(entity, columns) if entity in TOLD else _tables(self._rows(entity), columns),
             key=tuple(columns[name] for name in of.key),
             required=tuple(columns[name] for name in of.required),
             mode=of.mode,
@@ -518,9 +605,13 @@ class HubspotSource(ApiSource):
             )
         if entity == "deal_property_history":
             return self._history()
+        if entity == "contact_email":
+            return self._addresses()
         if entity == "campaign":
             return self._campaigns()
-        return (row for page in self.reader.pages(entity, self._path("marketing/forms"), {}) for row in page)
+        if entity == "campaign_asset":
+            return self._assets()
+        return self._forms(entity)
 
     def _owners(self) -> Iterator[dict[str, Any]]:
         for archived in ("false", "true"):
@@ -587,6 +678,88 @@ class HubspotSource(ApiSource):
             for row in page:
                 yield {**row, **{name: value or None for name, value in row["properties"].items()}}
 
+    def _forms(self, entity: str) -> Iterator[Row]:
+        """Forms, pop-up forms and those of other websites: without being asked, HubSpot tells the first kind only."""
+        for kind in FORM_TYPES:
+            for page in self.reader.pages(entity, self._path("marketing/forms"), {"formTypes": kind}):
+                yield from page
+
+    # ------------------------------------------------------------ what people did
+
+    def _told(self, entity: str, columns: Mapping[str, str]) -> Iterator[pa.Table]:
+        """Clicks or submissions: those carried over, and those since. An e-mail's content is asked for once."""
+        if entity == "email_event":
+            told = self.carried.find(entity, of=self._origin, columns=list(columns.values()), since=_FIRST)
+            pair = [columns["emailCampaignId"], columns["contentId"]]
+            for table in tables(told.path, pair) if told else ():
+                self._contents.update(zip(*table.to_pydict().values(), strict=True))
+        rows = {"email_event": self._clicks, "form_submission": self._submissions}[entity]
+        return self._carry(
+            entity,
+            columns,
+            key=TABLES[entity].key[0],
+            whole=lambda: rows(_FIRST),
+            since=lambda cursor: rows(cursor - LATE),
+        )
+
+    def _clicks(self, since: datetime) -> Iterator[dict[str, Any]]:
+        """Who clicked in which marketing e-mail and when; not where, on what and with what."""
+        until = self._now()
+        since = max(since, until - CLICKS_SINCE)
+        while until > since:
+            start = max(since, until - CLICKS_AT_ONCE)
+            for page in self.reader.events("email_event", CLICK, _ms(start), _ms(until)):
+                for event in page:
+                    yield {
+                        **event,
+                        "created": iso(event["created"]),
+                        "contentId": self._content(event.get("emailCampaignId")),
+                        "email": event.get("recipient"),
+                    }
+            until = start
+
+    def _content(self, campaign: Any) -> str | None:
+        """The e-mail that was sent by an e-mail campaign; none where HubSpot no longer knows."""
+        key = text(campaign)
+        if key and key not in self._contents:
+            found = said(self._get("email/campaigns", key))
+            self._contents[key] = text(found.get("contentId"))
+        return self._contents[key] if key else None
+
+    def _submissions(self, since: datetime) -> Iterator[dict[str, Any]]:
+        """Who submitted which form and when; not what was typed."""
+        for form in self._forms("form_submission"):
+            for page in self.reader.submissions("form_submission", form["id"], _ms(since)):
+                for row in page:
+                    typed = [each for each in row.get("values", ()) if each["name"] == "email"]
+                    yield {
+                        "conversionId": row.get("conversionId") or f"{form['id']}-{row['submittedAt']}",
+                        "form_id": form["id"],
+                        "submittedAt": iso(row["submittedAt"]),
+                        "email": typed[0]["value"] if typed else None,
+                    }
+
+    def _addresses(self) -> Iterator[dict[str, Any]]:
+        """The further addresses of the contacts of this run: of those that were merged, and what else they use."""
+        if "contact" not in self.entities:
+            return
+        made = self.carried.made("contact")
+        if _ADDRESSES not in pq.read_schema(made).names:
+            return
+        for table in tables(made, ["id", _ADDRESSES]):
+            for contact, addresses in zip(*table.to_pydict().values(), strict=True):
+                for number, address in enumerate((addresses or "").split(";"), 1):
+                    if address:
+                        yield {"contact_id": contact, "number": str(number), "email": address}
+
+    def _assets(self) -> Iterator[dict[str, Any]]:
+        for campaign in self._campaigns():
+            for kind in ASSETS:
+                url = self._path("marketing/campaigns", campaign["id"], "assets", kind)
+                for page in self.reader.pages("campaign_asset", url, {}):
+                    for asset in page:
+                        yield {"campaign_id": campaign["id"], "asset_type": kind, "asset_id": asset["id"]}
+
     # ------------------------------------------------------------ what the account has
 
     def _properties(self, objects: str) -> dict[str, Row]:
@@ -597,6 +770,9 @@ class HubspotSource(ApiSource):
     @cached_property
     def _portal(self) -> str:
         return str(self._get("account-info", "details").json()["portalId"])
+
+    def _now(self) -> datetime:
+        return self.clock().astimezone(UTC)
 
     @property
     def _origin(self) -> str:
@@ -637,6 +813,8 @@ class HubspotSource(ApiSource):
             return Trouble(f"HTTP 429 ({policy})", "wait", retry_after(response))
         if response.status_code in (423, 477):  # locked, or the account is being moved
             return Trouble(f"HTTP {response.status_code}", "wait", retry_after(response))
+        if response.status_code == 404 and _MAY_BE_GONE.match(str(response.request.path_url)):
+            return None
         if told.get("category") == "MISSING_SCOPES":
             scopes = sorted(
                 {
@@ -648,8 +826,10 @@ class HubspotSource(ApiSource):
             )
             return Trouble(
                 f"HTTP {response.status_code} (MISSING_SCOPES: {', '.join(scopes) or 'not named'})",
-                fix="Grant the private app one of these, or leave the entity out with `exclude` in pipeledger.toml.",
+                fix=f"Grant the private app one of these, or {self._without(response)}",
             )
+        if response.status_code == 403:  # the account has not bought it
+            return Trouble(f"HTTP 403 ({message_of(response)})", fix=f"Grant it, or {self._without(response)}")
         most, left = (response.headers.get(f"X-HubSpot-RateLimit-Daily{end}", "") for end in ("", "-Remaining"))
         if response.ok and most.isdigit() and left.isdigit() and int(left) < self.reserve * int(most):
             return Trouble(
@@ -658,6 +838,15 @@ class HubspotSource(ApiSource):
                 fix=_LATER,
             )
         return diagnose(response)
+
+    def _without(self, response: requests.Response) -> str:
+        """How to leave out what asked for this."""
+        asked = str(response.request.path_url).partition("?")[0]
+        entities = next((names for part, names in _ASKED_FOR.items() if part in asked), ()) or [
+            entity for entity, of in OBJECTS.items() if asked.endswith(f"/{of.name}")
+        ]
+        named = ", ".join(f'"{entity}"' for entity in entities)
+        return f"leave out what needs it: exclude = [{named or '...'}] under [sources.{self.name}] in pipeledger.toml."
 
 
 def _category(metadata: Mapping[str, Any]) -> Any:
@@ -681,6 +870,10 @@ def _value(value: Any, described: Row) -> Any:
     if described.get("type") == "date":
         return iso(value)[:10]
     return value
+
+
+def _ms(instant: datetime) -> int:
+    return milliseconds(instant.isoformat())
 
 
 def _merged(row: Mapping[str, Any]) -> list[str]:

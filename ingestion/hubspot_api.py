@@ -1,4 +1,4 @@
-"""Reading HubSpot: lists, searches, batch reads and associations, each whole by what HubSpot says of itself.
+"""Reading HubSpot: lists, searches, batch reads, associations and events, each whole by what HubSpot says of itself.
 
 Takes a `Client` that signs in; gives pages of objects as HubSpot answers them. Lists have no total, so every id is to
 come once and the number is held against that of the search; searches go forward by the time of the last change and
@@ -20,10 +20,14 @@ LISTED = 100  # the most that HubSpot answers at once: of a list,
 SEARCHED = 200  # of a search,
 READ = 100  # of a batch,
 READ_WITH_HISTORY = 50  # of a batch with the history of properties,
-ASSOCIATED = 1_000  # of a batch of associations
+ASSOCIATED = 1_000  # of a batch of associations,
+EVENTS = 1_000  # of e-mail events,
+SUBMISSIONS = 50  # of submissions of a form
 QUERY_LENGTH = 6_000  # characters of properties that fit a URL
 
 ID = "hs_object_id"
+LEGACY = {"email": "/email/public/v1", "form-integrations": "/form-integrations/v1"}
+"""The APIs of events of marketing e-mails and of submissions: no dated version has them, so that none is asked for."""
 _NUMBERED = {"associations": "v4"}  # where the numbered APIs are not v3
 _NONE_THERE = ("OBJECT_NOT_FOUND", "NO_ASSOCIATIONS_FOUND")
 
@@ -33,6 +37,8 @@ Row = Mapping[str, Any]
 def path(version: str, api: str, *rest: str) -> str:
     """The path of an API: `crm/objects` of 2026-03 is /crm/objects/2026-03, of v3 it is /crm/v3/objects."""
     product, _, name = api.partition("/")
+    if product in LEGACY:
+        return "/".join([LEGACY[product], name, *rest])
     if version.startswith("v"):
         parts = [product, _NUMBERED.get(name, "v3"), name, *rest]
     else:
@@ -86,13 +92,15 @@ class Reader:
         if len(seen) < total:
             self._look_again(what, objects, seen, total)
 
-    def pages(self, what: str, url: str, asked: Mapping[str, str]) -> Iterator[list[Row]]:
+    def pages(self, what: str, url: str, asked: Mapping[str, str], limit: int = 0) -> Iterator[list[Row]]:
         """The pages of any list that goes on by `paging.next.after`."""
         after, behind = "", set[str]()
         while True:
-            found = self._json(
-                what, self.client.get(url, params={**asked, "limit": LISTED, **({"after": after} if after else {})})
-            )
+            at = {"after": after} if after else {}
+            answer = self.client.get(url, params={**asked, "limit": limit or LISTED, **at})
+            if answer.status_code == 404:  # which the client lets pass where it may be
+                return
+            found = self._json(what, answer)
             yield found["results"]
             after = str(found.get("paging", {}).get("next", {}).get("after", ""))
             if not after:
@@ -224,15 +232,50 @@ class Reader:
                     if after:
                         inputs.append({"id": each["from"]["id"], "after": after})
 
+    # ------------------------------------------------------------ what people did
+
+    def events(self, what: str, kind: str, start: int, end: int) -> Iterator[list[Row]]:
+        """The events of marketing e-mails of one kind from `start` to `end` (milliseconds), the newest first.
+
+        They have no total, so that a page without its word on more of them is none.
+        """
+        url = path(self.version, "email/events")
+        asked: dict[str, Any] = {"eventType": kind, "startTimestamp": start, "endTimestamp": end, "limit": EVENTS}
+        seen: set[str] = set()
+        while True:
+            found = self._json(what, self.client.get(url, params=asked), "events")
+            ids = {event["id"] for event in found["events"]}
+            if ids and ids <= seen:
+                raise self._broken(what, "a page of events that was read before", "another one")
+            seen |= ids
+            yield found["events"]
+            if found.get("hasMore") is False:
+                return
+            if found.get("hasMore") is not True or not found.get("offset") or not ids:
+                raise self._broken(what, "a page of events that does not say how to go on", "hasMore and an offset")
+            asked["offset"] = found["offset"]
+
+    def submissions(self, what: str, form: str, since: int) -> Iterator[list[Row]]:
+        """The submissions of a form, the newest first, up to a page that is older than `since` (milliseconds).
+
+        New ones push others to the next page, so that they may come twice. A form of a kind that keeps no submissions
+        is not found, and has none.
+        """
+        url = path(self.version, "form-integrations/submissions", "forms", form)
+        for page in self.pages(what, url, {}, SUBMISSIONS):
+            yield page
+            if all(row["submittedAt"] < since for row in page):
+                return
+
     # ------------------------------------------------------------ answers
 
-    def _json(self, what: str, answer: requests.Response) -> dict[str, Any]:
+    def _json(self, what: str, answer: requests.Response, name: str = "results") -> dict[str, Any]:
         try:
             said = answer.json()
         except ValueError:
             said = None
-        if not isinstance(said, dict) or not isinstance(said.get("results"), list):
-            raise self._broken(what, f"HTTP {answer.status_code} without results", "a list, if an empty one")
+        if not isinstance(said, dict) or not isinstance(said.get(name), list):
+            raise self._broken(what, f"HTTP {answer.status_code} without {name}", "a list, if an empty one")
         return said
 
     def _errors(self, what: str, found: Mapping[str, Any]) -> Iterator[Row]:

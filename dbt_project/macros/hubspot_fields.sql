@@ -134,6 +134,35 @@
             'start_date': 'hs_start_date',
             'end_date': 'hs_end_date',
         }},
+        'touch': {
+            'email_event': {
+                'touch_id': 'id',
+                'touched_at': 'created',
+                'email_digest': ['email_digest', 'string', 'person_id'],
+                'asset_id': ['content_id', 'string', 'campaign_id'],
+                'event_type': ['type', 'string', 'touch_type'],
+                'is_filtered': ['filtered_event', 'boolean', 'touch_type'],
+            },
+            'form_submission': {
+                'touch_id': 'conversion_id',
+                'touched_at': 'submitted_at',
+                'email_digest': ['email_digest', 'string', 'person_id'],
+                'asset_id': ['form_id', 'string', 'campaign_id'],
+            },
+            'campaign_asset': {
+                'campaign_id': 'campaign_id',
+                'asset_type': ['asset_type', 'string', 'campaign_id'],
+                'asset_id': ['asset_id', 'string', 'campaign_id'],
+            },
+            'contact': {
+                'person_id': 'id',
+                'email_digest': ['email_digest', 'string', 'person_id'],
+            },
+            'contact_email': {
+                'person_id': 'contact_id',
+                'email_digest': ['email_digest', 'string', 'person_id'],
+            },
+        },
         'opportunity_change': {
             'deal_property_history': {
                 'opportunity_id': 'deal_id',

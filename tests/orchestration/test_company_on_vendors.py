@@ -77,6 +77,7 @@ class Served:
     vendors: Path
     ours: dict[str, str]  # by the vendors' ids
     days: int
+    touches: tuple[str, ...]  # the kinds of touches that these vendors know
 
 
 def desk(folder: Path, settings: str) -> Desk:
@@ -150,7 +151,8 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             else:
                 capture_all(at, now, day)
         ours = {theirs: ours for system in (crm, *others) for (_, ours), theirs in system.ids.items()}
-        yield Served(through_demo(folder / "demo", days), at.home / "warehouse.duckdb", ours, count)
+        touches = hubspot.TOUCHES if vendor == "hubspot" else (*hubspot.TOUCHES, *marketo.TOUCHES)
+        yield Served(through_demo(folder / "demo", days), at.home / "warehouse.duckdb", ours, count, touches)
 
 
 def rows_of(warehouse: Path, mart: str, ours: dict[str, str]) -> Counter[tuple[Any, ...]]:
@@ -181,3 +183,13 @@ def test_a_mart_is_the_same_through_the_vendors(served: Served, mart: str) -> No
     assert list((expected - found).items())[:3] == list((found - expected).items())[:3] == []
     takes_weeks = mart in ("rpt_stall_patterns", "fct_booking_movements")  # landmarks lie weeks apart, deals are won
     assert expected or (takes_weeks and served.days < 30)
+
+
+def test_touches_are_the_same_through_the_vendors(served: Served) -> None:
+    columns = "touch_id, person_id, campaign_id, touch_type, touched_at"
+    found = []
+    for warehouse, ours in ((served.demo, {}), (served.vendors, served.ours)):
+        with duckdb.connect(str(warehouse), read_only=True) as connection:
+            rows = connection.execute(f"select {columns} from staging.stg_touch").fetchall()
+        found.append({tuple(ours.get(value, value) for value in row) for row in rows if row[3] in served.touches})
+    assert found[0] == found[1] != set()

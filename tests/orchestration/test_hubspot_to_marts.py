@@ -79,12 +79,37 @@ def live(server: HubspotServer) -> dict[str, str]:
     add("meetings", hs_timestamp=server.now, hs_meeting_outcome="CANCELED")
     for objects in ("emails", "notes"):
         add(objects, hs_timestamp=server.now, hubspot_owner_id=ada)
-    server.add_campaign(hs_name="Fair", hs_start_date="2026-11-01", hs_spend_items_sum_amount="12345678.5")
-    server.forms.append({"id": "b6336282", "name": "Contact us", "formType": "hubspot",
-                         "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z"})  # fmt: skip
+    fair = server.add_campaign(hs_name="Fair", hs_start_date="2026-11-01", hs_spend_items_sum_amount="12345678.5")
+    touches = reach_people(server, fair)
     server.pass_time(days=10)  # the 20th
     return {"ada": ada, "bob": bob, "account": account, "contact": contact, "first": first, "second": second,
-            "call": call, **stages}  # fmt: skip
+            "call": call, "fair": fair, **touches, **stages}  # fmt: skip
+
+
+def reach_people(server: HubspotServer, fair: str) -> dict[str, str]:
+    """Zoë clicks in two e-mails and fills out a form. So do a bot, a stranger, and others who will be Zoë (merged),
+    have another address, or be archived."""
+    news, content = server.send_email("News")
+    other, shared = server.send_email("In two campaigns")
+    form = server.add_form("Contact us")
+    server.assets = {(fair, "FORM"): [form], (fair, "MARKETING_EMAIL"): [content, shared]}
+    server.assets[server.add_campaign(hs_name="Webinar"), "MARKETING_EMAIL"] = [shared]
+    old, moved, gone = (server.add("contacts", email=f"{name}@before.example") for name in ("zoe", "carl", "dora"))
+    zoe = "zoe@globex.example"
+    server.email_event("OPEN", news, zoe)
+    server.email_event("CLICK", news, zoe, filtered=True)
+    server.submit(form, "stranger@nowhere.example", message="Call me")
+    return {
+        "old": old,
+        "moved": moved,
+        "gone": gone,
+        "moved_click": server.email_event("CLICK", news, "carl@before.example"),
+        "gone_click": server.email_event("CLICK", news, "dora@before.example"),
+        "click": server.email_event("CLICK", news, zoe),
+        "shared_click": server.email_event("CLICK", other, zoe.upper()),
+        "old_click": server.email_event("CLICK", news, "zoe@before.example"),
+        "submission": server.submit(form, zoe, message="Call me"),
+    }
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +129,10 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
                       hs_deal_stage_probability="0")  # fmt: skip
         third = server.add("deals", dealname="Kept", pipeline=ids[""], dealstage=ids["Prospecting"], amount=5)
         server.merge("deals", third, ids["second"])
+        server.merge("contacts", ids["contact"], ids["old"])
+        server.change("contacts", ids["moved"], email="carl@after.example")
+        server.archive("contacts", ids["gone"])
+        ids["second_click"] = server.email_event("CLICK", next(iter(server.email_campaigns)), "zoe@globex.example")
         server.put(status(400, {"category": "X", "message": f"says {TOKEN}"}), path="/batch/read")
         broken = account.run("run")
         assert broken.code == 3, broken.err[-3000:]
@@ -156,15 +185,26 @@ def test_companies_owners_and_contacts_are_ours(account: Account) -> None:
     assert account.read("select user_name, role, team, manager_id, is_active from staging.stg_user order by 1") == [
         ("Ada Adams", "Account executive", "East", account.ids["bob"], True), ("Bob Burns", None, None, None, False)
     ]  # fmt: skip
-    assert account.read("select person_id, account_id, title, mql_at from staging.stg_person") == [
-        (account.ids["contact"], account.ids["account"], "CFO", START.replace(tzinfo=None))
-    ]
+    assert account.read(
+        "select distinct person_id, account_id, title, mql_at from staging.stg_person where title > ''"
+    ) == [(account.ids["contact"], account.ids["account"], "CFO", START.replace(tzinfo=None))]
 
 
 def test_names_and_addresses_of_people_stay_out_of_the_ledger(account: Account) -> None:
     columns = {row[0] for row in account.read("describe ledger.hubspot__contact")}
     assert {"firstname", "lastname", "email", "phone"}.isdisjoint(columns)
-    assert account.read("select count(distinct email_digest) from ledger.hubspot__contact") == [(1,)]
+    assert account.read("select count(distinct email_digest) from ledger.hubspot__contact") == [(5,)]
+    for entity in ("email_event", "form_submission", "contact_email"):
+        columns = {row[0] for row in account.read(f"describe ledger.hubspot__{entity}")}
+        assert "email" not in columns
+        assert "email_digest" in columns
+
+
+def test_no_address_and_nothing_that_was_typed_is_in_the_ledger(account: Account) -> None:
+    tables = [row[0] for row in account.read("select view_name from duckdb_views() where schema_name = 'ledger'")]
+    assert {"hubspot__form_submission", "hubspot__email_event", "hubspot__contact_email"} <= set(tables)
+    found = "regexp_matches(lower(cast(rows as varchar)), '(zoe|carl|dora|stranger)@|call me')"
+    assert [name for name in tables if account.read(f"select 1 from ledger.{name} as rows where {found}")] == []
 
 
 def test_roles_campaigns_and_activities_are_ours(account: Account) -> None:
@@ -172,7 +212,7 @@ def test_roles_campaigns_and_activities_are_ours(account: Account) -> None:
     assert account.read(
         "select opportunity_id, person_id, role, is_primary from staging.stg_opportunity_contact_role"
     ) == [(ids["first"], ids["contact"], "Decision maker", True)]
-    assert account.read("select campaign_name, cost, start_date from staging.stg_campaign") == [
+    assert account.read("select campaign_name, cost, start_date from staging.stg_campaign where cost > 0") == [
         ("Fair", Decimal("12345678.50"), date(2026, 11, 1))
     ]
     occurred = datetime(2026, 11, 10, 15)  # noqa: DTZ001 - as DuckDB gives it, in UTC
@@ -182,6 +222,24 @@ def test_roles_campaigns_and_activities_are_ours(account: Account) -> None:
     )
     assert rows[0] == (ids["call"], ids["first"], ids["contact"], "call", occurred, FIRST)
     assert [row[3] for row in rows] == ["call", "email", "note"]  # no open task, no cancelled meeting
+
+
+def test_clicks_and_submissions_are_touches_of_the_contact_that_has_the_address(account: Account) -> None:
+    ids, fair, zoe = account.ids, account.ids["fair"], account.ids["contact"]
+    rows = account.read(
+        "select touch_id, person_id, campaign_id, touch_type, valid_from from staging.stg_touch where not is_tombstone"
+    )
+    assert sorted(rows) == sorted(
+        [
+            (ids["click"], zoe, fair, "email_click", FIRST),
+            (ids["old_click"], zoe, fair, "email_click", FIRST),
+            (ids["shared_click"], zoe, None, "email_click", FIRST),
+            (ids["submission"], zoe, fair, "form_fill", FIRST),
+            (ids["second_click"], zoe, fair, "email_click", SECOND),
+            (ids["moved_click"], ids["moved"], fair, "email_click", FIRST),
+            (ids["gone_click"], ids["gone"], fair, "email_click", FIRST),
+        ]
+    )
 
 
 def test_recorded_changes_are_ours(account: Account) -> None:

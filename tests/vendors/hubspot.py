@@ -2,7 +2,8 @@
 
 One stateful account with a clock of its own, through date-versioned paths and the numbered ones. It refuses what
 HubSpot refuses: another version, more than the limits, unknown objects, filters on unknown properties, searches beyond
-10,000, tokens that are not its own, scopes that were not granted. Values are texts, as HubSpot keeps them.
+10,000, tokens that are not its own, scopes that were not granted, unknown types of events, offsets of another query or
+of more than an hour ago. Values are texts, as HubSpot keeps them.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
     "contacts": _RECORD
     | {
         "lastmodifieddate": "datetime", "firstname": "string", "lastname": "string", "email": "string",
+        "hs_additional_emails": "enumeration",
         "phone": "phone_number", "jobtitle": "string", "company": "string", "createdate": "datetime",
         "annualrevenue": "string", "hs_lead_status": "enumeration", "hubspotscore": "number",
         "associatedcompanyid": "number", "hs_analytics_source": "enumeration",
@@ -71,12 +73,20 @@ PROPERTIES: dict[str, dict[str, str]] = {
 SCOPES = {
     "deals": "crm.objects.deals.read", "companies": "crm.objects.companies.read", "users": "crm.objects.users.read",
     "contacts": "crm.objects.contacts.read", "owners": "crm.objects.owners.read", "forms": "forms",
-    "campaigns": "marketing.campaigns.read", **dict.fromkeys(("calls", "emails", "meetings", "notes", "tasks"),
-    "crm.objects.contacts.read"),
+    "campaigns": "marketing.campaigns.read", "email": "content",
+    **dict.fromkeys(("calls", "emails", "meetings", "notes", "tasks"), "crm.objects.contacts.read"),
 }  # fmt: skip
 _CHANGED = {"contacts": "lastmodifieddate"}
 _PRIMARY = {"category": "HUBSPOT_DEFINED", "typeId": 5, "label": "Primary"}
 _PLAIN = {"companies": 341, "contacts": 3, "calls": 205, "emails": 209, "meetings": 211, "notes": 213, "tasks": 215}
+EVENT_TYPES = (
+    *("DROPPED", "UNBOUNCE", "STATUSCHANGE", "DELIVERED", "FORWARD", "BOUNCE", "REPLY", "PRINT", "PROCESSED"),
+    *("UNSUBSCRIBED", "SUPPRESSED", "SENT", "SPAMREPORT", "DEFERRED", "OPEN", "MTA_DROPPED", "CLICK"),
+)
+FORM_TYPES = ("hubspot", "captured", "flow", "blog_comment")
+TOUCHES = ("email_click", "form_fill")
+ASSET_TYPES = ("AD_CAMPAIGN", "BLOG_POST", "FORM", "LANDING_PAGE", "MARKETING_EMAIL", "OBJECT_LIST", "SITE_PAGE")
+_OFFSETS_LIVE = timedelta(hours=1)
 _ACTIVITIES = {"call": "calls", "email": "emails", "meeting": "meetings", "note": "notes"}
 _DATED = re.compile(r"/(crm|marketing)/(\w+)/2026-03(/.*)?")
 _NUMBERED = re.compile(r"/(crm|marketing)/(v\d)/(\w+)(/.*)?")
@@ -126,6 +136,11 @@ class HubspotServer(VendorServer):
         self.pipelines: dict[str, dict[str, Any]] = {}
         self.campaigns: dict[str, dict[str, Any]] = {}
         self.forms: list[dict[str, Any]] = []
+        self.assets: dict[tuple[str, str], list[str]] = {}  # (campaign, type) -> ids
+        self.submissions: dict[str, list[dict[str, Any]]] = {}  # form -> as they came in
+        self.email_campaigns: dict[str, dict[str, Any]] = {}
+        self.events: list[dict[str, Any]] = []  # of e-mails, as HubSpot took note of them
+        self._offsets: dict[str, tuple[dict[str, str], int, datetime]] = {}
         self.links: dict[tuple[str, str], dict[tuple[str, str], list[dict[str, Any]]]] = {}
         self.ids: dict[tuple[str, str], str] = {}
         self.kept_values = 20  # of a property's history
@@ -180,8 +195,12 @@ class HubspotServer(VendorServer):
     def merge(self, objects: str, kept: str, lost: str) -> None:
         """One takes the other in."""
         taken = [self.rows[objects][each]["values"].get("hs_merged_object_ids") for each in (kept, lost)]
-        del self.rows[objects][lost]
+        gone = self.rows[objects].pop(lost)["values"]
         self.change(objects, kept, hs_merged_object_ids=";".join([*(each for each in taken if each), lost]))
+        if objects == "contacts":
+            own = self.rows[objects][kept]["values"]
+            addresses = [own.get("hs_additional_emails"), gone.get("email"), gone.get("hs_additional_emails")]
+            self.change(objects, kept, hs_additional_emails=";".join(each for each in addresses if each))
 
     def link(self, objects: str, row_id: str, others: str, other_id: str, *labels: str, primary: bool = False) -> None:
         """Associate two objects, in both directions."""
@@ -234,6 +253,45 @@ class HubspotServer(VendorServer):
                                     "properties": {name: _text(value) for name, value in values.items()}}  # fmt: skip
         return campaign
 
+    def add_form(self, name: str, kind: str = "hubspot") -> str:
+        form = f"b6336282-50ec-465e-894e-{int(self.next_id()):012}"
+        self.forms.append({"id": form, "name": name, "formType": kind, "archived": False,
+                           "createdAt": _text(self.now), "updatedAt": _text(self.now)})  # fmt: skip
+        return form
+
+    def submit(self, form: str, email: str | None, at: datetime | None = None, **typed: str) -> str:
+        """Somebody fills out a form, `at` a time that an import may give."""
+        conversion = f"4c2f1d3e-0000-4000-8000-{int(self.next_id()):012}"
+        values = [{"name": name, "value": value, "objectTypeId": "0-1"} for name, value in typed.items()]
+        values += [{"name": "email", "value": email, "objectTypeId": "0-1"}] if email else []
+        self.submissions.setdefault(form, []).append(
+            {"conversionId": conversion, "submittedAt": _ms(at or self.now), "values": values,
+             "pageUrl": f"https://acme.example/contact?email={email}"}
+        )  # fmt: skip
+        return conversion
+
+    def send_email(self, name: str, content: str | None = None) -> tuple[str, str]:
+        """A marketing e-mail goes out (again); gives the ids of the e-mail campaign and of the e-mail itself."""
+        campaign, content = self.next_id(), content or self.next_id()
+        self.email_campaigns[campaign] = {
+            "id": int(campaign), "appId": 113, "appName": "Batch", "contentId": int(content), "name": name,
+            "subject": f"About {name}", "type": "BATCH_EMAIL", "counters": {"sent": 1}, "numIncluded": 1,
+        }  # fmt: skip
+        return campaign, content
+
+    def email_event(
+        self, kind: str, campaign: str, recipient: str, *, at: datetime | None = None, filtered: bool = False
+    ) -> str:
+        """What happened to an e-mail, `at` a time that HubSpot may take note of later."""
+        event = f"17761298-0000-4000-8000-{int(self.next_id()):012}"
+        self.events.append(
+            {"id": event, "created": _ms(at or self.now), "type": kind, "recipient": recipient, "portalId": 4727653,
+             "appId": 113, "appName": "Batch", "emailCampaignId": int(campaign), "filteredEvent": filtered,
+             "url": f"https://acme.example/?who={recipient}", "userAgent": "Mozilla/5.0", "location": {"city": "LUZ"},
+             "ipAddress": "198.51.100.7", "sentBy": {"id": "75db8435", "created": _ms(self.now)}}
+        )  # fmt: skip
+        return event
+
     # ------------------------------------------------------------ a company of ours, kept in HubSpot
 
     def mirror(self, company: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
@@ -248,6 +306,7 @@ class HubspotServer(VendorServer):
         for entity, write in (
             ("user", self._mirror_user), ("account", self._mirror_account), ("campaign", self._mirror_campaign),
             ("person", self._mirror_person), ("opportunity", self._mirror_deal), ("activity", self._mirror_activity),
+            ("touch", self._mirror_touch),
         ):  # fmt: skip
             for our_id, row in company.get(entity, {}).items():
                 write(our_id, row)
@@ -363,6 +422,22 @@ class HubspotServer(VendorServer):
             if contact:
                 self.link(objects, engagement, "contacts", contact)
 
+    def _mirror_touch(self, our_id: str, row: Mapping[str, Any]) -> None:
+        """A click or a submission by the person's address; HubSpot has no other touches."""
+        if row["touch_type"] not in TOUCHES or ("touch", our_id) in self.ids:
+            return
+        campaign, at = self._ref("campaign", row["campaign_id"]), row["touched_at"]
+        address = self.rows["contacts"][self.ids["person", row["person_id"]]]["values"]["email"]
+        if row["touch_type"] == "email_click":
+            there = self.assets.get((campaign or "", "MARKETING_EMAIL"))
+            sent, content = self.send_email("News", there[0] if there else None)
+            self.assets[campaign or "", "MARKETING_EMAIL"] = [content]
+            self.ids["touch", our_id] = self.email_event("CLICK", sent, address, at=at)
+        else:
+            forms = self.assets.setdefault((campaign or "", "FORM"), [])
+            forms += [] if forms else [self.add_form("Contact us")]
+            self.ids["touch", our_id] = self.submit(forms[0], address, at)
+
     def _mirror_roles(self, roles: Mapping[str, Mapping[str, Any]]) -> None:
         wanted: dict[tuple[str, str], list[str]] = {}
         for row in roles.values():
@@ -419,6 +494,10 @@ class HubspotServer(VendorServer):
     def _answer(self, request: Request) -> Answer:
         if found := re.fullmatch(r"/account-info/(2026-03|v3)(/.*)", request.path):
             return self._account(found[2])
+        if found := re.fullmatch(r"/email/public/v1/(events|campaigns)/?(\w*)", request.path):
+            return self._emails(found[1], found[2], request)
+        if found := re.fullmatch(r"/form-integrations/v1/submissions/forms/([\w-]+)", request.path):
+            return self._submissions(found[1], request)
         if found := _DATED.fullmatch(request.path):
             api, rest = found[2], found[3]
         elif (found := _NUMBERED.fullmatch(request.path)) and found[2] == (
@@ -443,6 +522,13 @@ class HubspotServer(VendorServer):
             return self._page(request, owners, 500)
         if api == "associations" and parts[2:] == ["batch", "read"]:
             return self._associations(parts[0], parts[1], request.json["inputs"])
+        if api == "campaigns" and parts[1:2] == ["assets"]:
+            if len(parts) != 3 or parts[2] not in ASSET_TYPES:
+                return _error(400, "VALIDATION_ERROR", "Unknown asset type")
+            if parts[0] not in self.campaigns:
+                return _error(404, "OBJECT_NOT_FOUND", "No campaign found")
+            assets = [{"id": each, "name": f"Asset {each}"} for each in self.assets.get((parts[0], parts[2]), [])]
+            return self._page(request, assets, 100)
         if api == "campaigns":
             names = request.query.get("properties", "").split(",")
             shown = [
@@ -451,7 +537,10 @@ class HubspotServer(VendorServer):
             ]
             return self._page(request, shown, 100)
         if api == "forms":
-            return self._page(request, self.forms, 500)
+            kind = request.query.get("formTypes", "hubspot")
+            if kind not in FORM_TYPES:
+                return _error(400, "VALIDATION_ERROR", f"Unknown form type {kind}")
+            return self._page(request, [each for each in self.forms if each["formType"] == kind], 500)
         return _error(404, "NOT_FOUND", "resource not found")
 
     def _account(self, path: str) -> Answer:
@@ -463,14 +552,48 @@ class HubspotServer(VendorServer):
             return Answer({"results": [usage]})
         return _error(404, "NOT_FOUND", "resource not found")
 
+    def _emails(self, what: str, campaign: str, request: Request) -> Answer:
+        if SCOPES["email"] not in self.scopes:
+            return _missing_scope(SCOPES["email"], "requiredScopes")
+        if what == "campaigns":
+            found = self.email_campaigns.get(campaign)
+            return Answer(found) if found else _error(404, "OBJECT_NOT_FOUND", "No email campaign found")
+        asked = {name: value for name, value in request.query.items() if name not in ("offset", "limit")}
+        limit, start = int(request.query.get("limit", 10)), 0
+        if not 0 < limit <= 1000:
+            return _error(400, "VALIDATION_ERROR", "limit may not exceed 1000")
+        if asked.get("eventType", "CLICK") not in EVENT_TYPES:
+            return _error(400, "VALIDATION_ERROR", "not one of the values accepted for Enum class")
+        if offset := request.query.get("offset"):
+            query, start, made_at = self._offsets.get(offset, ({}, 0, self.now))
+            if query != asked or self.now - made_at > _OFFSETS_LIVE:
+                return _error(400, "VALIDATION_ERROR", "offset is not valid")
+        first, last = int(asked.get("startTimestamp", 0)), int(asked.get("endTimestamp", _ms(self.now)))
+        rows = [each for each in self.events if asked.get("eventType", each["type"]) == each["type"]]
+        rows = [each for each in rows if first <= each["created"] <= last]
+        rows.sort(key=lambda each: -each["created"])
+        found: dict[str, Any] = {"events": rows[start : start + limit], "hasMore": start + limit < len(rows)}
+        if found["hasMore"]:
+            found["offset"] = f"Cs{self.next_id()}=="
+            self._offsets[found["offset"]] = asked, start + limit, self.now
+        return Answer(found)
+
+    def _submissions(self, form: str, request: Request) -> Answer:
+        if SCOPES["forms"] not in self.scopes:
+            return _missing_scope(SCOPES["forms"], "requiredScopes")
+        if form not in {each["id"] for each in self.forms}:
+            return _error(404, "OBJECT_NOT_FOUND", "No form found")
+        rows = self.submissions.get(form, [])[::-1]
+        return self._page(request, sorted(rows, key=lambda each: -each["submittedAt"]), 50, 20)
+
     def _property(self, objects: str, name: str) -> dict[str, Any]:
         kind = self.properties[objects][name]
         label = self.labels.get((objects, name), name)
         return {"name": name, "label": label, "type": kind, "fieldType": "text", "description": "", "groupName": "info",
                 "options": [], "calculated": False, "hidden": False, "archived": False}  # fmt: skip
 
-    def _page(self, request: Request, rows: list[dict[str, Any]], most: int) -> Answer:
-        limit = int(request.query.get("limit", most))
+    def _page(self, request: Request, rows: list[dict[str, Any]], most: int, usual: int | None = None) -> Answer:
+        limit = int(request.query.get("limit", usual or most))
         if not 0 < limit <= most:
             return _error(400, "VALIDATION_ERROR", f"limit may not exceed {most}")
         start = int(request.query.get("after", 0))
@@ -610,6 +733,10 @@ def _text(value: Any) -> str | None:
     return str(value)
 
 
+def _ms(instant: datetime) -> int:
+    return round(instant.timestamp() * 1000)
+
+
 def _comparable(value: str) -> int:
     return int(value) if value.isdigit() else round(datetime.fromisoformat(value).timestamp() * 1000)
 
@@ -619,11 +746,11 @@ def _error(status: int, category: str, message: str) -> Answer:
     return Answer(body, status)
 
 
-def _missing_scope(scope: str) -> Answer:
+def _missing_scope(scope: str, name: str = "requiredGranularScopes") -> Answer:
     body = {
         "status": "error", "category": "MISSING_SCOPES", "correlationId": "c0ffee",
         "message": "This app hasn't been granted all required scopes to make this call.",
         "errors": [{"message": "One or more of the following scopes are required.",
-                    "context": {"requiredGranularScopes": [scope]}}],
+                    "context": {name: [scope]}}],
     }  # fmt: skip
     return Answer(body, 403)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,7 @@ from ingestion.api import Patience
 from ingestion.entities import LANDED
 from ingestion.hubspot import OBJECTS, TABLES, HubspotSource, build_source
 from ingestion.hubspot_api import path
-from ingestion.landing import LandingError, SourceError
+from ingestion.landing import LandingError, SourceError, landed_name
 from tests.vendors.hubspot import PROPERTIES, TOKEN, HubspotServer
 from tests.vendors.landing import Landing
 from tests.vendors.server import Answer, Fault, Request, changed, cut, first_of, reset, silent, status, truncated
@@ -48,6 +49,19 @@ class Account(Landing):
             **options,
         )
 
+    def extract(self, *entities: str) -> dict[str, list[dict[str, Any]]]:
+        """What would land of these, as if everything of the run had been loaded."""
+        source, today = self.source(), self.server.now.date()
+        found = {
+            entity: [row for table in source.extraction(entity, today).tables for row in table.to_pylist()]
+            for entity in entities
+        }
+        source.settle()
+        return found
+
+    def rows(self, entity: str) -> list[dict[str, Any]]:
+        return self.extract(entity)[entity]
+
     def ids(self, entity: str) -> list[str]:
         return [row[0] for row in self.read(f"select id from crm.{entity} order by cast(id as bigint)")]
 
@@ -61,9 +75,13 @@ def live(server: HubspotServer) -> None:
     company = server.add("companies", name='Quo"ted, Ltd.\nSecond line', numberofemployees=1200)
     contact = server.add("contacts", firstname="Zoë", lastname="Ünal", email="Zoe@Example.com",
                          associatedcompanyid=company, phone="+90 1", jobtitle="CFO")  # fmt: skip
-    server.add_campaign(hs_name="Fair", hs_start_date="2026-11-01", hs_spend_items_sum_amount="12.50")
-    server.forms.append({"id": "b6336282-50ec", "name": "Contact us", "formType": "hubspot",
-                         "createdAt": "2026-01-01T00:00:00Z", "updatedAt": "2026-01-01T00:00:00Z"})  # fmt: skip
+    fair = server.add_campaign(hs_name="Fair", hs_start_date="2026-11-01", hs_spend_items_sum_amount="12.50")
+    form = server.add_form("Contact us")
+    sent, email = server.send_email("News")
+    server.assets = {(fair, "FORM"): [form], (fair, "MARKETING_EMAIL"): [email]}
+    server.submit(form, "Zoe@Example.com", message="My secret")
+    for kind in ("SENT", "OPEN", "CLICK"):
+        server.email_event(kind, sent, "zoe@example.com")
     for number in range(DEALS):
         deal = server.add("deals", dealname=f"Deal {number}", pipeline=sales[""], dealstage=sales["Open"],
                           amount=1000.5 * (number + 1), closedate=datetime(2027, 1, 31, 12, tzinfo=UTC),
@@ -89,7 +107,7 @@ def account(tmp_path: Path) -> Iterator[Account]:
 
 @pytest.fixture
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("LISTED", "SEARCHED", "READ", "READ_WITH_HISTORY", "ASSOCIATED"):
+    for name in ("LISTED", "SEARCHED", "READ", "READ_WITH_HISTORY", "ASSOCIATED", "EVENTS", "SUBMISSIONS"):
         monkeypatch.setattr(hubspot_api, name, 2)
 
 
@@ -98,7 +116,8 @@ def test_everything_lands_whole_under_its_own_names(account: Account) -> None:
     assert set(landed) == {*OBJECTS, *TABLES} == set(LANDED["hubspot"])
     counts = {"deal": 5, "company": 1, "contact": 1, "owner": 2, "user": 1, "deal_pipeline": 1,
               "deal_pipeline_stage": 3, "deal_company": 5, "deal_contact": 5, "call": 5, "email": 1, "meeting": 1,
-              "note": 1, "task": 1, "engagement_deal": 5, "campaign": 1, "form": 1}  # fmt: skip
+              "note": 1, "task": 1, "engagement_deal": 5, "campaign": 1, "form": 1, "campaign_asset": 2,
+              "email_event": 1, "form_submission": 1, "contact_email": 0}  # fmt: skip
     assert {entity: landed[entity] for entity in counts} == counts
     assert account.read("select name, numberofemployees from crm.company") == [('Quo"ted, Ltd.\nSecond line', "1200")]
     assert account.read("select max(closedate), count(distinct hs_primary_associated_company) from crm.deal") == [
@@ -136,7 +155,9 @@ def test_the_ledger_is_told_types_keys_and_what_is_personal(account: Account) ->
         "DECIMAL(18,2)", "TIMESTAMP", "DECIMAL(9,6)"
     )  # fmt: skip
     assert {"hs_lastmodifieddate", "hs_v2_time_in_current_stage"} <= set(json.loads(deal["volatile"]))
-    assert set(json.loads(contact["personal"])) == {"firstname", "lastname", "email", "phone", "home_email"}
+    assert set(json.loads(contact["personal"])) == {
+        "firstname", "lastname", "email", "phone", "home_email", "hs_additional_emails"
+    }  # fmt: skip
     assert contact["email_column"] == "email"
     assert json.loads(owner["personal"]) == ["email"]
     assert account.manifest("deal_property_history")["mode"] == "events"
@@ -207,6 +228,10 @@ PATHS = [
     "/properties/",
     "/owners",
     "/pipelines",
+    "/email/public/v1/events",
+    "/email/public/v1/campaigns/",
+    "/submissions/",
+    "/assets/",
 ]
 
 
@@ -244,8 +269,8 @@ def test_a_day_that_broke_off_is_not_landed_and_a_second_run_completes_it(accoun
     ]
 
 
-def without_next(answer: Answer) -> Answer:
-    return replace(answer, body={name: value for name, value in answer.body.items() if name != "paging"})
+def without(key: str) -> Callable[[Answer], Answer]:
+    return lambda answer: replace(answer, body={name: value for name, value in answer.body.items() if name != key})
 
 
 def first_page(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
@@ -260,7 +285,7 @@ def one_less(answer: Answer) -> Answer:
 @pytest.mark.parametrize(
     ("fault", "where", "said"),
     [
-        (changed(without_next), "/objects/2026-03/deals$", "got 2 rows, expected the 5 of the search's total"),
+        (changed(without("paging")), "/objects/2026-03/deals$", "got 2 rows, expected the 5 of the search's total"),
         (first_page, "/objects/2026-03/deals$", "got an object that was listed before"),
         (changed(lambda answer: replace(answer, body={})), "/objects/2026-03/deals$", "got HTTP 200 without results"),
         (changed(lambda answer: replace(answer, body=b"")), "/objects/2026-03/deals$", "got HTTP 200 without results"),
@@ -324,9 +349,10 @@ def test_a_daily_limit_reached_by_others_is_said_and_not_hammered(account: Accou
 
 def test_a_missing_scope_is_named_and_may_be_left_out(account: Account) -> None:
     account.server.scopes.remove("marketing.campaigns.read")
-    with pytest.raises(LandingError, match=r"MISSING_SCOPES: marketing.campaigns.read.*exclude"):
+    left_out = r'exclude = \["campaign", "campaign_asset"\] under \[sources.crm\]'
+    with pytest.raises(LandingError, match=rf"MISSING_SCOPES: marketing.campaigns.read.*{left_out}"):
         account.land()
-    assert "campaign" not in account.land(exclude=["campaign"])
+    assert "campaign" not in account.land(exclude=["campaign", "campaign_asset"])
 
 
 def test_deals_may_be_left_out(account: Account) -> None:
@@ -544,6 +570,14 @@ def test_empty_objects_have_their_columns(account: Account) -> None:
     assert "hs_name" in account.manifest("campaign")["columns"]
 
 
+def click(account: Account, **options: Any) -> str:
+    return account.server.email_event("CLICK", next(iter(account.server.email_campaigns)), "zoe@example.com", **options)
+
+
+def submit(account: Account, at: datetime | None = None) -> str:
+    return account.server.submit(account.server.forms[0]["id"], "zoe@example.com", at)
+
+
 @pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("seed", first_of(range(3)))
 def test_random_days_leave_what_the_account_holds(account: Account, seed: int) -> None:
@@ -566,13 +600,234 @@ def test_random_days_leave_what_the_account_holds(account: Account, seed: int) -
                 server.restore(objects, chance.choice(gone))
             elif what == "merge" and len(there) > 1 and objects == "contacts":
                 server.merge(objects, *chance.sample(there, 2))
+            elif objects == "contacts":
+                server.add(objects, email=f"{chance.random()}@example.com")
             else:
                 server.add(objects)
-        account.land(exclude=[each for each in LANDED["hubspot"] if each not in ("contact", "call")])
+            at = server.now - timedelta(hours=chance.choice([0, 0, 1, 23]))
+            chance.choice([click, submit, lambda *_, **__: None])(account, at=at)
+        found = account.extract("contact", "contact_email", "call", "email_event", "form_submission")
         for entity, objects, name in (("contact", "contacts", "hs_lead_status"), ("call", "calls", "hs_call_status")):
             truth = {each: row["values"].get(name) for each, row in server.rows[objects].items() if not row["archived"]}
-            assert dict(account.read(f"select id, {name} from crm.{entity}")) == truth
+            assert {row["id"]: row[name] for row in found[entity]} == truth
+        contacts = [row["values"] for row in server.rows["contacts"].values() if not row["archived"]]
+        (submissions,) = server.submissions.values()
+        for entity, name, told in (
+            ("contact_email", "email",
+             [each for values in contacts for each in (values.get("hs_additional_emails") or "").split(";") if each]),
+            ("email_event", "id", [each["id"] for each in server.events if each["type"] == "CLICK"]),
+            ("form_submission", "conversion_id", [each["conversionId"] for each in submissions]),
+        ):  # fmt: skip
+            assert sorted(row[name] for row in found[entity]) == sorted(told)
         server.pass_time(hours=chance.choice([5, 24, 24, 50]))
+
+
+# ---------------------------------------------------------------- what people did
+
+
+def of_both(account: Account) -> dict[str, set[str]]:
+    found = account.extract("email_event", "form_submission")
+    return {"email_event": {row["id"] for row in found["email_event"]},
+            "form_submission": {row["conversion_id"] for row in found["form_submission"]}}  # fmt: skip
+
+
+def test_clicks_land_with_their_e_mail_and_submissions_with_their_form(account: Account) -> None:
+    ((campaign, sent),) = account.server.email_campaigns.items()
+    clicked = account.server.events[-1]
+    assert account.rows("email_event") == [
+        {"id": clicked["id"], "created": "2026-11-22T17:00:00.000Z", "type": "CLICK", "email_campaign_id": campaign,
+         "content_id": str(sent["contentId"]), "app_id": "113", "filtered_event": "false", "email": "zoe@example.com"}
+    ]  # fmt: skip
+    (form,) = account.server.submissions
+    submitted = account.server.submissions[form][0]
+    assert account.rows("form_submission") == [
+        {"conversion_id": submitted["conversionId"], "form_id": form, "submitted_at": "2026-11-22T17:00:00.000Z",
+         "email": "Zoe@Example.com"}
+    ]  # fmt: skip
+    assert [row["asset_id"] for row in account.rows("campaign_asset")] == [form, str(sent["contentId"])]
+
+
+def test_what_people_typed_and_where_they_clicked_is_left_out(account: Account) -> None:
+    left = str(account.rows("email_event") + account.rows("form_submission"))
+    assert "secret" not in left
+    assert "acme.example" not in left
+    assert "198.51" not in left
+
+
+def test_addresses_are_personal_and_leave_a_digest(account: Account) -> None:
+    for entity in ("email_event", "form_submission", "contact_email"):
+        extraction = account.source().extraction(entity, account.server.now.date())
+        assert (extraction.personal, extraction.email) == (("email",), "email")
+
+
+def test_further_addresses_of_a_contact_are_rows_of_their_own(account: Account) -> None:
+    server = account.server
+    (contact,) = server.rows["contacts"]
+    other = server.add("contacts", email="other@example.com", hs_additional_emails="a@example.com;b@example.com")
+    server.merge("contacts", contact, other)
+    others = [each for each in LANDED["hubspot"] if each not in ("contact", "contact_email")]
+    account.land(exclude=others)
+    assert account.read("select contact_id, number, email from crm.contact_email order by 2") == [
+        (contact, "1", "other@example.com"), (contact, "2", "a@example.com"), (contact, "3", "b@example.com")
+    ]  # fmt: skip
+    account.server.pass_time(days=1)
+    del account.server.properties["contacts"]["hs_additional_emails"]
+    assert account.land(exclude=others)["contact_email"] == 0
+    assert account.land(exclude=[*others, "contact"]) == {"contact_email": 0}
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_clicks_and_submissions_are_asked_for_from_a_day_before_the_last_run(account: Account) -> None:
+    of_both(account)
+    account.server.pass_time(days=2)
+    last_run = account.server.now - timedelta(days=2)
+    new = {"email_event": {click(account), click(account)}, "form_submission": {submit(account), submit(account)}}
+    late, too_late = last_run - timedelta(hours=23), last_run - timedelta(hours=25)
+    told = {"email_event": click(account, at=late), "form_submission": submit(account, late)}
+    untold = {"email_event": click(account, at=too_late), "form_submission": submit(account, too_late)}
+    for _ in range(5):  # that nobody has to read again
+        submit(account, last_run - timedelta(days=30))
+    account.server.requests.clear()
+    first = {"email_event": {account.server.events[2]["id"]},
+             "form_submission": {next(iter(account.server.submissions.values()))[0]["conversionId"]}}  # fmt: skip
+    found = of_both(account)
+    for entity, ids in found.items():
+        assert new[entity] | first[entity] | {told[entity]} <= ids
+    assert untold["email_event"] not in found["email_event"]
+    assert len(account.server.asked("/submissions/")) == 3  # of six pages
+    (asked,) = {request.query["startTimestamp"] for request in account.server.asked("/v1/events")}
+    assert int(asked) == hubspot_api.milliseconds((last_run - timedelta(days=1)).isoformat())
+    account.server.pass_time(days=7)
+    for entity, ids in of_both(account).items():
+        assert untold[entity] in ids
+
+
+def test_the_first_run_asks_for_the_clicks_of_25_months(account: Account) -> None:
+    now = account.server.now
+    old, older = click(account, at=now - timedelta(days=759)), click(account, at=now - timedelta(days=761))
+    found = {row["id"] for row in account.rows("email_event")}
+    assert old in found
+    assert older not in found
+
+
+def test_an_e_mail_is_asked_for_once_and_may_be_gone(account: Account) -> None:
+    deleted, _ = account.server.send_email("Deleted")
+    del account.server.email_campaigns[deleted]
+    account.server.email_event("CLICK", deleted, "zoe@example.com")
+    assert len({row["content_id"] for row in account.rows("email_event")}) == 2
+    for days in (1, 7):  # carried, and everything anew
+        account.server.pass_time(days=days)
+        account.server.email_event("CLICK", deleted, "zoe@example.com")
+        click(account)
+        account.server.requests.clear()
+        rows = account.rows("email_event")
+        assert len({row["content_id"] for row in rows}) == 2
+        assert account.server.asked("/v1/campaigns/") == []
+    assert len(rows) == 6
+
+
+def test_pop_up_forms_and_those_of_other_websites_are_forms_too(account: Account) -> None:
+    forms = [account.server.add_form("Another", kind) for kind in ("flow", "captured")]
+    for form in forms:
+        account.server.submit(form, "zoe@example.com")
+    assert set(forms) <= {row["id"] for row in account.rows("form")}
+    assert set(forms) <= {row["form_id"] for row in account.rows("form_submission")}
+
+
+def test_a_form_that_keeps_no_submissions_has_none(account: Account) -> None:
+    account.server.put(status(404, {"status": "error", "message": "No form"}), path="/submissions/")
+    assert account.rows("form_submission") == []
+
+
+def test_a_submission_without_an_id_is_known_by_its_form_and_time(account: Account) -> None:
+    (form,) = account.server.submissions
+    del account.server.submissions[form][0]["conversionId"]
+    assert [row["conversion_id"] for row in account.rows("form_submission")] == [f"{form}-1795366800000"]
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize("path", ["/submissions/", "/v1/events"])
+def test_what_is_done_while_pages_are_read_neither_hides_nor_doubles_anything(account: Account, path: str) -> None:
+    there = [(click(account), submit(account)) for _ in range(6)]
+
+    def meanwhile(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+        submit(account)  # every page shifts
+        click(account)
+        return vendor(request)
+
+    account.server.put(meanwhile, path=path, after=1, times=2)
+    found = of_both(account)
+    assert {each for each, _ in there} <= found["email_event"]
+    assert {each for _, each in there} <= found["form_submission"]
+    (all_submissions,) = account.server.submissions.values()
+    again = [row["conversion_id"] for row in account.rows("form_submission")]
+    assert sorted(again) == sorted(each["conversionId"] for each in all_submissions)
+
+
+@pytest.mark.usefixtures("small_pages")
+def test_a_submission_that_a_deletion_moves_past_a_page_is_found_within_a_week(account: Account) -> None:
+    there = [submit(account, NOON - timedelta(days=number)) for number in range(6)]  # beyond the look-back
+    (all_submissions,) = account.server.submissions.values()
+
+    def meanwhile(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+        all_submissions.pop(0)  # of NOON: it was on the first page
+        return vendor(request)
+
+    account.server.put(meanwhile, path="/submissions/", after=1)
+    assert not set(there) <= of_both(account)["form_submission"]
+    account.server.pass_time(days=7)
+    assert set(there) <= of_both(account)["form_submission"]
+
+
+def first_events(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
+    return vendor(replace(request, query={name: value for name, value in request.query.items() if name != "offset"}))
+
+
+@pytest.mark.usefixtures("small_pages")
+@pytest.mark.parametrize(
+    ("entity", "fault", "where", "said"),
+    [
+        ("email_event", changed(without("hasMore")), "/v1/events", "a page of events that does not say how to go on"),
+        ("email_event", changed(without("offset")), "/v1/events", "a page of events that does not say how to go on"),
+        ("email_event", changed(without("events")), "/v1/events", "HTTP 200 without events"),
+        ("email_event", first_events, "/v1/events", "a page of events that was read before"),
+        ("email_event", status(400, {"message": "offset is not valid"}), "/v1/events", "offset is not valid"),
+        ("form_submission", first_page, "/submissions/", "a page that leads back to one that was read"),
+        ("form_submission", changed(without("results")), "/submissions/", "HTTP 200 without results"),
+        ("campaign_asset", status(404), "/assets/", "HTTP 404"),
+    ],
+)
+def test_a_page_of_what_people_did_that_does_not_add_up_ends_the_run(
+    account: Account, entity: str, fault: Fault, where: str, said: str
+) -> None:
+    for _ in range(4):
+        click(account)
+        submit(account)
+    account.server.put(fault, path=where, after=1)
+    with pytest.raises(SourceError, match=said):
+        account.rows(entity)
+    assert len(account.rows(entity)) == (2 if entity == "campaign_asset" else 5)
+
+
+@pytest.mark.parametrize(
+    ("scope", "entity", "left_out"),
+    [("content", "email_event", ["email_event"]), ("forms", "form_submission", ["form", "form_submission"]),
+     ("marketing.campaigns.read", "campaign_asset", ["campaign", "campaign_asset"]),
+     ("crm.objects.contacts.read", "contact", ["contact"])],
+)  # fmt: skip
+def test_an_account_without_marketing_is_told_what_to_leave_out(
+    account: Account, scope: str, entity: str, left_out: list[str]
+) -> None:
+    account.server.scopes.remove(scope)
+    with pytest.raises(SourceError, match=re.escape(f"exclude = {json.dumps(left_out)} under [sources.crm]")):
+        account.rows(entity)
+    found = {each.check: each for each in account.source().check()}
+    assert found[entity].level == "fail"
+    assert scope in found[entity].message
+    account.server.scopes.add(scope)
+    account.server.put(status(403, {"message": "This hub has not bought it"}), times=99)
+    with pytest.raises(SourceError, match=r"HTTP 403 \(This hub has not bought it\).*exclude = "):
+        account.rows(entity)
 
 
 # ---------------------------------------------------------------- the way in
@@ -678,3 +933,13 @@ def test_the_account_has_the_properties_of_real_ones(file: str, objects: str) ->
         "hs_body_preview",
     }  # of the test rows alone
     assert real - odd <= set(PROPERTIES[objects])
+
+
+@pytest.mark.skipif(not ROWS.is_dir(), reason="the rows of vendors are not beside the project")
+def test_clicks_and_e_mails_have_the_fields_of_real_ones(account: Account) -> None:
+    nested = {"sent_by_id", "sent_by_created", "caused_by_id", "caused_by_created", "obsoleted_by_id"}
+    odd = nested | {"obsoleted_by_created", "sub_type", "num_queued", "_fivetran_synced"}
+    (email,) = account.server.email_campaigns.values()
+    for file, shown in (("email_event", account.server.events[0]), ("email_campaign", email)):
+        with (ROWS / f"{file}_data.csv").open(newline="") as opened:
+            assert set(next(csv.reader(opened))) - odd <= {landed_name(name) for name in shown}

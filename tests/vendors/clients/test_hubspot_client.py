@@ -18,7 +18,7 @@ def test_the_official_client_reads_the_account() -> None:
         server.link("deals", deals[0], "companies", company, primary=True)
         server.add_owner("Ada", "Adams")
         server.add_pipeline("Sales", ("Open", 0.2, False))
-        client = hubspot.HubSpot(access_token=TOKEN, host=server.url)
+        client = hubspot.HubSpot(access_token=TOKEN, host=server.url, base_url=server.url)
         page = client.crm.deals.basic_api.get_page(limit=5, properties=["dealname", "amount"])
         assert [each.id for each in page.results] == deals[:5]
         rest = client.crm.deals.basic_api.get_page(limit=5, after=page.paging.next.after, properties=["amount"])
@@ -32,3 +32,18 @@ def test_the_official_client_reads_the_account() -> None:
         assert client.crm.pipelines.pipelines_api.get_all("deals").results[0].stages[0].label == "Open"
         names = {each.name for each in client.crm.properties.core_api.get_all("deals").results}
         assert {"dealname", "closedate"} <= names
+        pop_up = server.add_form("Newsletter", "flow")
+        conversion = server.submit(pop_up, "zoe@globex.example")
+        campaign, _ = server.send_email("News")
+        click = server.email_event("CLICK", campaign, "zoe@globex.example")
+        forms = client.marketing.forms.forms_api.get_page(form_types=["flow"]).results
+        assert [each.id for each in forms] == [pop_up]
+
+        def ask(path: str, **asked: object) -> dict[str, list[dict[str, str]]]:
+            found: dict[str, list[dict[str, str]]] = client.api_request({"path": path, "qs": asked}).json()
+            return found
+
+        submissions = ask(f"/form-integrations/v1/submissions/forms/{pop_up}", limit=50)["results"]
+        assert [each["conversionId"] for each in submissions] == [conversion]
+        events = ask("/email/public/v1/events", eventType="CLICK", limit=1000)["events"]
+        assert [each["id"] for each in events] == [click]
