@@ -255,10 +255,10 @@ class Bench:
         """Twice as many rows as opportunities, and a tenth of that; the usual ways with fewer rows, by the row."""
         pages, large = self.folder / "pages", 2 * self.size
         small = large // 10
-        make_pages(pages, large)
         costs: dict[int, Cost] = {}
         for rows in (small, large):
-            repeated = [self._served("land_bulk", pages, rows) for _ in range(REPEATS)]
+            make_pages(pages / str(rows), rows)
+            repeated = [self._served("land_bulk", pages / str(rows), rows) for _ in range(REPEATS)]
             memory = max(cost.memory for cost in repeated)
             costs[rows] = replace(min(repeated, key=lambda cost: cost.answer["cpu"]), memory=memory)
             speed = max(cost.answer["rows"] / cost.answer["seconds"] for cost in repeated)
@@ -270,7 +270,7 @@ class Bench:
         for usual, file_format in ((RIVAL_ROWS, "parquet"), (PAGE_ROWS, "insert_values")):
             rows = min(usual, large)
             rival = min(
-                (self._served("yield_rows", pages, rows, file_format=file_format) for _ in range(REPEATS)),
+                (self._served("yield_rows", pages / str(large), rows, file_format=file_format) for _ in range(REPEATS)),
                 key=lambda cost: cost.answer["cpu"],
             )
             theirs = self._by_million(rival)
