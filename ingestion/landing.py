@@ -439,7 +439,6 @@ def _open_without(landing: Path, schema: str) -> duckdb.DuckDBPyConnection:
     try:
         connection.execute("set preserve_insertion_order = false")  # saves a third of the time; no one asks for it
         connection.execute("set threads = 1")  # or two threads' halves of row groups are compressed twice
-        connection.execute("set force_compression = 'uncompressed'")  # it is read once and replaced
         connection.execute(f'drop schema if exists "{schema}" cascade')
     except BaseException:
         connection.close()
