@@ -6,11 +6,17 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
+
+from orchestration.home import open_home
+from orchestration.pipeline import land_and_capture
+from orchestration.settings import load_settings
 
 PIPELEDGER = Path(sys.executable).with_name("pipeledger")
 TOML = """
@@ -79,6 +85,19 @@ class Desk:
         )
         return Result(done.returncode, done.stdout, done.stderr)
 
+    def capture(self, now: datetime, secrets: Mapping[str, str]) -> None:
+        """The day of all sources, as the daily run does it before it builds."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {"PIPELEDGER_NOW": now.isoformat(), **secrets}.items():
+                patch.setenv(name, value)
+            settings = load_settings(self.folder / "pipeledger.toml", {"PIPELEDGER_HOME": str(self.home)})
+            settings.home.root.mkdir(exist_ok=True)
+            open_home(settings.home, settings.config.company)
+            day = now.astimezone(ZoneInfo(settings.config.company.time_zone)).date()
+            for source in settings.config.enabled:
+                done = land_and_capture(settings, source, [day], now=now)
+                assert done.is_complete, done
+
     def rows(self, query: str) -> list[dict[str, Any]]:
         """The answer of the published marts."""
         result = self.run("sql", query, "--json")
@@ -117,6 +136,9 @@ class OnVendor:
 
     def run(self, *arguments: str) -> Result:
         return self.desk.run(*arguments, env={"PIPELEDGER_NOW": self.server.now.isoformat(), **self.secrets})
+
+    def capture(self) -> None:
+        self.desk.capture(self.server.now, self.secrets)
 
     def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:

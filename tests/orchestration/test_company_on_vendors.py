@@ -14,9 +14,6 @@ import duckdb
 import pytest
 
 from ingestion import demo
-from orchestration.home import open_home
-from orchestration.pipeline import land_and_capture
-from orchestration.settings import load_settings
 from tests.orchestration.conftest import Desk
 from tests.vendors import hubspot, marketo, salesforce, stripe
 from tests.vendors.company import SEED, START, TIME_ZONE, Life, System, live
@@ -96,16 +93,6 @@ def through_demo(folder: Path, days: list[date]) -> Path:
     return at.home / "warehouse.duckdb"
 
 
-def capture_all(at: Desk, now: datetime, day: date) -> None:
-    """One day of all sources, as the daily run does it before it builds."""
-    settings = load_settings(at.folder / "pipeledger.toml", {"PIPELEDGER_HOME": str(at.home)})
-    settings.home.root.mkdir(exist_ok=True)
-    open_home(settings.home, settings.config.company)
-    for source in settings.config.enabled:
-        done = land_and_capture(settings, source, [day], now=now)
-        assert done.is_complete, done
-
-
 def serve(stack: ExitStack, crm: str) -> tuple[System, list[System], str]:
     """The simulators of the CRM, of marketing automation beside Salesforce, and of billing; and the settings."""
     now = datetime.now().astimezone()
@@ -138,18 +125,15 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder = tmp_path_factory.mktemp("company")
     life = Life(SCALE)
     days = life.days(count)
-    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+    with ExitStack() as stack:
         crm, others, settings = serve(stack, vendor)
         at = desk(folder / "vendors", settings)
-        for name, value in SECRETS.items():
-            patch.setenv(name, value)
         for day, now in live(life, crm, others, days):
-            patch.setenv("PIPELEDGER_NOW", now.isoformat())
             if day == days[-1]:  # which builds the marts, too
-                done = at.run("run", env={"PIPELEDGER_NOW": now.isoformat()})
+                done = at.run("run", env={"PIPELEDGER_NOW": now.isoformat(), **SECRETS})
                 assert done.code == 0, done.err[-3000:]
             else:
-                capture_all(at, now, day)
+                at.capture(now, SECRETS)
         ours = {theirs: ours for system in (crm, *others) for (_, ours), theirs in system.ids.items()}
         touches = hubspot.TOUCHES if vendor == "hubspot" else (*hubspot.TOUCHES, *marketo.TOUCHES)
         yield Served(through_demo(folder / "demo", days), at.home / "warehouse.duckdb", ours, count, touches)
