@@ -392,7 +392,7 @@ def _written(table: str, rows: Iterable[pa.Table], folder: Path) -> Iterator[_Fi
                     count += piece.num_rows
             yield _File(path, schema.empty_table(), count)
         finally:
-            path.unlink()
+            path.unlink(missing_ok=True)  # a full disk may not even have begun it
 
 
 def _with_bookkeeping(table: pa.Table, day: date, extraction_id: str) -> pa.Table:
