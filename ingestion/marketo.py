@@ -342,6 +342,7 @@ class MarketoSource(ApiSource):
 
     # ------------------------------------------------------------ leads
 
+    @cached_property
     def _fields(self) -> dict[str, dict[str, Any]]:
         """What `describe` tells of the fields of leads, by their names."""
         described = self._get("/rest/v1/leads/describe.json")["result"]
@@ -351,7 +352,7 @@ class MarketoSource(ApiSource):
         """The fields of leads that are exported, with their types."""
         return {
             name: each["dataType"]
-            for name, each in self._fields().items()
+            for name, each in self._fields.items()
             if each["dataType"] not in _LARGE and name not in _WITHOUT
         }
 
@@ -461,7 +462,7 @@ class MarketoSource(ApiSource):
     @cached_property
     def _lifecycle_number(self) -> str | None:
         """The number by which activities know the field of the lifecycle; None if it is not among those of leads."""
-        field = self._fields().get(self.lifecycle_field or "")
+        field = self._fields.get(self.lifecycle_field or "")
         return str(field["id"]) if field else None
 
     def _changes(self, columns: Mapping[str, str]) -> Iterator[pa.Table]:
@@ -765,8 +766,8 @@ def _change_rows(table: pa.Table, columns: Mapping[str, str], number: str, field
     """The changes of one field with the values before and after."""
     rows: list[dict[str, Any]] = []
     for row in table.to_pylist():
-        attributes = json.loads(row["attributes"] or "{}")
         if row["primaryAttributeValueId"] == number:
+            attributes = json.loads(row["attributes"] or "{}")
             values = {"oldValue": attributes.get("Old Value"), "newValue": attributes.get("New Value")}
             rows.append({**row, "attributeName": field, **values})
     return text_table(rows, columns)
