@@ -48,9 +48,8 @@ from requests.exceptions import ChunkedEncodingError, ContentDecodingError, Time
 
 from ingestion.carried import Carried
 from ingestion.entities import ENTITIES, TEXT
-from ingestion.findings import Finding
-from ingestion.landing import Days, Extraction, SourceError, landed_name
 from ingestion.secrets import Secrets
+from ingestion.source import Days, Extraction, Finding, SourceError, landed_name
 
 Clock = Callable[[], datetime]
 SignIn = Callable[[], Mapping[str, str]]

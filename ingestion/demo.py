@@ -21,7 +21,7 @@ from ingestion.demo_company.company import Company
 from ingestion.demo_company.truth import Truth, missing_days, truth_of
 from ingestion.demo_company.world import RECORDED
 from ingestion.entities import ENTITIES
-from ingestion.landing import Days, Extraction, SourceError, landed_name
+from ingestion.source import Days, Extraction, SourceError, landed_name
 
 DAYS_PER_CHUNK = 60
 _DOWN = ("its systems were down",)

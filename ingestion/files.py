@@ -29,8 +29,7 @@ import pyarrow.parquet as pq
 
 from ingestion import csv_file
 from ingestion.entities import ENTITIES, Entity
-from ingestion.findings import Finding
-from ingestion.landing import RESERVED_NAMES, Days, Extraction, SourceError, landed_name
+from ingestion.source import RESERVED_COLUMNS, Days, Extraction, Finding, SourceError, landed_name
 
 SUFFIXES = (".csv", ".parquet")
 CHUNK_BYTES = 256 << 20  # of CSV in one landing run; Parquet counts for more, being packed
@@ -416,7 +415,7 @@ def canonical_columns(entity: Entity, options: EntityOptions) -> dict[str, str]:
     a reserved one), unless the mapping gives that column to another.
     """
     mapped = {ours: landed_name(theirs) for theirs, ours in options.columns.items()}
-    same = {name: f"raw_{name}" if name in RESERVED_NAMES else name for name in entity.columns}
+    same = {name: f"raw_{name}" if name in RESERVED_COLUMNS else name for name in entity.columns}
     taken = set(mapped.values())
     return {name: mapped.get(name, same[name]) for name in entity.columns if name in mapped or same[name] not in taken}
 

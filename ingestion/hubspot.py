@@ -43,10 +43,9 @@ from ingestion.api import (
 )
 from ingestion.carried import Carried, tables
 from ingestion.entities import COUNT, DATE, FLAG, INSTANT, LANDED, MONEY, PROBABILITY, SCORE
-from ingestion.findings import Finding
 from ingestion.hubspot_api import Reader, Row, iso, milliseconds, path
-from ingestion.landing import Extraction, SourceError
 from ingestion.secrets import Secrets
+from ingestion.source import Extraction, Finding, SourceError
 from ingestion.stages import Stage
 
 API_VERSION = "2026-03"

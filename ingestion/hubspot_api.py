@@ -14,7 +14,7 @@ from urllib.parse import quote
 import requests
 
 from ingestion.api import Client, batched, incomplete
-from ingestion.landing import SourceError
+from ingestion.source import SourceError
 
 LISTED = 100  # the most that HubSpot answers at once: of a list,
 SEARCHED = 200  # of a search,

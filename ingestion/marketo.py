@@ -45,8 +45,6 @@ from ingestion.api import (
 )
 from ingestion.carried import Carried, State
 from ingestion.entities import DATE, FLAG, INSTANT, LANDED, MONEY, SCORE
-from ingestion.findings import Finding
-from ingestion.landing import Extraction, SourceError, landed_name
 from ingestion.marketo_bulk import (
     MEGABYTE,
     PART_BYTES,
@@ -62,6 +60,7 @@ from ingestion.marketo_bulk import (
     windows,
 )
 from ingestion.secrets import Secrets
+from ingestion.source import Extraction, Finding, SourceError, landed_name
 from ingestion.stages import dated_steps
 
 SECRETS = ("client_id", "client_secret")

@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from ingestion.api import Client, incomplete
 from ingestion.bulk_csv import batches
-from ingestion.landing import SourceError
+from ingestion.source import SourceError
 
 Kind = Literal["leads", "activities"]
 

@@ -31,10 +31,9 @@ from ingestion import jwt
 from ingestion.api import ApiSource, Client, Clock, Trouble, check_url, diagnose, included, landed_columns
 from ingestion.carried import Carried, State
 from ingestion.entities import COUNT, DATE, FLAG, INSTANT, LANDED, MONEY, PROBABILITY
-from ingestion.findings import Finding
-from ingestion.landing import Extraction, SourceError
 from ingestion.salesforce_bulk import ID, PAGE_ROWS, Job, error_codes, query
 from ingestion.secrets import Secrets
+from ingestion.source import Extraction, Finding, SourceError
 from ingestion.stages import Stage, dated_steps
 
 API_VERSION = "v67.0"

@@ -18,7 +18,7 @@ import requests
 
 from ingestion.api import Client, incomplete
 from ingestion.bulk_csv import batches
-from ingestion.landing import SourceError
+from ingestion.source import SourceError
 
 PAGE_ROWS = 50_000
 ID = "Id"

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ingestion.landing import SourceError
+from ingestion.source import SourceError
 
 FILE = Path(".dlt") / "secrets.toml"
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-from ingestion.landing import landed_name
+from ingestion.source import landed_name
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,8 @@ from ingestion.api import (
 )
 from ingestion.carried import Carried, State
 from ingestion.entities import COUNT, FLAG, INSTANT, LANDED
-from ingestion.findings import Finding
-from ingestion.landing import Extraction, SourceError, landed_name
 from ingestion.secrets import Secrets
+from ingestion.source import Extraction, Finding, SourceError, landed_name
 
 API_VERSION = "2026-10-28.endive"
 OLDEST_VERSION = "2025-09-30"  # from it on a discount names its coupon in `source`

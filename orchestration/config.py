@@ -19,16 +19,13 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from ingestion.entities import ENTITIES, STEPS
+from ingestion.source import RESERVED_SOURCES
 from orchestration.errors import ConfigError
 from snapshots.store import Gates
 
 FILE_NAME = "pipeledger.toml"
 ENV_PREFIX = "PIPELEDGER_"
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-# Names of DuckDB catalogs and schemas, which a source's dataset in the landing would make ambiguous.
-RESERVED_SOURCE_NAMES = frozenset(
-    {"carried", "landing", "warehouse", "ledger", "marts", "main", "temp", "system", "pg_catalog", "information_schema"}
-)
 SECRET_NAME = re.compile(r"(password|secret|token|api_?key|private_?key|credential)", re.IGNORECASE)
 
 
@@ -344,11 +341,11 @@ def read_company(reader: Reader, table: Mapping[str, Any], folder: Path) -> Comp
 def read_source(reader: Reader, name: str, table: Mapping[str, Any], folder: Path) -> SourceConfig:
     """[sources.<name>] with the options that its type declares."""
     prefix = f"sources.{name}."
-    if not SOURCE_NAME.fullmatch(name) or name in RESERVED_SOURCE_NAMES:
+    if not SOURCE_NAME.fullmatch(name) or name in RESERVED_SOURCES:
         raise reader.fail(
             f"sources.{name}",
             "not a usable name: lower case letters, digits and single underscores expected, and not "
-            f"one of {', '.join(sorted(RESERVED_SOURCE_NAMES))}.",
+            f"one of {', '.join(sorted(RESERVED_SOURCES))}.",
         )
     kind = reader.get(table, "type", "text", prefix)
     if kind not in SOURCE_TYPES:

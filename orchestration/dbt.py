@@ -100,7 +100,7 @@ def assemble_definitions(folder: Path, target: Path, defaults: Path = DEFAULT_DE
 
 def dbt_vars(config: Config) -> str:
     """The variables of a build as JSON, in a stable order."""
-    from ingestion.landing import landed_name
+    from ingestion.source import landed_name
 
     sources = {
         source.name: {

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.findings import Finding, Level
-from ingestion.landing import Checked, SourceError
+from ingestion.source import Checked, Finding, Level, SourceError
 from orchestration.config import SourceConfig
 from orchestration.dbt import DEFAULT_DEFINITIONS, definition_files
 from orchestration.errors import PipeledgerError

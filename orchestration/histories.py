@@ -6,7 +6,7 @@ Goes to `snapshots/reconstruct.py`, which knows no vendor. Pure data, but for th
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ingestion.landing import landed_name
+from ingestion.source import landed_name
 from orchestration.config import SourceConfig
 from snapshots.reconstruct import History
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import duckdb
 
-from ingestion.landing import LandingError, Source, SourceError, land
+from ingestion.landing import land
+from ingestion.source import LandingError, Source, SourceError
 from orchestration.config import SourceConfig
 from orchestration.dbt import assemble_definitions, marts_of, remove_run_folders
 from orchestration.errors import PipeledgerError

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ingestion.landing import Source
+from ingestion.source import Source
 from orchestration.config import Config, SourceConfig
 from orchestration.errors import ConfigError
 from orchestration.settings import Settings, clock

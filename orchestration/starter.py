@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from ingestion.entities import ENTITIES
-from ingestion.landing import Source, SourceError
+from ingestion.source import Source, SourceError
 from ingestion.stages import Lifecycle, Staged
 from orchestration.config import FILE_NAME, KINDS, SOURCE_TYPES, load_config, nearest
 from orchestration.dbt import DEFAULT_DEFINITIONS, read_header

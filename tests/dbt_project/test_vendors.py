@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from ingestion.entities import ENTITIES, LANDED, TEXT
-from ingestion.landing import landed_name
+from ingestion.source import landed_name
 from tests.dbt_project import dbt_build, ledger_cache
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"

@@ -20,7 +20,7 @@ from ingestion.demo import DemoSource, Truth
 from ingestion.demo_company.calendar import day_number, fiscal_quarter
 from ingestion.demo_company.home import TIME_ZONE
 from ingestion.entities import ENTITIES
-from ingestion.landing import Extraction, SourceError, landed_name
+from ingestion.source import Extraction, SourceError, landed_name
 
 pytestmark = pytest.mark.xdist_group("demo")
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from ingestion import files
 from ingestion.entities import ENTITIES
 from ingestion.files import EntityOptions, build_source, canonical_columns
-from ingestion.landing import SourceError, land
+from ingestion.landing import land
+from ingestion.source import SourceError
 
 DAY = date(2026, 11, 22)
 BEFORE = date(2026, 11, 21)

@@ -14,7 +14,8 @@ import pyarrow as pa
 import pytest
 
 from ingestion import landing as landing_module
-from ingestion.landing import Days, Extraction, LandingError, SourceError, land, landed_name
+from ingestion.landing import land
+from ingestion.source import Days, Extraction, LandingError, SourceError, landed_name
 
 DAY = date(2026, 11, 22)
 EARLIER = date(2026, 11, 21)

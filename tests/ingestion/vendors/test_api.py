@@ -17,9 +17,9 @@ from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginat
 
 from ingestion.api import ApiSource, Client, Patience, Trouble, diagnose, included, incomplete, text_table
 from ingestion.carried import Carried
-from ingestion.findings import Finding
-from ingestion.landing import Extraction, LandingError, SourceError, land
+from ingestion.landing import land
 from ingestion.secrets import Secrets
+from ingestion.source import Extraction, Finding, LandingError, SourceError
 from tests.vendors.server import (
     Answer,
     Fault,

@@ -20,7 +20,7 @@ from ingestion.api import Patience
 from ingestion.entities import LANDED
 from ingestion.hubspot import OBJECTS, TABLES, HubspotSource, build_source
 from ingestion.hubspot_api import path
-from ingestion.landing import LandingError, SourceError, landed_name
+from ingestion.source import LandingError, SourceError, landed_name
 from tests.vendors.hubspot import PROPERTIES, TOKEN, HubspotServer
 from tests.vendors.landing import Landing
 from tests.vendors.server import Answer, Fault, Request, changed, cut, first_of, reset, silent, status, truncated

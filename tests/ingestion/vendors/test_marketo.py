@@ -14,9 +14,9 @@ import pytest
 
 from ingestion.api import Patience
 from ingestion.entities import LANDED
-from ingestion.landing import LandingError, SourceError
 from ingestion.marketo import OBJECTS, MarketoSource, build_source
 from ingestion.marketo_bulk import LONGEST_WINDOW, windows
+from ingestion.source import LandingError, SourceError
 from tests.vendors.landing import Landing
 from tests.vendors.marketo import CLIENT_ID, CLIENT_SECRET, MarketoServer
 from tests.vendors.server import Answer, Fault, Request, changed, cut, first_of, reset, silent, status, truncated

@@ -17,9 +17,9 @@ from ingestion.api import Patience
 from ingestion.carried import Carried
 from ingestion.entities import LANDED
 from ingestion.jwt import read_key
-from ingestion.landing import LandingError, SourceError
 from ingestion.salesforce import OBJECTS, SalesforceSource, build_source
 from ingestion.secrets import Secrets
+from ingestion.source import LandingError, SourceError
 from tests.vendors.landing import Landing
 from tests.vendors.salesforce import (
     CLIENT_ID,
@@ -580,7 +580,7 @@ def test_nothing_that_a_run_leaves_holds_a_secret(org: Org) -> None:
 @pytest.mark.skipif(not ROWS.is_dir(), reason="the rows of vendors are not beside the project")
 @pytest.mark.parametrize("name", ["Opportunity", "Account", "User", "Contact", "Lead", "Task", "Event"])
 def test_the_org_has_the_columns_of_real_ones(name: str) -> None:
-    from ingestion.landing import landed_name
+    from ingestion.source import landed_name
 
     with (ROWS / f"sf_{name.lower()}_data.csv").open(newline="") as file:
         real = {column.replace("_", "") for column in next(csv.reader(file))}

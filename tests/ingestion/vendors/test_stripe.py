@@ -14,7 +14,7 @@ import pytest
 
 from ingestion.api import Patience
 from ingestion.entities import LANDED
-from ingestion.landing import LandingError, SourceError
+from ingestion.source import LandingError, SourceError
 from ingestion.stripe import LOOK_BACK, OBJECTS, StripeSource, build_source
 from tests.vendors.landing import Landing
 from tests.vendors.server import Answer, Fault, Request, changed, cut, first_of, reset, silent, status, truncated
