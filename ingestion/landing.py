@@ -44,8 +44,8 @@ OnProgress = Callable[[str, date, int], None]
 
 GATHERED_ROWS = 65_536
 GATHERED_BYTES = 32 << 20
-MEMORY_MB = 128  # of DuckDB while it loads ...
-COLUMN_MEMORY_MB = 0.75  # ... and for each column, of which it holds some blocks
+MEMORY_MB = 128  # what DuckDB may take while it loads
+COLUMN_MEMORY_MB = 0.75  # what it may take besides for each column, of which it holds some blocks
 
 BOOKKEEPING = pa.schema(
     [
@@ -190,6 +190,11 @@ class _Run:
             yield from self._extraction(entity, extraction, started_at)
 
     def _extraction(self, entity: str, of: Extraction, started_at: datetime) -> Iterator[pa.Table]:
+        """Yield an extraction's tables as they land, and note its manifest row once all of them have been read.
+
+        LandingError where the source breaks the contract: another entity, a day that came before, a column that changes
+        its type, names that are no landed names.
+        """
         what = f"{self.source.name}.{entity}: the extraction of {of.snapshot_date}"
         if of.entity != entity or (entity, of.snapshot_date) in self.manifest:
             raise LandingError(
@@ -258,7 +263,7 @@ class _Run:
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Join small tables of equal shape and cut large ones: each becomes a row group, which is read as a whole."""
+    """Join small tables of one shape and cut large ones; each result becomes a row group, which is read as a whole."""
     waiting: list[pa.Table] = []
     rows = size = 0
     for table in chain.from_iterable(map(_cut, tables)):
@@ -351,6 +356,12 @@ def _open_without(landing: Path, schema: str) -> duckdb.DuckDBPyConnection:
 
 
 def _load(run: _Run, extractions: Extractions, connection: duckdb.DuckDBPyConnection, pipelines_dir: Path) -> None:
+    """Run dlt once over all extractions, the manifest last, so that it vouches for what has been read to its end.
+
+    Each entity is a dlt resource whose rows come as Parquet files, which DuckDB reads as they are. Its memory is set by
+    the widest table so far. LandingError where an extraction or dlt fails; then the load package is not complete, and
+    no manifest row of it counts.
+    """
     import dlt
     from dlt.common.configuration.container import Container
     from dlt.pipeline.exceptions import PipelineStepFailed
@@ -392,6 +403,7 @@ def _load(run: _Run, extractions: Extractions, connection: duckdb.DuckDBPyConnec
 
 
 def _load_id() -> str:
+    """The id of the load package that dlt is extracting into."""
     import dlt
 
     return str(dlt.current.load_package_state()["load_id"])

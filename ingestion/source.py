@@ -125,6 +125,44 @@ class Settling(Protocol):
         """Called once everything of a run has been loaded, and never for a run that broke off."""
 
 
+@dataclass(frozen=True)
+class RecordedHistory:
+    """An entity that tells what happened to opportunities, under landed names.
+
+    It has a row for each change of a field (`field`, `old_value`, `new_value`), or one for each moment in which
+    something changed, with the `states` of several fields after it (its column -> the opportunity's). `tie` puts rows
+    of one instant in order, and `condition` (SQL) says which rows count.
+    """
+
+    entity: str = "opportunity_change"
+    opportunity_id: str = "opportunity_id"
+    changed_at: str = "changed_at"
+    field: str = "field"
+    old_value: str = "old_value"
+    new_value: str = "new_value"
+    states: Mapping[str, str] | None = None
+    tie: str | None = None
+    condition: str = "true"
+
+
+@dataclass(frozen=True)
+class Past:
+    """Where a source keeps the past of its opportunities: what `pipeledger backfill` reads of it.
+
+    `created_at` is a column of `entity`, which holds the opportunities. A history may call a field otherwise than its
+    column: `columns` says the landed column of such a field; any other lands under its own name.
+    """
+
+    histories: Sequence[RecordedHistory]
+    created_at: str
+    entity: str = "opportunity"
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def column_of(self, named: str) -> str:
+        """The landed column that a field of a history is about."""
+        return self.columns.get(named) or self.columns.get(landed_name(named)) or landed_name(named)
+
+
 @cache
 def landed_name(header: str) -> str:
     """The name under which a source's column lands: dlt's snake_case, accents removed, never a reserved one."""

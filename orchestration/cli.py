@@ -325,7 +325,7 @@ def init(
     as_of: Annotated[str | None, typer.Option(help="The day that undated files describe.")] = None,
 ) -> None:
     """Write a commented pipeledger.toml and the governed definitions."""
-    from orchestration.config import SOURCE_TYPES
+    from ingestion.source_types import SOURCE_TYPES
     from orchestration.starter import Answers, propose, write_starter
 
     given_options = dict(part.partition("=")[::2] for part in option or [])

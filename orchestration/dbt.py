@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ingestion.source_types import SOURCE_TYPES
 from orchestration.config import Config, nearest
 from orchestration.errors import ConfigError, PipeledgerError
 from orchestration.home import Home, write_whole
@@ -110,7 +111,11 @@ def dbt_vars(config: Config) -> str:
                 for entity, settings in sorted(source.entities.items())
                 if settings.columns
             },
-            **{name: source.options[name] for name in ("lifecycle_field", "lifecycle") if name in source.options},
+            **{
+                name: source.options[name]
+                for name, option in SOURCE_TYPES[source.type].options.items()
+                if option.is_for_models and name in source.options
+            },
         }
         for source in config.sources.values()
     }

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ingestion import demo
+from ingestion.demo_company import source as demo
 from ingestion.demo_company.home import TIME_ZONE
 from orchestration.config import FILE_NAME, load_config
 from orchestration.errors import ConfigError

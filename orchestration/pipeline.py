@@ -19,7 +19,7 @@ from ingestion.source import LandingError, Source, SourceError
 from orchestration.config import SourceConfig
 from orchestration.dbt import assemble_definitions, marts_of, remove_run_folders
 from orchestration.errors import PipeledgerError
-from orchestration.histories import past_of
+from orchestration.histories import histories_of, past_of
 from orchestration.home import write_whole
 from orchestration.publish import Published, publish
 from orchestration.settings import Settings, code_version, relations
@@ -279,7 +279,7 @@ def backfill(settings: Settings, source: SourceConfig) -> Reconstructed:
         settings.store,
         source.name,
         created_at=past.created_at,
-        histories=past.histories,
+        histories=histories_of(past),
         column_of=past.column_of,
         entity=past.entity,
         code_version=code_version(),

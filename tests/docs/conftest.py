@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 from printed import NOW, Reader
 
-from ingestion import demo as demo_source
+from ingestion.demo_company import source as demo_source
 
 DAYS = 540
 FIRST_DAY = date.fromisoformat(NOW[:10]) - timedelta(days=DAYS)

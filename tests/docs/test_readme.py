@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from printed import ROOT, Block, Reader, blocks, demo_and_own
 
-from ingestion.entities import LANDED
+from ingestion.source_types import LANDED, SOURCE_TYPES
 from orchestration import demo_home
-from orchestration.config import SOURCE_TYPES
 from orchestration.settings import load_settings
 from orchestration.sources import build_source
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingestion.entities import LANDED
+from ingestion.source_types import LANDED
 from orchestration.pipeline import backfill, land_and_capture
 from orchestration.settings import load_settings
 from snapshots.intervals import connect
