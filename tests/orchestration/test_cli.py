@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.home import Home, Lock
+from orchestration.settings.home import Home, Lock
 from tests.orchestration.conftest import Desk
 
 pytestmark = pytest.mark.xdist_group("company")
