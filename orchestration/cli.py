@@ -23,7 +23,8 @@ from rich.table import Table
 from typer.exceptions import TyperException
 
 from orchestration.settings.errors import ConfigError, ExitCode, PipeledgerError
-from orchestration.settings.home import DEMO_HOME, Home, Lock, find_home, open_home, read_marker
+from orchestration.settings.home import DEMO_HOME, Home, find_home, open_home, read_marker
+from orchestration.settings.lock import Lock
 from orchestration.settings.settings import PRIVACY, Settings, clock, load_settings
 
 if TYPE_CHECKING:
@@ -42,14 +43,14 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 @dataclass
-class Globals:
+class SharedOptions:
     """Options that every command understands, wherever they stand."""
 
     config: Path | None = None
     debug: bool = False
 
 
-given = Globals()
+shared = SharedOptions()
 JsonFlag = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
 AcceptDrop = Annotated[
     bool, typer.Option("--accept-drop", help="Capture although a safety gate trips; the receipt records it.")
@@ -64,12 +65,12 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
     """Take the options that stand before or after any command."""
-    given.config, given.debug = config, debug
+    shared.config, shared.debug = config, debug
 
 
 def settings_in_force() -> Settings:
     """The settings, with the environment set so that child processes find the same ones."""
-    settings = load_settings(given.config)
+    settings = load_settings(shared.config)
     os.environ["PIPELEDGER_HOME"] = str(settings.home.root)
     os.environ["PIPELEDGER_CONFIG"] = str(settings.config.path.resolve())
     return settings
@@ -224,7 +225,7 @@ def status(as_json: JsonFlag = False) -> None:
     """Per source and entity: last day, gaps, rows, last run, freshness."""
     settings = settings_in_force()
     from orchestration.commands.status import read_status
-    from orchestration.settings.home import current_holder
+    from orchestration.settings.lock import current_holder
 
     rows = read_status(settings, settings.config.today(clock()))
     if as_json:
@@ -440,7 +441,7 @@ def readable(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int | Decimal) and not isinstance(value, bool) else str(value)
 
 
-def hoist(arguments: Sequence[str]) -> list[str]:
+def shared_options_first(arguments: Sequence[str]) -> list[str]:
     """Bring --config and --debug before the command, wherever they stand."""
     first: list[str] = []
     rest: list[str] = []
@@ -460,7 +461,7 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry of the command `pipeledger`; ends the process with its exit code."""
     os.environ.update({name: value for name, value in PRIVACY.items() if name not in os.environ})
-    sys.exit(int(exit_code(hoist(sys.argv[1:] if arguments is None else arguments))))
+    sys.exit(int(exit_code(shared_options_first(sys.argv[1:] if arguments is None else arguments))))
 
 
 def exit_code(arguments: Sequence[str]) -> int:
@@ -484,7 +485,7 @@ def explain(error: Exception) -> int:
     """Print an error in one paragraph (with --debug, its stack trace too)."""
     from snapshots.store import LedgerDamagedError, LedgerError
 
-    if given.debug:
+    if shared.debug:
         traceback.print_exc()
     if isinstance(error, PipeledgerError):
         err.print(str(error), style="red", markup=False)
@@ -493,7 +494,7 @@ def explain(error: Exception) -> int:
         err.print(str(error), style="red", markup=False)
         return ExitCode.LEDGER_DAMAGED if isinstance(error, LedgerDamagedError) else ExitCode.FAILED
     err.print(f"{type(error).__name__}: {error}", style="red", markup=False)
-    if not given.debug:
+    if not shared.debug:
         err.print("This should not happen. Run it again with --debug to see where.")
     return ExitCode.FAILED
 

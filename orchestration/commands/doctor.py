@@ -19,7 +19,8 @@ from ingestion.findings import Finding, Level
 from ingestion.landing import Checked, SourceError
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.errors import PipeledgerError
-from orchestration.settings.home import Home, check_home, current_holder
+from orchestration.settings.home import Home, check_home
+from orchestration.settings.lock import current_holder
 from orchestration.settings.settings import Settings
 from orchestration.steps.dbt import DEFAULT_DEFINITIONS, definition_files
 from orchestration.steps.publish import text

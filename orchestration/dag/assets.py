@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dag.progress import ticker
+from orchestration.dag.progress import current_line
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.settings import Settings, clock
 from orchestration.steps import attempts, build, capture
@@ -148,7 +148,7 @@ def attempt(
             days,
             now=now,
             accept_drop=accept_drop,
-            voice=capture.Voice(context.log.info, ticker.tick),
+            progress=capture.Progress(context.log.info, current_line.show),
         )
     except Exception as error:
         if context.retry_number < RETRIES:

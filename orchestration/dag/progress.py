@@ -74,31 +74,31 @@ class ProgressHandler(logging.Handler):
         return None
 
 
-class Ticker:
+class CurrentLine:
     """One line that says what is happening right now; on a terminal only, and never kept."""
 
     def __init__(self) -> None:
         self.status: Status | None = None
 
-    def show(self, console: Console) -> None:
-        """Begin, if somebody watches."""
+    def begin(self, console: Console) -> None:
+        """Show it, if somebody watches."""
         if console.is_terminal and self.status is None:
             self.status = console.status("starting")
             self.status.start()
 
-    def tick(self, text: str) -> None:
+    def show(self, text: str) -> None:
         """Say what is happening now."""
         if self.status is not None:
             self.status.update(text.replace("[", "\\["))
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """Take the line away."""
         if self.status is not None:
             self.status.stop()
             self.status = None
 
 
-ticker = Ticker()
+current_line = CurrentLine()
 
 
 def terminal() -> Console:
@@ -112,5 +112,5 @@ def progress_logger(context: "InitLoggerContext") -> logging.Logger:
     logger = logging.Logger("pipeledger.progress", logging.DEBUG)
     handler = ProgressHandler(terminal())
     logger.addHandler(handler)
-    ticker.show(handler.console)
+    current_line.begin(handler.console)
     return logger

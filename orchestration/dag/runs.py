@@ -17,10 +17,10 @@ import dagster as dg
 from orchestration.dag import jobs
 from orchestration.dag.assets import ACCEPT_DROP_TAG
 from orchestration.dag.company import build_definitions, write_dagster_home
-from orchestration.dag.progress import ticker
+from orchestration.dag.progress import current_line
 from orchestration.dag.sole_writer import TRIGGER_TAG, take_over
 from orchestration.settings.errors import ExitCode
-from orchestration.settings.home import Lock
+from orchestration.settings.lock import Lock
 from orchestration.settings.settings import Settings
 from orchestration.steps.build import read_findings
 from orchestration.steps.dbt import dbt_env
@@ -106,7 +106,7 @@ def execute(
                 tags=dict(tags),
             )
         finally:
-            ticker.stop()
+            current_line.end()
     done = report(job, result)
     if done.published:
         done.warnings = read_findings(settings.home.warehouse) or done.warnings

@@ -15,7 +15,8 @@ import dagster as dg
 import duckdb
 
 from orchestration.settings.errors import LockedError
-from orchestration.settings.home import Holder, Home, Lock, open_home, read_holder
+from orchestration.settings.home import Home, open_home
+from orchestration.settings.lock import Holder, Lock, read_holder
 from orchestration.settings.settings import Settings
 
 TRIGGER_TAG = "pipeledger/trigger"
@@ -53,19 +54,19 @@ def take_over(
     lock: Lock,
     instance: dg.DagsterInstance | None,
     run_id: str | None,
-    say: Callable[[str], None],
+    log: Callable[[str], None],
 ) -> None:
     """Make the home ready: clear what a crashed run left, wait for its children, note who writes now."""
     open_home(settings.home, settings.config.company)
     if lock.crashed is not None and instance is not None:
-        bury(instance, lock.crashed)
-    wait_for_orphans(settings.home, say)
+        fail_crashed_run(instance, lock.crashed)
+    wait_for_orphans(settings.home, log)
     holder = read_holder(lock.path)
     if holder is not None and run_id is not None:
         lock.describe(replace(holder, run_id=run_id))
 
 
-def bury(instance: dg.DagsterInstance, crashed: Holder) -> None:
+def fail_crashed_run(instance: dg.DagsterInstance, crashed: Holder) -> None:
     """Mark the run of a killed process as failed, and free what it occupied."""
     run = instance.get_run_by_id(crashed.run_id) if crashed.run_id else None
     if run is None:
@@ -76,7 +77,7 @@ def bury(instance: dg.DagsterInstance, crashed: Holder) -> None:
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
-def wait_for_orphans(home: Home, say: Callable[[str], None], timeout: float = 300.0) -> None:
+def wait_for_orphans(home: Home, log: Callable[[str], None], timeout: float = 300.0) -> None:
     """Wait until a dbt process that outlived its killed run lets go of the warehouse."""
     deadline, announced = time.monotonic() + timeout, False
     while home.warehouse.exists():
@@ -93,7 +94,7 @@ def wait_for_orphans(home: Home, say: Callable[[str], None], timeout: float = 30
                     f"End that process (kill {found[1]}), then run again."
                 ) from error
             if not announced:
-                say(f"waiting for process {found[1]}, which still writes {home.warehouse.name}")
+                log(f"waiting for process {found[1]}, which still writes {home.warehouse.name}")
                 announced = True
             time.sleep(0.5)
         else:

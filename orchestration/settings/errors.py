@@ -39,9 +39,3 @@ class LockedError(PipeledgerError):
     """Another run holds the home's lock."""
 
     exit_code = ExitCode.LOCKED
-
-
-class DamagedLedgerError(PipeledgerError):
-    """The ledger does not verify."""
-
-    exit_code = ExitCode.LEDGER_DAMAGED

@@ -16,19 +16,16 @@ from orchestration.steps.sources import build_source
 from snapshots.capture import CapturedDay, capture
 from snapshots.store import LedgerError
 
-Say = Callable[[str], None]
-"""Receives one line of progress."""
-
 
 @dataclass(frozen=True)
-class Voice:
-    """Where progress goes: lines that stay, and what is happening right now."""
+class Progress:
+    """Where progress goes: `report` takes lines that stay, `show` what is happening right now."""
 
-    say: Say = lambda line: None
-    tick: Say = lambda line: None
+    report: Callable[[str], None] = lambda line: None
+    show: Callable[[str], None] = lambda line: None
 
 
-SILENT = Voice()
+SILENT = Progress()
 
 
 def land_and_capture(
@@ -38,7 +35,7 @@ def land_and_capture(
     *,
     now: datetime,
     accept_drop: bool = False,
-    voice: Voice = SILENT,
+    progress: Progress = SILENT,
 ) -> SourceResult:
     """Land the days of one source in chunks and capture each chunk. A gate that trips keeps the days before it.
 
@@ -49,7 +46,7 @@ def land_and_capture(
     landed: dict[tuple[str, date], int] = {}
     tripped: tuple[str, ...] = ()
     for chunk in built.chunks(days):
-        landed |= land_chunk(settings, built, chunk, now, voice)
+        landed |= land_chunk(settings, built, chunk, now, progress)
         done = capture(
             settings.store,
             source.name,
@@ -60,7 +57,7 @@ def land_and_capture(
         )
         captured += done.days
         tripped = tuple(done.tripped)
-        voice.say(progress_line(source.name, chunk, landed, done.days))
+        progress.report(progress_line(source.name, chunk, landed, done.days))
         if tripped:
             break
     seconds = (datetime.now(UTC) - now).total_seconds()
@@ -68,7 +65,7 @@ def land_and_capture(
 
 
 def land_chunk(
-    settings: Settings, source: Source, chunk: Sequence[date], now: datetime, voice: Voice
+    settings: Settings, source: Source, chunk: Sequence[date], now: datetime, progress: Progress
 ) -> Mapping[tuple[str, date], int]:
     """One landing run; the rows landed by entity and day."""
     done = land(
@@ -77,9 +74,9 @@ def land_chunk(
         landing=settings.home.landing,
         pipelines_dir=settings.home.dlt,
         today=settings.config.today(now),
-        on_progress=lambda entity, day, rows: voice.tick(f"{source.name}: {entity} {day}: {rows:,} rows"),
+        on_progress=lambda entity, day, rows: progress.show(f"{source.name}: {entity} {day}: {rows:,} rows"),
     )
-    voice.tick(f"{source.name}: capturing {chunk[-1]}")
+    progress.show(f"{source.name}: capturing {chunk[-1]}")
     return done.rows
 
 
@@ -106,11 +103,11 @@ def attempt(
     *,
     now: datetime,
     accept_drop: bool = False,
-    voice: Voice = SILENT,
+    progress: Progress = SILENT,
 ) -> SourceResult:
     """The same, but a failure is a result that names its reason, so that the other sources go on."""
     try:
-        result = land_and_capture(settings, source, days, now=now, accept_drop=accept_drop, voice=voice)
+        result = land_and_capture(settings, source, days, now=now, accept_drop=accept_drop, progress=progress)
     except Exception as error:
         if is_worth_retrying(error):
             raise

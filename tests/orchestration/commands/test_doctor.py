@@ -15,7 +15,8 @@ from orchestration.commands import doctor
 from orchestration.commands.doctor import Finding, examine
 from orchestration.settings.config import load_config
 from orchestration.settings.errors import ConfigError
-from orchestration.settings.home import Home, Lock
+from orchestration.settings.home import Home
+from orchestration.settings.lock import Lock
 from orchestration.settings.settings import Settings
 from tests.orchestration.conftest import Desk
 

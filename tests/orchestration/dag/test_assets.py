@@ -11,7 +11,8 @@ import pytest
 from orchestration.dag import assets, models
 from orchestration.dag.sole_writer import SCHEDULED, TRIGGER_TAG, sole_writer
 from orchestration.settings.config import load_config
-from orchestration.settings.home import Home, Lock, open_home
+from orchestration.settings.home import Home, open_home
+from orchestration.settings.lock import Lock
 from orchestration.settings.settings import Settings
 from orchestration.steps import capture as steps
 from orchestration.steps.dbt import prepare, read_manifest

@@ -12,7 +12,8 @@ import pytest
 from orchestration.dag.company import write_dagster_home
 from orchestration.dag.sole_writer import take_over, wait_for_orphans
 from orchestration.settings.config import load_config
-from orchestration.settings.home import Holder, Home, Lock
+from orchestration.settings.home import Home
+from orchestration.settings.lock import Holder, Lock
 from orchestration.settings.settings import Settings
 
 WRITER = """
