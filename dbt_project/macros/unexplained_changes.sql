@@ -16,7 +16,7 @@ spans as (
         spans.valid_to,
         count(*) as opportunities,
         sum(coalesce(spans.amount, 0)) as amount
-    from {{ ref('int_opportunity_spans') }} as spans
+    from {{ ref('int_opportunity_history') }} as spans
     inner join {{ ref('int_opportunities') }} as opportunities
         on spans.opportunity_key = opportunities.opportunity_key
     inner join {{ ref('int_sources') }} as sources on opportunities.source = sources.source

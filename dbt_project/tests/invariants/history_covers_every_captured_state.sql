@@ -15,7 +15,7 @@ captured as (
         sum({{ dbt.datediff(
             'versions.valid_from', 'least(versions.valid_to, sources.last_captured_date)', 'day'
         ) }}) as opportunity_days
-    from {{ ref('int_opportunity_versions') }} as versions
+    from {{ ref('int_opportunity_states') }} as versions
     inner join sources on versions.source = sources.source
     where versions.existence = 'existing'
     group by versions.source
@@ -29,7 +29,7 @@ modelled as (
         sum({{ dbt.datediff(
             'spans.valid_from', 'least(spans.valid_to, sources.last_captured_date)', 'day'
         ) }}) as opportunity_days
-    from {{ ref('int_opportunity_spans') }} as spans
+    from {{ ref('int_opportunity_history') }} as spans
     inner join {{ ref('int_opportunities') }} as opportunities
         on spans.opportunity_key = opportunities.opportunity_key
     inner join sources on opportunities.source = sources.source

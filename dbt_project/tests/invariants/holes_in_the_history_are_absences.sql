@@ -8,7 +8,7 @@ holes as (
         opportunities.opportunity_id,
         spans.previous_valid_to as hole_from,
         spans.valid_from as hole_to
-    from {{ ref('int_opportunity_spans') }} as spans
+    from {{ ref('int_opportunity_history') }} as spans
     inner join {{ ref('int_opportunities') }} as opportunities
         on spans.opportunity_key = opportunities.opportunity_key
     where spans.previous_valid_to < spans.valid_from

@@ -1,0 +1,189 @@
+-- One row per opportunity x captured day that sees it enter, leave or change while it is or was
+-- open or won: what it was on the captured day before, and what it is.
+with
+
+spans as (
+
+    select * from {{ ref('int_opportunity_history') }}
+
+),
+
+opportunities as (
+
+    select * from {{ ref('int_opportunities') }}
+
+),
+
+sources as (
+
+    select * from {{ ref('int_sources') }}
+
+),
+
+stages as (
+
+    select
+        stage_interval_key,
+        stage
+    from {{ ref('int_stage_intervals') }}
+
+),
+
+absences as (
+
+    select
+        opportunities.opportunity_key,
+        absences.valid_from,
+        absences.absence_kind
+    from {{ ref('int_opportunity_absences') }} as absences
+    inner join opportunities
+        on
+            absences.source = opportunities.source
+            and absences.opportunity_id = opportunities.opportunity_id
+
+),
+
+fiscal_days as (
+
+    select * from {{ ref('int_fiscal_days') }}
+
+),
+
+-- A version that begins where the one before it ends follows it; any other comes out of nothing.
+arrivals as (
+
+    select
+        spans.opportunity_key,
+        spans.valid_from as snapshot_date,
+        case
+            when spans.previous_valid_to is null then 'unseen'
+            when spans.previous_valid_to < spans.valid_from then 'gone'
+            else spans.previous_stage_category
+        end as from_state,
+        spans.stage_category as to_state,
+        spans.previous_stage_interval_key as from_stage_interval_key,
+        spans.stage_interval_key as to_stage_interval_key,
+        spans.previous_segment as from_segment,
+        spans.segment as to_segment,
+        spans.previous_close_date as from_close_date,
+        spans.close_date as to_close_date,
+        coalesce(spans.previous_amount, 0) as from_amount,
+        coalesce(spans.amount, 0) as to_amount,
+        spans.previous_captured_from as from_captured_from,
+        spans.captured_from as to_captured_from,
+        opportunities.has_foreign_currency
+    from spans
+    inner join opportunities on spans.opportunity_key = opportunities.opportunity_key
+
+),
+
+-- The end of a version that no other follows at once.
+departures as (
+
+    select
+        spans.opportunity_key,
+        spans.previous_valid_to as snapshot_date,
+        spans.previous_stage_category as from_state,
+        spans.previous_stage_interval_key as from_stage_interval_key,
+        spans.previous_segment as from_segment,
+        spans.previous_close_date as from_close_date,
+        coalesce(spans.previous_amount, 0) as from_amount
+    from spans
+    where spans.previous_valid_to < spans.valid_from
+    union all
+    select
+        spans.opportunity_key,
+        spans.valid_to as snapshot_date,
+        spans.stage_category as from_state,
+        spans.stage_interval_key as from_stage_interval_key,
+        spans.segment as from_segment,
+        spans.close_date as from_close_date,
+        coalesce(spans.amount, 0) as from_amount
+    from spans
+    where spans.valid_to = spans.last_valid_to and spans.valid_to < {{ end_of_time() }}
+
+),
+
+steps as (
+
+    select
+        opportunity_key,
+        snapshot_date,
+        from_state,
+        to_state,
+        from_stage_interval_key,
+        to_stage_interval_key,
+        from_segment,
+        to_segment,
+        from_close_date,
+        to_close_date,
+        from_amount,
+        to_amount,
+        from_captured_from,
+        to_captured_from
+    from arrivals
+    where
+        (from_state in ('open', 'won') or to_state in ('open', 'won', 'lost'))
+        and (
+            from_state <> to_state
+            or from_segment <> to_segment
+            or from_amount <> to_amount
+            or coalesce(from_close_date <> to_close_date, false)
+            or (from_close_date is null) <> (to_close_date is null)
+            -- a change of rate and one of amount may cancel out
+            or has_foreign_currency
+        )
+        and not (from_state = 'lost' and to_state = 'lost')
+    union all
+    select
+        departures.opportunity_key,
+        departures.snapshot_date,
+        departures.from_state,
+        absences.absence_kind as to_state,
+        departures.from_stage_interval_key,
+        null as to_stage_interval_key,
+        departures.from_segment,
+        null as to_segment,
+        departures.from_close_date,
+        null as to_close_date,
+        departures.from_amount,
+        0 as to_amount,
+        null as from_captured_from,
+        null as to_captured_from
+    from departures
+    inner join absences
+        on
+            departures.opportunity_key = absences.opportunity_key
+            and departures.snapshot_date = absences.valid_from
+    where departures.from_state in ('open', 'won')
+
+)
+
+select
+    steps.opportunity_key,
+    steps.snapshot_date,
+    steps.from_state,
+    steps.to_state,
+    from_stages.stage as from_stage,
+    to_stages.stage as to_stage,
+    steps.from_segment,
+    steps.to_segment,
+    steps.from_close_date,
+    steps.to_close_date,
+    coalesce(from_days.fiscal_quarter, '(none)') as from_quarter,
+    coalesce(to_days.fiscal_quarter, '(none)') as to_quarter,
+    steps.from_amount,
+    steps.to_amount,
+    steps.from_captured_from,
+    steps.to_captured_from
+from steps
+inner join opportunities on steps.opportunity_key = opportunities.opportunity_key
+inner join sources
+    on
+        opportunities.source = sources.source
+        -- the first captured day is the opening
+        and steps.snapshot_date > sources.first_captured_date
+left join stages as from_stages on steps.from_stage_interval_key = from_stages.stage_interval_key
+left join stages as to_stages on steps.to_stage_interval_key = to_stages.stage_interval_key
+left join fiscal_days as from_days on steps.from_close_date = from_days.date_day
+left join fiscal_days as to_days on steps.to_close_date = to_days.date_day

@@ -1,0 +1,63 @@
+-- One row per opportunity x valid_from of a closed piece: since when it has been closed without
+-- interruption. Only of opportunities that ever had a foreign currency: no other amount depends on
+-- it.
+with
+
+opportunities as (
+
+    select * from {{ ref('int_opportunities') }}
+    where has_foreign_currency
+
+),
+
+pieces as (
+
+    select * from {{ ref('int_opportunity_intervals') }}
+
+),
+
+compared as (
+
+    select
+        pieces.opportunity_key,
+        pieces.valid_from,
+        pieces.stage_category in ('won', 'lost') as is_closed,
+        lag(pieces.stage_category) over (
+            partition by pieces.opportunity_key
+            order by pieces.valid_from nulls last
+        ) in ('won', 'lost')
+        and lag(pieces.valid_to) over (
+            partition by pieces.opportunity_key
+            order by pieces.valid_from nulls last
+        ) = pieces.valid_from as was_closed
+    from pieces
+    inner join opportunities on pieces.opportunity_key = opportunities.opportunity_key
+
+),
+
+stays as (
+
+    select
+        compared.opportunity_key,
+        compared.valid_from,
+        compared.is_closed,
+        max(
+            case
+                when compared.is_closed and not coalesce(compared.was_closed, false)
+                    then compared.valid_from
+            end
+        ) over (
+            partition by compared.opportunity_key
+            order by compared.valid_from nulls last
+            rows between unbounded preceding and current row
+        ) as closed_from
+    from compared
+
+)
+
+select
+    stays.opportunity_key,
+    stays.valid_from,
+    stays.closed_from
+from stays
+where stays.is_closed

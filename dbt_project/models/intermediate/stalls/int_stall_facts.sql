@@ -1,0 +1,181 @@
+-- One row per open opportunity x judged day: what each stall rule observes on it, in days or times,
+-- and what it compares that with. NULL is missing evidence.
+{{ config(materialized='view') }}
+with
+
+stall_days as (
+
+    select * from {{ ref('int_stall_cases') }}
+
+),
+
+stages as (
+
+    select * from {{ ref('int_stage_intervals') }}
+
+),
+
+visits as (
+
+    select
+        visits.opportunity_key,
+        visits.valid_from,
+        visits.entered_date,
+        visits.entry_precision = 'left_truncated' as is_left_truncated
+    from {{ ref('int_visits') }} as visits
+
+),
+
+won_days as (
+
+    select * from {{ ref('int_stall_won_medians') }}
+
+),
+
+thresholds as (
+
+    select * from {{ ref('int_stall_thresholds') }}
+
+),
+
+evidence as (
+
+    select * from {{ ref('int_stall_evidence') }}
+
+),
+
+activities as (
+
+    select * from {{ ref('int_stall_last_activities') }}
+
+),
+
+facts as (
+
+    select
+        stall_days.opportunity_key,
+        stall_days.source,
+        stall_days.stage_key,
+        stall_days.stage_interval_key,
+        stall_days.segment,
+        stall_days.judged_date,
+        stall_days.last_captured_date,
+        stall_days.is_landmark,
+        stall_days.is_last_day,
+        stall_days.amount,
+        stall_days.has_next_step,
+        stall_days.push_count,
+        stall_days.close_date,
+        stall_days.created_date,
+        stall_days.first_seen_date,
+        stall_days.stay_from,
+        stall_days.last_changed_date,
+        stall_days.last_pushed_date,
+        case
+            when stall_days.blank_from is not null
+                then greatest(stall_days.blank_from, evidence.next_step_from)
+        end as blank_from,
+        stall_days.next_changed_date,
+        stall_days.next_filled_date,
+        stall_days.next_dated_date,
+        stall_days.next_stay_date,
+        stall_days.next_won_date,
+        stall_days.next_lost_date,
+        stages.pipeline,
+        stages.stage,
+        visits.entered_date,
+        visits.is_left_truncated,
+        coalesce(segment_days.doubled_median_days, all_days.doubled_median_days)
+            as doubled_median_days,
+        evidence.close_date_from,
+        evidence.next_step_from,
+        evidence.activity_from,
+        activities.last_activity_date,
+        activities.next_activity_date,
+        thresholds.has_age_in_stage,
+        thresholds.has_no_change,
+        thresholds.has_close_date_pushed,
+        thresholds.has_past_due,
+        thresholds.has_no_activity,
+        thresholds.has_missing_next_step,
+        thresholds.age_in_stage_threshold,
+        thresholds.no_change_threshold,
+        thresholds.close_date_pushed_threshold,
+        thresholds.past_due_threshold,
+        thresholds.no_activity_threshold,
+        {{ dbt.datediff('visits.entered_date', 'stall_days.judged_date', 'day') }}
+            as days_in_stage,
+        {{ dbt.datediff(
+            'coalesce(stall_days.last_changed_date, stall_days.first_seen_date)',
+            'stall_days.judged_date',
+            'day'
+        ) }} as days_unchanged,
+        {{ dbt.datediff('stall_days.close_date', 'stall_days.judged_date', 'day') }}
+            as days_past_due,
+        {{ dbt.datediff(
+            'coalesce(activities.last_activity_date, stall_days.created_date)',
+            'stall_days.judged_date',
+            'day'
+        ) }} as days_inactive
+    from stall_days
+    inner join stages on stall_days.stage_interval_key = stages.stage_interval_key
+    inner join visits
+        on
+            stall_days.opportunity_key = visits.opportunity_key
+            and stall_days.stay_from = visits.valid_from
+    inner join evidence on stall_days.source = evidence.source
+    left join thresholds
+        on
+            stall_days.judged_date = thresholds.judged_date
+            and stall_days.segment = thresholds.segment
+            and stages.stage = thresholds.stage
+    left join won_days as segment_days
+        on
+            stall_days.judged_date = segment_days.judged_date
+            and stall_days.stage_key = segment_days.stage_key
+            and stall_days.segment = segment_days.segment
+    left join won_days as all_days
+        on
+            stall_days.judged_date = all_days.judged_date
+            and stall_days.stage_key = all_days.stage_key
+            and all_days.segment = '(all)'
+    left join activities
+        on
+            stall_days.opportunity_key = activities.opportunity_key
+            and stall_days.judged_date >= activities.known_from
+            and stall_days.judged_date < activities.known_to
+
+),
+
+judged as (
+
+    select
+        facts.*,
+
+        -- a lower bound over the threshold is enough; one below it says nothing
+        case
+            when facts.age_in_stage_threshold * facts.doubled_median_days < 2 * facts.days_in_stage
+                then true
+            when facts.doubled_median_days is not null and not facts.is_left_truncated then false
+        end as age_in_stage_is_stalled,
+        case
+            when facts.days_unchanged > facts.no_change_threshold then true
+            when facts.last_changed_date is not null then false
+        end as no_change_is_stalled,
+        case
+            when facts.close_date_from <= facts.judged_date
+                then facts.push_count >= facts.close_date_pushed_threshold
+        end as close_date_pushed_is_stalled,
+        facts.days_past_due > facts.past_due_threshold as past_due_is_stalled,
+        case
+            when facts.activity_from <= facts.judged_date
+                then facts.days_inactive > facts.no_activity_threshold
+        end as no_activity_is_stalled,
+        case
+            when facts.next_step_from <= facts.judged_date then not facts.has_next_step
+        end as missing_next_step_is_stalled
+    from facts
+
+)
+
+select * from judged
