@@ -8,7 +8,7 @@ winners as (
 
 ),
 
-spans as (
+history as (
 
     select * from {{ ref('int_opportunity_history') }}
     where stage_category = 'open'
@@ -38,16 +38,16 @@ winning as (
 
     select
         winners.quarter_number,
-        spans.stage_key,
-        spans.segment,
-        spans.valid_from,
-        spans.valid_to,
-        coalesce(spans.amount, 0) as amount
-    from spans
-    inner join winners on spans.opportunity_key = winners.opportunity_key
+        history.stage_key,
+        history.segment,
+        history.valid_from,
+        history.valid_to,
+        coalesce(history.amount, 0) as amount
+    from history
+    inner join winners on history.opportunity_key = winners.opportunity_key
     inner join fiscal_days
         on
-            spans.close_date = fiscal_days.date_day
+            history.close_date = fiscal_days.date_day
             and winners.fiscal_quarter = fiscal_days.fiscal_quarter
 
 ),

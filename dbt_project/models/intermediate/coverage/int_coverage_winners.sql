@@ -2,7 +2,7 @@
 -- day, with a close date in the quarter.
 with
 
-spans as (
+history as (
 
     select * from {{ ref('int_opportunity_history') }}
     where stage_category = 'won'
@@ -25,13 +25,13 @@ quarters as (
 winners as (
 
     select
-        spans.opportunity_key,
+        history.opportunity_key,
         quarters.quarter_number,
         quarters.fiscal_quarter
-    from spans
-    inner join fiscal_days on spans.close_date = fiscal_days.date_day
+    from history
+    inner join fiscal_days on history.close_date = fiscal_days.date_day
     inner join quarters on fiscal_days.fiscal_quarter = quarters.fiscal_quarter
-    where spans.valid_from <= quarters.end_date and spans.valid_to > quarters.end_date
+    where history.valid_from <= quarters.end_date and history.valid_to > quarters.end_date
 
 )
 

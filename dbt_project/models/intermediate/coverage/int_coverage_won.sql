@@ -2,7 +2,7 @@
 -- with a close date in the quarter.
 with
 
-spans as (
+history as (
 
     select * from {{ ref('int_opportunity_history') }}
     where stage_category = 'won' and close_date is not null
@@ -36,23 +36,23 @@ events as (
 
     select
         fiscal_days.fiscal_quarter,
-        spans.segment,
-        spans.valid_from as changed_date,
+        history.segment,
+        history.valid_from as changed_date,
         count(*) as opportunities,
-        sum(coalesce(spans.amount, 0)) as amount
-    from spans
-    inner join fiscal_days on spans.close_date = fiscal_days.date_day
-    group by fiscal_days.fiscal_quarter, spans.segment, spans.valid_from
+        sum(coalesce(history.amount, 0)) as amount
+    from history
+    inner join fiscal_days on history.close_date = fiscal_days.date_day
+    group by fiscal_days.fiscal_quarter, history.segment, history.valid_from
     union all
     select
         fiscal_days.fiscal_quarter,
-        spans.segment,
-        spans.valid_to as changed_date,
+        history.segment,
+        history.valid_to as changed_date,
         -count(*) as opportunities,
-        -sum(coalesce(spans.amount, 0)) as amount
-    from spans
-    inner join fiscal_days on spans.close_date = fiscal_days.date_day
-    group by fiscal_days.fiscal_quarter, spans.segment, spans.valid_to
+        -sum(coalesce(history.amount, 0)) as amount
+    from history
+    inner join fiscal_days on history.close_date = fiscal_days.date_day
+    group by fiscal_days.fiscal_quarter, history.segment, history.valid_to
 
 ),
 

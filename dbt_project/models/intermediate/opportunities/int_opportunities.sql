@@ -1,9 +1,9 @@
 -- One row per opportunity that was ever captured, with a number that stands for it within one
--- build: sorting and joining millions of versions by a number costs a third of doing it by (source,
+-- build: sorting and joining millions of states by a number costs a third of doing it by (source,
 -- opportunity_id).
 with
 
-versions as (
+states as (
 
     select * from {{ ref('int_opportunity_states') }}
 
@@ -12,13 +12,13 @@ versions as (
 opportunities as (
 
     select
-        versions.source,
-        versions.opportunity_id,
+        states.source,
+        states.opportunity_id,
         max(
-            case when versions.currency_code = '{{ var("base_currency") }}' then 0 else 1 end
+            case when states.currency_code = '{{ var("base_currency") }}' then 0 else 1 end
         ) = 1 as has_foreign_currency
-    from versions
-    group by versions.source, versions.opportunity_id
+    from states
+    group by states.source, states.opportunity_id
 
 ),
 

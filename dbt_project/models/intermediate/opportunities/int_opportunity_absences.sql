@@ -2,7 +2,7 @@
 -- deleted or merged.
 with
 
-versions as (
+states as (
 
     select * from {{ ref('int_opportunity_states') }}
     where existence <> 'existing'
@@ -12,23 +12,23 @@ versions as (
 compared as (
 
     select
-        versions.source,
-        versions.opportunity_id,
-        versions.existence,
-        versions.valid_from,
-        versions.valid_to,
-        lag(versions.existence) over (
-            partition by versions.source, versions.opportunity_id
-            order by versions.valid_from nulls last
+        states.source,
+        states.opportunity_id,
+        states.existence,
+        states.valid_from,
+        states.valid_to,
+        lag(states.existence) over (
+            partition by states.source, states.opportunity_id
+            order by states.valid_from nulls last
         ) as previous_existence,
-        lag(versions.valid_to) over (
-            partition by versions.source, versions.opportunity_id
-            order by versions.valid_from nulls last
+        lag(states.valid_to) over (
+            partition by states.source, states.opportunity_id
+            order by states.valid_from nulls last
         ) as previous_valid_to,
-        max(versions.valid_to) over (
-            partition by versions.source, versions.opportunity_id
+        max(states.valid_to) over (
+            partition by states.source, states.opportunity_id
         ) as last_valid_to
-    from versions
+    from states
 
 ),
 

@@ -2,7 +2,7 @@
 -- open or won: what it was on the captured day before, and what it is.
 with
 
-spans as (
+history as (
 
     select * from {{ ref('int_opportunity_history') }}
 
@@ -53,27 +53,27 @@ fiscal_days as (
 arrivals as (
 
     select
-        spans.opportunity_key,
-        spans.valid_from as snapshot_date,
+        history.opportunity_key,
+        history.valid_from as snapshot_date,
         case
-            when spans.previous_valid_to is null then 'unseen'
-            when spans.previous_valid_to < spans.valid_from then 'gone'
-            else spans.previous_stage_category
+            when history.previous_valid_to is null then 'unseen'
+            when history.previous_valid_to < history.valid_from then 'gone'
+            else history.previous_stage_category
         end as from_state,
-        spans.stage_category as to_state,
-        spans.previous_stage_interval_key as from_stage_interval_key,
-        spans.stage_interval_key as to_stage_interval_key,
-        spans.previous_segment as from_segment,
-        spans.segment as to_segment,
-        spans.previous_close_date as from_close_date,
-        spans.close_date as to_close_date,
-        coalesce(spans.previous_amount, 0) as from_amount,
-        coalesce(spans.amount, 0) as to_amount,
-        spans.previous_captured_from as from_captured_from,
-        spans.captured_from as to_captured_from,
+        history.stage_category as to_state,
+        history.previous_stage_interval_key as from_stage_interval_key,
+        history.stage_interval_key as to_stage_interval_key,
+        history.previous_segment as from_segment,
+        history.segment as to_segment,
+        history.previous_close_date as from_close_date,
+        history.close_date as to_close_date,
+        coalesce(history.previous_amount, 0) as from_amount,
+        coalesce(history.amount, 0) as to_amount,
+        history.previous_captured_from as from_captured_from,
+        history.captured_from as to_captured_from,
         opportunities.has_foreign_currency
-    from spans
-    inner join opportunities on spans.opportunity_key = opportunities.opportunity_key
+    from history
+    inner join opportunities on history.opportunity_key = opportunities.opportunity_key
 
 ),
 
@@ -81,30 +81,30 @@ arrivals as (
 departures as (
 
     select
-        spans.opportunity_key,
-        spans.previous_valid_to as snapshot_date,
-        spans.previous_stage_category as from_state,
-        spans.previous_stage_interval_key as from_stage_interval_key,
-        spans.previous_segment as from_segment,
-        spans.previous_close_date as from_close_date,
-        coalesce(spans.previous_amount, 0) as from_amount
-    from spans
-    where spans.previous_valid_to < spans.valid_from
+        history.opportunity_key,
+        history.previous_valid_to as snapshot_date,
+        history.previous_stage_category as from_state,
+        history.previous_stage_interval_key as from_stage_interval_key,
+        history.previous_segment as from_segment,
+        history.previous_close_date as from_close_date,
+        coalesce(history.previous_amount, 0) as from_amount
+    from history
+    where history.previous_valid_to < history.valid_from
     union all
     select
-        spans.opportunity_key,
-        spans.valid_to as snapshot_date,
-        spans.stage_category as from_state,
-        spans.stage_interval_key as from_stage_interval_key,
-        spans.segment as from_segment,
-        spans.close_date as from_close_date,
-        coalesce(spans.amount, 0) as from_amount
-    from spans
-    where spans.valid_to = spans.last_valid_to and spans.valid_to < {{ end_of_time() }}
+        history.opportunity_key,
+        history.valid_to as snapshot_date,
+        history.stage_category as from_state,
+        history.stage_interval_key as from_stage_interval_key,
+        history.segment as from_segment,
+        history.close_date as from_close_date,
+        coalesce(history.amount, 0) as from_amount
+    from history
+    where history.valid_to = history.last_valid_to and history.valid_to < {{ end_of_time() }}
 
 ),
 
-steps as (
+changes as (
 
     select
         opportunity_key,
@@ -160,30 +160,30 @@ steps as (
 )
 
 select
-    steps.opportunity_key,
-    steps.snapshot_date,
-    steps.from_state,
-    steps.to_state,
+    changes.opportunity_key,
+    changes.snapshot_date,
+    changes.from_state,
+    changes.to_state,
     from_stages.stage as from_stage,
     to_stages.stage as to_stage,
-    steps.from_segment,
-    steps.to_segment,
-    steps.from_close_date,
-    steps.to_close_date,
+    changes.from_segment,
+    changes.to_segment,
+    changes.from_close_date,
+    changes.to_close_date,
     coalesce(from_days.fiscal_quarter, '(none)') as from_quarter,
     coalesce(to_days.fiscal_quarter, '(none)') as to_quarter,
-    steps.from_amount,
-    steps.to_amount,
-    steps.from_captured_from,
-    steps.to_captured_from
-from steps
-inner join opportunities on steps.opportunity_key = opportunities.opportunity_key
+    changes.from_amount,
+    changes.to_amount,
+    changes.from_captured_from,
+    changes.to_captured_from
+from changes
+inner join opportunities on changes.opportunity_key = opportunities.opportunity_key
 inner join sources
     on
         opportunities.source = sources.source
         -- the first captured day is the opening
-        and steps.snapshot_date > sources.first_captured_date
-left join stages as from_stages on steps.from_stage_interval_key = from_stages.stage_interval_key
-left join stages as to_stages on steps.to_stage_interval_key = to_stages.stage_interval_key
-left join fiscal_days as from_days on steps.from_close_date = from_days.date_day
-left join fiscal_days as to_days on steps.to_close_date = to_days.date_day
+        and changes.snapshot_date > sources.first_captured_date
+left join stages as from_stages on changes.from_stage_interval_key = from_stages.stage_interval_key
+left join stages as to_stages on changes.to_stage_interval_key = to_stages.stage_interval_key
+left join fiscal_days as from_days on changes.from_close_date = from_days.date_day
+left join fiscal_days as to_days on changes.to_close_date = to_days.date_day

@@ -1,4 +1,4 @@
--- One row per opportunity x valid_from of a closed piece: since when it has been closed without
+-- One row per opportunity x valid_from of a closed interval: since when it has been closed without
 -- interruption. Only of opportunities that ever had a foreign currency: no other amount depends on
 -- it.
 with
@@ -10,7 +10,7 @@ opportunities as (
 
 ),
 
-pieces as (
+intervals as (
 
     select * from {{ ref('int_opportunity_intervals') }}
 
@@ -19,19 +19,19 @@ pieces as (
 compared as (
 
     select
-        pieces.opportunity_key,
-        pieces.valid_from,
-        pieces.stage_category in ('won', 'lost') as is_closed,
-        lag(pieces.stage_category) over (
-            partition by pieces.opportunity_key
-            order by pieces.valid_from nulls last
+        intervals.opportunity_key,
+        intervals.valid_from,
+        intervals.stage_category in ('won', 'lost') as is_closed,
+        lag(intervals.stage_category) over (
+            partition by intervals.opportunity_key
+            order by intervals.valid_from nulls last
         ) in ('won', 'lost')
-        and lag(pieces.valid_to) over (
-            partition by pieces.opportunity_key
-            order by pieces.valid_from nulls last
-        ) = pieces.valid_from as was_closed
-    from pieces
-    inner join opportunities on pieces.opportunity_key = opportunities.opportunity_key
+        and lag(intervals.valid_to) over (
+            partition by intervals.opportunity_key
+            order by intervals.valid_from nulls last
+        ) = intervals.valid_from as was_closed
+    from intervals
+    inner join opportunities on intervals.opportunity_key = opportunities.opportunity_key
 
 ),
 

@@ -1,7 +1,7 @@
--- One row per piece in a foreign currency x rate that it meets: its amount in base currency.
+-- One row per interval in a foreign currency x rate that it meets: its amount in base currency.
 with
 
-pieces as (
+intervals as (
 
     select * from {{ ref('int_opportunity_intervals') }}
     where currency_code <> '{{ var("base_currency") }}'
@@ -31,19 +31,19 @@ rates as (
 rated as (
 
     select
-        pieces.*,
+        intervals.*,
         opportunities.source,
         closed_stays.closed_from,
-        coalesce(closed_stays.closed_from, pieces.valid_from) as rate_from,
+        coalesce(closed_stays.closed_from, intervals.valid_from) as rate_from,
         coalesce(
-            cast({{ dbt.dateadd('day', 1, 'closed_stays.closed_from') }} as date), pieces.valid_to
+            cast({{ dbt.dateadd('day', 1, 'closed_stays.closed_from') }} as date), intervals.valid_to
         ) as rate_to
-    from pieces
-    inner join opportunities on pieces.opportunity_key = opportunities.opportunity_key
+    from intervals
+    inner join opportunities on intervals.opportunity_key = opportunities.opportunity_key
     left join closed_stays
         on
-            pieces.opportunity_key = closed_stays.opportunity_key
-            and pieces.valid_from = closed_stays.valid_from
+            intervals.opportunity_key = closed_stays.opportunity_key
+            and intervals.valid_from = closed_stays.valid_from
 
 ),
 
@@ -51,7 +51,7 @@ amounts as (
 
     select
         rated.opportunity_key,
-        rated.valid_from as piece_from,
+        rated.valid_from as interval_from,
         {{ rounded_product('rated.source_amount', 'rates.rate_to_base') }} as amount,
         case
             when rated.closed_from is not null then rated.valid_from

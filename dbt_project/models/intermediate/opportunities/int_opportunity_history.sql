@@ -1,8 +1,8 @@
 -- One row per opportunity x version while it exists, beside the version before it (whether it was
--- gone between them or not). Equal neighbours among the pieces are one version.
+-- gone between them or not). Equal neighbours among the intervals are one version.
 with
 
-pieces as (
+intervals as (
 
     select * from {{ ref('int_opportunity_intervals') }}
 
@@ -17,26 +17,26 @@ amounts as (
 converted as (
 
     select
-        pieces.opportunity_key,
-        pieces.stage_interval_key,
-        pieces.stage_key,
-        pieces.stage_category,
-        pieces.segment,
-        pieces.content,
-        pieces.close_date,
-        pieces.created_date,
-        pieces.captured_from,
+        intervals.opportunity_key,
+        intervals.stage_interval_key,
+        intervals.stage_key,
+        intervals.stage_category,
+        intervals.segment,
+        intervals.content,
+        intervals.close_date,
+        intervals.created_date,
+        intervals.captured_from,
         case
-            when pieces.currency_code = '{{ var("base_currency") }}' then pieces.source_amount
+            when intervals.currency_code = '{{ var("base_currency") }}' then intervals.source_amount
             else amounts.amount
         end as amount,
-        coalesce(amounts.valid_from, pieces.valid_from) as valid_from,
-        coalesce(amounts.valid_to, pieces.valid_to) as valid_to
-    from pieces
+        coalesce(amounts.valid_from, intervals.valid_from) as valid_from,
+        coalesce(amounts.valid_to, intervals.valid_to) as valid_to
+    from intervals
     left join amounts
         on
-            pieces.opportunity_key = amounts.opportunity_key
-            and pieces.valid_from = amounts.piece_from
+            intervals.opportunity_key = amounts.opportunity_key
+            and intervals.valid_from = amounts.interval_from
 
 ),
 
@@ -58,7 +58,7 @@ compared as (
 
 ),
 
--- A version starts where the piece before it differs, or is missing; it ends where the last piece
+-- A version starts where the interval before it differs, or is missing; it ends where the last interval
 -- like it does.
 starts as (
 
@@ -72,7 +72,7 @@ starts as (
 
 ),
 
-spans as (
+history as (
 
     select
         -- ids
@@ -112,4 +112,4 @@ spans as (
 
 )
 
-select * from spans
+select * from history

@@ -3,7 +3,7 @@
 -- compared here by its hash.
 with
 
-versions as (
+states as (
 
     select * from {{ ref('int_opportunity_states') }}
     where existence = 'existing'
@@ -28,7 +28,7 @@ segments as (
 
 ),
 
-pieces as (
+intervals as (
 
     select
         -- ids
@@ -40,66 +40,66 @@ pieces as (
         stages.stage_category,
         coalesce(segments.segment, '(unassigned)') as segment,
         {{ change_hash([
-            'versions.account_id',
-            'versions.owner_id',
-            'versions.origin',
-            'versions.pipeline',
+            'states.account_id',
+            'states.owner_id',
+            'states.origin',
+            'states.pipeline',
             'stages.stage',
-            'versions.source_stage',
+            'states.source_stage',
             'stages.stage_order',
             'stages.stage_category',
             'stages.probability',
             "coalesce(segments.segment, '(unassigned)')",
-            'versions.opportunity_type',
-            'coalesce(versions.source_forecast_category, stages.forecast_category)',
-            'versions.lead_source',
-            'versions.next_step',
-            'versions.source_amount',
-            'versions.currency_code',
-            'versions.close_date',
-            'versions.created_date',
+            'states.opportunity_type',
+            'coalesce(states.source_forecast_category, stages.forecast_category)',
+            'states.lead_source',
+            'states.next_step',
+            'states.source_amount',
+            'states.currency_code',
+            'states.close_date',
+            'states.created_date',
         ]) }} as content,
 
-        versions.origin,
-        versions.next_step,
+        states.origin,
+        states.next_step,
 
         -- numerics
-        versions.source_amount,
-        versions.currency_code,
+        states.source_amount,
+        states.currency_code,
 
         -- dates
-        versions.close_date,
-        versions.created_date,
-        versions.valid_from as captured_from,
+        states.close_date,
+        states.created_date,
+        states.valid_from as captured_from,
         greatest(
-            versions.valid_from,
+            states.valid_from,
             stages.valid_from,
-            coalesce(segments.valid_from, versions.valid_from)
+            coalesce(segments.valid_from, states.valid_from)
         ) as valid_from,
         least(
-            versions.valid_to,
+            states.valid_to,
             stages.valid_to,
-            coalesce(segments.valid_to, versions.valid_to)
+            coalesce(segments.valid_to, states.valid_to)
         ) as valid_to
-    from versions
+    from states
     inner join opportunities
         on
-            versions.source = opportunities.source
-            and versions.opportunity_id = opportunities.opportunity_id
+            states.source = opportunities.source
+            and states.opportunity_id = opportunities.opportunity_id
     inner join stages
         on
-            versions.source = stages.source
-            and versions.pipeline = stages.pipeline
-            and versions.stage_label = stages.stage_label
-            and versions.valid_from < stages.valid_to
-            and versions.valid_to > stages.valid_from
+            states.source = stages.source
+            and states.pipeline = stages.pipeline
+            and states.stage_label = stages.stage_label
+            and states.valid_from < stages.valid_to
+            and states.valid_to > stages.valid_from
     left join segments
         on
-            versions.source = segments.source
-            and versions.account_id = segments.account_id
-            and greatest(versions.valid_from, stages.valid_from) < segments.valid_to
-            and least(versions.valid_to, stages.valid_to) > segments.valid_from
+            states.source = segments.source
+            and states.account_id = segments.account_id
+            and greatest(states.valid_from, stages.valid_from) < segments.valid_to
+            and least(states.valid_to, stages.valid_to) > segments.valid_from
 
 )
 
-select * from pieces
+select * from intervals

@@ -2,7 +2,7 @@
 -- many days. Of the days on which it exists: a deletion between two of them does not interrupt.
 with
 
-spans as (
+history as (
 
     select * from {{ ref('int_opportunity_history') }}
 
@@ -11,17 +11,17 @@ spans as (
 pushes as (
 
     select
-        spans.opportunity_key,
+        history.opportunity_key,
         cast(count(*) as integer) as push_count,
         cast(sum({{ dbt.datediff(
-            'spans.previous_close_date', 'spans.close_date', 'day'
+            'history.previous_close_date', 'history.close_date', 'day'
         ) }}) as integer) as days_pushed
-    from spans
+    from history
     where
-        spans.stage_category = 'open'
-        and spans.previous_stage_category = 'open'
-        and spans.close_date > spans.previous_close_date
-    group by spans.opportunity_key
+        history.stage_category = 'open'
+        and history.previous_stage_category = 'open'
+        and history.close_date > history.previous_close_date
+    group by history.opportunity_key
 
 )
 

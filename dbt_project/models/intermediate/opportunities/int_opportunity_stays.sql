@@ -2,7 +2,7 @@
 -- as it was on its first day.
 with
 
-spans as (
+history as (
 
     select * from {{ ref('int_opportunity_history') }}
 
@@ -10,7 +10,7 @@ spans as (
 
 starts as (
 
-    select * from spans
+    select * from history
     where
         previous_valid_to is null
         or previous_valid_to <> valid_from

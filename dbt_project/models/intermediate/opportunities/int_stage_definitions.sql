@@ -1,7 +1,7 @@
 -- One row per source x pipeline x stage label x valid_from: the definition in force, `*` resolved.
 with
 
-source_stages as (
+labels as (
 
     select * from {{ ref('int_stage_labels') }}
 
@@ -24,9 +24,9 @@ sources as (
 pipelines as (
 
     select
-        source_stages.source,
-        source_stages.pipeline
-    from source_stages
+        labels.source,
+        labels.pipeline
+    from labels
     union
     select
         sources.source,

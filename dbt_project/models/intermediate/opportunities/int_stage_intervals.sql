@@ -2,7 +2,7 @@
 -- days. Covers all time; a label without a definition is `unmapped`.
 with
 
-source_stages as (
+labels as (
 
     select * from {{ ref('int_stage_labels') }}
 
@@ -30,9 +30,9 @@ source_days as (
 starts as (
 
     select
-        source_stages.source,
-        source_stages.pipeline,
-        source_stages.stage_label,
+        labels.source,
+        labels.pipeline,
+        labels.stage_label,
         definitions.stage,
         definitions.stage_order,
         definitions.stage_category,
@@ -44,22 +44,22 @@ starts as (
                 then {{ beginning_of_time() }}
             else source_days.seen_date
         end as valid_from
-    from source_stages
+    from labels
     inner join definitions
         on
-            source_stages.source = definitions.source
-            and source_stages.pipeline = definitions.pipeline
-            and source_stages.stage_label = definitions.source_stage
-    inner join sources on source_stages.source = sources.source
+            labels.source = definitions.source
+            and labels.pipeline = definitions.pipeline
+            and labels.stage_label = definitions.source_stage
+    inner join sources on labels.source = sources.source
     left join source_days
         on
-            source_stages.source = source_days.source
+            labels.source = source_days.source
             and definitions.valid_from = source_days.date_day
     union all
     select
-        source_stages.source,
-        source_stages.pipeline,
-        source_stages.stage_label,
+        labels.source,
+        labels.pipeline,
+        labels.stage_label,
         'unmapped' as stage,
         null as stage_order,
         'unmapped' as stage_category,
@@ -67,7 +67,7 @@ starts as (
         null as forecast_category,
         null as definition_date,
         {{ beginning_of_time() }} as valid_from
-    from source_stages
+    from labels
 
 ),
 

@@ -1,22 +1,22 @@
 -- One row per source x pipeline x stage label that a CRM ever used; a missing label is ''.
 with
 
-versions as (
+states as (
 
     select * from {{ ref('int_opportunity_states') }}
     where existence = 'existing'
 
 ),
 
-source_stages as (
+labels as (
 
     select
-        versions.source,
-        versions.pipeline,
-        versions.stage_label
-    from versions
-    group by versions.source, versions.pipeline, versions.stage_label
+        states.source,
+        states.pipeline,
+        states.stage_label
+    from states
+    group by states.source, states.pipeline, states.stage_label
 
 )
 
-select * from source_stages
+select * from labels

@@ -21,11 +21,11 @@ stages as (
 
 ),
 
-unmapped_spans as (
+unmapped_history as (
 
-    select spans.*
-    from {{ ref('int_opportunity_history') }} as spans
-    inner join stages on spans.stage_interval_key = stages.stage_interval_key
+    select history.*
+    from {{ ref('int_opportunity_history') }} as history
+    inner join stages on history.stage_interval_key = stages.stage_interval_key
 
 ),
 
@@ -34,7 +34,7 @@ sources as (
     select * from {{ ref('int_sources') }}
 
 ),
-spans as (
+history as (
 
     select
         min(sources.first_captured_date) as first_date,
@@ -46,8 +46,8 @@ spans as (
 days as (
 
     select calendar.date_day
-    from spans
-    inner join calendar on calendar.date_day between spans.first_date and spans.last_date
+    from history
+    inner join calendar on calendar.date_day between history.first_date and history.last_date
 
 ),
 
@@ -68,14 +68,14 @@ gaps as (
 unmapped_events as (
 
     select
-        unmapped_spans.valid_from as event_date,
+        unmapped_history.valid_from as event_date,
         1 as opportunity_delta
-    from unmapped_spans
+    from unmapped_history
     union all
     select
-        unmapped_spans.valid_to as event_date,
+        unmapped_history.valid_to as event_date,
         -1 as opportunity_delta
-    from unmapped_spans
+    from unmapped_history
 
 ),
 

@@ -1,8 +1,8 @@
--- One row per step of an opportunity that stays in one foreign currency: by how much the change of
+-- One row per change of an opportunity that stays in one foreign currency: by how much the change of
 -- its rate alone changes the amount.
 with
 
-steps as (
+changes as (
 
     select * from {{ ref('int_opportunity_changes') }}
     where from_state = 'open' and to_state in ('open', 'won')
@@ -25,40 +25,40 @@ rates as (
 foreign_versions as (
 
     select
-        pieces.opportunity_key,
-        pieces.captured_from,
-        max(pieces.currency_code) as currency_code,
-        max(pieces.source_amount) as source_amount
-    from {{ ref('int_opportunity_intervals') }} as pieces
-    where pieces.currency_code <> '{{ var("base_currency") }}'
-    group by pieces.opportunity_key, pieces.captured_from
+        intervals.opportunity_key,
+        intervals.captured_from,
+        max(intervals.currency_code) as currency_code,
+        max(intervals.source_amount) as source_amount
+    from {{ ref('int_opportunity_intervals') }} as intervals
+    where intervals.currency_code <> '{{ var("base_currency") }}'
+    group by intervals.opportunity_key, intervals.captured_from
 
 ),
 
 restated as (
 
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.from_amount,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.from_amount,
         {{ rounded_product('earlier.source_amount', 'rates.rate_to_base') }} as restated_amount
-    from steps
-    inner join opportunities on steps.opportunity_key = opportunities.opportunity_key
+    from changes
+    inner join opportunities on changes.opportunity_key = opportunities.opportunity_key
     inner join foreign_versions as earlier
         on
-            steps.opportunity_key = earlier.opportunity_key
-            and steps.from_captured_from = earlier.captured_from
+            changes.opportunity_key = earlier.opportunity_key
+            and changes.from_captured_from = earlier.captured_from
     inner join foreign_versions as later
         on
-            steps.opportunity_key = later.opportunity_key
-            and steps.to_captured_from = later.captured_from
+            changes.opportunity_key = later.opportunity_key
+            and changes.to_captured_from = later.captured_from
             and earlier.currency_code = later.currency_code
     left join rates
         on
             opportunities.source = rates.source
             and earlier.currency_code = rates.currency_code
-            and steps.snapshot_date >= rates.valid_from
-            and steps.snapshot_date < rates.valid_to
+            and changes.snapshot_date >= rates.valid_from
+            and changes.snapshot_date < rates.valid_to
 
 )
 

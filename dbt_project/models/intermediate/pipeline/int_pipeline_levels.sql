@@ -23,7 +23,7 @@ pipeline_days as (
 
 ),
 
-spans as (
+history as (
 
     select * from {{ ref('int_opportunity_history') }}
     where stage_category = 'open'
@@ -88,18 +88,18 @@ first_states as (
     select
         days.week_start_date,
         coalesce(fiscal_days.fiscal_quarter, '(none)') as fiscal_quarter,
-        spans.segment,
-        sum(coalesce(spans.amount, 0)) as amount,
+        history.segment,
+        sum(coalesce(history.amount, 0)) as amount,
         count(*) as opportunities
-    from spans
-    inner join opportunities on spans.opportunity_key = opportunities.opportunity_key
+    from history
+    inner join opportunities on history.opportunity_key = opportunities.opportunity_key
     inner join sources
         on
             opportunities.source = sources.source
-            and spans.valid_from = sources.first_captured_date
-    inner join days on spans.valid_from = days.date_day
-    left join fiscal_days on spans.close_date = fiscal_days.date_day
-    group by days.week_start_date, coalesce(fiscal_days.fiscal_quarter, '(none)'), spans.segment
+            and history.valid_from = sources.first_captured_date
+    inner join days on history.valid_from = days.date_day
+    left join fiscal_days on history.close_date = fiscal_days.date_day
+    group by days.week_start_date, coalesce(fiscal_days.fiscal_quarter, '(none)'), history.segment
 
 ),
 

@@ -1,45 +1,45 @@
--- One row per step x category of what it does to the open pipeline, before it is named for readers.
+-- One row per change x category of what it does to the open pipeline, before it is named for readers.
 {{ config(materialized='view') }}
 with
 
-steps as (
+changes as (
 
     select
-        steps.*,
-        coalesce(fx_steps.fx_amount, 0) as fx_amount,
-        steps.from_state = 'open' and steps.to_state in ('open', 'won') as is_staying,
+        changes.*,
+        coalesce(fx_changes.fx_amount, 0) as fx_amount,
+        changes.from_state = 'open' and changes.to_state in ('open', 'won') as is_staying,
         -- without a close date is later than every date
         case
-            when coalesce(steps.to_close_date, {{ end_of_time() }})
-                > coalesce(steps.from_close_date, {{ end_of_time() }}) then 'pushed'
+            when coalesce(changes.to_close_date, {{ end_of_time() }})
+                > coalesce(changes.from_close_date, {{ end_of_time() }}) then 'pushed'
             else 'pulled'
         end as direction
-    from {{ ref('int_opportunity_changes') }} as steps
-    left join {{ ref('int_pipeline_fx_changes') }} as fx_steps
+    from {{ ref('int_opportunity_changes') }} as changes
+    left join {{ ref('int_pipeline_fx_changes') }} as fx_changes
         on
-            steps.opportunity_key = fx_steps.opportunity_key
-            and steps.snapshot_date = fx_steps.snapshot_date
+            changes.opportunity_key = fx_changes.opportunity_key
+            and changes.snapshot_date = fx_changes.snapshot_date
 
 ),
 
 entering as (
 
     select
-        steps.*,
-        case steps.from_state
+        changes.*,
+        case changes.from_state
             when 'unseen' then 'created'
             when 'gone' then 'restored'
             when 'unmapped' then 'mapped'
             else 'reopened'
         end as category
-    from steps
+    from changes
     where
-        (steps.to_state = 'open' and steps.from_state <> 'open')
-        or (steps.from_state = 'unseen' and steps.to_state in ('won', 'lost'))
+        (changes.to_state = 'open' and changes.from_state <> 'open')
+        or (changes.from_state = 'unseen' and changes.to_state in ('won', 'lost'))
 
 ),
 
-moves as (
+movements as (
 
     select
         entering.opportunity_key,
@@ -55,125 +55,125 @@ moves as (
     union all
     -- created and lost between two captured days: in the final cell
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.to_quarter as fiscal_quarter,
-        steps.to_segment as segment,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.to_quarter as fiscal_quarter,
+        changes.to_segment as segment,
         'lost' as category,
-        -steps.to_amount as amount,
+        -changes.to_amount as amount,
         -1 as opportunity_delta,
         null as from_value,
-        steps.to_stage as to_value
-    from steps
-    where steps.from_state = 'unseen' and steps.to_state = 'lost'
+        changes.to_stage as to_value
+    from changes
+    where changes.from_state = 'unseen' and changes.to_state = 'lost'
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.from_quarter as fiscal_quarter,
-        steps.from_segment as segment,
-        steps.to_state as category,
-        -steps.from_amount as amount,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.from_quarter as fiscal_quarter,
+        changes.from_segment as segment,
+        changes.to_state as category,
+        -changes.from_amount as amount,
         -1 as opportunity_delta,
-        steps.from_stage as from_value,
-        case when steps.to_state = 'lost' then steps.to_stage end as to_value
-    from steps
-    where steps.from_state = 'open' and steps.to_state not in ('open', 'won')
+        changes.from_stage as from_value,
+        case when changes.to_state = 'lost' then changes.to_stage end as to_value
+    from changes
+    where changes.from_state = 'open' and changes.to_state not in ('open', 'won')
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.from_quarter as fiscal_quarter,
-        steps.from_segment as segment,
-        steps.direction || '_out' as category,
-        -steps.from_amount as amount,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.from_quarter as fiscal_quarter,
+        changes.from_segment as segment,
+        changes.direction || '_out' as category,
+        -changes.from_amount as amount,
         -1 as opportunity_delta,
-        cast(steps.from_close_date as {{ dbt.type_string() }}) as from_value,
-        cast(steps.to_close_date as {{ dbt.type_string() }}) as to_value
-    from steps
-    where steps.is_staying and steps.from_quarter <> steps.to_quarter
+        cast(changes.from_close_date as {{ dbt.type_string() }}) as from_value,
+        cast(changes.to_close_date as {{ dbt.type_string() }}) as to_value
+    from changes
+    where changes.is_staying and changes.from_quarter <> changes.to_quarter
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.to_quarter as fiscal_quarter,
-        steps.from_segment as segment,
-        steps.direction || '_in' as category,
-        steps.from_amount as amount,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.to_quarter as fiscal_quarter,
+        changes.from_segment as segment,
+        changes.direction || '_in' as category,
+        changes.from_amount as amount,
         1 as opportunity_delta,
-        cast(steps.from_close_date as {{ dbt.type_string() }}) as from_value,
-        cast(steps.to_close_date as {{ dbt.type_string() }}) as to_value
-    from steps
-    where steps.is_staying and steps.from_quarter <> steps.to_quarter
+        cast(changes.from_close_date as {{ dbt.type_string() }}) as from_value,
+        cast(changes.to_close_date as {{ dbt.type_string() }}) as to_value
+    from changes
+    where changes.is_staying and changes.from_quarter <> changes.to_quarter
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.to_quarter as fiscal_quarter,
-        steps.from_segment as segment,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.to_quarter as fiscal_quarter,
+        changes.from_segment as segment,
         'scope_out' as category,
-        -steps.from_amount as amount,
+        -changes.from_amount as amount,
         -1 as opportunity_delta,
-        steps.from_segment as from_value,
-        steps.to_segment as to_value
-    from steps
-    where steps.is_staying and steps.from_segment <> steps.to_segment
+        changes.from_segment as from_value,
+        changes.to_segment as to_value
+    from changes
+    where changes.is_staying and changes.from_segment <> changes.to_segment
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.to_quarter as fiscal_quarter,
-        steps.to_segment as segment,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.to_quarter as fiscal_quarter,
+        changes.to_segment as segment,
         'scope_in' as category,
-        steps.from_amount as amount,
+        changes.from_amount as amount,
         1 as opportunity_delta,
-        steps.from_segment as from_value,
-        steps.to_segment as to_value
-    from steps
-    where steps.is_staying and steps.from_segment <> steps.to_segment
+        changes.from_segment as from_value,
+        changes.to_segment as to_value
+    from changes
+    where changes.is_staying and changes.from_segment <> changes.to_segment
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.to_quarter as fiscal_quarter,
-        steps.to_segment as segment,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.to_quarter as fiscal_quarter,
+        changes.to_segment as segment,
         'fx' as category,
-        steps.fx_amount as amount,
+        changes.fx_amount as amount,
         0 as opportunity_delta,
-        cast(steps.from_amount as {{ dbt.type_string() }}) as from_value,
-        cast(steps.from_amount + steps.fx_amount as {{ dbt.type_string() }}) as to_value
-    from steps
-    where steps.is_staying and steps.fx_amount <> 0
+        cast(changes.from_amount as {{ dbt.type_string() }}) as from_value,
+        cast(changes.from_amount + changes.fx_amount as {{ dbt.type_string() }}) as to_value
+    from changes
+    where changes.is_staying and changes.fx_amount <> 0
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.to_quarter as fiscal_quarter,
-        steps.to_segment as segment,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.to_quarter as fiscal_quarter,
+        changes.to_segment as segment,
         case
-            when steps.to_amount > steps.from_amount + steps.fx_amount then 'amount_up'
+            when changes.to_amount > changes.from_amount + changes.fx_amount then 'amount_up'
             else 'amount_down'
         end as category,
-        steps.to_amount - steps.from_amount - steps.fx_amount as amount,
+        changes.to_amount - changes.from_amount - changes.fx_amount as amount,
         0 as opportunity_delta,
-        cast(steps.from_amount + steps.fx_amount as {{ dbt.type_string() }}) as from_value,
-        cast(steps.to_amount as {{ dbt.type_string() }}) as to_value
-    from steps
-    where steps.is_staying and steps.to_amount <> steps.from_amount + steps.fx_amount
+        cast(changes.from_amount + changes.fx_amount as {{ dbt.type_string() }}) as from_value,
+        cast(changes.to_amount as {{ dbt.type_string() }}) as to_value
+    from changes
+    where changes.is_staying and changes.to_amount <> changes.from_amount + changes.fx_amount
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.to_quarter as fiscal_quarter,
-        steps.to_segment as segment,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.to_quarter as fiscal_quarter,
+        changes.to_segment as segment,
         'won' as category,
-        -steps.to_amount as amount,
+        -changes.to_amount as amount,
         -1 as opportunity_delta,
-        case when steps.from_state = 'open' then steps.from_stage end as from_value,
-        steps.to_stage as to_value
-    from steps
-    where steps.to_state = 'won' and steps.from_state in ('open', 'unseen')
+        case when changes.from_state = 'open' then changes.from_stage end as from_value,
+        changes.to_stage as to_value
+    from changes
+    where changes.to_state = 'won' and changes.from_state in ('open', 'unseen')
 
 )
 
-select * from moves
+select * from movements

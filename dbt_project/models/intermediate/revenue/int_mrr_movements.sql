@@ -43,7 +43,7 @@ staying as (
 ),
 
 -- In this order: the segment at the old amount, then the rates at the old price, then the rest.
-moves as (
+movements as (
 
     select
         compared.level,
@@ -122,11 +122,11 @@ moves as (
 )
 
 select
-    moves.level,
-    moves.payer_key,
-    moves.month_number,
-    moves.segment,
-    moves.category,
-    cast(moves.amount as decimal(18, 2)) as amount,
-    moves.customer_delta
-from moves
+    movements.level,
+    movements.payer_key,
+    movements.month_number,
+    movements.segment,
+    movements.category,
+    cast(movements.amount as decimal(18, 2)) as amount,
+    movements.customer_delta
+from movements

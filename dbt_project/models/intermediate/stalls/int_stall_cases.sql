@@ -63,7 +63,7 @@ located as (
 
 ),
 
--- Joining the months of a piece by their number is far cheaper than comparing it with all of them.
+-- Joining the months of a interval by their number is far cheaper than comparing it with all of them.
 counted as (
 
     select
@@ -143,6 +143,6 @@ from judged
 left join foreign_amounts
     on
         judged.opportunity_key = foreign_amounts.opportunity_key
-        and judged.valid_from = foreign_amounts.piece_from
+        and judged.valid_from = foreign_amounts.interval_from
         and judged.judged_date >= foreign_amounts.valid_from
         and judged.judged_date < foreign_amounts.valid_to

@@ -1,8 +1,8 @@
--- One row per opportunity x piece of its history in which it is open: since when each thing that a
+-- One row per opportunity x interval of its history in which it is open: since when each thing that a
 -- stall rule looks at has been as it is, and when it next becomes otherwise.
 with
 
-pieces as (
+intervals as (
 
     select * from {{ ref('int_opportunity_intervals') }}
 
@@ -28,57 +28,57 @@ evidence as (
 compared as (
 
     select
-        pieces.opportunity_key,
-        pieces.stage_key,
-        pieces.stage_interval_key,
-        pieces.stage_category,
-        pieces.segment,
-        pieces.source_amount,
-        pieces.currency_code,
-        pieces.close_date,
-        pieces.created_date,
-        pieces.valid_from,
-        pieces.valid_to,
-        coalesce(trim(pieces.next_step), '') <> '' as has_next_step,
-        coalesce(lag(pieces.valid_to) over earlier <> pieces.valid_from, true)
-        or lag(pieces.stage_key) over earlier <> pieces.stage_key as is_new_stay,
-        lag(pieces.valid_from) over earlier is not null and (
-            lag(pieces.stage_key) over earlier <> pieces.stage_key
+        intervals.opportunity_key,
+        intervals.stage_key,
+        intervals.stage_interval_key,
+        intervals.stage_category,
+        intervals.segment,
+        intervals.source_amount,
+        intervals.currency_code,
+        intervals.close_date,
+        intervals.created_date,
+        intervals.valid_from,
+        intervals.valid_to,
+        coalesce(trim(intervals.next_step), '') <> '' as has_next_step,
+        coalesce(lag(intervals.valid_to) over earlier <> intervals.valid_from, true)
+        or lag(intervals.stage_key) over earlier <> intervals.stage_key as is_new_stay,
+        lag(intervals.valid_from) over earlier is not null and (
+            lag(intervals.stage_key) over earlier <> intervals.stage_key
             or (
-                lag(pieces.currency_code) over earlier <> pieces.currency_code
-                and lag(pieces.origin) over earlier = pieces.origin
+                lag(intervals.currency_code) over earlier <> intervals.currency_code
+                and lag(intervals.origin) over earlier = intervals.origin
                 and coalesce(
-                    pieces.valid_from < evidence.currency_code_from
-                    or lag(pieces.valid_to) over earlier > evidence.currency_code_from,
+                    intervals.valid_from < evidence.currency_code_from
+                    or lag(intervals.valid_to) over earlier > evidence.currency_code_from,
                     true
                 )
             )
             {%- for column, known_from in {
-                'pieces.source_amount': 'amount_from',
-                'pieces.close_date': 'close_date_from',
-                "nullif(pieces.next_step, '')": 'next_step_from',
+                'intervals.source_amount': 'amount_from',
+                'intervals.close_date': 'close_date_from',
+                "nullif(intervals.next_step, '')": 'next_step_from',
             }.items() %}
                 or coalesce(
                     lag({{ column }}) over earlier <> {{ column }},
                     (lag({{ column }}) over earlier is null) <> ({{ column }} is null)
-                    and lag(pieces.origin) over earlier = pieces.origin
+                    and lag(intervals.origin) over earlier = intervals.origin
                     and coalesce(
-                        pieces.valid_from < evidence.{{ known_from }}
-                        or lag(pieces.valid_to) over earlier > evidence.{{ known_from }},
+                        intervals.valid_from < evidence.{{ known_from }}
+                        or lag(intervals.valid_to) over earlier > evidence.{{ known_from }},
                         true
                     )
                 )
             {%- endfor %}
         ) as is_changed,
-        lag(pieces.stage_category) over earlier = 'open'
-        and pieces.stage_category = 'open'
-        and pieces.close_date > lag(pieces.close_date) over earlier as is_pushed
-    from pieces
-    inner join stages on pieces.stage_interval_key = stages.stage_interval_key
+        lag(intervals.stage_category) over earlier = 'open'
+        and intervals.stage_category = 'open'
+        and intervals.close_date > lag(intervals.close_date) over earlier as is_pushed
+    from intervals
+    inner join stages on intervals.stage_interval_key = stages.stage_interval_key
     inner join evidence on stages.source = evidence.source
     window earlier as (
-        partition by pieces.opportunity_key
-        order by pieces.valid_from nulls last
+        partition by intervals.opportunity_key
+        order by intervals.valid_from nulls last
     )
 
 ),

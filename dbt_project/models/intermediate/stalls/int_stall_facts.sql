@@ -3,7 +3,7 @@
 {{ config(materialized='view') }}
 with
 
-stall_days as (
+cases as (
 
     select * from {{ ref('int_stall_cases') }}
 
@@ -26,7 +26,7 @@ visits as (
 
 ),
 
-won_days as (
+won_medians as (
 
     select * from {{ ref('int_stall_won_medians') }}
 
@@ -53,34 +53,34 @@ activities as (
 facts as (
 
     select
-        stall_days.opportunity_key,
-        stall_days.source,
-        stall_days.stage_key,
-        stall_days.stage_interval_key,
-        stall_days.segment,
-        stall_days.judged_date,
-        stall_days.last_captured_date,
-        stall_days.is_landmark,
-        stall_days.is_last_day,
-        stall_days.amount,
-        stall_days.has_next_step,
-        stall_days.push_count,
-        stall_days.close_date,
-        stall_days.created_date,
-        stall_days.first_seen_date,
-        stall_days.stay_from,
-        stall_days.last_changed_date,
-        stall_days.last_pushed_date,
+        cases.opportunity_key,
+        cases.source,
+        cases.stage_key,
+        cases.stage_interval_key,
+        cases.segment,
+        cases.judged_date,
+        cases.last_captured_date,
+        cases.is_landmark,
+        cases.is_last_day,
+        cases.amount,
+        cases.has_next_step,
+        cases.push_count,
+        cases.close_date,
+        cases.created_date,
+        cases.first_seen_date,
+        cases.stay_from,
+        cases.last_changed_date,
+        cases.last_pushed_date,
         case
-            when stall_days.blank_from is not null
-                then greatest(stall_days.blank_from, evidence.next_step_from)
+            when cases.blank_from is not null
+                then greatest(cases.blank_from, evidence.next_step_from)
         end as blank_from,
-        stall_days.next_changed_date,
-        stall_days.next_filled_date,
-        stall_days.next_dated_date,
-        stall_days.next_stay_date,
-        stall_days.next_won_date,
-        stall_days.next_lost_date,
+        cases.next_changed_date,
+        cases.next_filled_date,
+        cases.next_dated_date,
+        cases.next_stay_date,
+        cases.next_won_date,
+        cases.next_lost_date,
         stages.pipeline,
         stages.stage,
         visits.entered_date,
@@ -103,47 +103,47 @@ facts as (
         thresholds.close_date_pushed_threshold,
         thresholds.past_due_threshold,
         thresholds.no_activity_threshold,
-        {{ dbt.datediff('visits.entered_date', 'stall_days.judged_date', 'day') }}
+        {{ dbt.datediff('visits.entered_date', 'cases.judged_date', 'day') }}
             as days_in_stage,
         {{ dbt.datediff(
-            'coalesce(stall_days.last_changed_date, stall_days.first_seen_date)',
-            'stall_days.judged_date',
+            'coalesce(cases.last_changed_date, cases.first_seen_date)',
+            'cases.judged_date',
             'day'
         ) }} as days_unchanged,
-        {{ dbt.datediff('stall_days.close_date', 'stall_days.judged_date', 'day') }}
+        {{ dbt.datediff('cases.close_date', 'cases.judged_date', 'day') }}
             as days_past_due,
         {{ dbt.datediff(
-            'coalesce(activities.last_activity_date, stall_days.created_date)',
-            'stall_days.judged_date',
+            'coalesce(activities.last_activity_date, cases.created_date)',
+            'cases.judged_date',
             'day'
         ) }} as days_inactive
-    from stall_days
-    inner join stages on stall_days.stage_interval_key = stages.stage_interval_key
+    from cases
+    inner join stages on cases.stage_interval_key = stages.stage_interval_key
     inner join visits
         on
-            stall_days.opportunity_key = visits.opportunity_key
-            and stall_days.stay_from = visits.valid_from
-    inner join evidence on stall_days.source = evidence.source
+            cases.opportunity_key = visits.opportunity_key
+            and cases.stay_from = visits.valid_from
+    inner join evidence on cases.source = evidence.source
     left join thresholds
         on
-            stall_days.judged_date = thresholds.judged_date
-            and stall_days.segment = thresholds.segment
+            cases.judged_date = thresholds.judged_date
+            and cases.segment = thresholds.segment
             and stages.stage = thresholds.stage
-    left join won_days as segment_days
+    left join won_medians as segment_days
         on
-            stall_days.judged_date = segment_days.judged_date
-            and stall_days.stage_key = segment_days.stage_key
-            and stall_days.segment = segment_days.segment
-    left join won_days as all_days
+            cases.judged_date = segment_days.judged_date
+            and cases.stage_key = segment_days.stage_key
+            and cases.segment = segment_days.segment
+    left join won_medians as all_days
         on
-            stall_days.judged_date = all_days.judged_date
-            and stall_days.stage_key = all_days.stage_key
+            cases.judged_date = all_days.judged_date
+            and cases.stage_key = all_days.stage_key
             and all_days.segment = '(all)'
     left join activities
         on
-            stall_days.opportunity_key = activities.opportunity_key
-            and stall_days.judged_date >= activities.known_from
-            and stall_days.judged_date < activities.known_to
+            cases.opportunity_key = activities.opportunity_key
+            and cases.judged_date >= activities.known_from
+            and cases.judged_date < activities.known_to
 
 ),
 

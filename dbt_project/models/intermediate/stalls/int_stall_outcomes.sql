@@ -1,17 +1,17 @@
 -- One row per opportunity: what became of it by its source's last captured day.
 with
 
-spans as (
+history as (
 
     select * from {{ ref('int_opportunity_history') }}
 
 )
 
 select
-    spans.opportunity_key,
+    history.opportunity_key,
     case
-        when spans.valid_to < {{ end_of_time() }} then 'gone'
-        else spans.stage_category
+        when history.valid_to < {{ end_of_time() }} then 'gone'
+        else history.stage_category
     end as outcome
-from spans
-where spans.valid_to = spans.last_valid_to
+from history
+where history.valid_to = history.last_valid_to

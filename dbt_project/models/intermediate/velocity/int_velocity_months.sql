@@ -26,7 +26,7 @@ daily as (
 
 ),
 
-spans as (
+history as (
 
     select * from {{ ref('int_opportunity_history') }}
     where stage_category in ('won', 'lost')
@@ -51,21 +51,21 @@ closed as (
     select
         months.month_start_date,
         months.snapshot_date,
-        spans.segment,
-        spans.stage_category,
-        coalesce(spans.amount, 0) as amount,
+        history.segment,
+        history.stage_category,
+        coalesce(history.amount, 0) as amount,
         case
-            when spans.stage_category = 'won' and spans.created_date <= spans.close_date
-                then {{ dbt.datediff('spans.created_date', 'spans.close_date', 'day') }}
+            when history.stage_category = 'won' and history.created_date <= history.close_date
+                then {{ dbt.datediff('history.created_date', 'history.close_date', 'day') }}
         end as cycle_days
-    from spans
+    from history
     inner join months
         on
-            spans.close_date <= months.snapshot_date
-            and cast({{ dbt.dateadd('day', 90, 'spans.close_date') }} as date)
+            history.close_date <= months.snapshot_date
+            and cast({{ dbt.dateadd('day', 90, 'history.close_date') }} as date)
             > months.snapshot_date
-            and spans.valid_from <= months.snapshot_date
-            and spans.valid_to > months.snapshot_date
+            and history.valid_from <= months.snapshot_date
+            and history.valid_to > months.snapshot_date
 
 ),
 

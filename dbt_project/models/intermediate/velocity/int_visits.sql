@@ -8,7 +8,7 @@ visits as (
 
 ),
 
-refined as (
+visit_dates as (
 
     select * from {{ ref('int_visit_dates') }}
 
@@ -29,7 +29,7 @@ dated as (
         visits.stage_order,
         visits.next_stage,
         visits.exit_kind,
-        case when refined.entered_date is not null then 'exact' else visits.entry_precision end
+        case when visit_dates.entered_date is not null then 'exact' else visits.entry_precision end
             as entry_precision,
 
         -- flags
@@ -41,18 +41,18 @@ dated as (
 
         -- dates
         visits.valid_from,
-        coalesce(refined.entered_date, visits.valid_from) as entered_date,
+        coalesce(visit_dates.entered_date, visits.valid_from) as entered_date,
         case
-            when not visits.is_open then coalesce(refined.exited_date, visits.valid_to)
+            when not visits.is_open then coalesce(visit_dates.exited_date, visits.valid_to)
         end as exited_date,
         visits.won_from,
         visits.last_captured_date
     from visits
-    left join refined
+    left join visit_dates
         on
-            visits.opportunity_key = refined.opportunity_key
-            and visits.stage_key = refined.stage_key
-            and visits.visit_number = refined.visit_number
+            visits.opportunity_key = visit_dates.opportunity_key
+            and visits.stage_key = visit_dates.stage_key
+            and visits.visit_number = visit_dates.visit_number
 
 )
 

@@ -7,7 +7,7 @@ history as (
 
 ),
 
-versions as (
+states as (
 
     select * from {{ ref('int_opportunity_states') }}
     where existence = 'existing'
@@ -26,7 +26,7 @@ absences as (
 
 ),
 
-stage_stays as (
+stays as (
 
     select * from {{ ref('int_opportunity_stays') }}
 
@@ -62,10 +62,10 @@ last_stays as (
         opportunities.opportunity_key,
         opportunities.source,
         opportunities.opportunity_id,
-        max(stage_stays.valid_from) as entered_date,
-        max(stage_stays.valid_to) as exited_date
-    from stage_stays
-    inner join opportunities on stage_stays.opportunity_key = opportunities.opportunity_key
+        max(stays.valid_from) as entered_date,
+        max(stays.valid_to) as exited_date
+    from stays
+    inner join opportunities on stays.opportunity_key = opportunities.opportunity_key
     group by opportunities.opportunity_key, opportunities.source, opportunities.opportunity_id
 
 ),
@@ -76,7 +76,7 @@ latest as (
 
     select
         history.*,
-        versions.opportunity_name,
+        states.opportunity_name,
         coalesce(absences.absence_kind = 'merged', false) as is_merged,
         coalesce(pushes.push_count, 0) as push_count,
         coalesce(pushes.days_pushed, 0) as days_pushed,
@@ -94,11 +94,11 @@ latest as (
             history.source = last_stays.source
             and history.opportunity_id = last_stays.opportunity_id
             and history.valid_to = last_stays.exited_date
-    inner join versions
+    inner join states
         on
-            last_stays.source = versions.source
-            and last_stays.opportunity_id = versions.opportunity_id
-            and last_stays.exited_date = versions.valid_to
+            last_stays.source = states.source
+            and last_stays.opportunity_id = states.opportunity_id
+            and last_stays.exited_date = states.valid_to
     inner join sources on history.source = sources.source
     left join absences
         on

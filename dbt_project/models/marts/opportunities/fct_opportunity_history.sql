@@ -2,7 +2,7 @@
 -- changes.
 with
 
-spans as (
+history as (
 
     select * from {{ ref('int_opportunity_history') }}
 
@@ -14,7 +14,7 @@ opportunities as (
 
 ),
 
-versions as (
+states as (
 
     select * from {{ ref('int_opportunity_states') }}
 
@@ -32,59 +32,59 @@ fiscal_days as (
 
 ),
 
-history as (
+versions as (
 
     select
         -- ids
-        versions.source,
-        versions.opportunity_id,
-        versions.account_id,
-        versions.owner_id,
+        states.source,
+        states.opportunity_id,
+        states.account_id,
+        states.owner_id,
 
         -- interval
-        spans.valid_from,
-        spans.valid_to,
-        spans.valid_to = {{ end_of_time() }} as is_current,
-        versions.origin,
+        history.valid_from,
+        history.valid_to,
+        history.valid_to = {{ end_of_time() }} as is_current,
+        states.origin,
 
         -- attributes
         stages.pipeline,
         stages.stage,
-        versions.source_stage,
+        states.source_stage,
         stages.stage_order,
         stages.stage_category,
-        spans.segment,
-        versions.opportunity_type,
-        coalesce(versions.source_forecast_category, stages.forecast_category) as forecast_category,
-        versions.lead_source,
-        versions.next_step,
+        history.segment,
+        states.opportunity_type,
+        coalesce(states.source_forecast_category, stages.forecast_category) as forecast_category,
+        states.lead_source,
+        states.next_step,
 
         -- flags
         stages.stage_category = 'open' as is_open,
         stages.stage_category = 'won' as is_won,
 
         -- numerics
-        spans.amount,
-        versions.source_amount,
-        versions.currency_code,
+        history.amount,
+        states.source_amount,
+        states.currency_code,
         stages.probability as stage_probability,
 
         -- dates
-        versions.close_date,
+        states.close_date,
         coalesce(fiscal_days.fiscal_quarter, '(none)') as close_fiscal_quarter,
-        versions.created_date
-    from versions
+        states.created_date
+    from states
     inner join opportunities
         on
-            versions.source = opportunities.source
-            and versions.opportunity_id = opportunities.opportunity_id
-    inner join spans
+            states.source = opportunities.source
+            and states.opportunity_id = opportunities.opportunity_id
+    inner join history
         on
-            opportunities.opportunity_key = spans.opportunity_key
-            and versions.valid_from = spans.captured_from
-    inner join stages on spans.stage_interval_key = stages.stage_interval_key
-    left join fiscal_days on versions.close_date = fiscal_days.date_day
+            opportunities.opportunity_key = history.opportunity_key
+            and states.valid_from = history.captured_from
+    inner join stages on history.stage_interval_key = stages.stage_interval_key
+    left join fiscal_days on states.close_date = fiscal_days.date_day
 
 )
 
-select * from history
+select * from versions

@@ -2,7 +2,7 @@
 -- changed between two captured days.
 with
 
-steps as (
+changes as (
 
     select * from {{ ref('int_opportunity_changes') }}
     where from_state = 'won' or to_state = 'won'
@@ -24,67 +24,67 @@ source_days as (
 moves as (
 
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.to_quarter as fiscal_quarter,
-        steps.to_segment as segment,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.to_quarter as fiscal_quarter,
+        changes.to_segment as segment,
         'won' as category,
-        steps.to_amount as amount,
+        changes.to_amount as amount,
         1 as opportunity_delta
-    from steps
-    where steps.from_state <> 'won'
+    from changes
+    where changes.from_state <> 'won'
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.from_quarter as fiscal_quarter,
-        steps.from_segment as segment,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.from_quarter as fiscal_quarter,
+        changes.from_segment as segment,
         case
-            when steps.to_state in ('deleted', 'merged') then 'deleted' else 'reversed'
+            when changes.to_state in ('deleted', 'merged') then 'deleted' else 'reversed'
         end as category,
-        -steps.from_amount as amount,
+        -changes.from_amount as amount,
         -1 as opportunity_delta
-    from steps
-    where steps.to_state <> 'won'
+    from changes
+    where changes.to_state <> 'won'
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.from_quarter as fiscal_quarter,
-        steps.from_segment as segment,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.from_quarter as fiscal_quarter,
+        changes.from_segment as segment,
         'moved_out' as category,
-        -steps.from_amount as amount,
+        -changes.from_amount as amount,
         -1 as opportunity_delta
-    from steps
+    from changes
     where
-        steps.from_state = steps.to_state
-        and (steps.from_quarter <> steps.to_quarter or steps.from_segment <> steps.to_segment)
+        changes.from_state = changes.to_state
+        and (changes.from_quarter <> changes.to_quarter or changes.from_segment <> changes.to_segment)
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.to_quarter as fiscal_quarter,
-        steps.to_segment as segment,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.to_quarter as fiscal_quarter,
+        changes.to_segment as segment,
         'moved_in' as category,
-        steps.from_amount as amount,
+        changes.from_amount as amount,
         1 as opportunity_delta
-    from steps
+    from changes
     where
-        steps.from_state = steps.to_state
-        and (steps.from_quarter <> steps.to_quarter or steps.from_segment <> steps.to_segment)
+        changes.from_state = changes.to_state
+        and (changes.from_quarter <> changes.to_quarter or changes.from_segment <> changes.to_segment)
     union all
     select
-        steps.opportunity_key,
-        steps.snapshot_date,
-        steps.to_quarter as fiscal_quarter,
-        steps.to_segment as segment,
+        changes.opportunity_key,
+        changes.snapshot_date,
+        changes.to_quarter as fiscal_quarter,
+        changes.to_segment as segment,
         case
-            when steps.to_amount > steps.from_amount then 'amount_up' else 'amount_down'
+            when changes.to_amount > changes.from_amount then 'amount_up' else 'amount_down'
         end as category,
-        steps.to_amount - steps.from_amount as amount,
+        changes.to_amount - changes.from_amount as amount,
         0 as opportunity_delta
-    from steps
-    where steps.from_state = steps.to_state and steps.from_amount <> steps.to_amount
+    from changes
+    where changes.from_state = changes.to_state and changes.from_amount <> changes.to_amount
 
 ),
 
