@@ -2,6 +2,12 @@
 -- opportunities: what past quarters let expect of them.
 with
 
+pooled as (
+
+    select * from {{ ref('int_coverage_pooled_yields') }}
+
+),
+
 daily as (
 
     select * from {{ ref('fct_pipeline_daily') }}
@@ -16,7 +22,7 @@ coverage_days as (
 
 segment_yields as (
 
-    select * from {{ ref('int_coverage_pooled_yields') }}
+    select * from pooled
     where yield_opportunities >= {{ small_pool() }}
 
 ),
@@ -30,7 +36,7 @@ stage_yields as (
         pooled.stage,
         sum(pooled.yield_open_amount) as yield_open_amount,
         sum(pooled.yield_won_amount) as yield_won_amount
-    from {{ ref('int_coverage_pooled_yields') }} as pooled
+    from pooled
     group by pooled.snapshot_date, pooled.fiscal_quarter, pooled.pipeline, pooled.stage
 
 ),
@@ -91,7 +97,7 @@ rated as (
 
 ),
 
-expected as (
+shares as (
 
     select
         rated.snapshot_date,
@@ -102,13 +108,19 @@ expected as (
         ) }} as expected_amount
     from rated
 
+),
+
+expected as (
+
+    select
+        shares.snapshot_date,
+        shares.fiscal_quarter,
+        shares.segment,
+        sum(shares.expected_amount) as expected_amount,
+        count(*) filter (where shares.expected_amount is null) as unrated_cells
+    from shares
+    group by shares.snapshot_date, shares.fiscal_quarter, shares.segment
+
 )
 
-select
-    expected.snapshot_date,
-    expected.fiscal_quarter,
-    expected.segment,
-    sum(expected.expected_amount) as expected_amount,
-    count(*) filter (where expected.expected_amount is null) as unrated_cells
-from expected
-group by expected.snapshot_date, expected.fiscal_quarter, expected.segment
+select * from expected

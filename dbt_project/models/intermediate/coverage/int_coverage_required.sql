@@ -2,6 +2,18 @@
 -- how much of what was open on such a day of past quarters was won within them.
 with
 
+segments as (
+
+    select * from {{ ref('int_coverage_segments') }}
+
+),
+
+pooled_yields as (
+
+    select * from {{ ref('int_coverage_pooled_yields') }}
+
+),
+
 pooled as (
 
     select
@@ -11,7 +23,7 @@ pooled as (
         sum(pooled_yields.yield_opportunities) as yield_opportunities,
         sum(pooled_yields.yield_open_amount) as yield_open_amount,
         sum(pooled_yields.yield_won_amount) as yield_won_amount
-    from {{ ref('int_coverage_pooled_yields') }} as pooled_yields
+    from pooled_yields
     group by
         pooled_yields.snapshot_date, pooled_yields.fiscal_quarter, pooled_yields.segment
 
@@ -30,18 +42,8 @@ company as (
 
 ),
 
-segments as (
-
-    select
-        segments.snapshot_date,
-        segments.fiscal_quarter,
-        segments.segment
-    from {{ ref('int_coverage_segments') }} as segments
-
-),
-
 -- The segment's own where it rests on enough opportunities, else that of all segments.
-required as (
+chosen as (
 
     select
         segments.snapshot_date,
@@ -65,14 +67,20 @@ required as (
             segments.snapshot_date = company.snapshot_date
             and segments.fiscal_quarter = company.fiscal_quarter
 
+),
+
+required as (
+
+    select
+        chosen.snapshot_date,
+        chosen.fiscal_quarter,
+        chosen.segment,
+        cast(chosen.yield_opportunities as integer) as yield_opportunities,
+        cast(chosen.yield_open_amount as decimal(18, 2)) as yield_open_amount,
+        cast(chosen.yield_won_amount as decimal(18, 2)) as yield_won_amount,
+        chosen.is_yield_of_all_segments
+    from chosen
+
 )
 
-select
-    required.snapshot_date,
-    required.fiscal_quarter,
-    required.segment,
-    cast(required.yield_opportunities as integer) as yield_opportunities,
-    cast(required.yield_open_amount as decimal(18, 2)) as yield_open_amount,
-    cast(required.yield_won_amount as decimal(18, 2)) as yield_won_amount,
-    required.is_yield_of_all_segments
-from required
+select * from required

@@ -10,18 +10,13 @@ coverage_days as (
 
 cells as (
 
-    select
-        cells.*,
-        case when cells.target_amount is null then cells.open_amount else 0 end
-            as untargeted_open_amount,
-        expected.expected_amount,
-        coalesce(expected.unrated_cells, 0) as unrated_cells
-    from {{ ref('int_coverage_cells') }} as cells
-    left join {{ ref('int_coverage_expected') }} as expected
-        on
-            cells.snapshot_date = expected.snapshot_date
-            and cells.fiscal_quarter = expected.fiscal_quarter
-            and cells.segment = expected.segment
+    select * from {{ ref('int_coverage_cells') }}
+
+),
+
+expected as (
+
+    select * from {{ ref('int_coverage_expected') }}
 
 ),
 
@@ -32,31 +27,48 @@ company_targets as (
 
 ),
 
+rated as (
+
+    select
+        cells.*,
+        case when cells.target_amount is null then cells.open_amount else 0 end
+            as untargeted_open_amount,
+        expected.expected_amount,
+        coalesce(expected.unrated_cells, 0) as unrated_cells
+    from cells
+    left join expected
+        on
+            cells.snapshot_date = expected.snapshot_date
+            and cells.fiscal_quarter = expected.fiscal_quarter
+            and cells.segment = expected.segment
+
+),
+
 company as (
 
     select
         coverage_days.snapshot_date,
         coverage_days.fiscal_quarter,
         '(all)' as segment,
-        coalesce(sum(cells.open_opportunities), 0) as open_opportunities,
-        coalesce(sum(cells.open_amount), 0) as open_amount,
-        coalesce(sum(cells.untargeted_open_amount), 0) as untargeted_open_amount,
-        coalesce(sum(cells.past_due_open_amount), 0) as past_due_open_amount,
-        coalesce(sum(cells.won_opportunities), 0) as won_opportunities,
-        coalesce(sum(cells.won_amount), 0) as won_amount,
-        sum(cells.target_amount) as target_amount,
-        sum(cells.expected_amount) as expected_amount,
-        coalesce(sum(cells.unrated_cells), 0) as unrated_cells
+        coalesce(sum(rated.open_opportunities), 0) as open_opportunities,
+        coalesce(sum(rated.open_amount), 0) as open_amount,
+        coalesce(sum(rated.untargeted_open_amount), 0) as untargeted_open_amount,
+        coalesce(sum(rated.past_due_open_amount), 0) as past_due_open_amount,
+        coalesce(sum(rated.won_opportunities), 0) as won_opportunities,
+        coalesce(sum(rated.won_amount), 0) as won_amount,
+        sum(rated.target_amount) as target_amount,
+        sum(rated.expected_amount) as expected_amount,
+        coalesce(sum(rated.unrated_cells), 0) as unrated_cells
     from coverage_days
-    left join cells
+    left join rated
         on
-            coverage_days.snapshot_date = cells.snapshot_date
-            and coverage_days.fiscal_quarter = cells.fiscal_quarter
+            coverage_days.snapshot_date = rated.snapshot_date
+            and coverage_days.fiscal_quarter = rated.fiscal_quarter
     group by coverage_days.snapshot_date, coverage_days.fiscal_quarter
 
 ),
 
-segments as (
+parts as (
 
     select
         company.snapshot_date,
@@ -79,43 +91,49 @@ segments as (
             and company.snapshot_date < company_targets.valid_to
     union all
     select
-        cells.snapshot_date,
-        cells.fiscal_quarter,
-        cells.segment,
-        cells.open_opportunities,
-        cells.open_amount,
-        cells.untargeted_open_amount,
-        cells.past_due_open_amount,
-        cells.won_opportunities,
-        cells.won_amount,
-        cells.target_amount,
-        cells.expected_amount,
-        cells.unrated_cells
-    from cells
+        rated.snapshot_date,
+        rated.fiscal_quarter,
+        rated.segment,
+        rated.open_opportunities,
+        rated.open_amount,
+        rated.untargeted_open_amount,
+        rated.past_due_open_amount,
+        rated.won_opportunities,
+        rated.won_amount,
+        rated.target_amount,
+        rated.expected_amount,
+        rated.unrated_cells
+    from rated
     where
-        cells.open_opportunities > 0
-        or cells.won_opportunities > 0
-        or cells.target_amount is not null
+        rated.open_opportunities > 0
+        or rated.won_opportunities > 0
+        or rated.target_amount is not null
+
+),
+
+segments as (
+
+    select
+        parts.snapshot_date,
+        parts.fiscal_quarter,
+        parts.segment,
+
+        -- numerics
+        cast(parts.open_opportunities as integer) as open_opportunities,
+        cast(parts.open_amount as decimal(18, 2)) as open_amount,
+        cast(parts.untargeted_open_amount as decimal(18, 2)) as untargeted_open_amount,
+        cast(parts.past_due_open_amount as decimal(18, 2)) as past_due_open_amount,
+        cast(parts.won_opportunities as integer) as won_opportunities,
+        cast(parts.won_amount as decimal(18, 2)) as won_amount,
+        cast(parts.target_amount as decimal(18, 2)) as target_amount,
+        cast(parts.target_amount - parts.won_amount as decimal(18, 2))
+            as remaining_target_amount,
+        cast(
+            case when parts.unrated_cells = 0 then coalesce(parts.expected_amount, 0) end
+            as decimal(18, 2)
+        ) as expected_amount
+    from parts
 
 )
 
-select
-    segments.snapshot_date,
-    segments.fiscal_quarter,
-    segments.segment,
-
-    -- numerics
-    cast(segments.open_opportunities as integer) as open_opportunities,
-    cast(segments.open_amount as decimal(18, 2)) as open_amount,
-    cast(segments.untargeted_open_amount as decimal(18, 2)) as untargeted_open_amount,
-    cast(segments.past_due_open_amount as decimal(18, 2)) as past_due_open_amount,
-    cast(segments.won_opportunities as integer) as won_opportunities,
-    cast(segments.won_amount as decimal(18, 2)) as won_amount,
-    cast(segments.target_amount as decimal(18, 2)) as target_amount,
-    cast(segments.target_amount - segments.won_amount as decimal(18, 2))
-        as remaining_target_amount,
-    cast(
-        case when segments.unrated_cells = 0 then coalesce(segments.expected_amount, 0) end
-        as decimal(18, 2)
-    ) as expected_amount
-from segments
+select * from segments

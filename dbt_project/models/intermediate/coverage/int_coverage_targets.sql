@@ -7,7 +7,7 @@ targets as (
 
 ),
 
-intervals as (
+ordered as (
 
     select
         targets.fiscal_quarter,
@@ -23,7 +23,13 @@ intervals as (
         ) as date) as valid_to
     from targets
 
+),
+
+intervals as (
+
+    select * from ordered
+    where target_amount is not null and valid_to > valid_from
+
 )
 
 select * from intervals
-where target_amount is not null and valid_to > valid_from

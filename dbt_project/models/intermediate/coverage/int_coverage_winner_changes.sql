@@ -2,16 +2,17 @@
 -- in the quarter, that was won within it in the end changed.
 with
 
-winners as (
-
-    select * from {{ ref('int_coverage_winners') }}
-
-),
-
-history as (
+open_history as (
 
     select * from {{ ref('int_opportunity_history') }}
     where stage_category = 'open'
+
+),
+
+won_history as (
+
+    select * from {{ ref('int_opportunity_history') }}
+    where stage_category = 'won'
 
 ),
 
@@ -21,15 +22,43 @@ fiscal_days as (
 
 ),
 
+quarters as (
+
+    select * from {{ ref('int_fiscal_quarters') }}
+    where is_whole
+
+),
+
+stage_intervals as (
+
+    select * from {{ ref('int_stage_intervals') }}
+    where stage_category = 'open'
+
+),
+
 stages as (
 
     select
         stage_intervals.stage_key,
         stage_intervals.pipeline,
         stage_intervals.stage
-    from {{ ref('int_stage_intervals') }} as stage_intervals
-    where stage_intervals.stage_category = 'open'
+    from stage_intervals
     group by stage_intervals.stage_key, stage_intervals.pipeline, stage_intervals.stage
+
+),
+
+-- Won within a quarter: won on its last day, with a close date in it.
+winners as (
+
+    select
+        won_history.opportunity_key,
+        quarters.quarter_number,
+        quarters.fiscal_quarter
+    from won_history
+    inner join fiscal_days on won_history.close_date = fiscal_days.date_day
+    inner join quarters on fiscal_days.fiscal_quarter = quarters.fiscal_quarter
+    where
+        won_history.valid_from <= quarters.end_date and won_history.valid_to > quarters.end_date
 
 ),
 
@@ -38,16 +67,16 @@ winning as (
 
     select
         winners.quarter_number,
-        history.stage_key,
-        history.segment,
-        history.valid_from,
-        history.valid_to,
-        coalesce(history.amount, 0) as amount
-    from history
-    inner join winners on history.opportunity_key = winners.opportunity_key
+        open_history.stage_key,
+        open_history.segment,
+        open_history.valid_from,
+        open_history.valid_to,
+        coalesce(open_history.amount, 0) as amount
+    from open_history
+    inner join winners on open_history.opportunity_key = winners.opportunity_key
     inner join fiscal_days
         on
-            history.close_date = fiscal_days.date_day
+            open_history.close_date = fiscal_days.date_day
             and winners.fiscal_quarter = fiscal_days.fiscal_quarter
 
 ),

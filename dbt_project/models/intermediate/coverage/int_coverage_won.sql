@@ -105,13 +105,19 @@ levels as (
         rows between unbounded preceding and current row
     )
 
+),
+
+won as (
+
+    select
+        levels.snapshot_date,
+        levels.fiscal_quarter,
+        levels.segment,
+        cast(levels.won_opportunities as integer) as won_opportunities,
+        cast(levels.won_amount as decimal(18, 2)) as won_amount
+    from levels
+    where levels.won_opportunities > 0
+
 )
 
-select
-    levels.snapshot_date,
-    levels.fiscal_quarter,
-    levels.segment,
-    cast(levels.won_opportunities as integer) as won_opportunities,
-    cast(levels.won_amount as decimal(18, 2)) as won_amount
-from levels
-where levels.won_opportunities > 0
+select * from won

@@ -84,19 +84,25 @@ levels as (
         ) as won_amount
     from days
 
+),
+
+yields as (
+
+    select
+        levels.quarter_number,
+        cast({{ dbt.datediff(
+            'quarters.start_date', 'levels.snapshot_date', 'day'
+        ) }} + 1 as integer) as quarter_day,
+        levels.pipeline,
+        levels.stage,
+        levels.segment,
+        cast(levels.open_opportunities as integer) as open_opportunities,
+        cast(levels.open_amount as decimal(18, 2)) as open_amount,
+        cast(levels.won_amount as decimal(18, 2)) as won_amount
+    from levels
+    inner join quarters on levels.quarter_number = quarters.quarter_number
+    where levels.open_opportunities > 0
+
 )
 
-select
-    levels.quarter_number,
-    cast({{ dbt.datediff(
-        'quarters.start_date', 'levels.snapshot_date', 'day'
-    ) }} + 1 as integer) as quarter_day,
-    levels.pipeline,
-    levels.stage,
-    levels.segment,
-    cast(levels.open_opportunities as integer) as open_opportunities,
-    cast(levels.open_amount as decimal(18, 2)) as open_amount,
-    cast(levels.won_amount as decimal(18, 2)) as won_amount
-from levels
-inner join quarters on levels.quarter_number = quarters.quarter_number
-where levels.open_opportunities > 0
+select * from yields

@@ -1,6 +1,12 @@
 -- One row per day of the calendar and per close date beyond it: its fiscal quarter.
 with
 
+governed_quarters as (
+
+    select * from {{ ref('stg_fiscal_calendar') }}
+
+),
+
 calendar as (
 
     select * from {{ ref('int_calendar') }}
@@ -17,12 +23,12 @@ opportunities as (
 fiscal_calendar as (
 
     select
-        stg_fiscal_calendar.*,
+        governed_quarters.*,
         row_number() over (
-            partition by stg_fiscal_calendar.fiscal_quarter
-            order by stg_fiscal_calendar.valid_from desc
+            partition by governed_quarters.fiscal_quarter
+            order by governed_quarters.valid_from desc
         ) as recency
-    from {{ ref('stg_fiscal_calendar') }} as stg_fiscal_calendar
+    from governed_quarters
 
 ),
 

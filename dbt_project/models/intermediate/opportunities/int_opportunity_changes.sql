@@ -22,30 +22,33 @@ sources as (
 
 stages as (
 
-    select
-        stage_interval_key,
-        stage
-    from {{ ref('int_stage_intervals') }}
+    select * from {{ ref('int_stage_intervals') }}
 
 ),
 
 absences as (
 
-    select
-        opportunities.opportunity_key,
-        absences.valid_from,
-        absences.absence_kind
-    from {{ ref('int_opportunity_absences') }} as absences
-    inner join opportunities
-        on
-            absences.source = opportunities.source
-            and absences.opportunity_id = opportunities.opportunity_id
+    select * from {{ ref('int_opportunity_absences') }}
 
 ),
 
 fiscal_days as (
 
     select * from {{ ref('int_fiscal_days') }}
+
+),
+
+keyed_absences as (
+
+    select
+        opportunities.opportunity_key,
+        absences.valid_from,
+        absences.absence_kind
+    from absences
+    inner join opportunities
+        on
+            absences.source = opportunities.source
+            and absences.opportunity_id = opportunities.opportunity_id
 
 ),
 
@@ -104,7 +107,7 @@ departures as (
 
 ),
 
-changes as (
+events as (
 
     select
         opportunity_key,
@@ -139,7 +142,7 @@ changes as (
         departures.opportunity_key,
         departures.snapshot_date,
         departures.from_state,
-        absences.absence_kind as to_state,
+        keyed_absences.absence_kind as to_state,
         departures.from_stage_interval_key,
         null as to_stage_interval_key,
         departures.from_segment,
@@ -151,39 +154,45 @@ changes as (
         null as from_captured_from,
         null as to_captured_from
     from departures
-    inner join absences
+    inner join keyed_absences
         on
-            departures.opportunity_key = absences.opportunity_key
-            and departures.snapshot_date = absences.valid_from
+            departures.opportunity_key = keyed_absences.opportunity_key
+            and departures.snapshot_date = keyed_absences.valid_from
     where departures.from_state in ('open', 'won')
+
+),
+
+changes as (
+
+    select
+        events.opportunity_key,
+        events.snapshot_date,
+        events.from_state,
+        events.to_state,
+        from_stages.stage as from_stage,
+        to_stages.stage as to_stage,
+        events.from_segment,
+        events.to_segment,
+        events.from_close_date,
+        events.to_close_date,
+        coalesce(from_days.fiscal_quarter, '(none)') as from_quarter,
+        coalesce(to_days.fiscal_quarter, '(none)') as to_quarter,
+        events.from_amount,
+        events.to_amount,
+        events.from_captured_from,
+        events.to_captured_from
+    from events
+    inner join opportunities on events.opportunity_key = opportunities.opportunity_key
+    inner join sources
+        on
+            opportunities.source = sources.source
+            -- the first captured day is the opening
+            and events.snapshot_date > sources.first_captured_date
+    left join stages as from_stages on events.from_stage_interval_key = from_stages.stage_interval_key
+    left join stages as to_stages on events.to_stage_interval_key = to_stages.stage_interval_key
+    left join fiscal_days as from_days on events.from_close_date = from_days.date_day
+    left join fiscal_days as to_days on events.to_close_date = to_days.date_day
 
 )
 
-select
-    changes.opportunity_key,
-    changes.snapshot_date,
-    changes.from_state,
-    changes.to_state,
-    from_stages.stage as from_stage,
-    to_stages.stage as to_stage,
-    changes.from_segment,
-    changes.to_segment,
-    changes.from_close_date,
-    changes.to_close_date,
-    coalesce(from_days.fiscal_quarter, '(none)') as from_quarter,
-    coalesce(to_days.fiscal_quarter, '(none)') as to_quarter,
-    changes.from_amount,
-    changes.to_amount,
-    changes.from_captured_from,
-    changes.to_captured_from
-from changes
-inner join opportunities on changes.opportunity_key = opportunities.opportunity_key
-inner join sources
-    on
-        opportunities.source = sources.source
-        -- the first captured day is the opening
-        and changes.snapshot_date > sources.first_captured_date
-left join stages as from_stages on changes.from_stage_interval_key = from_stages.stage_interval_key
-left join stages as to_stages on changes.to_stage_interval_key = to_stages.stage_interval_key
-left join fiscal_days as from_days on changes.from_close_date = from_days.date_day
-left join fiscal_days as to_days on changes.to_close_date = to_days.date_day
+select * from changes

@@ -35,7 +35,7 @@ compared as (
 
 ),
 
-stays as (
+running as (
 
     select
         compared.opportunity_key,
@@ -53,11 +53,17 @@ stays as (
         ) as closed_from
     from compared
 
+),
+
+closed_stays as (
+
+    select
+        running.opportunity_key,
+        running.valid_from,
+        running.closed_from
+    from running
+    where running.is_closed
+
 )
 
-select
-    stays.opportunity_key,
-    stays.valid_from,
-    stays.closed_from
-from stays
-where stays.is_closed
+select * from closed_stays

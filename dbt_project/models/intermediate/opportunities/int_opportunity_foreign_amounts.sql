@@ -36,7 +36,8 @@ rated as (
         closed_stays.closed_from,
         coalesce(closed_stays.closed_from, intervals.valid_from) as rate_from,
         coalesce(
-            cast({{ dbt.dateadd('day', 1, 'closed_stays.closed_from') }} as date), intervals.valid_to
+            cast({{ dbt.dateadd('day', 1, 'closed_stays.closed_from') }} as date),
+            intervals.valid_to
         ) as rate_to
     from intervals
     inner join opportunities on intervals.opportunity_key = opportunities.opportunity_key

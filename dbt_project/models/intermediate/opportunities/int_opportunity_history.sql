@@ -58,8 +58,8 @@ compared as (
 
 ),
 
--- A version starts where the interval before it differs, or is missing; it ends where the last interval
--- like it does.
+-- A version starts where the interval before it differs, or is missing; it ends where the last
+-- interval like it does.
 starts as (
 
     select * from compared

@@ -1,6 +1,12 @@
 -- One row per source x pipeline x stage label x valid_from: the definition in force, `*` resolved.
 with
 
+receipts as (
+
+    select * from {{ ref('stg_receipts') }}
+
+),
+
 labels as (
 
     select * from {{ ref('int_stage_labels') }}
@@ -15,8 +21,9 @@ definitions as (
 
 sources as (
 
-    select source from {{ ref('stg_receipts') }}
-    group by source
+    select receipts.source
+    from receipts
+    group by receipts.source
 
 ),
 

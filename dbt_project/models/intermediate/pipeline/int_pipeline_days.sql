@@ -2,6 +2,12 @@
 -- complete.
 with
 
+history as (
+
+    select * from {{ ref('int_opportunity_history') }}
+
+),
+
 source_days as (
 
     select * from {{ ref('int_source_days') }}
@@ -21,20 +27,21 @@ stages as (
 
 ),
 
-unmapped_history as (
-
-    select history.*
-    from {{ ref('int_opportunity_history') }} as history
-    inner join stages on history.stage_interval_key = stages.stage_interval_key
-
-),
-
 sources as (
 
     select * from {{ ref('int_sources') }}
 
 ),
-history as (
+
+unmapped_history as (
+
+    select history.*
+    from history
+    inner join stages on history.stage_interval_key = stages.stage_interval_key
+
+),
+
+bounds as (
 
     select
         min(sources.first_captured_date) as first_date,
@@ -46,8 +53,8 @@ history as (
 days as (
 
     select calendar.date_day
-    from history
-    inner join calendar on calendar.date_day between history.first_date and history.last_date
+    from bounds
+    inner join calendar on calendar.date_day between bounds.first_date and bounds.last_date
 
 ),
 

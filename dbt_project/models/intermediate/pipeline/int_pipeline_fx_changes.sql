@@ -1,6 +1,13 @@
--- One row per change of an opportunity that stays in one foreign currency: by how much the change of
--- its rate alone changes the amount.
+-- One row per change of an opportunity that stays in one foreign currency: by how much the change
+-- of its rate alone changes the amount.
 with
+
+intervals as (
+
+    select * from {{ ref('int_opportunity_intervals') }}
+    where currency_code <> '{{ var("base_currency") }}'
+
+),
 
 changes as (
 
@@ -29,8 +36,7 @@ foreign_versions as (
         intervals.captured_from,
         max(intervals.currency_code) as currency_code,
         max(intervals.source_amount) as source_amount
-    from {{ ref('int_opportunity_intervals') }} as intervals
-    where intervals.currency_code <> '{{ var("base_currency") }}'
+    from intervals
     group by intervals.opportunity_key, intervals.captured_from
 
 ),
@@ -60,11 +66,17 @@ restated as (
             and changes.snapshot_date >= rates.valid_from
             and changes.snapshot_date < rates.valid_to
 
+),
+
+fx_changes as (
+
+    select
+        restated.opportunity_key,
+        restated.snapshot_date,
+        coalesce(restated.restated_amount, 0) - restated.from_amount as fx_amount
+    from restated
+    where coalesce(restated.restated_amount, 0) <> restated.from_amount
+
 )
 
-select
-    restated.opportunity_key,
-    restated.snapshot_date,
-    coalesce(restated.restated_amount, 0) - restated.from_amount as fx_amount
-from restated
-where coalesce(restated.restated_amount, 0) <> restated.from_amount
+select * from fx_changes

@@ -10,10 +10,7 @@ daily as (
 
 days as (
 
-    select
-        date_day,
-        week_start_date
-    from {{ ref('dim_date') }}
+    select * from {{ ref('dim_date') }}
 
 ),
 
@@ -136,15 +133,21 @@ parts as (
         0 as closing_opportunities
     from first_states
 
+),
+
+levels as (
+
+    select
+        parts.week_start_date,
+        parts.fiscal_quarter,
+        parts.segment,
+        sum(parts.opening_amount) as opening_amount,
+        sum(parts.opening_opportunities) as opening_opportunities,
+        sum(parts.closing_amount) as closing_amount,
+        sum(parts.closing_opportunities) as closing_opportunities
+    from parts
+    group by parts.week_start_date, parts.fiscal_quarter, parts.segment
+
 )
 
-select
-    parts.week_start_date,
-    parts.fiscal_quarter,
-    parts.segment,
-    sum(parts.opening_amount) as opening_amount,
-    sum(parts.opening_opportunities) as opening_opportunities,
-    sum(parts.closing_amount) as closing_amount,
-    sum(parts.closing_opportunities) as closing_opportunities
-from parts
-group by parts.week_start_date, parts.fiscal_quarter, parts.segment
+select * from levels

@@ -20,6 +20,18 @@ rates as (
 
 ),
 
+billed_terms as (
+
+    select * from {{ ref('int_subscription_terms') }}
+
+),
+
+late_renewals as (
+
+    select * from {{ ref('int_subscription_late_renewals') }}
+
+),
+
 terms as (
 
     select
@@ -34,7 +46,7 @@ terms as (
         false as is_awaiting_renewal,
         valid_from,
         valid_to
-    from {{ ref('int_subscription_terms') }}
+    from billed_terms
     union all
     select
         policy_key,
@@ -48,7 +60,7 @@ terms as (
         true as is_awaiting_renewal,
         valid_from,
         valid_to
-    from {{ ref('int_subscription_late_renewals') }}
+    from late_renewals
 
 ),
 

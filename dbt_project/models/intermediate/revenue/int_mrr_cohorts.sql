@@ -2,15 +2,21 @@
 -- they paid then and pay now.
 with
 
+months as (
+
+    select * from {{ ref('int_mrr_months') }}
+
+),
+
 payers as (
 
     select * from {{ ref('int_mrr_by_payer') }}
 
 ),
 
-span as (
+bounds as (
 
-    select max(month_number) as last_month from {{ ref('int_mrr_months') }}
+    select max(months.month_number) as last_month from months
 
 ),
 
@@ -26,13 +32,13 @@ followed as (
         later.payer_key is null as is_churned,
         base.is_unpriced or coalesce(later.is_unpriced, false) as is_unpriced
     from payers as base
-    cross join span
+    cross join bounds
     left join payers as later
         on
             base.level = later.level
             and base.payer_key = later.payer_key
             and base.month_number + 12 = later.month_number
-    where base.month_number + 12 <= span.last_month
+    where base.month_number + 12 <= bounds.last_month
 
 ),
 

@@ -2,15 +2,21 @@
 -- next one. Covers all time; before a currency's first rate the rate is NULL.
 with
 
+governed_rates as (
+
+    select * from {{ ref('stg_fx_rates') }}
+
+),
+
 rates as (
 
     select
-        upper(trim(currency_code)) as currency_code,
-        rate_to_base,
-        valid_from,
-        {{ month_number('valid_from') }} as from_month
-    from {{ ref('stg_fx_rates') }}
-    where upper(trim(currency_code)) <> '{{ var("base_currency") }}'
+        upper(trim(governed_rates.currency_code)) as currency_code,
+        governed_rates.rate_to_base,
+        governed_rates.valid_from,
+        {{ month_number('governed_rates.valid_from') }} as from_month
+    from governed_rates
+    where upper(trim(governed_rates.currency_code)) <> '{{ var("base_currency") }}'
 
 ),
 

@@ -2,15 +2,21 @@
 -- before.
 with
 
+months as (
+
+    select * from {{ ref('int_mrr_months') }}
+
+),
+
 payers as (
 
     select * from {{ ref('int_mrr_by_payer') }}
 
 ),
 
-span as (
+bounds as (
 
-    select max(month_number) as last_month from {{ ref('int_mrr_months') }}
+    select max(months.month_number) as last_month from months
 
 ),
 
@@ -43,7 +49,7 @@ staying as (
 ),
 
 -- In this order: the segment at the old amount, then the rates at the old price, then the rest.
-movements as (
+moved as (
 
     select
         compared.level,
@@ -67,10 +73,10 @@ movements as (
         -compared.mrr_amount as amount,
         -1 as customer_delta
     from compared
-    cross join span
+    cross join bounds
     where
-        compared.month_number < span.last_month
-        and coalesce(compared.next_month, span.last_month + 1) > compared.month_number + 1
+        compared.month_number < bounds.last_month
+        and coalesce(compared.next_month, bounds.last_month + 1) > compared.month_number + 1
     union all
     select
         staying.level,
@@ -119,14 +125,20 @@ movements as (
     from staying
     where staying.mrr_amount <> staying.rated_mrr_amount
 
+),
+
+movements as (
+
+    select
+        moved.level,
+        moved.payer_key,
+        moved.month_number,
+        moved.segment,
+        moved.category,
+        cast(moved.amount as decimal(18, 2)) as amount,
+        moved.customer_delta
+    from moved
+
 )
 
-select
-    movements.level,
-    movements.payer_key,
-    movements.month_number,
-    movements.segment,
-    movements.category,
-    cast(movements.amount as decimal(18, 2)) as amount,
-    movements.customer_delta
-from movements
+select * from movements

@@ -2,6 +2,12 @@
 -- customer is taken to pay its last price meanwhile.
 with
 
+terms as (
+
+    select * from {{ ref('int_subscription_terms') }}
+
+),
+
 policies as (
 
     select * from {{ ref('int_mrr_policy') }}
@@ -9,12 +15,12 @@ policies as (
 
 ),
 
-terms as (
+graced as (
 
     select
         terms.*,
         policies.renewal_grace_days
-    from {{ ref('int_subscription_terms') }} as terms
+    from terms
     inner join policies on terms.policy_key = policies.policy_key
 
 ),
@@ -22,16 +28,16 @@ terms as (
 beginnings as (
 
     select
-        terms.policy_key,
-        terms.customer_key,
-        terms.renewal_grace_days,
-        terms.valid_from,
-        max(terms.valid_to) as valid_to,
-        max(case when terms.is_start then 1 else 0 end) = 1 as is_start
-    from terms
-    where coalesce(terms.price, 1) > 0
+        graced.policy_key,
+        graced.customer_key,
+        graced.renewal_grace_days,
+        graced.valid_from,
+        max(graced.valid_to) as valid_to,
+        max(case when graced.is_start then 1 else 0 end) = 1 as is_start
+    from graced
+    where coalesce(graced.price, 1) > 0
     group by
-        terms.policy_key, terms.customer_key, terms.renewal_grace_days, terms.valid_from
+        graced.policy_key, graced.customer_key, graced.renewal_grace_days, graced.valid_from
 
 ),
 
@@ -69,29 +75,29 @@ renewed as (
 
     select
         -- ids
-        terms.policy_key,
-        terms.subscription_key,
-        terms.customer_key,
-        terms.account_key,
+        graced.policy_key,
+        graced.subscription_key,
+        graced.customer_key,
+        graced.account_key,
 
         -- attributes
-        terms.currency_code,
+        graced.currency_code,
 
         -- numerics
-        terms.price,
-        terms.intervals_in_twelve_months,
-        terms.interval_count,
+        graced.price,
+        graced.intervals_in_twelve_months,
+        graced.interval_count,
 
         -- dates
         gaps.valid_from,
         gaps.valid_to
-    from terms
+    from graced
     inner join gaps
         on
-            terms.policy_key = gaps.policy_key
-            and terms.customer_key = gaps.customer_key
-            and terms.valid_to = gaps.valid_from
-    where terms.is_end
+            graced.policy_key = gaps.policy_key
+            and graced.customer_key = gaps.customer_key
+            and graced.valid_to = gaps.valid_from
+    where graced.is_end
 
 )
 

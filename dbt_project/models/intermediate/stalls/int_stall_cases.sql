@@ -3,6 +3,12 @@
 {{ config(materialized='view') }}
 with
 
+numbers as (
+
+    select * from {{ ref('int_day_numbers') }}
+
+),
+
 clocks as (
 
     select * from {{ ref('int_stall_clocks') }}
@@ -21,26 +27,26 @@ sources as (
 
 ),
 
+foreign_amounts as (
+
+    select * from {{ ref('int_opportunity_foreign_amounts') }}
+
+),
+
 -- The months of a stretch, by how many it has.
 months as (
 
     select
         counts.day_number as month_count,
         months.day_number as month_number
-    from {{ ref('int_day_numbers') }} as counts
-    inner join {{ ref('int_day_numbers') }} as months on counts.day_number > months.day_number
+    from numbers as counts
+    inner join numbers as months on counts.day_number > months.day_number
     where counts.day_number <= (
             select max({{ dbt.datediff(
             'sources.first_captured_date', 'sources.last_captured_date', 'month'
         ) }}) + 1
-            from {{ ref('int_sources') }} as sources
+            from sources
         )
-
-),
-
-foreign_amounts as (
-
-    select * from {{ ref('int_opportunity_foreign_amounts') }}
 
 ),
 
@@ -63,7 +69,8 @@ located as (
 
 ),
 
--- Joining the months of a interval by their number is far cheaper than comparing it with all of them.
+-- Joining the months of an interval by their number is far cheaper than comparing it with all of
+-- them.
 counted as (
 
     select
@@ -108,41 +115,47 @@ judged as (
     from located
     where located.valid_to = {{ end_of_time() }}
 
+),
+
+cases as (
+
+    select
+        judged.opportunity_key,
+        judged.source,
+        judged.stage_key,
+        judged.stage_interval_key,
+        judged.segment,
+        judged.judged_date,
+        judged.last_captured_date,
+        judged.is_landmark,
+        judged.is_last_day,
+        case
+            when judged.currency_code = '{{ var("base_currency") }}' then judged.source_amount
+            else foreign_amounts.amount
+        end as amount,
+        judged.has_next_step,
+        judged.push_count,
+        judged.close_date,
+        judged.created_date,
+        judged.first_seen_date,
+        judged.stay_from,
+        judged.last_changed_date,
+        judged.last_pushed_date,
+        judged.blank_from,
+        judged.next_changed_date,
+        judged.next_filled_date,
+        judged.next_dated_date,
+        judged.next_stay_date,
+        judged.next_won_date,
+        judged.next_lost_date
+    from judged
+    left join foreign_amounts
+        on
+            judged.opportunity_key = foreign_amounts.opportunity_key
+            and judged.valid_from = foreign_amounts.interval_from
+            and judged.judged_date >= foreign_amounts.valid_from
+            and judged.judged_date < foreign_amounts.valid_to
+
 )
 
-select
-    judged.opportunity_key,
-    judged.source,
-    judged.stage_key,
-    judged.stage_interval_key,
-    judged.segment,
-    judged.judged_date,
-    judged.last_captured_date,
-    judged.is_landmark,
-    judged.is_last_day,
-    case
-        when judged.currency_code = '{{ var("base_currency") }}' then judged.source_amount
-        else foreign_amounts.amount
-    end as amount,
-    judged.has_next_step,
-    judged.push_count,
-    judged.close_date,
-    judged.created_date,
-    judged.first_seen_date,
-    judged.stay_from,
-    judged.last_changed_date,
-    judged.last_pushed_date,
-    judged.blank_from,
-    judged.next_changed_date,
-    judged.next_filled_date,
-    judged.next_dated_date,
-    judged.next_stay_date,
-    judged.next_won_date,
-    judged.next_lost_date
-from judged
-left join foreign_amounts
-    on
-        judged.opportunity_key = foreign_amounts.opportunity_key
-        and judged.valid_from = foreign_amounts.interval_from
-        and judged.judged_date >= foreign_amounts.valid_from
-        and judged.judged_date < foreign_amounts.valid_to
+select * from cases

@@ -1,5 +1,5 @@
--- One row per opportunity x interval of its history in which it is open: since when each thing that a
--- stall rule looks at has been as it is, and when it next becomes otherwise.
+-- One row per opportunity x interval in which it is open: since when each thing that a stall rule
+-- looks at has been as it is, and when it next becomes otherwise.
 with
 
 intervals as (
@@ -10,10 +10,7 @@ intervals as (
 
 stages as (
 
-    select
-        stages.stage_interval_key,
-        stages.source
-    from {{ ref('int_stage_intervals') }} as stages
+    select * from {{ ref('int_stage_intervals') }}
 
 ),
 
@@ -126,32 +123,38 @@ clocks as (
             rows between 1 following and unbounded following
         )
 
+),
+
+open_clocks as (
+
+    select
+        clocks.opportunity_key,
+        clocks.stage_key,
+        clocks.stage_interval_key,
+        clocks.segment,
+        clocks.source_amount,
+        clocks.currency_code,
+        clocks.has_next_step,
+        clocks.push_count,
+        clocks.close_date,
+        clocks.created_date,
+        clocks.valid_from,
+        clocks.valid_to,
+        clocks.first_seen_date,
+        clocks.stay_from,
+        clocks.last_changed_date,
+        clocks.last_pushed_date,
+        case when not clocks.has_next_step then coalesce(clocks.blank_from, clocks.first_seen_date) end
+            as blank_from,
+        clocks.next_changed_date,
+        clocks.next_filled_date,
+        clocks.next_dated_date,
+        clocks.next_stay_date,
+        clocks.next_won_date,
+        clocks.next_lost_date
+    from clocks
+    where clocks.stage_category = 'open'
+
 )
 
-select
-    clocks.opportunity_key,
-    clocks.stage_key,
-    clocks.stage_interval_key,
-    clocks.segment,
-    clocks.source_amount,
-    clocks.currency_code,
-    clocks.has_next_step,
-    clocks.push_count,
-    clocks.close_date,
-    clocks.created_date,
-    clocks.valid_from,
-    clocks.valid_to,
-    clocks.first_seen_date,
-    clocks.stay_from,
-    clocks.last_changed_date,
-    clocks.last_pushed_date,
-    case when not clocks.has_next_step then coalesce(clocks.blank_from, clocks.first_seen_date) end
-        as blank_from,
-    clocks.next_changed_date,
-    clocks.next_filled_date,
-    clocks.next_dated_date,
-    clocks.next_stay_date,
-    clocks.next_won_date,
-    clocks.next_lost_date
-from clocks
-where clocks.stage_category = 'open'
+select * from open_clocks

@@ -17,12 +17,7 @@ stages as (
 
 visits as (
 
-    select
-        visits.opportunity_key,
-        visits.valid_from,
-        visits.entered_date,
-        visits.entry_precision = 'left_truncated' as is_left_truncated
-    from {{ ref('int_visits') }} as visits
+    select * from {{ ref('int_visits') }}
 
 ),
 
@@ -84,7 +79,7 @@ facts as (
         stages.pipeline,
         stages.stage,
         visits.entered_date,
-        visits.is_left_truncated,
+        visits.entry_precision = 'left_truncated' as is_left_truncated,
         coalesce(segment_days.doubled_median_days, all_days.doubled_median_days)
             as doubled_median_days,
         evidence.close_date_from,

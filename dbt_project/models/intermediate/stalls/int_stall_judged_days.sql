@@ -6,11 +6,17 @@ source_days as (
 
     select * from {{ ref('int_source_days') }}
 
+),
+
+judged_days as (
+
+    select source_days.date_day as judged_date
+    from source_days
+    where
+        source_days.date_day = source_days.last_captured_date
+        or source_days.date_day = cast({{ dbt.date_trunc('month', 'source_days.date_day') }} as date)
+    group by source_days.date_day
+
 )
 
-select source_days.date_day as judged_date
-from source_days
-where
-    source_days.date_day = source_days.last_captured_date
-    or source_days.date_day = cast({{ dbt.date_trunc('month', 'source_days.date_day') }} as date)
-group by source_days.date_day
+select * from judged_days

@@ -2,6 +2,20 @@
 -- first, a row without.
 with
 
+versions as (
+
+    select * from {{ ref('stg_opportunity') }}
+    where not is_tombstone
+
+),
+
+activities as (
+
+    select * from {{ ref('stg_activity') }}
+    where occurred_at is not null and not is_tombstone
+
+),
+
 opportunities as (
 
     select * from {{ ref('int_opportunities') }}
@@ -20,12 +34,11 @@ fields as (
             partition by opportunities.opportunity_key
             order by versions.valid_from nulls last
         ) as earlier_activity_date
-    from {{ ref('stg_opportunity') }} as versions
+    from versions
     inner join opportunities
         on
             versions.source = opportunities.source
             and versions.opportunity_id = opportunities.opportunity_id
-    where not versions.is_tombstone
 
 ),
 
@@ -52,12 +65,11 @@ events as (
         opportunities.opportunity_key,
         {{ business_date('activities.occurred_at') }} as activity_date,
         min(activities.valid_from) as valid_from
-    from {{ ref('stg_activity') }} as activities
+    from activities
     inner join opportunities
         on
             activities.source = opportunities.source
             and activities.opportunity_id = opportunities.opportunity_id
-    where activities.occurred_at is not null and not activities.is_tombstone
     group by opportunities.opportunity_key, {{ business_date('activities.occurred_at') }}
 
 ),
@@ -150,20 +162,26 @@ compared as (
         order by days.known_from nulls last
     )
 
+),
+
+last_activities as (
+
+    select
+        compared.opportunity_key,
+        compared.last_activity_date,
+        compared.known_from,
+        cast(coalesce(
+            min(compared.known_from) over afterwards, {{ end_of_time() }}
+        ) as date) as known_to,
+        min(case when compared.is_later then compared.known_from end) over afterwards
+            as next_activity_date
+    from compared
+    window afterwards as (
+        partition by compared.opportunity_key
+        order by compared.known_from nulls last
+        rows between 1 following and unbounded following
+    )
+
 )
 
-select
-    compared.opportunity_key,
-    compared.last_activity_date,
-    compared.known_from,
-    cast(coalesce(
-        min(compared.known_from) over afterwards, {{ end_of_time() }}
-    ) as date) as known_to,
-    min(case when compared.is_later then compared.known_from end) over afterwards
-        as next_activity_date
-from compared
-window afterwards as (
-    partition by compared.opportunity_key
-    order by compared.known_from nulls last
-    rows between 1 following and unbounded following
-)
+select * from last_activities

@@ -43,18 +43,24 @@ scoped as (
         sums=['stalled', 'stalled_won', 'others', 'others_won'],
     ) }}
 
+),
+
+matches as (
+
+    select
+        scoped.rule,
+        scoped.fiscal_quarter,
+        scoped.segment,
+        scoped.stage,
+        cast(sum(scoped.stalled) as integer) as matched_decided,
+        cast(sum(scoped.stalled_won) as integer) as matched_won,
+        sum(
+            cast(scoped.stalled * scoped.others_won as double) / nullif(scoped.others, 0)
+        ) as matched_expected_won
+    from scoped
+    where scoped.stalled > 0 and scoped.others > 0
+    group by 1, 2, 3, 4
+
 )
 
-select
-    scoped.rule,
-    scoped.fiscal_quarter,
-    scoped.segment,
-    scoped.stage,
-    cast(sum(scoped.stalled) as integer) as matched_decided,
-    cast(sum(scoped.stalled_won) as integer) as matched_won,
-    sum(
-        cast(scoped.stalled * scoped.others_won as double) / nullif(scoped.others, 0)
-    ) as matched_expected_won
-from scoped
-where scoped.stalled > 0 and scoped.others > 0
-group by 1, 2, 3, 4
+select * from matches

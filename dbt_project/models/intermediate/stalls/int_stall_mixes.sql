@@ -6,27 +6,33 @@ verdicts as (
 
     select * from {{ ref('int_stall_verdicts') }}
 
+),
+
+mixes as (
+
+    select
+        verdicts.fiscal_quarter,
+        verdicts.segment,
+        verdicts.pipeline,
+        verdicts.stage,
+        verdicts.age_weeks,
+        {%- for rule in stall_rules() %}
+            verdicts.{{ rule }},
+        {%- endfor %}
+        count(*) as decided,
+        count(*) filter (where verdicts.is_won) as won
+    from verdicts
+    where verdicts.is_decided
+    group by
+        {%- for rule in stall_rules() %}
+            verdicts.{{ rule }},
+        {%- endfor %}
+        verdicts.fiscal_quarter,
+        verdicts.segment,
+        verdicts.pipeline,
+        verdicts.stage,
+        verdicts.age_weeks
+
 )
 
-select
-    verdicts.fiscal_quarter,
-    verdicts.segment,
-    verdicts.pipeline,
-    verdicts.stage,
-    verdicts.age_weeks,
-    {%- for rule in stall_rules() %}
-        verdicts.{{ rule }},
-    {%- endfor %}
-    count(*) as decided,
-    count(*) filter (where verdicts.is_won) as won
-from verdicts
-where verdicts.is_decided
-group by
-    {%- for rule in stall_rules() %}
-        verdicts.{{ rule }},
-    {%- endfor %}
-    verdicts.fiscal_quarter,
-    verdicts.segment,
-    verdicts.pipeline,
-    verdicts.stage,
-    verdicts.age_weeks
+select * from mixes

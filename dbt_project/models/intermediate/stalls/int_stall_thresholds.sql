@@ -10,11 +10,7 @@ judged_days as (
 
 clocks as (
 
-    select
-        clocks.segment,
-        clocks.stage_interval_key
-    from {{ ref('int_stall_clocks') }} as clocks
-    group by clocks.segment, clocks.stage_interval_key
+    select * from {{ ref('int_stall_clocks') }}
 
 ),
 
@@ -30,14 +26,25 @@ rules as (
 
 ),
 
-cells as (
+-- Few of millions: made distinct before they are named.
+places as (
 
     select
         clocks.segment,
-        stages.stage
+        clocks.stage_interval_key
     from clocks
-    inner join stages on clocks.stage_interval_key = stages.stage_interval_key
-    group by clocks.segment, stages.stage
+    group by clocks.segment, clocks.stage_interval_key
+
+),
+
+cells as (
+
+    select
+        places.segment,
+        stages.stage
+    from places
+    inner join stages on places.stage_interval_key = stages.stage_interval_key
+    group by places.segment, stages.stage
 
 ),
 
@@ -82,17 +89,23 @@ in_force as (
     select * from ranked
     where preference = 1 and is_enabled
 
+),
+
+thresholds as (
+
+    select
+        in_force.judged_date,
+        in_force.segment,
+        in_force.stage,
+        {%- for rule in stall_rules() %}
+            max(case when in_force.rule = '{{ rule }}' then in_force.threshold end)
+                as {{ rule }}_threshold,
+            count(*) filter (where in_force.rule = '{{ rule }}') > 0 as has_{{ rule }}
+            {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from in_force
+    group by in_force.judged_date, in_force.segment, in_force.stage
+
 )
 
-select
-    in_force.judged_date,
-    in_force.segment,
-    in_force.stage,
-    {%- for rule in stall_rules() %}
-        max(case when in_force.rule = '{{ rule }}' then in_force.threshold end)
-            as {{ rule }}_threshold,
-        count(*) filter (where in_force.rule = '{{ rule }}') > 0 as has_{{ rule }}
-        {%- if not loop.last %},{% endif %}
-    {%- endfor %}
-from in_force
-group by in_force.judged_date, in_force.segment, in_force.stage
+select * from thresholds

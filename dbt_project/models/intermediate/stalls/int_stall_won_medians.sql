@@ -4,18 +4,11 @@ with
 
 visits as (
 
-    select
-        visits.stage_key,
-        visits.segment,
-        visits.won_from,
-        {{ dbt.datediff(
-            'visits.entered_date', 'visits.exited_date', 'day'
-        ) }} as days_in_stage
-    from {{ ref('int_visits') }} as visits
+    select * from {{ ref('int_visits') }}
     where
-        visits.won_from is not null
-        and visits.exit_kind <> 'deleted'
-        and visits.entry_precision <> 'left_truncated'
+        won_from is not null
+        and exit_kind <> 'deleted'
+        and entry_precision <> 'left_truncated'
 
 ),
 
@@ -31,11 +24,11 @@ won as (
     select
         visits.stage_key,
         visits.segment,
-        visits.days_in_stage,
+        {{ dbt.datediff('visits.entered_date', 'visits.exited_date', 'day') }} as days_in_stage,
         visits.won_from,
         count(*) as visits
     from visits
-    group by visits.stage_key, visits.segment, visits.days_in_stage, visits.won_from
+    group by 1, 2, 3, 4
 
 ),
 
@@ -78,16 +71,22 @@ counted as (
         ) as all_visits
     from scoped
 
+),
+
+medians as (
+
+    select
+        counted.judged_date,
+        counted.stage_key,
+        counted.segment,
+        cast(max(counted.all_visits) as integer) as won_visits,
+        -- twice the median: a whole number
+        min(counted.days_in_stage) filter (where 2 * counted.visits_so_far >= counted.all_visits)
+        + min(counted.days_in_stage) filter (where 2 * counted.visits_so_far > counted.all_visits)
+            as doubled_median_days
+    from counted
+    group by counted.judged_date, counted.stage_key, counted.segment
+
 )
 
-select
-    counted.judged_date,
-    counted.stage_key,
-    counted.segment,
-    cast(max(counted.all_visits) as integer) as won_visits,
-    -- twice the median: a whole number
-    min(counted.days_in_stage) filter (where 2 * counted.visits_so_far >= counted.all_visits)
-    + min(counted.days_in_stage) filter (where 2 * counted.visits_so_far > counted.all_visits)
-        as doubled_median_days
-from counted
-group by counted.judged_date, counted.stage_key, counted.segment
+select * from medians

@@ -9,13 +9,10 @@ pipeline_days as (
 
 ),
 
-months as (
+history as (
 
-    select
-        cast({{ dbt.date_trunc('month', 'pipeline_days.date_day') }} as date) as month_start_date,
-        max(pipeline_days.date_day) as snapshot_date
-    from pipeline_days
-    group by cast({{ dbt.date_trunc('month', 'pipeline_days.date_day') }} as date)
+    select * from {{ ref('int_opportunity_history') }}
+    where stage_category in ('won', 'lost')
 
 ),
 
@@ -26,10 +23,13 @@ daily as (
 
 ),
 
-history as (
+months as (
 
-    select * from {{ ref('int_opportunity_history') }}
-    where stage_category in ('won', 'lost')
+    select
+        cast({{ dbt.date_trunc('month', 'pipeline_days.date_day') }} as date) as month_start_date,
+        max(pipeline_days.date_day) as snapshot_date
+    from pipeline_days
+    group by cast({{ dbt.date_trunc('month', 'pipeline_days.date_day') }} as date)
 
 ),
 
@@ -119,17 +119,23 @@ scoped as (
         parts.cycle_days
     from parts
 
+),
+
+factors as (
+
+    select
+        scoped.month_start_date,
+        scoped.snapshot_date,
+        scoped.segment,
+        cast(sum(scoped.open_opportunities) as integer) as open_opportunities,
+        cast(sum(scoped.won) as integer) as won_opportunities,
+        cast(sum(scoped.lost) as integer) as lost_opportunities,
+        cast(sum(scoped.won_amount) as decimal(18, 2)) as won_amount,
+        cast(count(scoped.cycle_days) as integer) as cycle_opportunities,
+        cast(median(scoped.cycle_days) as double) as sales_cycle_days
+    from scoped
+    group by scoped.month_start_date, scoped.snapshot_date, scoped.segment
+
 )
 
-select
-    scoped.month_start_date,
-    scoped.snapshot_date,
-    scoped.segment,
-    cast(sum(scoped.open_opportunities) as integer) as open_opportunities,
-    cast(sum(scoped.won) as integer) as won_opportunities,
-    cast(sum(scoped.lost) as integer) as lost_opportunities,
-    cast(sum(scoped.won_amount) as decimal(18, 2)) as won_amount,
-    cast(count(scoped.cycle_days) as integer) as cycle_opportunities,
-    cast(median(scoped.cycle_days) as double) as sales_cycle_days
-from scoped
-group by scoped.month_start_date, scoped.snapshot_date, scoped.segment
+select * from factors

@@ -80,17 +80,23 @@ exits as (
     where changes.changed_date > source_days.previous_captured_date
     group by visits.opportunity_key, visits.stage_key, visits.visit_number
 
+),
+
+visit_dates as (
+
+    select
+        coalesce(entries.opportunity_key, exits.opportunity_key) as opportunity_key,
+        coalesce(entries.stage_key, exits.stage_key) as stage_key,
+        coalesce(entries.visit_number, exits.visit_number) as visit_number,
+        entries.entered_date,
+        exits.exited_date
+    from entries
+    full join exits
+        on
+            entries.opportunity_key = exits.opportunity_key
+            and entries.stage_key = exits.stage_key
+            and entries.visit_number = exits.visit_number
+
 )
 
-select
-    coalesce(entries.opportunity_key, exits.opportunity_key) as opportunity_key,
-    coalesce(entries.stage_key, exits.stage_key) as stage_key,
-    coalesce(entries.visit_number, exits.visit_number) as visit_number,
-    entries.entered_date,
-    exits.exited_date
-from entries
-full join exits
-    on
-        entries.opportunity_key = exits.opportunity_key
-        and entries.stage_key = exits.stage_key
-        and entries.visit_number = exits.visit_number
+select * from visit_dates

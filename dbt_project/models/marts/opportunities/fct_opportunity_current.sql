@@ -1,6 +1,12 @@
 -- One row per opportunity that ever existed: its latest version, deleted and merged ones flagged.
 with
 
+signals as (
+
+    select * from {{ ref('fct_stall_signals') }}
+
+),
+
 history as (
 
     select * from {{ ref('fct_opportunity_history') }}
@@ -38,21 +44,21 @@ pushes as (
 
 ),
 
+sources as (
+
+    select * from {{ ref('int_sources') }}
+
+),
+
 stalls as (
 
     select
         signals.source,
         signals.opportunity_id,
         count(*) filter (where signals.status = 'stalled') as stall_count
-    from {{ ref('fct_stall_signals') }} as signals
+    from signals
     where signals.status <> 'not_evaluated'
     group by signals.source, signals.opportunity_id
-
-),
-
-sources as (
-
-    select * from {{ ref('int_sources') }}
 
 ),
 

@@ -21,7 +21,7 @@ source_days as (
 
 ),
 
-moves as (
+movements as (
 
     select
         changes.opportunity_key,
@@ -58,7 +58,10 @@ moves as (
     from changes
     where
         changes.from_state = changes.to_state
-        and (changes.from_quarter <> changes.to_quarter or changes.from_segment <> changes.to_segment)
+        and (
+            changes.from_quarter <> changes.to_quarter
+            or changes.from_segment <> changes.to_segment
+        )
     union all
     select
         changes.opportunity_key,
@@ -71,7 +74,10 @@ moves as (
     from changes
     where
         changes.from_state = changes.to_state
-        and (changes.from_quarter <> changes.to_quarter or changes.from_segment <> changes.to_segment)
+        and (
+            changes.from_quarter <> changes.to_quarter
+            or changes.from_segment <> changes.to_segment
+        )
     union all
     select
         changes.opportunity_key,
@@ -88,7 +94,7 @@ moves as (
 
 ),
 
-movements as (
+described as (
 
     select
         -- ids
@@ -96,24 +102,24 @@ movements as (
         opportunities.opportunity_id,
 
         -- attributes
-        moves.fiscal_quarter,
-        moves.segment,
-        moves.category,
+        movements.fiscal_quarter,
+        movements.segment,
+        movements.category,
 
         -- numerics
-        cast(moves.amount as decimal(18, 2)) as amount,
-        cast(moves.opportunity_delta as integer) as opportunity_delta,
+        cast(movements.amount as decimal(18, 2)) as amount,
+        cast(movements.opportunity_delta as integer) as opportunity_delta,
 
         -- dates
-        moves.snapshot_date,
+        movements.snapshot_date,
         source_days.previous_captured_date as previous_snapshot_date
-    from moves
-    inner join opportunities on moves.opportunity_key = opportunities.opportunity_key
+    from movements
+    inner join opportunities on movements.opportunity_key = opportunities.opportunity_key
     inner join source_days
         on
             opportunities.source = source_days.source
-            and moves.snapshot_date = source_days.date_day
+            and movements.snapshot_date = source_days.date_day
 
 )
 
-select * from movements
+select * from described

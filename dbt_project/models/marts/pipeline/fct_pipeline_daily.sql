@@ -2,21 +2,28 @@
 -- with open opportunities; one of zeros on a day without any. Never sum over days.
 with
 
+history as (
+
+    select * from {{ ref('fct_opportunity_history') }}
+    where is_open
+
+),
+
 pipeline_days as (
 
     select * from {{ ref('int_pipeline_days') }}
 
 ),
 
-span as (
-
-    select max(pipeline_days.snapshot_date) as last_date from pipeline_days
-
-),
-
 day_numbers as (
 
     select * from {{ ref('int_day_numbers') }}
+
+),
+
+bounds as (
+
+    select max(pipeline_days.snapshot_date) as last_date from pipeline_days
 
 ),
 
@@ -34,8 +41,7 @@ open_history as (
         coalesce(
             {{ weighted_amount('history.amount', 'history.stage_probability') }}, 0
         ) as weighted_amount
-    from {{ ref('fct_opportunity_history') }} as history
-    where history.is_open
+    from history
 
 ),
 
@@ -117,11 +123,11 @@ numbered as (
             'day', 'day_numbers.day_number', 'levels.changed_date'
         ) }} as date) as snapshot_date
     from levels
-    cross join span
+    cross join bounds
     inner join day_numbers
         on day_numbers.day_number < {{ dbt.datediff(
             'levels.changed_date',
-            'least(levels.next_changed_date, ' ~ dbt.dateadd('day', 1, 'span.last_date') ~ ')',
+            'least(levels.next_changed_date, ' ~ dbt.dateadd('day', 1, 'bounds.last_date') ~ ')',
             'day'
         ) }}
     where levels.open_opportunities > 0
@@ -136,7 +142,7 @@ open_days as (
 ),
 
 -- A day on which nothing is open says so.
-daily as (
+filled as (
 
     select
         numbered.snapshot_date,
@@ -165,18 +171,24 @@ daily as (
     left join open_days on pipeline_days.snapshot_date = open_days.snapshot_date
     where open_days.snapshot_date is null
 
+),
+
+daily as (
+
+    select
+        filled.snapshot_date,
+        filled.pipeline,
+        filled.opportunity_type,
+        filled.segment,
+        filled.stage,
+        filled.close_fiscal_quarter,
+        cast(filled.open_opportunities as integer) as open_opportunities,
+        cast(filled.open_amount as decimal(18, 2)) as open_amount,
+        cast(filled.weighted_amount as decimal(18, 2)) as weighted_amount,
+        pipeline_days.is_complete
+    from filled
+    inner join pipeline_days on filled.snapshot_date = pipeline_days.snapshot_date
+
 )
 
-select
-    daily.snapshot_date,
-    daily.pipeline,
-    daily.opportunity_type,
-    daily.segment,
-    daily.stage,
-    daily.close_fiscal_quarter,
-    cast(daily.open_opportunities as integer) as open_opportunities,
-    cast(daily.open_amount as decimal(18, 2)) as open_amount,
-    cast(daily.weighted_amount as decimal(18, 2)) as weighted_amount,
-    pipeline_days.is_complete
-from daily
-inner join pipeline_days on daily.snapshot_date = pipeline_days.snapshot_date
+select * from daily

@@ -2,7 +2,7 @@
 -- pipeline changed between two captured days.
 with
 
-moves as (
+movements as (
 
     select * from {{ ref('int_pipeline_movements') }}
 
@@ -20,7 +20,7 @@ source_days as (
 
 ),
 
-movements as (
+described as (
 
     select
         -- ids
@@ -28,26 +28,26 @@ movements as (
         opportunities.opportunity_id,
 
         -- attributes
-        moves.fiscal_quarter,
-        moves.segment,
-        moves.category,
-        moves.from_value,
-        moves.to_value,
+        movements.fiscal_quarter,
+        movements.segment,
+        movements.category,
+        movements.from_value,
+        movements.to_value,
 
         -- numerics
-        cast(moves.amount as decimal(18, 2)) as amount,
-        cast(moves.opportunity_delta as integer) as opportunity_delta,
+        cast(movements.amount as decimal(18, 2)) as amount,
+        cast(movements.opportunity_delta as integer) as opportunity_delta,
 
         -- dates
-        moves.snapshot_date,
+        movements.snapshot_date,
         source_days.previous_captured_date as previous_snapshot_date
-    from moves
-    inner join opportunities on moves.opportunity_key = opportunities.opportunity_key
+    from movements
+    inner join opportunities on movements.opportunity_key = opportunities.opportunity_key
     inner join source_days
         on
             opportunities.source = source_days.source
-            and moves.snapshot_date = source_days.date_day
+            and movements.snapshot_date = source_days.date_day
 
 )
 
-select * from movements
+select * from described

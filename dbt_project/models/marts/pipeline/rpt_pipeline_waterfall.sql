@@ -10,10 +10,7 @@ movements as (
 
 days as (
 
-    select
-        date_day,
-        week_start_date
-    from {{ ref('dim_date') }}
+    select * from {{ ref('dim_date') }}
 
 ),
 
@@ -111,17 +108,23 @@ scopes as (
     from parts
     where parts.category not in ('scope_in', 'scope_out')
 
+),
+
+waterfall as (
+
+    select
+        -- ids
+        scopes.fiscal_quarter,
+        scopes.segment,
+        scopes.week_start_date,
+        scopes.category,
+
+        -- numerics
+        cast(sum(scopes.amount) as decimal(18, 2)) as amount,
+        cast(sum(scopes.opportunities) as integer) as opportunities
+    from scopes
+    group by scopes.fiscal_quarter, scopes.segment, scopes.week_start_date, scopes.category
+
 )
 
-select
-    -- ids
-    scopes.fiscal_quarter,
-    scopes.segment,
-    scopes.week_start_date,
-    scopes.category,
-
-    -- numerics
-    cast(sum(scopes.amount) as decimal(18, 2)) as amount,
-    cast(sum(scopes.opportunities) as integer) as opportunities
-from scopes
-group by scopes.fiscal_quarter, scopes.segment, scopes.week_start_date, scopes.category
+select * from waterfall

@@ -2,6 +2,12 @@
 -- (NULL).
 with
 
+account_parents as (
+
+    select * from {{ ref('int_mrr_account_parents') }}
+
+),
+
 customer_mrr as (
 
     select * from {{ ref('int_mrr_by_customer') }}
@@ -11,6 +17,18 @@ customer_mrr as (
 subscriptions as (
 
     select * from {{ ref('int_subscriptions') }}
+
+),
+
+shared_parents as (
+
+    select * from {{ ref('int_mrr_by_shared_parent') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('int_mrr_accounts') }}
 
 ),
 
@@ -26,26 +44,18 @@ customers as (
 
 ),
 
-accounts as (
-
-    select * from {{ ref('int_mrr_accounts') }}
-
-),
-
-shared_parents as (
-
-    select * from {{ ref('int_mrr_by_shared_parent') }}
-
-),
-
 parents as (
 
     select
-        parent_key,
-        parent_account_id,
-        'account:' || account_source || ':' || parent_account_id as parent_id
-    from {{ ref('int_mrr_account_parents') }}
-    group by parent_key, account_source, parent_account_id
+        account_parents.parent_key,
+        account_parents.parent_account_id,
+        'account:' || account_parents.account_source || ':' || account_parents.parent_account_id
+            as parent_id
+    from account_parents
+    group by
+        account_parents.parent_key,
+        account_parents.account_source,
+        account_parents.parent_account_id
 
 ),
 

@@ -22,11 +22,7 @@ opportunities as (
 
 owners as (
 
-    select
-        source,
-        opportunity_id,
-        owner_id
-    from {{ ref('int_opportunity_states') }}
+    select * from {{ ref('int_opportunity_states') }}
     where existence = 'existing' and valid_to = {{ end_of_time() }}
 
 ),

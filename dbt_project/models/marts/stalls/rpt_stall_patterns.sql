@@ -88,44 +88,50 @@ filled as (
             and patterns.segment = matches.segment
             and patterns.stage = matches.stage
 
+),
+
+rated as (
+
+    select
+        -- ids
+        filled.rule,
+        filled.segment,
+        filled.stage,
+        filled.fiscal_quarter,
+
+        -- counts
+        filled.judged,
+        filled.stalled,
+        filled.stalled_decided,
+        filled.stalled_won,
+        filled.other_decided,
+        filled.other_won,
+        filled.recovery_known,
+        filled.recovered,
+        filled.matched_decided,
+        filled.matched_won,
+        filled.matched_expected_won,
+
+        -- amounts and durations
+        filled.stalled_amount,
+        filled.median_stall_days,
+
+        -- rates
+        cast(filled.stalled as double) / nullif(filled.judged, 0) as stall_rate,
+        cast(filled.stalled_won as double) / nullif(filled.stalled_decided, 0) as stalled_win_rate,
+        cast(filled.other_won as double) / nullif(filled.other_decided, 0) as other_win_rate,
+        cast(filled.matched_won as double) / nullif(filled.matched_decided, 0)
+            as matched_stalled_win_rate,
+        filled.matched_expected_won / nullif(filled.matched_decided, 0) as matched_other_win_rate,
+        cast(filled.recovered as double) / nullif(filled.recovery_known, 0) as recovered_rate,
+        cast(filled.stalled_decided - filled.stalled_won as double)
+        / nullif(filled.stalled_decided, 0) as precision,
+        cast(filled.stalled_decided - filled.stalled_won as double)
+        / nullif(
+            filled.stalled_decided - filled.stalled_won + filled.other_decided - filled.other_won, 0
+        ) as recall
+    from filled
+
 )
 
-select
-    -- ids
-    filled.rule,
-    filled.segment,
-    filled.stage,
-    filled.fiscal_quarter,
-
-    -- counts
-    filled.judged,
-    filled.stalled,
-    filled.stalled_decided,
-    filled.stalled_won,
-    filled.other_decided,
-    filled.other_won,
-    filled.recovery_known,
-    filled.recovered,
-    filled.matched_decided,
-    filled.matched_won,
-    filled.matched_expected_won,
-
-    -- amounts and durations
-    filled.stalled_amount,
-    filled.median_stall_days,
-
-    -- rates
-    cast(filled.stalled as double) / nullif(filled.judged, 0) as stall_rate,
-    cast(filled.stalled_won as double) / nullif(filled.stalled_decided, 0) as stalled_win_rate,
-    cast(filled.other_won as double) / nullif(filled.other_decided, 0) as other_win_rate,
-    cast(filled.matched_won as double) / nullif(filled.matched_decided, 0)
-        as matched_stalled_win_rate,
-    filled.matched_expected_won / nullif(filled.matched_decided, 0) as matched_other_win_rate,
-    cast(filled.recovered as double) / nullif(filled.recovery_known, 0) as recovered_rate,
-    cast(filled.stalled_decided - filled.stalled_won as double)
-    / nullif(filled.stalled_decided, 0) as precision,
-    cast(filled.stalled_decided - filled.stalled_won as double)
-    / nullif(
-        filled.stalled_decided - filled.stalled_won + filled.other_decided - filled.other_won, 0
-    ) as recall
-from filled
+select * from rated

@@ -4,39 +4,62 @@ with
 
 visits as (
 
+    select * from {{ ref('fct_stage_visits') }}
+
+),
+
+sources as (
+
+    select * from {{ ref('int_sources') }}
+
+),
+
+fiscal_days as (
+
+    select * from {{ ref('int_fiscal_days') }}
+
+),
+
+survival as (
+
+    select * from {{ ref('int_visit_survival') }}
+
+),
+
+placed as (
+
     select
         coalesce(fiscal_days.fiscal_quarter, '(none)') as fiscal_quarter,
         visits.*,
         sources.last_captured_date
-    from {{ ref('fct_stage_visits') }} as visits
-    inner join {{ ref('int_sources') }} as sources on visits.source = sources.source
-    left join {{ ref('int_fiscal_days') }} as fiscal_days
-        on visits.entered_date = fiscal_days.date_day
+    from visits
+    inner join sources on visits.source = sources.source
+    left join fiscal_days on visits.entered_date = fiscal_days.date_day
 
 ),
 
 counted as (
 
     select
-        visits.fiscal_quarter,
-        visits.pipeline,
-        visits.segment,
-        visits.stage,
+        placed.fiscal_quarter,
+        placed.pipeline,
+        placed.segment,
+        placed.stage,
         count(*) as visits,
-        count(*) filter (where visits.exit_kind = 'advanced') as advanced,
-        count(*) filter (where visits.exit_kind = 'regressed') as regressed,
-        count(*) filter (where visits.exit_kind = 'moved') as moved,
-        count(*) filter (where visits.exit_kind = 'won') as won,
-        count(*) filter (where visits.exit_kind = 'lost') as lost,
-        count(*) filter (where visits.exit_kind = 'deleted') as deleted,
-        count(*) filter (where visits.is_open) as still_open,
-        count(*) filter (where visits.entry_precision = 'left_truncated') as left_truncated,
-        count(*) filter (where visits.is_converted) as converted,
+        count(*) filter (where placed.exit_kind = 'advanced') as advanced,
+        count(*) filter (where placed.exit_kind = 'regressed') as regressed,
+        count(*) filter (where placed.exit_kind = 'moved') as moved,
+        count(*) filter (where placed.exit_kind = 'won') as won,
+        count(*) filter (where placed.exit_kind = 'lost') as lost,
+        count(*) filter (where placed.exit_kind = 'deleted') as deleted,
+        count(*) filter (where placed.is_open) as still_open,
+        count(*) filter (where placed.entry_precision = 'left_truncated') as left_truncated,
+        count(*) filter (where placed.is_converted) as converted,
         min({{ dbt.datediff(
-            'visits.entered_date', 'visits.last_captured_date', 'day'
+            'placed.entered_date', 'placed.last_captured_date', 'day'
         ) }}) as youngest_days
-    from visits
-    group by visits.fiscal_quarter, visits.pipeline, visits.segment, visits.stage
+    from placed
+    group by placed.fiscal_quarter, placed.pipeline, placed.segment, placed.stage
 
 ),
 
@@ -75,48 +98,54 @@ quantiles as (
             as km_median_days,
         min(survival.days_in_stage) filter (where survival.survival <= 0.25 + 1e-9) as km_p75_days,
         min(survival.days_in_stage) filter (where survival.survival <= 0.1 + 1e-9) as km_p90_days
-    from {{ ref('int_visit_survival') }} as survival
+    from survival
     group by survival.fiscal_quarter, survival.pipeline, survival.segment, survival.stage
+
+),
+
+velocity as (
+
+    select
+        -- ids
+        totals.fiscal_quarter,
+        totals.pipeline,
+        totals.segment,
+        totals.stage,
+
+        -- counts
+        cast(totals.visits as integer) as visits,
+        cast(totals.advanced as integer) as advanced,
+        cast(totals.regressed as integer) as regressed,
+        cast(totals.moved as integer) as moved,
+        cast(totals.won as integer) as won,
+        cast(totals.lost as integer) as lost,
+        cast(totals.deleted as integer) as deleted,
+        cast(totals.still_open as integer) as still_open,
+        cast(totals.left_truncated as integer) as left_truncated,
+        cast(coalesce(quantiles.completed, 0) as integer) as completed,
+        cast(totals.converted as integer) as converted,
+
+        -- durations
+        cast(quantiles.lower_middle_days + quantiles.upper_middle_days as double) / 2
+            as median_days_completed,
+        cast(quantiles.km_median_days as integer) as km_median_days,
+        cast(quantiles.km_p75_days as integer) as km_p75_days,
+        cast(quantiles.km_p90_days as integer) as km_p90_days,
+
+        -- rates
+        cast(totals.converted as double) / nullif(totals.visits, 0) as conversion_rate,
+
+        -- flags
+        coalesce(totals.youngest_days > quantiles.km_p90_days, false) as is_mature,
+        totals.visits < 20 as is_small_sample
+    from totals
+    left join quantiles
+        on
+            totals.fiscal_quarter = quantiles.fiscal_quarter
+            and totals.pipeline = quantiles.pipeline
+            and totals.segment = quantiles.segment
+            and totals.stage = quantiles.stage
 
 )
 
-select
-    -- ids
-    totals.fiscal_quarter,
-    totals.pipeline,
-    totals.segment,
-    totals.stage,
-
-    -- counts
-    cast(totals.visits as integer) as visits,
-    cast(totals.advanced as integer) as advanced,
-    cast(totals.regressed as integer) as regressed,
-    cast(totals.moved as integer) as moved,
-    cast(totals.won as integer) as won,
-    cast(totals.lost as integer) as lost,
-    cast(totals.deleted as integer) as deleted,
-    cast(totals.still_open as integer) as still_open,
-    cast(totals.left_truncated as integer) as left_truncated,
-    cast(coalesce(quantiles.completed, 0) as integer) as completed,
-    cast(totals.converted as integer) as converted,
-
-    -- durations
-    cast(quantiles.lower_middle_days + quantiles.upper_middle_days as double) / 2
-        as median_days_completed,
-    cast(quantiles.km_median_days as integer) as km_median_days,
-    cast(quantiles.km_p75_days as integer) as km_p75_days,
-    cast(quantiles.km_p90_days as integer) as km_p90_days,
-
-    -- rates
-    cast(totals.converted as double) / nullif(totals.visits, 0) as conversion_rate,
-
-    -- flags
-    coalesce(totals.youngest_days > quantiles.km_p90_days, false) as is_mature,
-    totals.visits < 20 as is_small_sample
-from totals
-left join quantiles
-    on
-        totals.fiscal_quarter = quantiles.fiscal_quarter
-        and totals.pipeline = quantiles.pipeline
-        and totals.segment = quantiles.segment
-        and totals.stage = quantiles.stage
+select * from velocity
