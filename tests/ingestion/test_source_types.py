@@ -12,11 +12,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from orchestration.settings.config import KINDS
 
 from ingestion.entities import ENTITIES
 from ingestion.source import RecordedHistory
 from ingestion.source_types import LANDED, SOURCE_TYPES, VENDORS
+from orchestration.settings.config import KINDS
 from snapshots.reconstruct import History
 
 ROOT = Path(__file__).parents[2]
