@@ -4,6 +4,7 @@
 its own, because a run may describe a day before any that was captured.
 """
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -27,6 +28,11 @@ concurrency:
   pools:
     granularity: op
     default_limit: 1
+event_log_storage:
+  module: orchestration.dag.event_log
+  class: OpenEventLog
+  config:
+    base_dir: {base_dir}
 """
 
 
@@ -60,8 +66,9 @@ def build_definitions(settings: Settings, first: date | None = None) -> dg.Defin
 
 
 def write_dagster_home(folder: Path) -> None:
-    """DAGSTER_HOME with our settings: no telemetry, one writer."""
+    """DAGSTER_HOME with our settings: no telemetry, one writer, an event log that stays open."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "dagster.yaml"
-    if not path.is_file() or path.read_text(encoding="utf-8") != DAGSTER_YAML:
-        path.write_text(DAGSTER_YAML, encoding="utf-8")
+    content = DAGSTER_YAML.format(base_dir=json.dumps(str(folder / "history" / "runs")))
+    if not path.is_file() or path.read_text(encoding="utf-8") != content:
+        path.write_text(content, encoding="utf-8")
