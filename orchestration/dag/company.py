@@ -59,7 +59,7 @@ def build_definitions(settings: Settings, first: date | None = None) -> dg.Defin
             jobs.daily_schedule(settings, daily, is_demo=is_demo),
             jobs.verify_schedule(settings, verify, is_demo=is_demo),
         ],
-        resources={models.DBT: models.dbt_resource(), assets.SOLE_WRITER: sole_writer(settings)},
+        resources={assets.SOLE_WRITER: sole_writer(settings)},
         executor=dg.in_process_executor,
         loggers={"progress": progress_logger},
     )
