@@ -111,9 +111,7 @@ def build_events(
 def check_result(result: NodeResult, manifest: Mapping[str, Any], translator: Translator) -> dg.AssetCheckResult:
     """A test of dbt as the check of the model it is attached to."""
     node = manifest["nodes"][result.unique_id]
-    severity = (
-        dg.AssetCheckSeverity.WARN if node["config"]["severity"].lower() == "warn" else dg.AssetCheckSeverity.ERROR
-    )
+    warns = node["config"]["severity"].lower() == "warn"
     return dg.AssetCheckResult(
         asset_key=translator.get_asset_key(manifest["nodes"][node["attached_node"]]),
         check_name=node["name"],
