@@ -5,7 +5,6 @@ a newer format, another time zone or another currency is refused before it mixes
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from orchestration.settings.config import Company
 from orchestration.settings.errors import HomeError
+from snapshots.durable import write_whole
 from snapshots.store import Store
 
 FORMAT = 1
@@ -187,24 +187,3 @@ def migrate(home: Home, marker: dict[str, Any], company: Company) -> None:
                 shutil.copy2(source, copy / name)
         marker = step.apply(home, marker, company)
         write_whole(home.marker, json.dumps(marker, indent=2) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that a crash leaves either the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    with new.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

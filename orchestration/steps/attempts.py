@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.settings.home import write_whole
 from orchestration.settings.settings import Settings
+from snapshots.durable import write_whole
 
 if TYPE_CHECKING:
     from snapshots.capture import CapturedDay

@@ -21,7 +21,8 @@ from typing import Any
 
 from orchestration.settings.config import Config, nearest
 from orchestration.settings.errors import ConfigError, PipeledgerError
-from orchestration.settings.home import Home, write_whole
+from orchestration.settings.home import Home
+from snapshots.durable import write_whole
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 DEFAULT_DEFINITIONS = PROJECT / "default_definitions"

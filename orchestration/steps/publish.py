@@ -5,7 +5,6 @@ old file open keeps it undisturbed; the next connection sees the new one; nobody
 Alone: `python -m orchestration.steps.publish <warehouse.duckdb> <pipeline.duckdb>`.
 """
 
-import os
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ import duckdb
 
 from ingestion.entities import ENTITIES
 from orchestration.settings.errors import PipeledgerError
-from orchestration.settings.home import sync_folder
 from orchestration.settings.settings import Settings
 from orchestration.steps.dbt import marts_of
+from snapshots.durable import put_in_place
 
 SCHEMA = "marts"
 STORAGE_VERSION = "v1.0.0"  # the newest that every DuckDB client since 1.0 reads
@@ -145,17 +144,6 @@ def copy_comments(connection: duckdb.DuckDBPyConnection, names: Collection[str])
         if table in names:
             place = f"pipeline.{SCHEMA}.{identifier(table)}.{identifier(column)}"
             connection.execute(f"comment on column {place} is {text(comment)}")
-
-
-def put_in_place(new: Path, target: Path) -> None:
-    """Make the new file durable, then let it take the old one's name."""
-    descriptor = os.open(new, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    new.replace(target)
-    sync_folder(target.parent)
 
 
 def text(value: str) -> str:
