@@ -13,6 +13,7 @@ and a change of some rows changes the sum by those rows alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 MODULUS = 1 << 128
 
@@ -25,6 +26,11 @@ def quoted(name: str) -> str:
 def literal(value: str) -> str:
     """`value` as an SQL string."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def date_literal(day: date) -> str:
+    """`day` as an SQL date."""
+    return f"date {literal(day.isoformat())}"
 
 
 def value_text(column: str, kind: str) -> str:

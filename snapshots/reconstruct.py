@@ -19,7 +19,8 @@ import duckdb
 
 from snapshots.casts import cast
 from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest, written_digest
-from snapshots.intervals import Part, connect, create_views, rebuild_table, refresh_tables, stored_receipts
+from snapshots.entity_intervals import EntityIntervals, stored_receipts
+from snapshots.intervals import connect, create_views, rebuild_table, refresh_tables
 from snapshots.ledger import OWNED, LedgerTable, arrow_schema
 from snapshots.receipts import RECONSTRUCTED_SUFFIX, Receipt
 from snapshots.store import CaptureError, Store
@@ -163,8 +164,8 @@ class _Backfill:
         seam = f"date {literal(str(self.seam.snapshot_date))}"
         tracked: set[str] = set()
         for history in self.histories:
-            part = Part.of(stored_receipts(self.con, self.source, history.entity))
-            rows = f"(select * from {part.versions} where {history.condition})"
+            intervals = EntityIntervals.of(stored_receipts(self.con, self.source, history.entity))
+            rows = f"(select * from {intervals.versions} where {history.condition})"
             told = self._states(history, rows) if history.states else self._fields(history, rows, column_of)
             fields = {field: column for field, column in told.items() if column in types and column not in tracked}
             mine = sorted({column for column in fields.values() if column not in self.seam.key})
@@ -223,11 +224,11 @@ class _Backfill:
     def _versions(self, types: Mapping[str, str], kept: Mapping[str, str], tracked: list[str], first: date) -> None:
         """One row per opportunity and day on which a tracked field changed or the opportunity came to be."""
         con, key, created = self.con, self.seam.key[0], self._created(types)
-        part = Part(self.source, self.seam.source_type, self.entity, self.seam.mode, self.seam.key)
+        intervals = EntityIntervals(self.source, self.seam.source_type, self.entity, self.seam.mode, self.seam.key)
         seam = f"date {literal(str(self.seam.snapshot_date))}"
         wanted = ", ".join(quoted(name) for name in kept)
         con.execute(
-            f"create or replace temp table observed as select {quoted(key)} as id, {wanted} from {part.rows()} "
+            f"create or replace temp table observed as select {quoted(key)} as id, {wanted} from {intervals.rows()} "
             f"where _pl_change = 'upsert' and valid_from <= {seam} and valid_to > {seam}"
         )
         zone = literal(self.store.time_zone)
