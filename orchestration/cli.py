@@ -1,7 +1,7 @@
 """The command line: every command of Pipeledger, its exit codes and its errors.
 
-Results go to standard output, progress and errors to standard error. Dagster and dbt are imported by the
-commands that need them, so that the others answer at once.
+Results go to standard output, progress and errors to standard error. Dagster and dbt are imported by the commands
+that need them, so that the others answer at once.
 """
 
 import csv
@@ -92,9 +92,8 @@ def locked(home: Home, command: str) -> Iterator[None]:
         lock.acquire(command)
     except OSError as error:
         raise ConfigError(
-            f"{home.root}: not writable ({error.strerror}). Nothing was done. Correct its owner or mode, "
-            "or set "
-            "PIPELEDGER_HOME to another folder."
+            f"{home.root}: not writable ({error.strerror}). Nothing was done. "
+            "Correct its owner or mode, or set PIPELEDGER_HOME to another folder."
         ) from error
     try:
         yield
@@ -103,7 +102,7 @@ def locked(home: Home, command: str) -> Iterator[None]:
 
 
 def parse_day(text: str, option: str) -> date:
-    """A date option."""
+    """The day that an option names; ConfigError unless it is an ISO date."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -402,7 +401,7 @@ def finish(report: "RunReport", as_json: bool, demo_home: Home | None = None) ->
 
 
 def show_report(report: "RunReport") -> None:
-    """A run in a few lines."""
+    """Print what a run did to each source and what it published, in a few lines."""
     for name, source in report.sources.items():
         if source.days:
             span = source.days[0] if len(source.days) == 1 else f"{source.days[0]} to {source.days[-1]}"
@@ -425,7 +424,7 @@ def show_json(value: Any) -> None:
 
 
 def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table on standard output."""
+    """Print a table on standard output, numbers to the right."""
     table = Table(box=None, header_style="bold", pad_edge=False)
     for number, name in enumerate(names):
         is_number = any(isinstance(row[number], int | float | Decimal) for row in rows)
@@ -437,7 +436,7 @@ def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 
 def readable(value: Any) -> str:
-    """A value as people write it."""
+    """A value as people write it, numbers with thousands separators."""
     return f"{value:,}" if isinstance(value, int | Decimal) and not isinstance(value, bool) else str(value)
 
 

@@ -57,7 +57,7 @@ class CapturedEntity:
 
 @dataclass(frozen=True)
 class CapturedDay:
-    """One day of one source."""
+    """What one day of one source came to, by entity."""
 
     snapshot_date: date
     entities: tuple[CapturedEntity, ...]
@@ -229,7 +229,7 @@ class _SourceCapture:
     def _one_by_one(
         self, manifests: Mapping[str, Mapping[date, Manifest]], days: Sequence[date]
     ) -> tuple[list[CapturedEntity], list[str]]:
-        """The same day by day, for days that cannot be compared together."""
+        """Captures days that cannot be compared together one at a time, up to the first that trips a gate."""
         captured: list[CapturedEntity] = []
         for day in days:
             more, tripped = self.step(manifests, [day])

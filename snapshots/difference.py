@@ -99,7 +99,7 @@ class Difference:
         return self.recount()
 
     def drop(self) -> None:
-        """Removes the temporary tables."""
+        """Removes the temporary tables of this comparison."""
         for name in ("narrow", "differing", "fetched", "missing", "doubled", "deletes", "rejects", "rows"):
             self.con.execute(f"drop table if exists {self._table(name)}")
 
@@ -123,8 +123,7 @@ class Difference:
     def _differing(self) -> None:
         """Which rows have no equal on the day before: `_row` of the landed ones, `_before` of those that are no more.
 
-        Rows are matched by a 64-bit hash of key and content: a changed row is one that appears and one that
-        disappears.
+        Rows are matched by a 64-bit hash of key and content, so a changed row both appears and disappears.
         """
         usable = "case when _problem is null then _content end"
         landed = f"select _day, _row, {usable} as _content from {{}} where not _gone or _problem is not null"

@@ -86,7 +86,7 @@ class EntityIntervals:
                 con.execute(f"alter table {table} add column {quoted(name)} {wanted[name]}")
 
     def drop(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Removes the tables."""
+        """Removes the three tables, where they exist."""
         for table in (self.versions, self.current, self.ended):
             con.execute(f"drop table if exists {table}")
 

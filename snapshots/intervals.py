@@ -33,7 +33,7 @@ from snapshots.receipts import RECONSTRUCTED_SUFFIX, last_commit, read_commits, 
 from snapshots.store import LedgerError, Relations, Store
 
 FORMAT = 2
-"""Of these tables; a cache in any other is made anew."""
+"""The format of the cache; one in any other format is made anew."""
 _FRAME = {
     "source": "VARCHAR",
     "valid_from": "DATE",
@@ -78,7 +78,7 @@ def refresh(store: Store, relations: Relations) -> None:
 
 
 def rebuild(store: Store, relations: Relations) -> None:
-    """The same from scratch, from the ledger alone."""
+    """Makes the whole cache anew, every relation of it, from the ledger alone."""
     with connect(store) as con:
         con.execute("begin")
         _drop_all(con)
@@ -96,7 +96,7 @@ def refresh_tables(con: duckdb.DuckDBPyConnection, paths: Iterable[Path]) -> Non
 
 
 def rebuild_table(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """The intervals of one Delta table, from its files.
+    """Makes the intervals of one Delta table anew, from its files.
 
     Raises LedgerDamagedError where they are not what was written.
     """

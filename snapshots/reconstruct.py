@@ -99,6 +99,13 @@ def reconstruct(
 
 @dataclass(frozen=True)
 class _Backfill:
+    """One reconstruction of one source, on a connection with the warehouse open. Works in temporary tables of it.
+
+    seam: the receipt of the first observed day, whose state is walked back from
+    histories: those of the source's histories that were captured
+    created_at: the column that says when an opportunity came to be, where it has one
+    """
+
     con: duckdb.DuckDBPyConnection
     store: Store
     source: str
@@ -109,6 +116,11 @@ class _Backfill:
     code_version: str
 
     def run(self, column_of: Callable[[str], str]) -> Reconstructed:
+        """Makes the versions before the seam and commits them, unless the ledger has the very same already.
+
+        `column_of` gives the opportunity's column that a field of a history is about. Raises CaptureError where no
+        known column changed before the seam.
+        """
         types = LedgerTable(self.store.ledger / self.source / self.entity).columns()
         tracked = self._changes(types, column_of)
         kept = {name: kind for name, kind in types.items() if name in (*self.seam.key, self._created(types), *tracked)}
@@ -147,6 +159,7 @@ class _Backfill:
         return Reconstructed(self.source, first, last, opportunities, versions, tuple(tracked), unresolved, is_changed)
 
     def _created(self, types: Mapping[str, str]) -> str | None:
+        """The column with the time of creation, if the ledger holds it as an instant."""
         return self.created_at if types.get(self.created_at) == "TIMESTAMP" else None
 
     def _changes(self, types: Mapping[str, str], column_of: Callable[[str], str]) -> list[str]:
@@ -287,13 +300,13 @@ class _Backfill:
         con.execute("delete from versions where _pl_row_digest = _previous")
 
     def _receipts(self, kept: Mapping[str, str], first: date) -> list[Receipt]:
+        """One receipt for each day from `first` to the one before the seam, whether something changed on it or not."""
         written = written_digest(kept, "_pl_row_digest")
         found = {
             row[0]: row[1:]
             for row in self.con.execute(
                 "select snapshot_date, count(*), count(*) filter (where _previous is null), "
-                f"{digest_sums('_pl_row_digest')}, "
-                f"{digest_sums('_previous')}, {digest_sums('_written')} "
+                f"{digest_sums('_pl_row_digest')}, {digest_sums('_previous')}, {digest_sums('_written')} "
                 f"from (select *, {written} as _written from versions) group by snapshot_date"
             ).fetchall()
         }

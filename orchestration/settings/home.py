@@ -55,7 +55,7 @@ class Home:
 
     @property
     def dagster(self) -> Path:
-        """DAGSTER_HOME."""
+        """DAGSTER_HOME: runs, events and schedules."""
         return self.root / "dagster"
 
     @property
@@ -96,8 +96,9 @@ def find_home(env: Mapping[str, str], cwd: Path, default: str = DEFAULT_HOME) ->
 
 
 def read_marker(home: Home) -> dict[str, Any] | None:
-    """home.json, or None where the home was not made yet; HomeError where it is damaged or of a newer
-    format.
+    """home.json, or None where the home was not made yet.
+
+    HomeError where it is damaged or of a newer format.
     """
     if not home.marker.exists():
         return None
@@ -128,9 +129,8 @@ def check_home(home: Home, company: Company) -> None:
         got, expected = getattr(company, name), marker.get(name)
         if expected is not None and got != expected:
             raise HomeError(
-                f"company.{name}: got {got}, but the home {home.root} was made with {expected}: "
-                f"{consequence}. "
-                f"Set it back, or use another home (PIPELEDGER_HOME)."
+                f"company.{name}: got {got}, but the home {home.root} was made with {expected}: {consequence}. "
+                "Set it back, or use another home (PIPELEDGER_HOME)."
             )
 
 
