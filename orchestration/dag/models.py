@@ -68,7 +68,9 @@ class Translator(DagsterDbtTranslator):
 
 
 class Dbt(DbtCliResource):
-    """dbt in a process of its own. Neither asks the internet for its version nor opens the warehouse beside it."""
+    """dbt in a process of its own. Neither asks the internet for its version nor opens the warehouse beside
+    it.
+    """
 
     @property
     def _cli_version(self) -> Version:
