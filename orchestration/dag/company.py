@@ -1,7 +1,7 @@
 """Everything Dagster knows of one company, put together from its settings.
 
-`definitions.py` (the UI, the daemon) and the command line build the same: the latter with a first day of
-its own, because a run may describe a day before any that was captured.
+`definitions.py` (the UI, the daemon) and the command line build the same: the latter with a first day of its own,
+because a run may describe a day before any that was captured.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Jobs and schedules: the daily run, a build without ingestion, a range of dated days, the weekly verification.
 
-Comes from the assets, goes to `definitions.py`. A range is a job of plain steps that reports each captured
-day from its receipt, because a run over a range of partitions would mark the gaps in it too.
+Comes from the assets, goes to `company.py`. A range is a job of plain steps that reports each captured day from its
+receipt, because a run over a range of partitions would mark the gaps in it too.
 """
 
 from collections.abc import Mapping
@@ -151,9 +151,7 @@ def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefiniti
 def capture_range(
     context: dg.OpExecutionContext, settings: Settings, source: SourceConfig, config: RangeConfig
 ) -> None:
-    """Capture the days of a range that a source can serve, name the others, and report each day from its
-    receipt.
-    """
+    """Capture the days of a range that a source can serve, report each from its receipt, and name the other days."""
     first, last = date.fromisoformat(config.first), date.fromisoformat(config.last)
     days = build_source(source, settings).days(first, last)
     for day, lacking in sorted(days.incomplete.items()):

@@ -1,9 +1,8 @@
 """dbt, wired to one home: definitions assembled, settings passed on, the project parsed when it changed.
 
-The user's governed CSV files, and the documented default for each that is missing, go into one folder under
-the home: dbt's only seed path. Settings go to dbt as variables, paths as environment variables; targets and
-logs stay under the home. Nothing here gives a definition a meaning. Alone: `python -m orchestration.steps.dbt`
-assembles and parses.
+The user's governed CSV files, and the documented default for each that is missing, go into one folder under the home:
+dbt's only seed path. Settings go to dbt as variables, paths as environment variables; targets and logs stay under the
+home. Nothing here gives a definition a meaning. Alone: `python -m orchestration.steps.dbt` assembles and parses.
 """
 
 import csv
@@ -19,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from orchestration.settings.config import Config, nearest
 from orchestration.settings.errors import ConfigError, PipeledgerError
-from orchestration.settings.home import Home, write_whole
+from orchestration.settings.home import Home
+from snapshots.durable import write_whole
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
