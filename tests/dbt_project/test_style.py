@@ -37,7 +37,9 @@ LONGER = {
 }
 # A CTE that reads another model does nothing else but keep some of its rows.
 IMPORT = re.compile(
-    r"select \* from \{\{ (?:ref\('\w+'\)|source\('\w+', '\w+'\)) \}\}(?:\s+where\s[^;]*)?", re.DOTALL
+    r"select \* from \{\{ (?:ref\('\w+'\)|source\('\w+', '\w+'\)) \}\}"
+    r"(?:\s+where\s(?:(?!\b(?:group|order|window|union)\b).)*)?",
+    re.DOTALL,
 )
 
 
