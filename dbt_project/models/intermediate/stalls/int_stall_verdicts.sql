@@ -47,6 +47,8 @@ limited as (
 verdicts as (
 
     select
+        limited.opportunity_key,
+        limited.judged_date,
         fiscal_days.fiscal_quarter,
         limited.segment,
         limited.pipeline,
