@@ -43,9 +43,8 @@ class Translator(DagsterDbtTranslator):
         return str(folders[1]) if layer(dbt_resource_props) in LAYERS_BY_SUBJECT else layer(dbt_resource_props)
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """What the project says of it; of a model that nobody but models reads, its first line: the grain."""
-        first_line = dbt_resource_props.get("raw_code", "").split("\n", 1)[0].removeprefix("-- ")
-        return str(dbt_resource_props.get("description") or first_line)
+        """What the project says of it: of a model, what one row of it is."""
+        return str(dbt_resource_props["description"]).strip()
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """Replace what reads a source type by all sources of that type."""
