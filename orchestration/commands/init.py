@@ -77,8 +77,9 @@ UNKNOWN = """
 
 @dataclass(frozen=True)
 class Answers:
-    """What `init` needs to know. `path` is the folder of exports, as the settings will name it; `options` are those
-    of an API.
+    """What `init` needs to know.
+
+    `path` is the folder of exports, as the settings will name it; `options` are those of an API.
     """
 
     time_zone: str

@@ -63,6 +63,10 @@ def test_the_layout_names_every_module_and_no_other() -> None:
         named = set(re.findall(r"`([a-z_]+\.py)`", section))
         modules = {file.name for file in (ROOT / package).glob("*.py")} - {"__init__.py"}
         assert named == modules, package
+        for room, says in re.findall(r"^\| `(\w+)/` \|(.*)\|$", section, re.MULTILINE):
+            modules = {file.stem for file in (ROOT / package / room).glob("*.py")} - {"__init__"}
+            assert modules, room
+            assert modules <= set(re.findall(r"`(\w+)`", says)), room
     for folder in re.findall(r"^\| `(models/\w+|macros|default_definitions)/`", layout, re.MULTILINE):
         assert (ROOT / "dbt_project" / folder).is_dir(), folder
 
