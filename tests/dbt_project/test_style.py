@@ -20,6 +20,39 @@ MODELS = files("models/**/*.sql")
 MARTS = files("models/marts/**/*.sql")
 TESTS = files("tests/**/*.sql")
 LONGEST_LINE = 100
+MAX_LINES = 150
+LONGER = {
+    "int_customer_accounts": "the ways of finding a customer's account are tried one after another, each in its words",
+    "int_opportunity_changes": "twenty columns pass by name through two kinds of events",
+    "int_pipeline_movements": "one short select for each of ten categories: side by side they can be compared",
+    "int_stall_cases": "the columns of a case are listed once, for landmarks and last days alike",
+    "int_stall_clocks": "a dozen clocks that share two windows",
+    "int_stall_facts": "what six rules look at, one block each",
+    "int_stall_last_activities": "the CRM's field and the activities are two histories made one",
+    "fct_opportunity_current": "everything known of an opportunity today: fifty columns",
+    "fct_pipeline_daily": "events, running sums and days without a change are one thought",
+    "stg_hubspot__opportunity": "HubSpot's ways of saying open, won, lost and merged",
+    "stg_salesforce__opportunity_change": "two history objects of Salesforce made one",
+}
+# A CTE that reads another model does nothing else but keep some of its rows.
+IMPORT = re.compile(
+    r"select \* from \{\{ (?:ref\('\w+'\)|source\('\w+', '\w+'\)) \}\}(?:\s+where\s[^;]*)?", re.DOTALL
+)
+
+
+def ctes(path: Path) -> dict[str, str]:
+    """The text of each CTE of a model, in their order."""
+    return dict(re.findall(r"^(\w+) as \(\n\n(.*?)\n\n\)", path.read_text(), flags=re.MULTILINE | re.DOTALL))
+
+
+def is_import(text: str) -> bool:
+    """Whether a CTE reads another model."""
+    return bool(re.search(r"\{\{ (?:ref|source)\(", text))
+
+
+def test_there_are_models_to_look_at() -> None:
+    assert len(MODELS) > 140
+    assert len(MARTS) > 20
 
 
 @pytest.mark.parametrize("path", [*MODELS, *TESTS], ids=lambda path: path.stem)
@@ -35,6 +68,26 @@ def test_the_first_line_of_a_model_states_its_grain(path: Path) -> None:
     assert path.read_text().startswith("-- One row per ")
 
 
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_model_ends_in_its_last_cte(path: Path) -> None:
+    assert path.read_text().endswith(f"\n)\n\nselect * from {list(ctes(path))[-1]}\n")
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_other_models_are_read_in_import_ctes_and_these_come_first(path: Path) -> None:
+    texts = list(ctes(path).values())
+    imports = [text for text in texts if is_import(text)]
+    assert [text for text in imports if not IMPORT.fullmatch(text.strip())] == []
+    assert texts[: len(imports)] == imports
+    read = re.findall(r"\b(?:ref|source)\('", path.read_text())
+    assert len(read) == len(imports)
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_a_model_is_short_or_named_with_the_reason(path: Path) -> None:
+    assert (len(path.read_text().splitlines()) > MAX_LINES) == (path.stem in LONGER)
+
+
 @pytest.mark.parametrize("path", [*MODELS, *TESTS], ids=lambda path: path.stem)
 def test_nulls_come_last_wherever_the_order_ascends(path: Path) -> None:
     assert ascending_without_nulls_last(sql(path.read_text())) == []
@@ -46,9 +99,9 @@ def test_no_line_is_too_long_in_jinja_either(path: Path) -> None:
 
 
 def test_each_column_is_described_once_and_every_description_is_used() -> None:
-    defined = re.findall(r"\{% docs (\w+) %\}", "".join(path.read_text() for path in PROJECT.rglob("docs/*.md")))
+    defined = re.findall(r"\{% docs (\w+) %\}", "".join(path.read_text() for path in PROJECT.rglob("docs/**/*.md")))
     used = set(re.findall(r"doc\('(\w+)'\)", "".join(path.read_text() for path in PROJECT.rglob("models/**/*.yml"))))
-    assert len(defined) == len(set(defined))
+    assert len(defined) == len(set(defined)) > 300
     assert set(defined) == used
 
 

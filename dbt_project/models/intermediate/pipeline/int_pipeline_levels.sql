@@ -71,11 +71,7 @@ closing as (
         sum(daily.open_opportunities) as opportunities
     from daily
     inner join weeks on daily.snapshot_date = weeks.last_date
-    group by
-        weeks.week_start_date,
-        weeks.following_week_start_date,
-        daily.close_fiscal_quarter,
-        daily.segment
+    group by 1, 2, 3, 4
 
 ),
 

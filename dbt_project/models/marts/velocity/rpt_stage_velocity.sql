@@ -55,9 +55,8 @@ counted as (
         count(*) filter (where placed.is_open) as still_open,
         count(*) filter (where placed.entry_precision = 'left_truncated') as left_truncated,
         count(*) filter (where placed.is_converted) as converted,
-        min({{ dbt.datediff(
-            'placed.entered_date', 'placed.last_captured_date', 'day'
-        ) }}) as youngest_days
+        min({{ dbt.datediff('placed.entered_date', 'placed.last_captured_date', 'day') }})
+            as youngest_days
     from placed
     group by placed.fiscal_quarter, placed.pipeline, placed.segment, placed.stage
 
