@@ -16,6 +16,7 @@ NOT_PORTABLE = [
     r"\bjson_\w+\(", r"\bstruct_\w+\(", r"\bhugeint\b", r"\btimestamptz\b", r"\bregexp_matches\(", r"\btry\(",
     r"\bstrptime\(", r"\barg_min\b", r"\bepoch\w*\(",
 ]  # fmt: skip
+JINJA = Environment(autoescape=True)
 
 
 def files(*patterns: str) -> list[Path]:
@@ -30,7 +31,7 @@ def files(*patterns: str) -> list[Path]:
 
 def sql(text: str) -> str:
     """The SQL in a text of dbt's, without comments and without what Jinja writes."""
-    written = " ".join(token for _, kind, token in Environment().lex(text) if kind == "data")
+    written = " ".join(token for _, kind, token in JINJA.lex(text) if kind == "data")
     return re.sub(r"--[^\n]*", "", written).lower()
 
 
@@ -41,7 +42,7 @@ def without_strings(text: str) -> str:
 
 def sql_in_jinja(text: str) -> str:
     """The strings that Jinja puts together in a text of dbt's, each on a line of its own."""
-    return "\n".join(token[1:-1] for _, kind, token in Environment().lex(text) if kind == "string").lower()
+    return "\n".join(token[1:-1] for _, kind, token in JINJA.lex(text) if kind == "string").lower()
 
 
 def not_portable(text: str) -> list[str]:

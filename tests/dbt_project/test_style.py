@@ -29,15 +29,14 @@ LONGER = {
     "int_stall_clocks": "a dozen clocks that share two windows",
     "int_stall_facts": "what six rules look at, one block each",
     "int_stall_last_activities": "the CRM's field and the activities are two histories made one",
+    "rpt_stage_velocity": "counts, durations and rates of a cell, side by side",
     "fct_opportunity_current": "everything known of an opportunity today: fifty columns",
     "fct_pipeline_daily": "events, running sums and days without a change are one thought",
     "stg_hubspot__opportunity": "HubSpot's ways of saying open, won, lost and merged",
     "stg_salesforce__opportunity_change": "two history objects of Salesforce made one",
 }
 # A CTE that reads another model does nothing else but keep some of its rows.
-IMPORT = re.compile(
-    r"select \* from \{\{ (?:ref\('\w+'\)|source\('\w+', '\w+'\)) \}\}(?:\s+where\s[^;]*)?", re.DOTALL
-)
+IMPORT = re.compile(r"select \* from \{\{ (?:ref\('\w+'\)|source\('\w+', '\w+'\)) \}\}(?:\s+where\s[^;]*)?", re.DOTALL)
 
 
 def ctes(path: Path) -> dict[str, str]:
