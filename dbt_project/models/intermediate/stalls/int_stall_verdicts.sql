@@ -57,6 +57,8 @@ limited as (
 verdicts as (
 
     select
+        limited.opportunity_key,
+        limited.judged_date,
         fiscal_days.fiscal_quarter,
         limited.segment,
         limited.pipeline,
@@ -83,7 +85,8 @@ verdicts as (
         cast(limited.days_in_stage - floor(
             limited.age_in_stage_threshold * limited.doubled_median_days / 2
         ) as integer) as age_in_stage_days,
-        cast(limited.days_unchanged - floor(limited.no_change_threshold) as integer) as no_change_days,
+        cast(limited.days_unchanged - floor(limited.no_change_threshold) as integer)
+            as no_change_days,
         cast({{ dbt.datediff(
             'limited.last_pushed_date', 'limited.judged_date', 'day'
         ) }} as integer) as close_date_pushed_days,
@@ -97,12 +100,14 @@ verdicts as (
         -- whether it ends by recovery_date, while the opportunity is open or by winning it
         coalesce(limited.next_stay_date <= limited.recovery_date, false) as age_in_stage_recovered,
         coalesce(limited.next_changed_date <= limited.recovery_date, false) as no_change_recovered,
-        coalesce(limited.next_won_date <= limited.recovery_date, false) as close_date_pushed_recovered,
+        coalesce(limited.next_won_date <= limited.recovery_date, false)
+            as close_date_pushed_recovered,
         coalesce(limited.next_dated_date <= limited.recovery_date, false)
         or coalesce(limited.next_won_date <= limited.recovery_date, false) as past_due_recovered,
         coalesce(
             limited.next_activity_date <= limited.recovery_date
-            and limited.next_activity_date <= coalesce(limited.next_lost_date, limited.recovery_date),
+            and limited.next_activity_date
+            <= coalesce(limited.next_lost_date, limited.recovery_date),
             false
         )
         or coalesce(limited.next_won_date <= limited.recovery_date, false) as no_activity_recovered,
