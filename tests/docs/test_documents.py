@@ -66,6 +66,16 @@ def test_readme_leads_to_every_page() -> None:
     assert reached == set(PAGES)
 
 
+def test_readme_names_each_mart_beside_its_subject() -> None:
+    marts = {path.stem: path.parent.name for path in (ROOT / "dbt_project" / "models" / "marts").glob("*/*.sql")}
+    subject, named = "", dict[str, str]()
+    for begins, tables in re.findall(r"^\| (\w*) ?\| (`(?:dim|fct|rpt)_[^|]+)\|", text(README), re.MULTILINE):
+        subject = begins or subject
+        named |= dict.fromkeys(re.findall(r"`(\w+)`", tables), subject)
+    assert marts
+    assert named == marts
+
+
 def test_every_command_and_every_governed_file_is_named() -> None:
     named = {words[0] for words in named_commands("docs/daily-run.md")}
     assert named == set(get_command(cli.app).commands)  # type: ignore[attr-defined]
