@@ -1,6 +1,6 @@
 """The demo: a home of its own with the synthetic company's settings, every day of it captured, built and published.
 
-Comes from `ingestion.demo`; goes to a home that it marks as its own, and it refuses any other.
+Comes from `ingestion.demo_company`; goes to a home that it marks as its own, and it refuses any other.
 """
 
 from datetime import timedelta

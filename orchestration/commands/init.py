@@ -21,7 +21,7 @@ from orchestration.steps.dbt import DEFAULT_DEFINITIONS, read_header
 from orchestration.steps.sources import build_source
 
 TEMPLATE = """\
-# Pipeledger's settings. `pipeledger doctor` checks them; the README explains every line.
+# Pipeledger's settings. `pipeledger doctor` checks them; docs/own-data.md explains every line.
 
 [company]
 time_zone = "{time_zone}"              # whose day it is; cannot change once days are captured
