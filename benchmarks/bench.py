@@ -1,7 +1,8 @@
 """`make bench`: what the promises of DESIGN.md cost, measured in one run at 100,000 and 1,000,000 opportunities.
 
 Works in a temporary folder that it removes, prints a table and writes it as JSON. CPU is that of whole processes
-(user and system, all threads); what is compared runs in turns. `python -m benchmarks.bench [--quick] [--out FILE]`
+(user and system, all threads); what is compared runs in turns.
+`python -m benchmarks.bench [--only small|large] [--quick] [--sizes 100 ...] [--out FILE]`
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from benchmarks.bulk import PAGE_ROWS, make_pages, serving
 from benchmarks.company import day_of
 from benchmarks.measure import Cost, step
 from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, stage_time, stage_time_spine
+from benchmarks.small import SIZES, costs
 
 DAYS = 1_095
 SHORT = 30
@@ -53,14 +55,19 @@ def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="100,000 opportunities only")
+    parser.add_argument("--only", choices=("small", "large"), help="one of the two blocks")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="opportunities of the small companies")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
     figures: list[Figure] = []
     started = time.monotonic()
-    for size in [100_000] if options.quick else [100_000, FULL]:
+    small = () if options.only == "large" else options.sizes
+    large = () if options.only == "small" else (100_000,) if options.quick else (100_000, FULL)
+    for size in (*small, *large):
+        measure = small_company if size in small else large_company
         with tempfile.TemporaryDirectory(prefix="pipeledger-bench-") as folder:
-            figures += Bench(size, Path(folder), lambda text, size=size: console.log(f"{size:,}: {text}")).figures()
+            figures += measure(size, Path(folder), lambda text, size=size: console.log(f"{size:,}: {text}"))
     console.print(_table(figures))
     options.out.write_text(json.dumps(_report(figures, time.monotonic() - started), indent=2) + "\n")
     console.print(f"written to {options.out}")
@@ -88,6 +95,30 @@ def _report(figures: list[Figure], seconds: float) -> dict[str, object]:
         "seconds": round(seconds),
         "figures": [asdict(figure) for figure in figures],
     }
+
+
+def small_company(size: int, folder: Path, say: Callable[[str], None]) -> list[Figure]:
+    """What each command costs on a small home, and as a multiple of the imports that none of them can do without."""
+    found: list[Figure] = []
+    imports: Cost | None = None
+    for name, cost in costs(folder, size):
+        imports = imports or cost
+        times = cost.cpu / imports.cpu
+        say(f"{name}: {cost.seconds:,.2f} s, {cost.cpu:,.2f} CPU s, {times:,.1f} x the imports")
+        met = {
+            "s": {"build": ("<= 10", cost.seconds <= 10), "run of a further day": ("<= 15", cost.seconds <= 15)},
+            "CPU s": {"build": ("<= 12", cost.cpu <= 12)},
+            "x the imports": {"build": ("<= 3.5", times <= 3.5)},
+        }
+        for unit, value in (("s", cost.seconds), ("CPU s", cost.cpu), ("x the imports", times)):
+            target, is_met = met[unit].get(name, ("", None)) if size == min(SIZES) else ("", None)
+            found.append(Figure(size, name, round(value, 4), unit, target, is_met))
+    return found
+
+
+def large_company(size: int, folder: Path, say: Callable[[str], None]) -> list[Figure]:
+    """All that is promised of a large company."""
+    return Bench(size, folder, say).figures()
 
 
 class Bench:
