@@ -1,6 +1,6 @@
 """What a check of the set-up found, and what to do about it: one line of `pipeledger doctor`.
 
-Made by `check()` of the sources and by `orchestration/doctor.py`. Pure data.
+Made by `check()` of the sources and by `orchestration/commands/doctor.py`. Pure data.
 """
 
 from dataclasses import dataclass

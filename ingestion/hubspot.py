@@ -10,7 +10,7 @@ small objects. Contacts and engagements are searched for their changes with a lo
 index lags, and listed whole once a week, for what it never told. Archived and merged ones end. Clicks and submissions
 are asked for from a day before the last run, and whole once a week, too.
 
-Alone: `python -m orchestration.config` shows the settings; `pipeledger doctor` asks the account.
+Alone: `python -m orchestration.settings.config` shows the settings; `pipeledger doctor` asks the account.
 """
 
 import re

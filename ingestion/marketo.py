@@ -11,7 +11,7 @@ Of activities those are pulled that are touches (`TOUCHES`, and what the option 
 hold besides is left out: it is what people typed. Of the changes of leads' values, those of the one field that the
 option `lifecycle_field` names.
 
-Alone: `python -m orchestration.config` shows the settings; `pipeledger doctor` asks the subscription.
+Alone: `python -m orchestration.settings.config` shows the settings; `pipeledger doctor` asks the subscription.
 """
 
 import json

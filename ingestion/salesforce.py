@@ -11,7 +11,7 @@ SystemModstamp. The large ones are pulled by SystemModstamp (histories by Create
 for rows that are committed late, and merged by Id into the carried state; once a week their Ids are compared, so that
 rows which were purged go, too.
 
-Alone: `python -m orchestration.config` shows the settings; `pipeledger doctor` asks the org.
+Alone: `python -m orchestration.settings.config` shows the settings; `pipeledger doctor` asks the org.
 """
 
 import time

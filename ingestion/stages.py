@@ -1,8 +1,8 @@
 """The stages of deals and the steps of people as a vendor's own settings have them: proposals for a company's files.
 
 Made by `stages()` and `lifecycle()` of the sources that can tell, written by `pipeledger init`
-(`orchestration/starter.py`) into `stage_definitions.csv` and `pipeledger.toml`, and from then on the company's own to
-change. Nothing else reads them.
+(`orchestration/commands/init.py`) into `stage_definitions.csv` and `pipeledger.toml`, and from then on the company's
+own to change. Nothing else reads them.
 """
 
 import re

@@ -12,7 +12,7 @@ are pulled whole, because not every change makes an event.
 A subscription lands with its items and the discounts in effect, their coupons filled in, and with what it takes from
 its customer: the discount that counts where it has none of its own, and the account. So its price is told by one row.
 
-Alone: `python -m orchestration.config` shows the settings; `pipeledger doctor` asks the account.
+Alone: `python -m orchestration.settings.config` shows the settings; `pipeledger doctor` asks the account.
 """
 
 import json

@@ -22,12 +22,13 @@ from rich.console import Console
 from rich.table import Table
 from typer.exceptions import TyperException
 
-from orchestration.errors import ConfigError, ExitCode, PipeledgerError
-from orchestration.home import DEMO_HOME, Home, Lock, find_home, open_home, read_marker
-from orchestration.settings import PRIVACY, Settings, clock, load_settings
+from orchestration.settings.errors import ConfigError, ExitCode, PipeledgerError
+from orchestration.settings.home import DEMO_HOME, Home, find_home, open_home, read_marker
+from orchestration.settings.lock import Lock
+from orchestration.settings.settings import PRIVACY, Settings, clock, load_settings
 
 if TYPE_CHECKING:
-    from orchestration.runs import RunReport
+    from orchestration.dag.runs import RunReport
 
 app = typer.Typer(
     name="pipeledger",
@@ -42,14 +43,14 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 @dataclass
-class Globals:
+class SharedOptions:
     """Options that every command understands, wherever they stand."""
 
     config: Path | None = None
     debug: bool = False
 
 
-given = Globals()
+shared = SharedOptions()
 JsonFlag = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
 AcceptDrop = Annotated[
     bool, typer.Option("--accept-drop", help="Capture although a safety gate trips; the receipt records it.")
@@ -64,12 +65,12 @@ def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
 ) -> None:
     """Take the options that stand before or after any command."""
-    given.config, given.debug = config, debug
+    shared.config, shared.debug = config, debug
 
 
 def settings_in_force() -> Settings:
     """The settings, with the environment set so that child processes find the same ones."""
-    settings = load_settings(given.config)
+    settings = load_settings(shared.config)
     os.environ["PIPELEDGER_HOME"] = str(settings.home.root)
     os.environ["PIPELEDGER_CONFIG"] = str(settings.config.path.resolve())
     return settings
@@ -129,13 +130,13 @@ def run(
             raise ConfigError(f"run: --from {start} lies after --to {end}. Exchange them.")
         check_not_future(settings, end)
         with sole_writer(settings, "pipeledger run --from --to"):
-            from orchestration.runs import run_range
+            from orchestration.dag.runs import run_range
 
             finish(run_range(settings, start, end, accept_drop=accept_drop), as_json)
     chosen = parse_day(day, "--date") if day else settings.config.default_day(clock())
     check_not_future(settings, chosen)
     with sole_writer(settings, f"pipeledger run --date {chosen}"):
-        from orchestration.runs import run_day
+        from orchestration.dag.runs import run_day
 
         finish(run_day(settings, chosen, accept_drop=accept_drop), as_json)
 
@@ -155,7 +156,7 @@ def build(as_json: JsonFlag = False) -> None:
     """Marts from the ledger and publish, without ingesting (after a change of definitions)."""
     settings = settings_in_force()
     with sole_writer(settings, "pipeledger build"):
-        from orchestration.runs import run_build
+        from orchestration.dag.runs import run_build
 
         finish(run_build(settings), as_json)
 
@@ -165,8 +166,8 @@ def rebuild(as_json: JsonFlag = False) -> None:
     """Caches, marts and published file anew, from the ledger and the definitions alone."""
     settings = settings_in_force()
     with sole_writer(settings, "pipeledger rebuild"):
-        from orchestration.pipeline import refresh_intervals
-        from orchestration.runs import run_build
+        from orchestration.dag.runs import run_build
+        from orchestration.steps.build import refresh_intervals
 
         err.print("intervals: rebuilding from the ledger")
         refresh_intervals(settings, from_scratch=True)
@@ -181,12 +182,12 @@ def backfill(
     """Reconstruct the days before the first observed one from vendor history."""
     settings = settings_in_force()
     if source not in settings.config.sources:
-        from orchestration.config import nearest
+        from orchestration.settings.config import nearest
 
         raise ConfigError(f"backfill: no source `{source}`. {nearest(source, settings.config.sources)}")
     with sole_writer(settings, f"pipeledger backfill --source {source}"):
-        from orchestration.pipeline import backfill as reconstruct_days
-        from orchestration.runs import run_build
+        from orchestration.dag.runs import run_build
+        from orchestration.steps.backfill import backfill as reconstruct_days
 
         err.print(f"{source}: reconstructing")
         done = reconstruct_days(settings, settings.config.sources[source])
@@ -223,8 +224,8 @@ def verify(as_json: JsonFlag = False) -> None:
 def status(as_json: JsonFlag = False) -> None:
     """Per source and entity: last day, gaps, rows, last run, freshness."""
     settings = settings_in_force()
-    from orchestration.home import current_holder
-    from orchestration.status import read_status
+    from orchestration.commands.status import read_status
+    from orchestration.settings.lock import current_holder
 
     rows = read_status(settings, settings.config.today(clock()))
     if as_json:
@@ -277,7 +278,7 @@ def sql(
 @app.command()
 def doctor(as_json: JsonFlag = False) -> None:
     """Check the set-up: one line each, with the fix."""
-    from orchestration.doctor import examine, worst
+    from orchestration.commands.doctor import examine, worst
 
     settings: Settings | PipeledgerError
     try:
@@ -303,7 +304,7 @@ def ui(port: Annotated[int, typer.Option("--port", help="The port on 127.0.0.1."
     """Dagster's UI and scheduler on 127.0.0.1."""
     settings = settings_in_force()
     settings.home.root.mkdir(parents=True, exist_ok=True)
-    from orchestration.company import write_dagster_home
+    from orchestration.dag.company import write_dagster_home
 
     write_dagster_home(settings.home.dagster)
     os.environ.update({**PRIVACY, "DAGSTER_HOME": str(settings.home.dagster), "PYTHONWARNINGS": "ignore"})
@@ -325,8 +326,8 @@ def init(
     as_of: Annotated[str | None, typer.Option(help="The day that undated files describe.")] = None,
 ) -> None:
     """Write a commented pipeledger.toml and the governed definitions."""
-    from orchestration.config import SOURCE_TYPES
-    from orchestration.starter import Answers, propose, write_starter
+    from orchestration.commands.init import Answers, propose, write_starter
+    from orchestration.settings.config import SOURCE_TYPES
 
     given_options = dict(part.partition("=")[::2] for part in option or [])
     questions = SOURCE_TYPES[kind].questions if kind in SOURCE_TYPES else {}
@@ -379,7 +380,7 @@ def demo(
             "Set PIPELEDGER_HOME to a folder that does not exist."
         )
     with locked(home, "pipeledger demo"):
-        from orchestration.demo_home import run_demo
+        from orchestration.commands.demo import run_demo
 
         report = run_demo(home, days)
     finish(report, as_json, demo_home=home)
@@ -394,7 +395,7 @@ def finish(report: "RunReport", as_json: bool, demo_home: Home | None = None) ->
     if not as_json:
         show_report(report)
         if demo_home is not None and report.exit_code == ExitCode.DONE:
-            from orchestration.demo_home import farewell
+            from orchestration.commands.demo import farewell
 
             out.print(farewell(demo_home), markup=False)
     raise typer.Exit(report.exit_code)
@@ -440,7 +441,7 @@ def readable(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int | Decimal) and not isinstance(value, bool) else str(value)
 
 
-def hoist(arguments: Sequence[str]) -> list[str]:
+def shared_options_first(arguments: Sequence[str]) -> list[str]:
     """Bring --config and --debug before the command, wherever they stand."""
     first: list[str] = []
     rest: list[str] = []
@@ -460,7 +461,7 @@ def hoist(arguments: Sequence[str]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry of the command `pipeledger`; ends the process with its exit code."""
     os.environ.update({name: value for name, value in PRIVACY.items() if name not in os.environ})
-    sys.exit(int(exit_code(hoist(sys.argv[1:] if arguments is None else arguments))))
+    sys.exit(int(exit_code(shared_options_first(sys.argv[1:] if arguments is None else arguments))))
 
 
 def exit_code(arguments: Sequence[str]) -> int:
@@ -484,7 +485,7 @@ def explain(error: Exception) -> int:
     """Print an error in one paragraph (with --debug, its stack trace too)."""
     from snapshots.store import LedgerDamagedError, LedgerError
 
-    if given.debug:
+    if shared.debug:
         traceback.print_exc()
     if isinstance(error, PipeledgerError):
         err.print(str(error), style="red", markup=False)
@@ -493,7 +494,7 @@ def explain(error: Exception) -> int:
         err.print(str(error), style="red", markup=False)
         return ExitCode.LEDGER_DAMAGED if isinstance(error, LedgerDamagedError) else ExitCode.FAILED
     err.print(f"{type(error).__name__}: {error}", style="red", markup=False)
-    if not given.debug:
+    if not shared.debug:
         err.print("This should not happen. Run it again with --debug to see where.")
     return ExitCode.FAILED
 

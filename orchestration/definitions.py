@@ -5,9 +5,9 @@
 
 import os
 
-from orchestration.company import build_definitions
-from orchestration.dbt import dbt_env
-from orchestration.settings import PRIVACY, load_settings
+from orchestration.dag.company import build_definitions
+from orchestration.settings.settings import PRIVACY, load_settings
+from orchestration.steps.dbt import dbt_env
 
 settings = load_settings()
 os.environ.update({**PRIVACY, **dbt_env(settings.home)})

@@ -68,7 +68,7 @@ def test_the_layout_names_every_module_and_no_other() -> None:
 
 
 def test_all_exit_codes_are_explained() -> None:
-    from orchestration.errors import ExitCode
+    from orchestration.settings.errors import ExitCode
 
     for code in ExitCode:
         assert f"\n| {int(code)} |" in text("README.md"), code

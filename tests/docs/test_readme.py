@@ -9,10 +9,10 @@ import pytest
 from printed import ROOT, Block, Reader, blocks, demo_and_own
 
 from ingestion.entities import LANDED
-from orchestration import demo_home
-from orchestration.config import SOURCE_TYPES
-from orchestration.settings import load_settings
-from orchestration.sources import build_source
+from orchestration.commands import demo
+from orchestration.settings.config import SOURCE_TYPES
+from orchestration.settings.settings import load_settings
+from orchestration.steps.sources import build_source
 
 pytestmark = pytest.mark.xdist_group("docs")
 
@@ -58,7 +58,7 @@ def test_every_question_has_an_answer(demo: Reader, query: str) -> None:
     assert len(answer.splitlines()) > 1, query
 
 
-@pytest.mark.parametrize(("question", "query"), demo_home.QUERIES)
+@pytest.mark.parametrize(("question", "query"), demo.QUERIES)
 def test_every_question_that_the_demo_prints_has_an_answer(demo: Reader, question: str, query: str) -> None:
     answer = demo.type(f'PIPELEDGER_HOME=.pipeledger-demo .venv/bin/pipeledger sql "{query}" --csv')
     assert len(answer.splitlines()) > 1, question

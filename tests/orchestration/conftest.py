@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pytest
 
-from orchestration.home import open_home
-from orchestration.pipeline import land_and_capture
-from orchestration.settings import load_settings
+from orchestration.settings.home import open_home
+from orchestration.settings.settings import load_settings
+from orchestration.steps.capture import land_and_capture
 
 PIPELEDGER = Path(sys.executable).with_name("pipeledger")
 TOML = """

@@ -10,7 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.home import Home, Lock
+from orchestration.settings.home import Home
+from orchestration.settings.lock import Lock
 from tests.orchestration.conftest import Desk
 
 pytestmark = pytest.mark.xdist_group("company")

@@ -18,7 +18,7 @@ FIRST, SECOND = "2026-03-02", "2026-03-03"
 DIE = "import os, signal\ndef die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
 KILLED_AT = {
     "before anything has landed": "import ingestion.landing as at\nat._load = die",
-    "between landing and capture": "import orchestration.pipeline as at\nat.capture = die",
+    "between landing and capture": "import orchestration.steps.capture as at\nat.capture = die",
     "between the Parquet file and the Delta commit": """
 import snapshots.ledger as at
 import pyarrow.parquet
@@ -36,13 +36,13 @@ at._Work._advance = die""",
 import snapshots.capture as at
 at.store_version = die""",
     "while dbt builds": """
-import threading, time, orchestration.pipeline as at
+import threading, time, orchestration.steps.build as at
 before = at.before_build
 def then_die(settings):
     before(settings)
     threading.Thread(target=lambda: (time.sleep(6), die()), daemon=True).start()
 at.before_build = then_die""",
-    "while the file is published": "import orchestration.publish as at\nat.put_in_place = die",
+    "while the file is published": "import orchestration.steps.publish as at\nat.put_in_place = die",
 }
 QUICK = {"between the Delta commit and the interval cache"}
 

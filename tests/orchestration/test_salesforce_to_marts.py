@@ -13,9 +13,9 @@ from typing import ClassVar
 
 import pytest
 
-from orchestration.home import open_home
-from orchestration.pipeline import land_and_capture
-from orchestration.settings import load_settings
+from orchestration.settings.home import open_home
+from orchestration.settings.settings import load_settings
+from orchestration.steps.capture import land_and_capture
 from tests.orchestration.conftest import STAGES, Desk, OnVendor
 from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceServer
 from tests.vendors.server import status

@@ -201,7 +201,7 @@ def everything_said(error: BaseException) -> str:
 
 
 def test_trouble_that_may_pass_is_told_from_trouble_that_stays(acme: Acme, waits: list[float]) -> None:
-    from orchestration.pipeline import is_worth_retrying
+    from orchestration.steps.capture import is_worth_retrying
 
     for fault, is_worth in ((status(503), True), (reset(), True), (status(403), False), (status(401), False)):
         acme.put(fault, path="/rows", times=6)

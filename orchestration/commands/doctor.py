@@ -1,0 +1,253 @@
+"""Is the set-up sound? One finding per check, each with its fix.
+
+Reads the environment, the settings, the sources and the published file; changes nothing. Goes to
+`pipeledger doctor`.
+"""
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from ingestion.findings import Finding, Level
+from ingestion.landing import Checked, SourceError
+from orchestration.settings.config import SourceConfig
+from orchestration.settings.errors import PipeledgerError
+from orchestration.settings.home import Home, check_home
+from orchestration.settings.lock import current_holder
+from orchestration.settings.settings import Settings
+from orchestration.steps.dbt import DEFAULT_DEFINITIONS, definition_files
+from orchestration.steps.publish import text
+from orchestration.steps.sources import build_source
+
+PYTHON = (3, 11)
+LITTLE_SPACE = 500_000_000  # bytes; a build of a large company needs more than this beside the published file
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+
+def examine(settings: Settings | PipeledgerError, home: Home, today: date, env: Mapping[str, str]) -> Iterator[Finding]:
+    """Run all checks; those that need settings are left out where the settings cannot be read."""
+    yield check_python(platform.python_version_tuple())
+    yield check_writable(home)
+    yield check_space(home)
+    yield check_lock(home)
+    yield check_ui(env, command_lines())
+    if isinstance(settings, PipeledgerError):
+        yield Finding("settings", "fail", str(settings), "correct the settings; the other checks need them")
+        return
+    yield Finding("settings", "ok", f"{settings.config.path}: {len(settings.config.enabled)} sources enabled")
+    for check in (check_marker, check_definitions):
+        yield guarded(check, settings)
+    if not settings.config.enabled:
+        yield Finding("sources", "fail", "no source is enabled", "add a [sources.<name>] to pipeledger.toml")
+    for source in settings.config.enabled:
+        yield from check_source(settings, source, today)
+    yield from check_published(settings, today)
+
+
+def guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding:
+    """A check whose error is its finding."""
+    try:
+        return check(settings)
+    except PipeledgerError as error:
+        return Finding(check.__name__.removeprefix("check_"), "fail", str(error))
+
+
+def check_python(version: tuple[str, str, str]) -> Finding:
+    """The Python that the pinned dependencies were resolved for."""
+    got = ".".join(version)
+    if (int(version[0]), int(version[1])) != PYTHON:
+        return Finding(
+            "python", "fail", f"Python {got}, 3.11 expected", "make clean setup PYTHON=python3.11, then use .venv/bin"
+        )
+    return Finding("python", "ok", f"Python {got}")
+
+
+def check_writable(home: Home) -> Finding:
+    """The home, or the folder it will be made in, takes a file."""
+    folder = next(path for path in (home.root, *home.root.parents) if path.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".pipeledger-doctor-"):
+            return Finding(
+                "home", "ok", f"{home.root} is writable" + ("" if folder == home.root else " (not made yet)")
+            )
+    except OSError as error:
+        return Finding(
+            "home",
+            "fail",
+            f"{folder}: not writable ({error.strerror})",
+            f"chown or chmod {folder}, or set PIPELEDGER_HOME",
+        )
+
+
+def check_space(home: Home, free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free) -> Finding:
+    """Room for a published file beside the old one."""
+    folder = next(path for path in (home.root, *home.root.parents) if path.exists())
+    published = home.published.stat().st_size if home.published.exists() else 0
+    left, needed = free(folder), max(LITTLE_SPACE, 3 * published)
+    message = f"{left / 1e9:,.1f} GB free, {needed / 1e9:,.1f} GB expected"
+    if left < needed:
+        return Finding(
+            "disk",
+            "fail",
+            f"{folder}: {message}",
+            "free some space; landing.duckdb and dbt/ in the home are disposable",
+        )
+    return Finding("disk", "ok", message)
+
+
+def check_lock(home: Home) -> Finding:
+    """Whether a run is writing, and which."""
+    holder = current_holder(home)
+    if holder is None:
+        return Finding("lock", "ok", "no run is writing")
+    return Finding("lock", "warn", f"held by {holder}", f"wait for it, or end it: kill {holder.pid}")
+
+
+def command_lines(proc: Path = Path("/proc")) -> Iterator[list[str]]:
+    """The command lines of this machine's processes, where the system shows them."""
+    for path in proc.glob("[0-9]*/cmdline"):
+        try:
+            yield path.read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+
+
+def check_ui(env: Mapping[str, str], commands: Iterator[list[str]]) -> Finding:
+    """Dagster's UI has no login: it must listen on this machine alone."""
+    fix = "start it with `pipeledger ui`; reach it from elsewhere through an SSH tunnel"
+    named = env.get("DAGSTER_WEBSERVER_HOST")
+    if named and named not in LOOPBACK:
+        return Finding("ui", "fail", f"DAGSTER_WEBSERVER_HOST is {named}, 127.0.0.1 expected", f"unset it; {fix}")
+    for command in commands:
+        host = host_of(command)
+        if host is not None and host not in LOOPBACK:
+            return Finding("ui", "fail", f"Dagster's UI listens on {host}, 127.0.0.1 expected", fix)
+    return Finding("ui", "ok", "nothing but loopback")
+
+
+def host_of(command: list[str]) -> str | None:
+    """The address that a Dagster web server was told to listen on; None for any other process."""
+    words = " ".join(Path(word).name for word in command[:4])
+    if "dagster-webserver" not in words and "dagster dev" not in words and "dagster_webserver" not in words:
+        return None
+    for number, word in enumerate(command):
+        if word in ("-h", "--host") and number + 1 < len(command):
+            return command[number + 1]
+        if word.startswith("--host="):
+            return word.removeprefix("--host=")
+    return None
+
+
+def check_marker(settings: Settings) -> Finding:
+    """The home was made for this company."""
+    check_home(settings.home, settings.config.company)
+    return Finding("marker", "ok", "home and settings agree on time zone and currency")
+
+
+def check_definitions(settings: Settings) -> Finding:
+    """The governed files have the documented columns."""
+    found = definition_files(settings.config.company.definitions)
+    defaults = [definition.name for definition in found if definition.is_default]
+    if defaults:
+        return Finding(
+            "definitions",
+            "warn",
+            f"the documented default stands in for {', '.join(defaults)}",
+            f"copy it from {DEFAULT_DEFINITIONS} to {settings.config.company.definitions} and make it yours",
+        )
+    return Finding("definitions", "ok", f"{len(found)} governed files")
+
+
+def check_source(settings: Settings, source: SourceConfig, today: date) -> Iterator[Finding]:
+    """The files are there, or the API lets us in, and what is required is found."""
+    name = f"source {source.name}"
+    try:
+        built = build_source(source, settings)
+        first = source.start_date or date(today.year - 3, 1, 1)
+        days = built.days(min(first, source.as_of or today), source.as_of or today)
+        if not days.complete:
+            lacking = sorted({what for names in days.incomplete.values() for what in names})
+            lacks = f": {', '.join(lacking)} missing" if lacking else ""
+            yield Finding(
+                name, "fail", f"no day can be served{lacks}", f"put the files there; see {settings.config.path}"
+            )
+            return
+        built.extract([days.complete[-1]], today)
+        found = list(built.check()) if isinstance(built, Checked) else []
+    except (SourceError, PipeledgerError) as error:
+        yield Finding(name, "fail", str(error), f"see [sources.{source.name}] in {settings.config.path}")
+        return
+    yield from (replace(finding, check=f"{name}: {finding.check}".removesuffix(": ")) for finding in found)
+    if worst(found) != "fail":
+        yield Finding(name, "ok", f"{len(built.entities)} entities, newest day {days.complete[-1]}")
+
+
+def check_published(settings: Settings, today: date) -> Iterator[Finding]:
+    """What the published marts say is missing from the definitions."""
+    path = settings.home.published
+    if not path.exists():
+        yield Finding("published", "warn", "nothing published yet", "pipeledger run")
+        return
+    try:
+        connection = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        yield Finding("published", "fail", f"{path}: not readable ({error})", "pipeledger build")
+        return
+    with connection:
+        yield Finding("published", "ok", str(path))
+        yield check_stages(connection)
+        yield check_targets(connection, settings, today)
+
+
+def check_stages(connection: duckdb.DuckDBPyConnection) -> Finding:
+    """Every stage that the CRM uses has a definition."""
+    rows = connection.execute(
+        "select source, pipeline, source_stage, count(*) from marts.fct_opportunity_current "
+        "where stage = 'unmapped' group by all order by 4 desc, 1, 2, 3"
+    ).fetchall()
+    if rows:
+        listed = ", ".join(f"{source}/{pipeline}: {stage} ({count:,} rows)" for source, pipeline, stage, count in rows)
+        return Finding("stages", "warn", f"without a definition: {listed}", "add them to stage_definitions.csv")
+    return Finding("stages", "ok", "every stage in use has a definition")
+
+
+def check_targets(connection: duckdb.DuckDBPyConnection, settings: Settings, today: date) -> Finding:
+    """The quarter of the last captured day and the next one have a target."""
+    quarters = [
+        str(quarter)
+        for (quarter,) in connection.execute(
+            "with last_day as (select coalesce(max(snapshot_date), ?::date) as day from marts.dim_snapshot) "
+            "select distinct fiscal_quarter from marts.dim_date, last_day "
+            "where date_day in (day, (select min(later.date_day) from marts.dim_date as later, last_day "
+            "  where later.date_day > (select fiscal_quarter_end_date from marts.dim_date, last_day "
+            "where date_day = day))) "
+            "order by 1",
+            [today],
+        ).fetchall()
+    ]
+    own = settings.config.company.definitions / "targets.csv"
+    file = own if own.exists() else DEFAULT_DEFINITIONS / "targets.csv"
+    found = connection.execute(
+        f"select distinct fiscal_quarter from read_csv({text(str(file))}, header = true, all_varchar = true)"
+    ).fetchall()
+    missing = [quarter for quarter in quarters if quarter not in {name for (name,) in found}]
+    if missing:
+        return Finding("targets", "warn", f"none for {', '.join(missing)}", f"add rows to {own}; coverage needs them")
+    return Finding("targets", "ok", f"set for {', '.join(quarters)}")
+
+
+def worst(findings: list[Finding]) -> Level:
+    """The most serious level among findings."""
+    levels = {finding.level for finding in findings}
+    return "fail" if "fail" in levels else "warn" if "warn" in levels else "ok"
+
+
+if __name__ == "__main__":
+    print(check_python(platform.python_version_tuple()), check_ui(os.environ, command_lines()))

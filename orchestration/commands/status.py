@@ -1,0 +1,78 @@
+"""What is in the ledger and how fresh it is: one row per source and entity.
+
+Comes from the ledger's receipts and the notes of the last attempts; goes to `pipeledger status`.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+
+from orchestration.settings.settings import Settings
+from orchestration.steps.attempts import read_attempt
+from snapshots.receipts import read_receipts
+
+
+@dataclass(frozen=True)
+class EntityStatus:
+    """One entity of one source. `rows` are those of the last day; `gaps` the days missing since the first."""
+
+    source: str
+    entity: str
+    first_day: str | None
+    last_day: str | None
+    days: int
+    gaps: int
+    rows: int
+    days_behind: int | None
+    freshness: str
+    last_run_at: str | None
+    last_outcome: str | None
+    message: str | None
+
+
+def read_status(settings: Settings, today: date) -> list[EntityStatus]:
+    """The state of everything that was captured, and of every enabled source that was not yet."""
+    by_entity: dict[tuple[str, str], dict[date, int]] = {}
+    for receipt in read_receipts(settings.store):
+        if not receipt.is_reconstructed:
+            by_entity.setdefault((receipt.source, receipt.entity), {})[receipt.snapshot_date] = receipt.live_rows
+    for source in settings.config.enabled:
+        if not any(name == source.name for name, _ in by_entity):
+            by_entity[(source.name, "")] = {}
+    return [
+        entity_status(settings, source, entity, rows, today) for (source, entity), rows in sorted(by_entity.items())
+    ]
+
+
+def entity_status(settings: Settings, source: str, entity: str, rows: dict[date, int], today: date) -> EntityStatus:
+    """One row of the status."""
+    note = read_attempt(settings.home.attempts, source) or {}
+    configured = settings.config.sources.get(source)
+    due = (configured.as_of if configured else None) or today
+    first, last = (min(rows), max(rows)) if rows else (None, None)
+    behind = (due - last).days if last else None
+    span = (last - first).days + 1 if first and last else 0
+    return EntityStatus(
+        source=source,
+        entity=entity,
+        first_day=first.isoformat() if first else None,
+        last_day=last.isoformat() if last else None,
+        days=len(rows),
+        gaps=span - len(rows),
+        rows=rows[last] if last else 0,
+        days_behind=behind,
+        freshness=freshness(behind, is_configured=configured is not None and configured.is_enabled),
+        last_run_at=note.get("ended_at"),
+        last_outcome=note.get("outcome"),
+        message=note.get("message"),
+    )
+
+
+def freshness(behind: int | None, *, is_configured: bool) -> str:
+    """In words, how far the last captured day lies behind the day that is due."""
+    if not is_configured:
+        return "not enabled"
+    if behind is None:
+        return "never captured"
+    if behind <= 0:
+        return "up to date"
+    return "1 day behind" if behind == 1 else f"{behind} days behind"

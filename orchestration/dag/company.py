@@ -1,0 +1,69 @@
+"""Everything Dagster knows of one company, put together from its settings.
+
+`definitions.py` (the UI, the daemon) and the command line build the same: the latter with a first day of
+its own, because a run may describe a day before any that was captured.
+"""
+
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.dag import assets, jobs, models, published
+from orchestration.dag.progress import progress_logger
+from orchestration.dag.sole_writer import sole_writer
+from orchestration.settings.home import read_marker
+from orchestration.settings.settings import Settings
+from orchestration.steps.dbt import prepare, read_manifest
+from orchestration.steps.sources import first_day
+
+DAGSTER_YAML = """\
+# Written by Pipeledger on each start; edits are lost.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+concurrency:
+  pools:
+    granularity: op
+    default_limit: 1
+"""
+
+
+def build_definitions(settings: Settings, first: date | None = None) -> dg.Definitions:
+    """Assets, checks, jobs, schedules and resources of one company."""
+    manifest = read_manifest(prepare(settings.config, settings.home))
+    today = jobs.today(settings)
+    start = min(first_day(settings.config, settings.store.ledger, today), first or today)
+    days = assets.daily_partitions(settings, start)
+    sources = settings.config.enabled
+    company_assets = [
+        *(assets.source_assets(settings, source, days) for source in sources),
+        models.model_assets(settings, manifest),
+        published.published_asset(settings, manifest),
+    ]
+    checks = [assets.LedgerCheck(settings).definition(source.name) for source in sources]
+    verifying = dg.AssetSelection.checks(*checks)
+    daily = jobs.daily_job(dg.AssetSelection.all() - verifying)
+    verify = jobs.verify_job(verifying)
+    is_demo = (read_marker(settings.home) or {}).get("created_by") == "demo"
+    return dg.Definitions(
+        assets=company_assets,
+        asset_checks=checks,
+        jobs=[daily, jobs.build_job(), jobs.range_job(settings, manifest), verify],
+        schedules=[
+            jobs.daily_schedule(settings, daily, is_demo=is_demo),
+            jobs.verify_schedule(settings, verify, is_demo=is_demo),
+        ],
+        resources={models.DBT: models.dbt_resource(), assets.SOLE_WRITER: sole_writer(settings)},
+        executor=dg.in_process_executor,
+        loggers={"progress": progress_logger},
+    )
+
+
+def write_dagster_home(folder: Path) -> None:
+    """DAGSTER_HOME with our settings: no telemetry, one writer."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "dagster.yaml"
+    if not path.is_file() or path.read_text(encoding="utf-8") != DAGSTER_YAML:
+        path.write_text(DAGSTER_YAML, encoding="utf-8")

@@ -1,0 +1,216 @@
+"""Jobs and schedules: the daily run, a build without ingestion, a range of dated days, the weekly verification.
+
+Comes from the assets, goes to `definitions.py`. A range is a job of plain steps that reports each captured
+day from its receipt, because a run over a range of partitions would mark the gaps in it too.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator
+
+from orchestration.dag import assets, models, published
+from orchestration.dag.sole_writer import SCHEDULED, TRIGGER_TAG
+from orchestration.settings.config import SourceConfig
+from orchestration.settings.settings import Settings, clock
+from orchestration.steps import build
+from orchestration.steps.attempts import SourceResult
+from orchestration.steps.sources import build_source
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+SOURCE_TAG = "pipeledger/source"
+DAY_TAG = "pipeledger/snapshot_date"
+
+
+def daily_tags(settings: Settings, day: date, trigger: str) -> dict[str, str]:
+    """What a run of one day is found by."""
+    names = ",".join(source.name for source in settings.config.enabled)
+    return {SOURCE_TAG: names, DAY_TAG: day.isoformat(), TRIGGER_TAG: trigger}
+
+
+def daily_job(selection: dg.AssetSelection) -> "UnresolvedAssetJobDefinition":
+    """Land, capture, build and publish one day."""
+    return dg.define_asset_job(
+        "daily",
+        selection,
+        description="Land every source, capture the day, build the marts and publish them.",
+        executor_def=dg.in_process_executor,
+    )
+
+
+def build_job() -> "UnresolvedAssetJobDefinition":
+    """Marts from the ledger, without ingestion."""
+    groups = dg.AssetSelection.groups("definitions", "staging", "intermediate", "marts", "published")
+    return dg.define_asset_job(
+        "build",
+        groups,
+        description="Build the marts from the ledger and publish them, after a change of definitions.",
+        executor_def=dg.in_process_executor,
+    )
+
+
+def verify_job(selection: dg.AssetSelection) -> "UnresolvedAssetJobDefinition":
+    """Read every day of the ledger again."""
+    return dg.define_asset_job(
+        "verify",
+        selection,
+        description="Compare every day of the ledger with its receipt.",
+        executor_def=dg.in_process_executor,
+    )
+
+
+def default_status(settings: Settings, is_demo: bool) -> dg.DefaultScheduleStatus:
+    """Schedules run unless the settings say no; the demo's never do by themselves."""
+    runs = settings.config.schedule.is_enabled and not is_demo
+    return dg.DefaultScheduleStatus.RUNNING if runs else dg.DefaultScheduleStatus.STOPPED
+
+
+def daily_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition", *, is_demo: bool) -> dg.ScheduleDefinition:
+    """The daily run at its hour in the company's time zone, labelled with that same date."""
+    at, zone = settings.config.schedule.at, settings.config.company.time_zone
+
+    @dg.schedule(
+        job=job,
+        name="every_day",
+        cron_schedule=f"{at.minute} {at.hour} * * *",
+        execution_timezone=zone,
+        default_status=default_status(settings, is_demo),
+        description=f"Every day at {at:%H:%M} {zone}: the run describes that same day.",
+    )
+    def every_day(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        day = context.scheduled_execution_time.astimezone(ZoneInfo(zone)).date()
+        return dg.RunRequest(
+            run_key=day.isoformat(),
+            partition_key=day.isoformat(),
+            tags=daily_tags(settings, day, SCHEDULED),
+        )
+
+    return every_day
+
+
+def verify_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition", *, is_demo: bool) -> dg.ScheduleDefinition:
+    """The weekly verification, on Sundays at noon."""
+    return dg.ScheduleDefinition(
+        name="every_week",
+        job=job,
+        cron_schedule="0 12 * * 0",
+        execution_timezone=settings.config.company.time_zone,
+        default_status=default_status(settings, is_demo),
+        tags={TRIGGER_TAG: SCHEDULED},
+        description="Every Sunday at 12:00: read every day of the ledger again.",
+    )
+
+
+class RangeConfig(dg.Config):
+    """First and last day of a range, both included."""
+
+    first: str
+    last: str
+
+
+def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefinition:
+    """Many days of dated drops in one run; builds and publishes once."""
+    translator = models.Translator(settings)
+    needs = {assets.SOLE_WRITER}
+
+    @dg.op(required_resource_keys=needs, pool=assets.POOL, out=dg.Out(dg.Nothing))
+    def capture_days(context: dg.OpExecutionContext, config: RangeConfig) -> None:
+        for source in settings.config.enabled:
+            capture_range(context, settings, source, config)
+
+    @dg.op(
+        required_resource_keys={*needs, models.DBT},
+        pool=assets.POOL,
+        ins={"captured": dg.In(dg.Nothing)},
+        out=dg.Out(dg.Nothing),
+    )
+    def build_marts_once(context: dg.OpExecutionContext) -> None:
+        build.before_build(settings)
+        for event in events(context, settings, translator, manifest):
+            context.log_event(event)  # type: ignore[arg-type]  # takes check evaluations too
+        for finding in build.after_build(settings):
+            context.log.warning(finding)
+
+    @dg.op(required_resource_keys=needs, pool=assets.POOL, ins={"built": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
+    def publish_once(context: dg.OpExecutionContext) -> None:
+        done = published.publish(context, settings, manifest)
+        context.log_event(dg.AssetMaterialization(["published", "pipeline"], metadata=done.metadata))
+
+    @dg.job(
+        name="range",
+        description="Capture many days of dated files at once; build and publish when all are captured.",
+        executor_def=dg.in_process_executor,
+    )
+    def range_of_days() -> None:
+        publish_once(build_marts_once(capture_days()))
+
+    return range_of_days
+
+
+def events(
+    context: dg.OpExecutionContext,
+    settings: Settings,
+    translator: DagsterDbtTranslator,
+    manifest: Mapping[str, Any],
+) -> Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation]:
+    """What dbt did, as events of the models' assets."""
+    command = models.dbt_command(settings)
+    dbt: models.Dbt = context.resources.dbt
+    invocation = dbt.cli(command, context=context, manifest=dict(manifest), dagster_dbt_translator=translator)
+    for event in invocation.stream():
+        if isinstance(event, dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation):
+            yield event
+
+
+def capture_range(
+    context: dg.OpExecutionContext, settings: Settings, source: SourceConfig, config: RangeConfig
+) -> None:
+    """Capture the days of a range that a source can serve, name the others, and report each day from its
+    receipt.
+    """
+    first, last = date.fromisoformat(config.first), date.fromisoformat(config.last)
+    days = build_source(source, settings).days(first, last)
+    for day, lacking in sorted(days.incomplete.items()):
+        context.log.warning(f"{source.name}: {day} stays a gap (missing: {', '.join(lacking)})")
+    if not days.complete:
+        context.log.warning(f"{source.name}: no complete day between {first} and {last}")
+        return
+    result = assets.attempt(context, settings, source, days.complete)
+    report_range(context, settings, result)
+
+
+def report_range(context: dg.OpExecutionContext, settings: Settings, result: SourceResult) -> None:
+    """Show every captured day in Dagster; days that were not captured stay holes."""
+    for captured in result.days:
+        context.log_event(
+            dg.AssetMaterialization(
+                assets.ledger_key(result.source),
+                partition=captured.snapshot_date.isoformat(),
+                metadata=assets.day_metadata(captured),
+            )
+        )
+    last_landed = {entity: rows for (entity, _), rows in sorted(result.landed.items(), key=lambda item: item[0][1])}
+    for entity, rows in last_landed.items():
+        key = assets.landing_key(result.source, entity)
+        context.log_event(dg.AssetMaterialization(key, metadata={"dagster/row_count": rows}))
+    context.log_event(dg.AssetMaterialization(assets.intervals_key(result.source)))
+    for check in assets.check_results(settings, result):
+        evaluation = dg.AssetCheckEvaluation(
+            asset_key=assets.ledger_key(result.source),
+            check_name=str(check.check_name),
+            passed=bool(check.passed),
+            metadata=dict(check.metadata or {}),
+            severity=check.severity,
+            description=check.description,
+        )
+        context.log_event(evaluation)  # type: ignore[arg-type]  # takes check evaluations too
+
+
+def today(settings: Settings) -> date:
+    """The company's business date now."""
+    return settings.config.today(clock())

@@ -1,0 +1,173 @@
+"""Runs started by the command line: the same jobs as Dagster's, executed in this process and recorded for its UI.
+
+Comes from the settings; goes to the home, and as a `RunReport` to whoever started it.
+"""
+
+import contextlib
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from orchestration.dag import jobs
+from orchestration.dag.assets import ACCEPT_DROP_TAG
+from orchestration.dag.company import build_definitions, write_dagster_home
+from orchestration.dag.progress import current_line
+from orchestration.dag.sole_writer import TRIGGER_TAG, take_over
+from orchestration.settings.errors import ExitCode
+from orchestration.settings.lock import Lock
+from orchestration.settings.settings import Settings
+from orchestration.steps.build import read_findings
+from orchestration.steps.dbt import dbt_env
+
+COMMAND_LINE = "command line"
+
+
+@dataclass
+class SourceReport:
+    """What a run did to one source."""
+
+    days: list[str] = field(default_factory=list)
+    source_rows: int = 0
+    rows_written: int = 0
+    missing_days: int = 0
+    error: str | None = None
+    gates: str | None = None
+
+
+@dataclass
+class RunReport:
+    """What a run came to. `warnings` are findings about the data; `failures` are why it stopped."""
+
+    run_id: str
+    job: str
+    exit_code: ExitCode
+    sources: dict[str, SourceReport]
+    published: str | None = None
+    marts: int = 0
+    warnings: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+
+def run_day(settings: Settings, day: date, *, accept_drop: bool = False) -> RunReport:
+    """The daily job for one day."""
+    tags = jobs.daily_tags(settings, day, COMMAND_LINE)
+    if accept_drop:
+        tags[ACCEPT_DROP_TAG] = "true"
+    return execute(settings, "daily", tags, first=day, partition_key=day.isoformat())
+
+
+def run_range(settings: Settings, first: date, last: date, *, accept_drop: bool = False) -> RunReport:
+    """The range job: every complete day from first to last."""
+    tags = jobs.daily_tags(settings, last, COMMAND_LINE) | {jobs.DAY_TAG: f"{first} to {last}"}
+    if accept_drop:
+        tags[ACCEPT_DROP_TAG] = "true"
+    config = {"ops": {"capture_days": {"config": {"first": first.isoformat(), "last": last.isoformat()}}}}
+    return execute(settings, "range", tags, first=first, run_config=config)
+
+
+def run_build(settings: Settings) -> RunReport:
+    """The build job."""
+    return execute(settings, "build", {TRIGGER_TAG: COMMAND_LINE})
+
+
+def execute(
+    settings: Settings,
+    job: str,
+    tags: Mapping[str, str],
+    *,
+    first: date | None = None,
+    partition_key: str | None = None,
+    run_config: Mapping[str, Any] | None = None,
+) -> RunReport:
+    """Run a job here and now; the caller holds the lock."""
+    write_dagster_home(settings.home.dagster)
+    os.environ.update({"DAGSTER_HOME": str(settings.home.dagster), **dbt_env(settings.home)})
+    with (
+        warnings.catch_warnings(),
+        Path(os.devnull).open("w") as nowhere,
+        contextlib.redirect_stdout(nowhere),  # dbt's own lines; its warnings come as checks
+        dg.DagsterInstance.get() as instance,
+    ):
+        warnings.simplefilter("ignore")
+        take_over(settings, Lock.of(settings.home), instance, None, print)
+        definitions = build_definitions(settings, first)
+        try:
+            result = definitions.resolve_job_def(job).execute_in_process(
+                instance=instance,
+                partition_key=partition_key,
+                raise_on_error=False,
+                run_config={**(run_config or {}), "loggers": {"progress": {}}},
+                tags=dict(tags),
+            )
+        finally:
+            current_line.end()
+    done = report(job, result)
+    if done.published:
+        done.warnings = read_findings(settings.home.warehouse) or done.warnings
+    return done
+
+
+def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
+    """Read what happened from the run's events."""
+    sources: dict[str, SourceReport] = {}
+    done = RunReport(result.run_id, job, ExitCode.DONE, sources)
+    for event in result.all_events:
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
+            read_materialization(done, event.step_materialization_data.materialization)
+        elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            read_check(done, event.asset_check_evaluation_data)
+        elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
+            done.failures.append(reason(event.step_failure_data))
+        elif event.event_type == dg.DagsterEventType.PIPELINE_FAILURE and not done.failures:
+            done.failures.append(event.message or "the run failed")
+    if not result.success:
+        done.exit_code = ExitCode.FAILED
+    elif any(source.error or source.gates for source in sources.values()):
+        done.exit_code = ExitCode.DONE_WITH_GAP
+    return done
+
+
+def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> None:
+    """A captured day, or the published file."""
+    path, metadata = event.asset_key.path, event.metadata
+    if path[0] == "ledger":
+        source = done.sources.setdefault(path[1], SourceReport())
+        source.days.append(str(metadata["snapshot_date"].value))
+        source.source_rows += int(str(metadata["dagster/row_count"].value))
+        source.rows_written += int(str(metadata["rows_written"].value))
+    elif path == ["published", "pipeline"]:
+        done.published = str(metadata["path"].value)
+        marts = metadata["marts"]
+        done.marts = len(marts.records) if isinstance(marts, dg.TableMetadataValue) else 0
+
+
+def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
+    """A verdict on a source's ledger, or on a model."""
+    if check.asset_key.path[0] == "ledger":
+        source = done.sources.setdefault(check.asset_key.path[1], SourceReport())
+        if check.check_name == "captured" and not check.passed:
+            source.error = check.description
+        elif check.check_name == "gates" and not check.passed:
+            source.gates = check.description
+        elif check.check_name == "no_missing_days":
+            source.missing_days = int(str(check.metadata["missing_days"].value))
+    elif not check.passed:
+        done.warnings.append(f"{check.asset_key.path[-1]}: {check.check_name}")
+
+
+def reason(failure: Any) -> str:
+    """Why a step failed: the innermost cause, without its stack."""
+    error = failure.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    if error is None:
+        return "a step failed"
+    message = str(error.message).strip()
+    name, _, said = message.partition(": ")  # Python puts the class in front
+    return (said if name.rpartition(".")[2] == error.cls_name else message) or "stopped by hand"

@@ -1,0 +1,1 @@
+"""What a company has set, its home, and the errors that a person meets."""

@@ -1,0 +1,210 @@
+"""The home: where everything that is not code lies, and what it was made for.
+
+PIPELEDGER_HOME (default `./.pipeledger`) is the root. `home.json` says the format, time zone and base currency, so that
+a newer format, another time zone or another currency is refused before it mixes two meanings in one ledger.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from orchestration.settings.config import Company
+from orchestration.settings.errors import HomeError
+from snapshots.store import Store
+
+FORMAT = 1
+DEFAULT_HOME = ".pipeledger"
+DEMO_HOME = ".pipeledger-demo"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The paths of one home; `root` is absolute."""
+
+    root: Path
+
+    @property
+    def marker(self) -> Path:
+        """home.json: format version, time zone, base currency."""
+        return self.root / "home.json"
+
+    @property
+    def landing(self) -> Path:
+        """dlt's landing; disposable."""
+        return self.root / "landing.duckdb"
+
+    @property
+    def warehouse(self) -> Path:
+        """Intervals and dbt's models; disposable, one writer."""
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The file that people and BI tools open."""
+        return self.root / "published" / "pipeline.duckdb"
+
+    @property
+    def definitions(self) -> Path:
+        """The assembled governed definitions: dbt's only seed path."""
+        return self.root / "definitions_assembled"
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME."""
+        return self.root / "dagster"
+
+    @property
+    def dlt(self) -> Path:
+        """dlt's pipelines_dir."""
+        return self.root / "dlt"
+
+    @property
+    def dbt(self) -> Path:
+        """dbt's target and logs."""
+        return self.root / "dbt"
+
+    @property
+    def attempts(self) -> Path:
+        """What each source's last attempt came to; one small JSON file per source."""
+        return self.root / "attempts"
+
+    @property
+    def lock(self) -> Path:
+        """The lock file, which names its holder."""
+        return self.root / "lock"
+
+    def store(self, time_zone: str) -> Store:
+        """The paths that `snapshots` works with."""
+        return Store(
+            ledger=self.root / "ledger",
+            personal=self.root / "personal",
+            landing=self.landing,
+            warehouse=self.warehouse,
+            rejects=self.root / "rejects",
+            time_zone=time_zone,
+        )
+
+
+def find_home(env: Mapping[str, str], cwd: Path, default: str = DEFAULT_HOME) -> Home:
+    """The home in force; it need not exist."""
+    return Home((cwd / (env.get("PIPELEDGER_HOME") or default)).resolve())
+
+
+def read_marker(home: Home) -> dict[str, Any] | None:
+    """home.json, or None where the home was not made yet; HomeError where it is damaged or of a newer
+    format.
+    """
+    if not home.marker.exists():
+        return None
+    try:
+        marker = dict(json.loads(home.marker.read_text(encoding="utf-8")))
+        version = int(marker.get("format", 0))
+    except (ValueError, TypeError) as error:
+        raise HomeError(
+            f"{home.marker}: not readable ({error}). Restore it from a backup; it is one small file."
+        ) from error
+    if version > FORMAT:
+        raise HomeError(
+            f"{home.marker}: format {version}, at most {FORMAT} understood by this version of Pipeledger. "
+            "Nothing was touched. Upgrade Pipeledger, or set PIPELEDGER_HOME to another home."
+        )
+    return marker
+
+
+def check_home(home: Home, company: Company) -> None:
+    """HomeError unless the home, if it exists, was made for this company's time zone and currency."""
+    marker = read_marker(home)
+    if marker is None:
+        return
+    for name, consequence in (
+        ("time_zone", "its days were counted there, and would change their meaning"),
+        ("base_currency", "rows without a currency would change their value"),
+    ):
+        got, expected = getattr(company, name), marker.get(name)
+        if expected is not None and got != expected:
+            raise HomeError(
+                f"company.{name}: got {got}, but the home {home.root} was made with {expected}: "
+                f"{consequence}. "
+                f"Set it back, or use another home (PIPELEDGER_HOME)."
+            )
+
+
+def open_home(home: Home, company: Company, created_by: str = "init") -> None:
+    """Make the home ready for writing: create it, or check it and migrate an older format after a copy.
+
+    Call it while holding the lock. Raises HomeError and then nothing was touched.
+    """
+    check_home(home, company)
+    marker = read_marker(home)
+    if marker is None:
+        marker = {
+            "format": FORMAT,
+            "time_zone": company.time_zone,
+            "base_currency": company.base_currency,
+            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created_by": created_by,
+        }
+        write_whole(home.marker, json.dumps(marker, indent=2) + "\n")
+    elif int(marker.get("format", 0)) < FORMAT:
+        migrate(home, marker, company)
+    for folder in (home.root / "ledger", home.root / "personal", home.published.parent, home.attempts):
+        folder.mkdir(exist_ok=True)
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One step from a format to the next: what it touches (copied first) and what it does."""
+
+    touches: tuple[str, ...]
+    apply: Callable[[Home, dict[str, Any], Company], dict[str, Any]]
+
+
+def complete_marker(home: Home, marker: dict[str, Any], company: Company) -> dict[str, Any]:
+    """Format 0 to 1: home.json had no format, and not always a time zone or currency."""
+    defaults = {"time_zone": company.time_zone, "base_currency": company.base_currency, "created_by": "init"}
+    return {**defaults, **marker, "format": 1}
+
+
+MIGRATIONS: dict[int, Migration] = {0: Migration(("home.json",), complete_marker)}
+
+
+def migrate(home: Home, marker: dict[str, Any], company: Company) -> None:
+    """Bring an older home to the current format, step by step, each after a copy of what it touches."""
+    while (version := int(marker.get("format", 0))) < FORMAT:
+        step = MIGRATIONS[version]
+        copy = home.root / f"before-format-{version + 1}"
+        copy.mkdir(exist_ok=True)
+        for name in step.touches:
+            source = home.root / name
+            if source.is_dir():
+                shutil.copytree(source, copy / name, dirs_exist_ok=True)
+            else:
+                shutil.copy2(source, copy / name)
+        marker = step.apply(home, marker, company)
+        write_whole(home.marker, json.dumps(marker, indent=2) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that a crash leaves either the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}.{os.getpid()}")
+    with new.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in a folder survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,85 @@
+"""Around dbt's build: its input brought up to date before it, what its tests found after it.
+
+Comes from the ledger and the definitions; goes to the warehouse. `dag/models.py` runs dbt between the two.
+"""
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import duckdb
+
+from orchestration.settings.errors import PipeledgerError
+from orchestration.settings.settings import Settings, relations
+from orchestration.steps.dbt import assemble_definitions, remove_run_folders
+from snapshots import intervals
+
+
+def refresh_intervals(settings: Settings, *, from_scratch: bool = False) -> None:
+    """Bring the warehouse's intervals to the ledger's version."""
+    if from_scratch:
+        for leftover in settings.home.root.glob("warehouse.duckdb*"):
+            if leftover.is_file():
+                leftover.unlink()
+        intervals.rebuild(settings.store, relations())
+    else:
+        intervals.refresh(settings.store, relations())
+
+
+class NothingCapturedError(PipeledgerError):
+    """The ledger is empty, so there is nothing to build."""
+
+
+def captured_days(settings: Settings, source: str | None = None) -> list[date]:
+    """The observed days of one source, or of all, in order."""
+    if not settings.home.warehouse.exists():
+        return []
+    with duckdb.connect(str(settings.home.warehouse), read_only=True) as connection:
+        rows = connection.execute(
+            "select distinct snapshot_date from ledger.receipts "
+            "where origin = 'observed' and source = coalesce(?, source) order by 1",
+            [source],
+        ).fetchall()
+    return [day for (day,) in rows]
+
+
+def missing_days(settings: Settings, source: str) -> list[date]:
+    """The gaps of one source: days between its first and last captured one."""
+    days = captured_days(settings, source)
+    span = (days[-1] - days[0]).days if days else 0
+    return sorted({days[0] + timedelta(days=number) for number in range(span)} - set(days))
+
+
+def before_build(settings: Settings) -> None:
+    """Bring definitions and intervals up to date; NothingCapturedError where the ledger is empty."""
+    # dbt writes the SQL that it ran for a seed of an absolute path over that very file: a retry must not read it
+    assemble_definitions(settings.config.company.definitions, settings.home.definitions)
+    refresh_intervals(settings)
+    if not captured_days(settings):
+        raise NothingCapturedError(
+            f"{settings.store.ledger}: no day captured yet, at least one expected. Nothing was built. "
+            "Run `pipeledger doctor`, then `pipeledger run`."
+        )
+
+
+def after_build(settings: Settings) -> list[str]:
+    """Tidy up after dbt; return what its tests found in the data, as sentences."""
+    remove_run_folders(settings.home)
+    return read_findings(settings.home.warehouse)
+
+
+def read_findings(warehouse: Path) -> list[str]:
+    """What the data-quality tests found: the column `finding` of their tables."""
+    if not warehouse.exists():
+        return []
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        tables = connection.execute(
+            "select table_name from duckdb_columns() where schema_name = 'findings' and column_name = "
+            "'finding' order by 1"
+        ).fetchall()
+        return [
+            str(finding)
+            for (table,) in tables
+            for (finding,) in connection.execute(
+                f'select finding from findings."{table}" order by 1 limit 20'
+            ).fetchall()
+        ]

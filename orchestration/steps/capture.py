@@ -1,0 +1,142 @@
+"""Land and capture one source: from its rows of today, or of dated drops, into the ledger.
+
+Dagster wraps these functions; tests call them alone. Nothing here knows the clock: days and instants are arguments.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from ingestion.landing import LandingError, Source, SourceError, land
+from orchestration.settings.config import SourceConfig
+from orchestration.settings.errors import PipeledgerError
+from orchestration.settings.settings import Settings, code_version
+from orchestration.steps.attempts import SourceResult, record_attempt
+from orchestration.steps.sources import build_source
+from snapshots.capture import CapturedDay, capture
+from snapshots.store import LedgerError
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where progress goes: `report` takes lines that stay, `show` what is happening right now."""
+
+    report: Callable[[str], None] = lambda line: None
+    show: Callable[[str], None] = lambda line: None
+
+
+SILENT = Progress()
+
+
+def land_and_capture(
+    settings: Settings,
+    source: SourceConfig,
+    days: Sequence[date],
+    *,
+    now: datetime,
+    accept_drop: bool = False,
+    progress: Progress = SILENT,
+) -> SourceResult:
+    """Land the days of one source in chunks and capture each chunk. A gate that trips keeps the days before it.
+
+    Raises whatever landing or capture raises; what chunks before it kept stays kept.
+    """
+    built = build_source(source, settings)
+    captured: list[CapturedDay] = []
+    landed: dict[tuple[str, date], int] = {}
+    tripped: tuple[str, ...] = ()
+    for chunk in built.chunks(days):
+        landed |= land_chunk(settings, built, chunk, now, progress)
+        done = capture(
+            settings.store,
+            source.name,
+            chunk,
+            gates=settings.config.gates,
+            accept_drop=accept_drop,
+            code_version=code_version(),
+        )
+        captured += done.days
+        tripped = tuple(done.tripped)
+        progress.report(progress_line(source.name, chunk, landed, done.days))
+        if tripped:
+            break
+    seconds = (datetime.now(UTC) - now).total_seconds()
+    return SourceResult(source.name, tuple(captured), landed, tripped, seconds=round(seconds, 1))
+
+
+def land_chunk(
+    settings: Settings, source: Source, chunk: Sequence[date], now: datetime, progress: Progress
+) -> Mapping[tuple[str, date], int]:
+    """One landing run; the rows landed by entity and day."""
+    done = land(
+        source,
+        chunk,
+        landing=settings.home.landing,
+        pipelines_dir=settings.home.dlt,
+        today=settings.config.today(now),
+        on_progress=lambda entity, day, rows: progress.show(f"{source.name}: {entity} {day}: {rows:,} rows"),
+    )
+    progress.show(f"{source.name}: capturing {chunk[-1]}")
+    return done.rows
+
+
+def progress_line(
+    source: str,
+    chunk: Sequence[date],
+    landed: Mapping[tuple[str, date], int],
+    days: Sequence[CapturedDay],
+) -> str:
+    """What happened to one chunk, in a line."""
+    rows = sum(count for (_, day), count in landed.items() if day in set(chunk))
+    written = [entity for day in days for entity in day.entities if entity.changed]
+    if days and not written:
+        return f"{source}: {chunk[0]}: {rows:,} rows landed, nothing new: the ledger stays as it is"
+    upserts, deletes = sum(entity.upserts for entity in written), sum(entity.deletes for entity in written)
+    span = f"{chunk[0]}" if len(chunk) == 1 else f"{chunk[0]} to {chunk[-1]} ({len(days)} days)"
+    return f"{source}: {span}: {rows:,} rows landed, {upserts:,} new or changed, {deletes:,} gone"
+
+
+def attempt(
+    settings: Settings,
+    source: SourceConfig,
+    days: Sequence[date],
+    *,
+    now: datetime,
+    accept_drop: bool = False,
+    progress: Progress = SILENT,
+) -> SourceResult:
+    """The same, but a failure is a result that names its reason, so that the other sources go on."""
+    try:
+        result = land_and_capture(settings, source, days, now=now, accept_drop=accept_drop, progress=progress)
+    except Exception as error:
+        if is_worth_retrying(error):
+            raise
+        result = failed(source, error)
+    record_attempt(settings, source.name, days, now, result)
+    return result
+
+
+def failed(source: SourceConfig, error: Exception) -> SourceResult:
+    """The result of a source that could not be landed or captured."""
+    expected = isinstance(error, SourceError | LandingError | LedgerError | PipeledgerError)
+    text = str(error) if expected else f"{source.name}: {type(error).__name__}: {error}"
+    return SourceResult(source.name, error=text)
+
+
+def is_worth_retrying(error: BaseException) -> bool:
+    """Whether the same call may succeed in a minute: the network, or a server that is busy."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:  # a chain may close on itself
+        status = getattr(getattr(link, "response", None), "status_code", None) or 0
+        is_unreachable = type(link).__module__.startswith("requests") and "Connect" in type(link).__name__
+        if isinstance(link, ConnectionError | TimeoutError) or status == 429 or status >= 500 or is_unreachable:
+            return True
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    return False
+
+
+def rows_written(day: CapturedDay) -> int:
+    """Rows that a captured day added to the ledger; 0 for a re-run that found nothing new."""
+    return sum(entity.upserts + entity.deletes for entity in day.entities if entity.changed)

@@ -1,0 +1,224 @@
+"""dbt, wired to one home: definitions assembled, settings passed on, the project parsed when it changed.
+
+The user's governed CSV files, and the documented default for each that is missing, go into one folder under
+the home: dbt's only seed path. Settings go to dbt as variables, paths as environment variables; targets and
+logs stay under the home. Nothing here gives a definition a meaning. Alone: `python -m orchestration.steps.dbt`
+assembles and parses.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestration.settings.config import Config, nearest
+from orchestration.settings.errors import ConfigError, PipeledgerError
+from orchestration.settings.home import Home, write_whole
+
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+DEFAULT_DEFINITIONS = PROJECT / "default_definitions"
+EXECUTABLE = Path(sys.executable).with_name("dbt")
+NOT_PART_OF_THE_PROJECT = {"target", "logs", "default_definitions"}
+
+
+class DbtError(PipeledgerError):
+    """dbt could not read the project."""
+
+
+@dataclass(frozen=True)
+class Definition:
+    """One governed file that takes part in a build: the user's own or the documented default."""
+
+    name: str
+    path: Path
+    is_default: bool
+
+
+def definition_files(folder: Path, defaults: Path = DEFAULT_DEFINITIONS) -> list[Definition]:
+    """Every governed file in force. ConfigError for one whose header, or whose name, is nearly right."""
+    known = {path.name for path in defaults.glob("*.csv")}
+    own = {path.name for path in folder.glob("*.csv")} if folder.is_dir() else set()
+    for name in sorted(own - known):
+        hint = nearest(name, known)
+        if hint.startswith("Did you mean"):
+            raise ConfigError(f"{folder / name}: not a governed definition. {hint} Rename the file.")
+    found = [Definition(name, (folder if name in own else defaults) / name, name not in own) for name in sorted(known)]
+    for definition in found:
+        if not definition.is_default:
+            check_header(definition.path, read_header(defaults / definition.name))
+    return found
+
+
+def read_header(path: Path) -> list[str]:
+    """The column names of a CSV file."""
+    try:
+        first = path.read_text(encoding="utf-8-sig").split("\n", 1)[0]
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: not UTF-8 ({error.reason} at byte {error.start}). Save it as `CSV UTF-8`, then run again."
+        ) from error
+    return next(csv.reader(io.StringIO(first)), [])
+
+
+def check_header(path: Path, expected: Sequence[str]) -> None:
+    """ConfigError unless the file has exactly the documented columns, in any order."""
+    got = read_header(path)
+    missing = [name for name in expected if name not in got]
+    unknown = [name for name in got if name not in expected]
+    if not missing and not unknown and len(got) == len(set(got)):
+        return
+    problems = [f"column `{name}` missing" for name in missing]
+    problems += [f"column `{name}` unknown ({nearest(name, expected)})" for name in unknown]
+    problems += [f"column `{name}` twice" for name in sorted({name for name in got if got.count(name) > 1})]
+    raise ConfigError(
+        f"{path}: {'; '.join(problems)}. Expected the header `{','.join(expected)}`. Correct the first line."
+    )
+
+
+def assemble_definitions(folder: Path, target: Path, defaults: Path = DEFAULT_DEFINITIONS) -> list[Definition]:
+    """Put the definitions in force into `target`, and nothing else; return which ones they are."""
+    found = definition_files(folder, defaults)
+    target.mkdir(parents=True, exist_ok=True)
+    for stale in target.iterdir():
+        if stale.name not in {definition.name for definition in found}:
+            stale.unlink()
+    for definition in found:
+        content = definition.path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+        copy = target / definition.name
+        if not copy.is_file() or copy.read_bytes() != content:  # an untouched file is an unchanged seed
+            copy.write_bytes(content)
+    return found
+
+
+def dbt_vars(config: Config) -> str:
+    """The variables of a build as JSON, in a stable order."""
+    from ingestion.landing import landed_name
+
+    sources = {
+        source.name: {
+            "type": source.type,
+            "columns": {
+                entity: {ours: landed_name(theirs) for theirs, ours in sorted(settings.columns.items())}
+                for entity, settings in sorted(source.entities.items())
+                if settings.columns
+            },
+            **{name: source.options[name] for name in ("lifecycle_field", "lifecycle") if name in source.options},
+        }
+        for source in config.sources.values()
+    }
+    company = config.company
+    return json.dumps(
+        {
+            "time_zone": company.time_zone,
+            "base_currency": company.base_currency,
+            "fiscal_year_start_month": company.fiscal_year_start_month,
+            "sources": sources,
+        },
+        sort_keys=True,
+    )
+
+
+def dbt_env(home: Home) -> dict[str, str]:
+    """The environment that dbt needs for one home."""
+    return {
+        "PIPELEDGER_WAREHOUSE": str(home.warehouse),
+        "PIPELEDGER_DEFINITIONS": str(home.definitions),
+        "DBT_TARGET_PATH": str(home.dbt / "target"),
+        "DBT_LOG_PATH": str(home.dbt / "logs"),
+        "DBT_PROFILES_DIR": str(PROJECT),
+        "DBT_LOG_LEVEL_FILE": "info",  # writing the debug log costs a fifth of a build
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def project_fingerprint(variables: str, home: Home) -> str:
+    """Changes when dbt would read something else: a project file, a variable, a definition."""
+    digest = hashlib.sha256(variables.encode())
+    project = (
+        path
+        for path in PROJECT.rglob("*")
+        if path.is_file() and NOT_PART_OF_THE_PROJECT.isdisjoint(path.relative_to(PROJECT).parts)
+    )
+    for path in [*sorted(project), *sorted(home.definitions.glob("*.csv"))]:
+        digest.update(str(path).encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def prepare(config: Config, home: Home) -> Path:
+    """Assemble the definitions and parse the project if anything changed; return the manifest."""
+    assemble_definitions(config.company.definitions, home.definitions)
+    variables = dbt_vars(config)
+    manifest, mark = home.dbt / "target" / "manifest.json", home.dbt / "parsed"
+    fingerprint = project_fingerprint(variables, home)
+    if not manifest.is_file() or not mark.is_file() or mark.read_text() != fingerprint:
+        parse(home, variables)
+        write_whole(mark, fingerprint)
+    return manifest
+
+
+def parse(home: Home, variables: str) -> None:
+    """Have dbt read the project, which writes the manifest; DbtError says what it could not read."""
+    done = subprocess.run(  # noqa: S603 - our own command
+        [EXECUTABLE, "--log-format", "text", "--no-use-colors", "--quiet", "parse", "--vars", variables],
+        cwd=PROJECT,
+        env={**os.environ, **dbt_env(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise DbtError(
+            f"dbt could not read the project:\n{(done.stdout + done.stderr).strip()[-4000:]}\n"
+            "Nothing was built. Correct what it names, then run `pipeledger build`."
+        )
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest, with every test that looks at several models attached to the one nearest to the reader."""
+    manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    nodes = manifest["nodes"]
+    for node in nodes.values():
+        if node["resource_type"] == "test" and not node.get("attached_node"):
+            seen = [name for name in node["depends_on"]["nodes"] if name in nodes]
+            node["attached_node"] = max(seen, key=lambda name: (nearness(nodes[name]), name), default=None)
+    return manifest
+
+
+def nearness(node: Mapping[str, Any]) -> int:
+    """How near to the reader a node lies: definitions, staging, intermediate, marts."""
+    layers = ("definitions", "staging", "intermediate", "marts")
+    return layers.index(node["schema"]) if node["schema"] in layers else -1
+
+
+def marts_of(manifest: Mapping[str, Any]) -> list[str]:
+    """The models that are published."""
+    return sorted(
+        node["alias"]
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] == "marts"
+    )
+
+
+def remove_run_folders(home: Home, keep: int = 3) -> None:
+    """Each dbt run leaves a folder of artifacts; keep the newest few for those who look for a reason."""
+    folders = [path for path in (home.dbt / "target").glob("*-*") if path.is_dir()]
+    for old in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)[keep:]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    from orchestration.settings.config import find_config, load_config
+    from orchestration.settings.home import find_home
+
+    here = find_home(os.environ, Path.cwd())
+    print(prepare(load_config(find_config(None, os.environ, Path.cwd(), here.root), os.environ), here))

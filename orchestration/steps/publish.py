@@ -1,0 +1,172 @@
+"""Publish: the `marts` schema of the warehouse as a file of its own, swapped in at once.
+
+Data comes from `warehouse.duckdb` (read-only) and goes to `published/pipeline.duckdb`. A reader who has the
+old file open keeps it undisturbed; the next connection sees the new one; nobody ever sees half of one.
+Alone: `python -m orchestration.steps.publish <warehouse.duckdb> <pipeline.duckdb>`.
+"""
+
+import os
+import sys
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ingestion.entities import ENTITIES
+from orchestration.settings.errors import PipeledgerError
+from orchestration.settings.home import sync_folder
+from orchestration.settings.settings import Settings
+from orchestration.steps.dbt import marts_of
+
+SCHEMA = "marts"
+STORAGE_VERSION = "v1.0.0"  # the newest that every DuckDB client since 1.0 reads
+MACROS = Path(__file__).parents[2] / "dbt_project" / "published_macros.sql"
+PERSONAL_COLUMNS = frozenset(
+    {column for entity in ENTITIES.values() for column in entity.personal}
+    | {"first_name", "last_name", "email_address", "phone_number", "mobile", "mobile_phone"}
+)
+
+
+class PublishError(PipeledgerError):
+    """Nothing was published; the old file stays."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published: the file and the rows of each mart."""
+
+    path: Path
+    rows: dict[str, int]
+    bytes: int
+
+
+def publish(warehouse: Path, target: Path, marts: Collection[str] | None = None, macros: Path = MACROS) -> Published:
+    """Copy all marts (or only those named) with comments into a new file, and put it in place of `target`.
+
+    Raises PublishError, and leaves `target` as it was, where there is nothing to publish or a column is
+    personal.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    clear_leftovers(target)
+    new = target.with_name(f".{target.name}.new")
+    with duckdb.connect() as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute("set preserve_insertion_order = true")
+        connection.execute(f"attach {text(str(warehouse))} as warehouse (read_only)")
+        connection.execute(f"attach {text(str(new))} as pipeline (storage_version {text(STORAGE_VERSION)})")
+        names = tables_to_publish(connection, marts)
+        refuse_personal_columns(connection, names)
+        rows = copy_tables(connection, names)
+        copy_comments(connection, names)
+        connection.execute("use pipeline")
+        if macros.is_file():
+            connection.execute(macros.read_text(encoding="utf-8"))
+        connection.execute("use memory")
+        connection.execute("checkpoint pipeline")
+        connection.execute("detach pipeline")
+        connection.execute("detach warehouse")
+    put_in_place(new, target)
+    return Published(target, rows, target.stat().st_size)
+
+
+def publish_marts(settings: Settings, manifest: Mapping[str, Any]) -> Published:
+    """Put the marts that the manifest names in front of people."""
+    return publish(settings.home.warehouse, settings.home.published, marts_of(manifest))
+
+
+def clear_leftovers(target: Path) -> None:
+    """Remove what publishes that crashed left beside the published file."""
+    for leftover in target.parent.glob(f".{target.name}.new*"):
+        leftover.unlink()
+
+
+def tables_to_publish(connection: duckdb.DuckDBPyConnection, marts: Collection[str] | None) -> list[str]:
+    """The tables and views of `marts`; of those, the ones that are still models where `marts` names them."""
+    found = [
+        str(name)
+        for (name,) in connection.execute(
+            "select table_name from information_schema.tables "
+            f"where table_catalog = 'warehouse' and table_schema = {text(SCHEMA)} order by table_name"
+        ).fetchall()
+    ]
+    missing = sorted(set(marts or ()) - set(found))
+    if missing or not found:
+        raise PublishError(
+            f"warehouse: {', '.join(missing) or 'every table'} missing in schema {SCHEMA}. The published "
+            "file stays as "
+            "it was. Run `pipeledger build`."
+        )
+    return [name for name in found if marts is None or name in marts]
+
+
+def refuse_personal_columns(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
+    """PublishError if a mart carries a person's name, address or number."""
+    columns = connection.execute(
+        "select table_name, column_name from duckdb_columns() "
+        f"where database_name = 'warehouse' and schema_name = {text(SCHEMA)}"
+    ).fetchall()
+    personal = [f"{table}.{column}" for table, column in columns if table in names and column in PERSONAL_COLUMNS]
+    if personal:
+        raise PublishError(
+            f"{', '.join(sorted(personal))}: personal columns, none expected in {SCHEMA}. The published "
+            "file stays as it "
+            "was. Take them out of the model; a person is matched by `email_digest`."
+        )
+
+
+def copy_tables(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -> dict[str, int]:
+    """Copy the tables; return their rows."""
+    connection.execute(f"create schema if not exists pipeline.{SCHEMA}")
+    rows = {}
+    for name in names:
+        relation = f"{SCHEMA}.{identifier(name)}"
+        connection.execute(f"create table pipeline.{relation} as select * from warehouse.{relation}")
+        (count,) = connection.execute(f"select count(*) from pipeline.{relation}").fetchone() or (0,)
+        rows[name] = int(count)
+    return rows
+
+
+def copy_comments(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
+    """Give the new tables and columns the comments of the old ones, which a copy leaves behind."""
+    inside = f"database_name = 'warehouse' and schema_name = {text(SCHEMA)} and comment is not null"
+    tables = connection.execute(
+        f"select table_name, comment from duckdb_tables() where {inside} "
+        f"union all select view_name, comment from duckdb_views() where {inside}"
+    ).fetchall()
+    for table, comment in tables:
+        if table in names:
+            connection.execute(f"comment on table pipeline.{SCHEMA}.{identifier(table)} is {text(comment)}")
+    columns = connection.execute(
+        f"select table_name, column_name, comment from duckdb_columns() where {inside}"
+    ).fetchall()
+    for table, column, comment in columns:
+        if table in names:
+            place = f"pipeline.{SCHEMA}.{identifier(table)}.{identifier(column)}"
+            connection.execute(f"comment on column {place} is {text(comment)}")
+
+
+def put_in_place(new: Path, target: Path) -> None:
+    """Make the new file durable, then let it take the old one's name."""
+    descriptor = os.open(new, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    new.replace(target)
+    sync_folder(target.parent)
+
+
+def text(value: str) -> str:
+    """An SQL string."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A quoted SQL name."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+if __name__ == "__main__":
+    print(publish(Path(sys.argv[1]), Path(sys.argv[2])))

@@ -1,0 +1,117 @@
+"""Definitions assembled, variables passed: structure is checked here, meaning is dbt's."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestration.settings.config import load_config
+from orchestration.settings.errors import ConfigError
+from orchestration.settings.home import Home
+from orchestration.settings.settings import Settings
+from orchestration.steps.build import NothingCapturedError, before_build
+from orchestration.steps.dbt import DEFAULT_DEFINITIONS, assemble_definitions, dbt_vars
+from tests.orchestration.conftest import STAGES, Desk
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """The user's folder, the defaults and the target."""
+    own, defaults, target = tmp_path / "own", tmp_path / "defaults", tmp_path / "target"
+    own.mkdir()
+    defaults.mkdir()
+    (defaults / "targets.csv").write_text("fiscal_quarter,target_amount,owner\n")
+    (defaults / "segments.csv").write_text("segment,priority,owner\nSMB,1,\n")
+    return own, defaults, target
+
+
+def test_a_company_s_file_wins_and_the_default_stands_in_for_a_missing_one(folders: tuple[Path, Path, Path]) -> None:
+    own, defaults, target = folders
+    (own / "targets.csv").write_text("target_amount,fiscal_quarter,owner\n100,FY2026-Q1,ann\n")
+    found = assemble_definitions(own, target, defaults)
+    assert [(definition.name, definition.is_default) for definition in found] == [
+        ("segments.csv", True),
+        ("targets.csv", False),
+    ]
+    assert (target / "targets.csv").read_text().endswith("100,FY2026-Q1,ann\n")
+    assert (target / "segments.csv").read_text() == (defaults / "segments.csv").read_text()
+
+
+def test_what_is_no_definition_any_more_leaves_the_target(folders: tuple[Path, Path, Path]) -> None:
+    own, defaults, target = folders
+    target.mkdir()
+    (target / "stale.csv").touch()
+    assemble_definitions(own, target, defaults)
+    assert sorted(path.name for path in target.iterdir()) == ["segments.csv", "targets.csv"]
+
+
+def test_a_file_saved_by_a_spreadsheet_with_a_byte_order_mark_is_read(folders: tuple[Path, Path, Path]) -> None:
+    own, defaults, target = folders
+    (own / "targets.csv").write_bytes(b"\xef\xbb\xbffiscal_quarter,target_amount,owner\r\nFY2026-Q1,1,\r\n")
+    assemble_definitions(own, target, defaults)
+    assert (target / "targets.csv").read_bytes().startswith(b"fiscal_quarter")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("targets.csv", b"fiscal_quarter;target_amount;owner\n", "column `fiscal_quarter` missing"),
+        ("targets.csv", b"fiscal_quarter,owner\n", "column `target_amount` missing"),
+        ("targets.csv", b"fiscal_quarter,target_amount,owner,ownr\n", "Did you mean `owner`?"),
+        ("targets.csv", b"fiscal_quarter,target_amount,owner,owner\n", "column `owner` twice"),
+        ("targets.csv", b"", "missing"),
+        ("targets.csv", b"fiscal_quarter,target_amount,own\xe9r\n", "not UTF-8"),
+        ("target.csv", b"fiscal_quarter\n", "Did you mean `targets.csv`? Rename the file."),
+    ],
+)
+def test_a_file_that_is_nearly_right_is_named(
+    folders: tuple[Path, Path, Path], name: str, content: bytes, says: str
+) -> None:
+    own, defaults, target = folders
+    (own / name).write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        assemble_definitions(own, target, defaults)
+    assert says in str(caught.value)
+    assert str(own / name) in str(caught.value)
+
+
+def test_a_note_beside_the_definitions_disturbs_nobody(folders: tuple[Path, Path, Path]) -> None:
+    own, defaults, target = folders
+    (own / "meeting notes of march.csv").write_text("anything\n")
+    assert len(assemble_definitions(own, target, defaults)) == 2
+
+
+def test_every_default_ends_with_the_governed_columns() -> None:
+    for path in DEFAULT_DEFINITIONS.glob("*.csv"):
+        assert path.read_text().splitlines()[0].split(",")[-3:] == ["valid_from", "owner", "definition"], path.name
+
+
+def test_mappings_reach_dbt_as_ours_to_landed(tmp_path: Path) -> None:
+    path = tmp_path / "pipeledger.toml"
+    path.write_text(
+        '[company]\ntime_zone = "UTC"\n[sources.crm]\ntype = "files"\npath = "x"\n'
+        '[sources.crm.entities.opportunity]\ncolumns = { "Deal Stage" = "stage" }\n'
+    )
+    variables = json.loads(dbt_vars(load_config(path, {})))
+    assert variables["sources"] == {"crm": {"type": "files", "columns": {"opportunity": {"stage": "deal_stage"}}}}
+    assert variables["fiscal_year_start_month"] == 1
+
+
+def test_steps_of_the_lifecycle_reach_dbt(tmp_path: Path) -> None:
+    path = tmp_path / "pipeledger.toml"
+    path.write_text(
+        '[company]\ntime_zone = "UTC"\n[sources.mkt]\ntype = "marketo"\nbase_url = "https://127.0.0.1"\n'
+        'lifecycle_field = "Status__c"\nlifecycle = { "Sales Qualified" = "sql_at" }\n'
+    )
+    found = json.loads(dbt_vars(load_config(path, {})))["sources"]["mkt"]
+    assert (found["lifecycle_field"], found["lifecycle"]) == ("Status__c", {"Sales Qualified": "sql_at"})
+
+
+def test_each_attempt_at_a_build_reads_the_definitions_anew(desk: Desk) -> None:
+    settings = Settings(load_config(desk.folder / "pipeledger.toml", {}), Home(desk.home))
+    prepared = desk.home / "definitions_assembled" / "stage_definitions.csv"
+    prepared.parent.mkdir(parents=True)
+    prepared.write_text("-- what dbt leaves behind")
+    with pytest.raises(NothingCapturedError):
+        before_build(settings)
+    assert prepared.read_text() == STAGES
