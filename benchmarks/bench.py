@@ -282,9 +282,9 @@ class Bench:
         self._add("dbt build of all marts with its data tests", tested.answer, "s")
         results = self.folder / "results.duckdb"
         compiled = self.long / "target/compiled/pipeledger/models"
-        daily = compiled / "marts/fct_pipeline_daily.sql"
+        daily = compiled / "marts/pipeline/fct_pipeline_daily.sql"
         self._against_spine("fct_pipeline_daily", results, daily, date_spine(self.folder / "spine.sql"), 100)
-        stays = stage_time(self.folder / "stays.sql", compiled / "intermediate/int_stage_stays.sql")
+        stays = stage_time(self.folder / "stays.sql", compiled / "intermediate/opportunities/int_opportunity_stays.sql")
         self._against_spine("time in stage", results, stays, stage_time_spine(self.folder / "spine.sql"))
 
     def _against_spine(self, name: str, results: Path, model: Path, spine: Path, times: int = 1) -> None:

@@ -10,11 +10,15 @@ import pytest
 
 TESTS = Path(__file__).parent
 FIRST = (
-    *("docs/test_drill_down.py", "orchestration/test_hubspot_to_marts.py", "oracles/test_coverage.py"),
+    *("docs/test_drill_down.py", "orchestration/test_hubspot_to_marts.py", "oracles/coverage/test_coverage.py"),
     *("orchestration/test_salesforce_to_marts.py", "docs/test_planted.py", "orchestration/test_cli.py"),
-    *("oracles/test_stalls.py", "orchestration/test_marketo_to_marts.py", "docs/test_readme.py"),
-    *("orchestration/test_nothing_lost.py", "oracles/test_retention.py", "orchestration/test_stripe_to_marts.py"),
-    *("oracles/test_history.py", "orchestration/test_real_export.py"),
+    *("oracles/stalls/test_stalls.py", "orchestration/test_marketo_to_marts.py", "docs/test_readme.py"),
+    *(
+        "orchestration/test_nothing_lost.py",
+        "oracles/revenue/test_retention.py",
+        "orchestration/test_stripe_to_marts.py",
+    ),
+    *("oracles/opportunities/test_history.py", "orchestration/test_real_export.py"),
 )
 
 

@@ -5,31 +5,31 @@
 {% macro unexplained_changes(stage_category, movements) -%}
 with
 
-spans as (
+history as (
 
     select
         opportunities.source,
         sources.first_captured_date,
         coalesce(fiscal_days.fiscal_quarter, '(none)') as fiscal_quarter,
-        spans.segment,
-        spans.valid_from,
-        spans.valid_to,
+        history.segment,
+        history.valid_from,
+        history.valid_to,
         count(*) as opportunities,
-        sum(coalesce(spans.amount, 0)) as amount
-    from {{ ref('int_opportunity_spans') }} as spans
+        sum(coalesce(history.amount, 0)) as amount
+    from {{ ref('int_opportunity_history') }} as history
     inner join {{ ref('int_opportunities') }} as opportunities
-        on spans.opportunity_key = opportunities.opportunity_key
+        on history.opportunity_key = opportunities.opportunity_key
     inner join {{ ref('int_sources') }} as sources on opportunities.source = sources.source
     left join {{ ref('int_fiscal_days') }} as fiscal_days
-        on spans.close_date = fiscal_days.date_day
-    where spans.stage_category = '{{ stage_category }}'
+        on history.close_date = fiscal_days.date_day
+    where history.stage_category = '{{ stage_category }}'
     group by
         opportunities.source,
         sources.first_captured_date,
         coalesce(fiscal_days.fiscal_quarter, '(none)'),
-        spans.segment,
-        spans.valid_from,
-        spans.valid_to
+        history.segment,
+        history.valid_from,
+        history.valid_to
 
 ),
 
@@ -38,24 +38,24 @@ spans as (
 changes as (
 
     select
-        spans.source,
-        spans.fiscal_quarter,
-        spans.segment,
-        spans.valid_from as snapshot_date,
-        spans.opportunities,
-        spans.amount
-    from spans
-    where spans.valid_from > spans.first_captured_date
+        history.source,
+        history.fiscal_quarter,
+        history.segment,
+        history.valid_from as snapshot_date,
+        history.opportunities,
+        history.amount
+    from history
+    where history.valid_from > history.first_captured_date
     union all
     select
-        spans.source,
-        spans.fiscal_quarter,
-        spans.segment,
-        spans.valid_to as snapshot_date,
-        -spans.opportunities as opportunities,
-        -spans.amount as amount
-    from spans
-    where spans.valid_to < {{ end_of_time() }}
+        history.source,
+        history.fiscal_quarter,
+        history.segment,
+        history.valid_to as snapshot_date,
+        -history.opportunities as opportunities,
+        -history.amount as amount
+    from history
+    where history.valid_to < {{ end_of_time() }}
     union all
     select
         movements.source,

@@ -37,20 +37,18 @@ def build_definitions(settings: Settings, first: date | None = None) -> dg.Defin
     start = min(first_day(settings.config, settings.store.ledger, today), first or today)
     days = assets.daily_partitions(settings, start)
     sources = settings.config.enabled
-    company_assets = [
-        *(assets.source_assets(settings, source, days) for source in sources),
-        models.model_assets(settings, manifest),
-        published.published_asset(settings, manifest),
-    ]
+    built = [models.model_assets(settings, manifest), published.published_asset(settings, manifest)]
+    company_assets = [*(assets.source_assets(settings, source, days) for source in sources), *built]
     checks = [assets.LedgerCheck(settings).definition(source.name) for source in sources]
     verifying = dg.AssetSelection.checks(*checks)
     daily = jobs.daily_job(dg.AssetSelection.all() - verifying)
+    build = jobs.build_job(dg.AssetSelection.assets(*built))
     verify = jobs.verify_job(verifying)
     is_demo = (read_marker(settings.home) or {}).get("created_by") == "demo"
     return dg.Definitions(
         assets=company_assets,
         asset_checks=checks,
-        jobs=[daily, jobs.build_job(), jobs.range_job(settings, manifest), verify],
+        jobs=[daily, build, jobs.range_job(settings, manifest), verify],
         schedules=[
             jobs.daily_schedule(settings, daily, is_demo=is_demo),
             jobs.verify_schedule(settings, verify, is_demo=is_demo),

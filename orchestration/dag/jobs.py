@@ -43,12 +43,11 @@ def daily_job(selection: dg.AssetSelection) -> "UnresolvedAssetJobDefinition":
     )
 
 
-def build_job() -> "UnresolvedAssetJobDefinition":
+def build_job(selection: dg.AssetSelection) -> "UnresolvedAssetJobDefinition":
     """Marts from the ledger, without ingestion."""
-    groups = dg.AssetSelection.groups("definitions", "staging", "intermediate", "marts", "published")
     return dg.define_asset_job(
         "build",
-        groups,
+        selection,
         description="Build the marts from the ledger and publish them, after a change of definitions.",
         executor_def=dg.in_process_executor,
     )

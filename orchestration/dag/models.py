@@ -18,11 +18,16 @@ from orchestration.steps import build
 from orchestration.steps.dbt import EXECUTABLE, PROJECT, dbt_vars
 
 DBT = "dbt"
-GROUP_BY_LAYER = {"seed": "definitions", "staging": "staging", "intermediate": "intermediate", "marts": "marts"}
+LAYERS_BY_SUBJECT = ("intermediate", "marts")
+
+
+def layer(dbt_resource_props: Mapping[str, Any]) -> str:
+    """definitions, staging, intermediate or marts."""
+    return "definitions" if dbt_resource_props["resource_type"] == "seed" else str(dbt_resource_props["fqn"][1])
 
 
 class Translator(DagsterDbtTranslator):
-    """dbt's names in the company's terms: layers as groups, sources as the intervals they read."""
+    """dbt's names in the company's terms: subjects as groups, sources as the intervals they read."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(DagsterDbtTranslatorSettings(enable_duplicate_source_asset_keys=True))
@@ -32,12 +37,12 @@ class Translator(DagsterDbtTranslator):
         """A model is called by layer and name; a dbt source is the intervals of a type."""
         if dbt_resource_props["resource_type"] == "source":
             return dg.AssetKey(["intervals_of_type", dbt_resource_props["name"].split("__")[0]])
-        return dg.AssetKey([self.get_group_name(dbt_resource_props) or "models", dbt_resource_props["name"]])
+        return dg.AssetKey([layer(dbt_resource_props), dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
-        """The layer, which is the folder."""
-        layer = dbt_resource_props["fqn"][1] if len(dbt_resource_props["fqn"]) > 1 else "models"
-        return GROUP_BY_LAYER.get(dbt_resource_props["resource_type"], GROUP_BY_LAYER.get(layer, layer))
+        """The subject of a model below staging, which is its folder; of anything else the layer."""
+        folders = dbt_resource_props["fqn"][1:-1]
+        return str(folders[1]) if layer(dbt_resource_props) in LAYERS_BY_SUBJECT else layer(dbt_resource_props)
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """What the project says of it; of a model that nobody but models reads, its first line: the grain."""

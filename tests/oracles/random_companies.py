@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
-from tests.oracles import random_billing
-from tests.oracles.random_activities import with_activities
-from tests.oracles.random_changes import with_changes
-from tests.oracles.random_coverage import TARGETS
+from tests.oracles.coverage.random_coverage import TARGETS
+from tests.oracles.opportunities.random_changes import with_changes
+from tests.oracles.revenue import random_billing
+from tests.oracles.stalls.random_activities import with_activities
 
 FIRST_DAY = date(2026, 1, 20)
 STAGES = ["New", "Talks", "Bargain", "Limbo", "Later", "Mystery", "Won", "Won again", "Lost"]

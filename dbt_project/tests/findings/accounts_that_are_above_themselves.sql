@@ -8,8 +8,8 @@ select
         "' accounts of customers go in a circle, such as those of '", 'min(accounts.account_id)',
         "'; the lowest id in it counts as the parent of all.'"
     ) }} as finding
-from {{ ref('int_account_parents') }} as parents
-inner join {{ ref('int_paying_accounts') }} as accounts
+from {{ ref('int_mrr_account_parents') }} as parents
+inner join {{ ref('int_mrr_accounts') }} as accounts
     on parents.account_key = accounts.account_key
 where parents.is_circle
 group by accounts.account_source

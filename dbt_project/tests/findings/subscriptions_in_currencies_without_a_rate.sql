@@ -12,7 +12,7 @@ select
 from {{ ref('int_subscription_terms') }} as terms
 inner join {{ ref('int_mrr_months') }} as months
     on terms.valid_from <= months.month_end and terms.valid_to > months.month_end
-left join {{ ref('int_mrr_rates') }} as rates
+left join {{ ref('int_mrr_fx_rates') }} as rates
     on
         terms.currency_code = rates.currency_code
         and months.month_number >= rates.from_month

@@ -10,7 +10,7 @@ coverage as (
 
 negative as (
 
-    select count(*) as version_count from {{ ref('int_opportunity_spans') }}
+    select count(*) as version_count from {{ ref('int_opportunity_history') }}
     where amount < 0
 
 )

@@ -7,7 +7,7 @@ versions as (
     select
         opportunity_key,
         max(valid_to) = {{ end_of_time() }} as is_current
-    from {{ ref('int_opportunity_spans') }}
+    from {{ ref('int_opportunity_history') }}
     group by opportunity_key
 
 )

@@ -1,4 +1,4 @@
--- Sources whose history does not last as many opportunity-days as the captured versions it is made
+-- Sources whose history does not last as many opportunity-days as the captured states it is made
 -- of.
 with
 
@@ -11,14 +11,14 @@ sources as (
 captured as (
 
     select
-        versions.source,
+        states.source,
         sum({{ dbt.datediff(
-            'versions.valid_from', 'least(versions.valid_to, sources.last_captured_date)', 'day'
+            'states.valid_from', 'least(states.valid_to, sources.last_captured_date)', 'day'
         ) }}) as opportunity_days
-    from {{ ref('int_opportunity_versions') }} as versions
-    inner join sources on versions.source = sources.source
-    where versions.existence = 'existing'
-    group by versions.source
+    from {{ ref('int_opportunity_states') }} as states
+    inner join sources on states.source = sources.source
+    where states.existence = 'existing'
+    group by states.source
 
 ),
 
@@ -27,11 +27,11 @@ modelled as (
     select
         opportunities.source,
         sum({{ dbt.datediff(
-            'spans.valid_from', 'least(spans.valid_to, sources.last_captured_date)', 'day'
+            'history.valid_from', 'least(history.valid_to, sources.last_captured_date)', 'day'
         ) }}) as opportunity_days
-    from {{ ref('int_opportunity_spans') }} as spans
+    from {{ ref('int_opportunity_history') }} as history
     inner join {{ ref('int_opportunities') }} as opportunities
-        on spans.opportunity_key = opportunities.opportunity_key
+        on history.opportunity_key = opportunities.opportunity_key
     inner join sources on opportunities.source = sources.source
     group by opportunities.source
 

@@ -4,7 +4,7 @@ with
 
 spans as (
 
-    select count(*) as version_count from {{ ref('int_opportunity_spans') }}
+    select count(*) as version_count from {{ ref('int_opportunity_history') }}
 
 ),
 

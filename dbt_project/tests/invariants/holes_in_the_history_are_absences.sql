@@ -6,12 +6,12 @@ holes as (
     select
         opportunities.source,
         opportunities.opportunity_id,
-        spans.previous_valid_to as hole_from,
-        spans.valid_from as hole_to
-    from {{ ref('int_opportunity_spans') }} as spans
+        history.previous_valid_to as hole_from,
+        history.valid_from as hole_to
+    from {{ ref('int_opportunity_history') }} as history
     inner join {{ ref('int_opportunities') }} as opportunities
-        on spans.opportunity_key = opportunities.opportunity_key
-    where spans.previous_valid_to < spans.valid_from
+        on history.opportunity_key = opportunities.opportunity_key
+    where history.previous_valid_to < history.valid_from
 
 ),
 

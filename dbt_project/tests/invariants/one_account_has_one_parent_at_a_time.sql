@@ -9,7 +9,7 @@ parents as (
         valid_to,
         lag(valid_to) over earlier as previous_valid_to,
         lead(valid_from) over earlier as next_valid_from
-    from {{ ref('int_account_parents') }}
+    from {{ ref('int_mrr_account_parents') }}
     window earlier as (partition by account_key order by valid_from nulls last)
 
 )

@@ -4,5 +4,5 @@ select
     valid_from,
     valid_to,
     previous_valid_to
-from {{ ref('int_opportunity_spans') }}
+from {{ ref('int_opportunity_history') }}
 where valid_to <= valid_from or valid_from < previous_valid_to

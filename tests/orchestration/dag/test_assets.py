@@ -186,7 +186,7 @@ def test_every_asset_says_what_it_is(company: Settings) -> None:
 def test_every_model_and_definition_says_what_it_is(company: Settings) -> None:
     manifest = read_manifest(prepare(company.config, company.home))
     described = {str(spec.key.path[-1]): str(spec.description) for spec in models.model_assets(company, manifest).specs}
-    assert {"targets", "int_opportunity_spans", "fct_pipeline_daily"} <= set(described)
+    assert {"targets", "int_opportunity_history", "fct_pipeline_daily"} <= set(described)
     assert [name for name, text in described.items() if len(text.split()) < 4] == []
 
 

@@ -126,7 +126,7 @@ paused as (
 
 ),
 
-subscriptions as (
+measured as (
 
     select
         -- ids
@@ -186,28 +186,34 @@ subscriptions as (
         order by paused.valid_from nulls last
     )
 
+),
+
+subscriptions as (
+
+    select
+        source,
+        subscription_id,
+        customer_id,
+        account_id,
+        status,
+        started_at,
+        ended_at,
+        cancelled_at,
+        trial_end_at,
+        paused_from,
+        paused_to,
+        amount,
+        list_amount,
+        interval,
+        interval_count,
+        quantity,
+        currency_code,
+        valid_from,
+        valid_to,
+        _pl_change,
+        _pl_origin
+    from measured
+
 )
 
-select
-    source,
-    subscription_id,
-    customer_id,
-    account_id,
-    status,
-    started_at,
-    ended_at,
-    cancelled_at,
-    trial_end_at,
-    paused_from,
-    paused_to,
-    amount,
-    list_amount,
-    interval,
-    interval_count,
-    quantity,
-    currency_code,
-    valid_from,
-    valid_to,
-    _pl_change,
-    _pl_origin
-from subscriptions
+select * from subscriptions

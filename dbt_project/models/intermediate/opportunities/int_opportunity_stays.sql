@@ -1,0 +1,56 @@
+-- One row per uninterrupted stay of an opportunity in a pipeline and stage, closed stages included,
+-- as it was on its first day.
+with
+
+history as (
+
+    select * from {{ ref('int_opportunity_history') }}
+
+),
+
+starts as (
+
+    select * from history
+    where
+        previous_valid_to is null
+        or previous_valid_to <> valid_from
+        or previous_stage_key <> stage_key
+
+),
+
+stays as (
+
+    select
+        -- ids
+        starts.opportunity_key,
+        starts.stage_key,
+        starts.stage_interval_key,
+
+        -- attributes
+        starts.stage_category,
+        starts.segment,
+        starts.amount,
+
+        -- dates
+        starts.created_date,
+        starts.valid_from,
+        cast(coalesce(
+            lead(starts.previous_valid_to) over later, starts.last_valid_to
+        ) as date) as valid_to,
+
+        -- the version before
+        starts.previous_valid_to,
+
+        -- its last version, and the stay after it
+        lead(starts.previous_stage_interval_key) over later as last_stage_interval_key,
+        lead(starts.stage_interval_key) over later as next_stage_interval_key,
+        lead(starts.valid_from) over later as next_valid_from
+    from starts
+    window later as (
+        partition by starts.opportunity_key
+        order by starts.valid_from nulls last
+    )
+
+)
+
+select * from stays

@@ -1,0 +1,66 @@
+-- One row per rule x fiscal quarter of the landmark x segment x stage, `(all)` included: of the
+-- stalled that have others of their stage and age beside them, how many were won, and how many
+-- would be at the rate of those others.
+with
+
+mixes as (
+
+    select * from {{ ref('int_stall_mixes') }}
+
+),
+
+strata as (
+
+    {%- for rule in stall_rules() %}
+        select
+            '{{ rule }}' as rule,
+            mixes.fiscal_quarter,
+            mixes.segment,
+            mixes.stage,
+            mixes.pipeline,
+            mixes.stage as own_stage,
+            mixes.age_weeks,
+            sum(case when mixes.{{ rule }} then mixes.decided else 0 end) as stalled,
+            sum(case when mixes.{{ rule }} then mixes.won else 0 end) as stalled_won,
+            sum(case when mixes.{{ rule }} then 0 else mixes.decided end) as others,
+            sum(case when mixes.{{ rule }} then 0 else mixes.won end) as others_won
+        from mixes
+        where mixes.{{ rule }} is not null
+        group by 1, 2, 3, 4, 5, 6, 7
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
+    {%- endfor %}
+
+),
+
+scoped as (
+
+    {{ with_all(
+        'strata',
+        all_of=['fiscal_quarter', 'segment', 'stage'],
+        others=['rule', 'pipeline', 'own_stage', 'age_weeks'],
+        sums=['stalled', 'stalled_won', 'others', 'others_won'],
+    ) }}
+
+),
+
+matches as (
+
+    select
+        scoped.rule,
+        scoped.fiscal_quarter,
+        scoped.segment,
+        scoped.stage,
+        cast(sum(scoped.stalled) as integer) as matched_decided,
+        cast(sum(scoped.stalled_won) as integer) as matched_won,
+        sum(
+            cast(scoped.stalled * scoped.others_won as double) / nullif(scoped.others, 0)
+        ) as matched_expected_won
+    from scoped
+    where scoped.stalled > 0 and scoped.others > 0
+    group by 1, 2, 3, 4
+
+)
+
+select * from matches

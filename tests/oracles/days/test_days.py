@@ -1,0 +1,36 @@
+"""A second opinion on the days: which were captured, and which fiscal quarter each is in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tests.oracles.conftest import Built
+from tests.oracles.days.calendar import fiscal_quarter
+
+
+def test_every_day_from_the_first_to_the_last_captured_is_captured_or_a_gap(built: Built) -> None:
+    expected = set()
+    for company in built.companies:
+        for entity, states in company.states.items():
+            day, last = min(states), max(states)
+            while day <= last:
+                expected.add((company.source, entity, day, day in states, len(states.get(day, ()))))
+                day += timedelta(days=1)
+    query = (
+        "select source, entity, snapshot_date, status <> 'gap' as is_captured, source_row_count from marts.dim_snapshot"
+    )
+    found = {
+        (row["source"], row["entity"], row["snapshot_date"], row["is_captured"], row["source_row_count"] or 0)
+        for row in built.rows(query)
+    }
+    assert len(found) > 500
+    assert found == expected
+
+
+def test_every_day_is_in_its_week_and_its_fiscal_quarter(built: Built) -> None:
+    rows = built.rows("select date_day, fiscal_quarter, week_start_date from marts.dim_date")
+    assert len(rows) > 1000
+    for row in rows:
+        day = row["date_day"]
+        assert row["week_start_date"] == day - timedelta(days=day.weekday())
+        assert row["fiscal_quarter"] == fiscal_quarter(day, built.settings["fiscal_year_start_month"])
