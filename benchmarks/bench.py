@@ -18,17 +18,19 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bulk import PAGE_ROWS, make_pages, serving
+from benchmarks.bulk import make_pages, serving
 from benchmarks.company import day_of
 from benchmarks.measure import Cost, step
 from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, stage_time, stage_time_spine
 from benchmarks.small import SIZES, costs
+from ingestion.salesforce_bulk import PAGE_ROWS
 
 DAYS = 1_095
 SHORT = 30
@@ -73,10 +75,14 @@ def main() -> None:
         blocks += [(large_company, size) for size in ([100_000] if options.quick else [100_000, FULL])]
     for measure, size in blocks:
         with tempfile.TemporaryDirectory(prefix="pipeledger-bench-") as folder:
-            figures += measure(size, Path(folder), lambda text, size=size: console.log(f"{size:,}: {text}"))
+            figures += measure(size, Path(folder), partial(_log, console, size))
     console.print(_table(figures))
     options.out.write_text(json.dumps(_report(figures, time.monotonic() - started), indent=2) + "\n")
     console.print(f"written to {options.out}")
+
+
+def _log(console: Console, size: int, text: str) -> None:
+    console.log(f"{size:,}: {text}")
 
 
 def _table(figures: list[Figure]) -> Table:

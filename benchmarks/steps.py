@@ -11,7 +11,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -156,7 +156,7 @@ def land_bulk(url: str, home: str) -> dict[str, float]:
     return {"rows": sum(landed.rows.values()), "seconds": landed.seconds, "cpu": time.process_time() - before}
 
 
-def yield_rows(url: str, home: str, file_format: str) -> dict[str, float]:
+def yield_rows(url: str, home: str, file_format: Literal["parquet", "insert_values"]) -> dict[str, float]:
     """The usual way from the same pages to DuckDB: a dlt resource that yields what csv.DictReader reads, page by page.
 
     The rows go as lists, which dlt takes faster than one by one, and through files of that format: dlt's own choice is
@@ -168,8 +168,9 @@ def yield_rows(url: str, home: str, file_format: str) -> dict[str, float]:
     import dlt
     import requests
 
-    from benchmarks.bulk import PAGE_ROWS, sign_in
+    from benchmarks.bulk import sign_in
     from ingestion.salesforce import API_VERSION
+    from ingestion.salesforce_bulk import PAGE_ROWS
 
     where = Path(home)
     session = requests.Session()
@@ -178,9 +179,9 @@ def yield_rows(url: str, home: str, file_format: str) -> dict[str, float]:
 
     @dlt.resource(name="opportunity", write_disposition="replace")
     def opportunities() -> Any:
-        locator = {}
+        locator: dict[str, str] = {}
         while locator != {"locator": "null"}:
-            page = session.get(f"{path}/results", params={"maxRecords": PAGE_ROWS, **locator})
+            page = session.get(f"{path}/results", params={"maxRecords": str(PAGE_ROWS), **locator})
             reader = csv.DictReader(io.StringIO(page.content.decode(), newline=""))
             while rows := list(islice(reader, LISTED_ROWS)):
                 yield rows
@@ -257,7 +258,8 @@ def snapshot_history(warehouse: str, changed: str, size: int, last: int) -> int:
             f"{at.format('r.d')} as dbt_updated_at, {at.format('r.d')} as dbt_valid_from, "
             f"{at.format('until')} as dbt_valid_to from ({rows('ended')}) as r join ended using (i, d)"
         )
-        return int(con.execute("select count(*) from opportunity").fetchone()[0])
+        (count,) = con.execute("select count(*) from opportunity").fetchone() or (0,)
+        return int(count)
 
 
 def rebuild(home: str) -> None:

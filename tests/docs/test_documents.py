@@ -6,10 +6,10 @@ import re
 import shlex
 
 import pytest
-from printed import ROOT
 from typer.main import get_command
 
 from orchestration import cli
+from tests.docs.printed import ROOT
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "DECISIONS.md", "docs/questions.md", "docs/drill-down.md")
 PACKAGES = ("ingestion", "snapshots", "orchestration")
