@@ -6,13 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
-from printed import NOW, ON_OWN_FILES, ON_THE_DEMO, PAGES, README, ROOT, Block, Reader, blocks, demo_and_own
 
 from ingestion.entities import LANDED
 from orchestration.commands import demo
 from orchestration.settings.config import SOURCE_TYPES
 from orchestration.settings.settings import load_settings
 from orchestration.steps.sources import build_source
+from tests.docs.printed import NOW, ON_OWN_FILES, ON_THE_DEMO, PAGES, README, ROOT, Block, Reader, blocks, demo_and_own
 
 pytestmark = pytest.mark.xdist_group("docs")
 

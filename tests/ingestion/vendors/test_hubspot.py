@@ -555,10 +555,10 @@ def test_properties_that_are_added_renamed_and_retyped_land_as_they_are(account:
         account.server.change("deals", deal, mood="good", next_move="Call", health="fine")
     account.land(columns=mapping)
     assert account.read("select distinct mood, next_move, health from crm.deal") == [("good", "Call", "fine")]
-    deal = account.manifest("deal")
-    assert '"next_move"' in deal["columns"]
-    assert '"hs_next_step"' not in deal["columns"]
-    assert json.loads(deal["governed"])["health"] == "DECIMAL(9,6)"
+    manifest = account.manifest("deal")
+    assert '"next_move"' in manifest["columns"]
+    assert '"hs_next_step"' not in manifest["columns"]
+    assert json.loads(manifest["governed"])["health"] == "DECIMAL(9,6)"
 
 
 def test_empty_objects_have_their_columns(account: Account) -> None:
@@ -605,7 +605,8 @@ def test_random_days_leave_what_the_account_holds(account: Account, seed: int) -
             else:
                 server.add(objects)
             at = server.now - timedelta(hours=chance.choice([0, 0, 1, 23]))
-            chance.choice([click, submit, lambda *_, **__: None])(account, at=at)
+            if happens := chance.choice([click, submit, None]):
+                happens(account, at=at)
         found = account.extract("contact", "contact_email", "call", "email_event", "form_submission")
         for entity, objects, name in (("contact", "contacts", "hs_lead_status"), ("call", "calls", "hs_call_status")):
             truth = {each: row["values"].get(name) for each, row in server.rows[objects].items() if not row["archived"]}
