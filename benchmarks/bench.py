@@ -1,7 +1,9 @@
-"""`make bench`: what the promises of DESIGN.md cost, measured in one run at 100,000 and 1,000,000 opportunities.
+"""`make bench`: what the commands cost a small company, and what the promises of DESIGN.md cost a large one.
 
+The small has 100, 5,000 or 50,000 opportunities and 75 days, the large 100,000 or 1,000,000 and 1,095 days.
 Works in a temporary folder that it removes, prints a table and writes it as JSON. CPU is that of whole processes
-(user and system, all threads); what is compared runs in turns. `python -m benchmarks.bench [--quick] [--out FILE]`
+(user and system, all threads); what is compared runs in turns.
+`python -m benchmarks.bench [--only small|large] [--quick] [--sizes 100 ...] [--out FILE]`
 """
 
 from __future__ import annotations
@@ -16,16 +18,19 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.bulk import PAGE_ROWS, make_pages, serving
+from benchmarks.bulk import make_pages, serving
 from benchmarks.company import day_of
 from benchmarks.measure import Cost, step
 from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, stage_time, stage_time_spine
+from benchmarks.small import SIZES, costs
+from ingestion.vendors.salesforce.bulk import PAGE_ROWS
 
 DAYS = 1_095
 SHORT = 30
@@ -39,31 +44,45 @@ ZSTD = "format parquet, compression zstd"
 
 @dataclass(frozen=True)
 class Figure:
-    """One number of the table; without a target it is for information."""
+    """One number of the table; without a target it is for information. None: a difference within the noise."""
 
     opportunities: int
     figure: str
-    value: float
+    value: float | None
     unit: str
     target: str = ""
     is_met: bool | None = None
+
+    def __str__(self) -> str:
+        if self.value is None:
+            return "within noise"
+        return f"{self.value:,.{0 if abs(self.value) >= 100 else 2}f} {self.unit}"
 
 
 def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="100,000 opportunities only")
+    parser.add_argument("--only", choices=("small", "large"), help="one of the two blocks")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="opportunities of the small companies")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
     figures: list[Figure] = []
     started = time.monotonic()
-    for size in [100_000] if options.quick else [100_000, FULL]:
+    blocks = [(small_company, size) for size in options.sizes if options.only != "large"]
+    if options.only != "small":
+        blocks += [(large_company, size) for size in ([100_000] if options.quick else [100_000, FULL])]
+    for measure, size in blocks:
         with tempfile.TemporaryDirectory(prefix="pipeledger-bench-") as folder:
-            figures += Bench(size, Path(folder), lambda text, size=size: console.log(f"{size:,}: {text}")).figures()
+            figures += measure(size, Path(folder), partial(_log, console, size))
     console.print(_table(figures))
     options.out.write_text(json.dumps(_report(figures, time.monotonic() - started), indent=2) + "\n")
     console.print(f"written to {options.out}")
+
+
+def _log(console: Console, size: int, text: str) -> None:
+    console.log(f"{size:,}: {text}")
 
 
 def _table(figures: list[Figure]) -> Table:
@@ -73,8 +92,7 @@ def _table(figures: list[Figure]) -> Table:
     for at, figure in enumerate(figures):
         mark = {None: "", True: "[green]pass[/green]", False: "[red]FAIL[/red]"}[figure.is_met]
         is_last = at + 1 == len(figures) or figures[at + 1].opportunities != figure.opportunities
-        value = f"{figure.value:,.{0 if abs(figure.value) >= 100 else 2}f} {figure.unit}"
-        table.add_row(f"{figure.opportunities:,}", figure.figure, value, figure.target, mark, end_section=is_last)
+        table.add_row(f"{figure.opportunities:,}", figure.figure, str(figure), figure.target, mark, end_section=is_last)
     return table
 
 
@@ -88,6 +106,30 @@ def _report(figures: list[Figure], seconds: float) -> dict[str, object]:
         "seconds": round(seconds),
         "figures": [asdict(figure) for figure in figures],
     }
+
+
+def small_company(size: int, folder: Path, say: Callable[[str], None]) -> list[Figure]:
+    """What each command costs on a small home, and as a multiple of the imports that none of them can do without."""
+    found: list[Figure] = []
+    imports: Cost | None = None
+    for name, cost in costs(folder, size):
+        imports = imports or cost
+        times = cost.cpu / imports.cpu
+        say(f"{name}: {cost.seconds:,.2f} s, {cost.cpu:,.2f} CPU s, {times:,.1f} x the imports")
+        met = {
+            "s": {"build": ("<= 10", cost.seconds <= 10), "run of a further day": ("<= 15", cost.seconds <= 15)},
+            "CPU s": {"build": ("<= 12", cost.cpu <= 12)},
+            "x the imports": {"build": ("<= 3.5", times <= 3.5)},
+        }
+        for unit, value in (("s", cost.seconds), ("CPU s", cost.cpu), ("x the imports", times)):
+            target, is_met = met[unit].get(name, ("", None)) if size == min(SIZES) else ("", None)
+            found.append(Figure(size, name, round(value, 4), unit, target, is_met))
+    return found
+
+
+def large_company(size: int, folder: Path, say: Callable[[str], None]) -> list[Figure]:
+    """All that is promised of a large company."""
+    return Bench(size, folder, say).figures()
 
 
 class Bench:
@@ -121,13 +163,25 @@ class Bench:
         self._add(f"peak memory ({worst})", self.memory[worst] / 2**30, "GB", "< 4", self.memory[worst] < MEMORY)
         return self.found
 
-    def _add(self, figure: str, value: float, unit: str, target: str = "", is_met: bool | None = None) -> None:
-        """Targets are those of a large company; at a smaller size fixed costs decide and the figure informs."""
+    def _add(
+        self,
+        figure: str,
+        value: float,
+        unit: str,
+        target: str = "",
+        is_met: bool | None = None,
+        *,
+        is_noise: bool = False,
+    ) -> None:
+        """Targets are those of a large company; at a smaller size fixed costs decide and the figure informs.
+
+        A figure that rests on a difference says so with `is_noise` where that is no larger than repeated runs differ.
+        """
         if self.size < FULL:
             target, is_met = "", None
-        self.found.append(Figure(self.size, figure, round(value, 4), unit, target, is_met))
+        self.found.append(Figure(self.size, figure, None if is_noise else round(value, 4), unit, target, is_met))
         verdict = {None: "", True: " (pass)", False: " (FAIL)"}[is_met]
-        self.say(f"{figure}: {value:,.2f} {unit}{f', target {target}' if target else ''}{verdict}")
+        self.say(f"{figure}: {self.found[-1]}{f', target {target}' if target else ''}{verdict}")
 
     def _step(self, name: str, **arguments: object) -> Cost:
         cost = step(name, **arguments)
@@ -170,7 +224,7 @@ class Bench:
 
     def _capture(self) -> None:
         hashed = min(step("read_and_hash", file=self._extract(day)).answer for day in self._days())
-        start, speed = float("inf"), 0.0
+        starts, speed = [], 0.0
         best = {home: float("inf") for home in (self.short, self.long)}
         for day in self._days():
             landed = self._step("land", exports=self.exports, home=self.folder, day=day).answer
@@ -179,31 +233,36 @@ class Bench:
                 cost = self._step("capture", home=home, landing=self.folder, day=day)
                 if day > DAYS:  # the first capture after a rebuild hashes the whole state
                     best[home] = min(best[home], cost.cpu)
-            start = min(start, step("nothing").cpu)
+            starts.append(step("nothing").cpu)
+        start, noise = min(starts), max(starts) - min(starts)
         short, long = best[self.short] - start, best[self.long] - start
         limit = 3.5 * hashed + 0.2
-        self.hashed, self.captured = hashed, best[self.long]
+        self.hashed, self.captured, self.start, self.noise = hashed, best[self.long], start, noise
         self._add("S: read and hash a day's extract", hashed, "CPU s")
         self._add("start of Python, not counted below", start, "CPU s")
         for days, cpu in ((SHORT, short), (DAYS, long)):
             target = f"<= {limit:.2f} (3.5 S + 0.2)"
-            self._add(f"capture, {days:,} days behind it", cpu, "CPU s", target, cpu <= limit)
-            self._add(f"the same less 0.2 s, in S, {days:,} days", (cpu - 0.2) / hashed, "S")
+            self._add(f"capture, {days:,} days behind it", cpu, "CPU s", target, cpu <= limit, is_noise=cpu <= noise)
+            self._add(
+                f"the same less 0.2 s, in S, {days:,} days", (cpu - 0.2) / hashed, "S", is_noise=cpu - 0.2 <= noise
+            )
         growth = (long / short - 1) * 100
-        self._add("growth from 30 to 1,095 days", growth, "%", "<= 10", growth <= 10)
+        self._add(
+            "growth from 30 to 1,095 days", growth, "%", "<= 10", growth <= 10, is_noise=abs(long - short) <= noise
+        )
         self._add("landing of Parquet through dlt", speed, "rows/s")
 
     def _days(self) -> Iterator[int]:
         return iter(range(DAYS, DAYS + REPEATS + 1))
 
     def _first_day(self) -> None:
-        start = step("nothing").cpu
         cost = self._step("capture", home=self.folder / "first", landing=self.folder, day=DAYS + REPEATS)
         self._note("first capture", cost)
-        self._add("first capture, every row new", cost.cpu - start, "CPU s")
+        cpu = cost.cpu - self.start
+        self._add("first capture, every row new", cpu, "CPU s", is_noise=cpu <= self.noise)
 
     def _dbt(self) -> None:
-        whole, start = dbt_snapshot(
+        whole, starts = dbt_snapshot(
             self.folder / "snapshot",
             self._extract(DAYS),
             self._extract(DAYS + 1),
@@ -211,8 +270,10 @@ class Bench:
             size=self.size,
             last=DAYS,
         )
-        self._add(f"dbt snapshot, check strategy, {DAYS:,} days behind it", whole.cpu - start.cpu, "CPU s")
-        self._add("the same, in S", (whole.cpu - start.cpu) / self.hashed, "S")
+        cpu = whole.cpu - min(starts)
+        is_noise = cpu <= max(starts) - min(starts)
+        self._add(f"dbt snapshot, check strategy, {DAYS:,} days behind it", cpu, "CPU s", is_noise=is_noise)
+        self._add("the same, in S", cpu / self.hashed, "S", is_noise=is_noise)
         ratio = whole.cpu / self.captured
         self._add("dbt snapshot, times a capture, whole processes", ratio, "x", ">= 10", ratio >= 10)
 

@@ -11,7 +11,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import duckdb
 
@@ -26,6 +26,35 @@ from snapshots.store import Gates, Store
 COLUMNS = ", ".join(map(quoted, TYPES))
 DAYS_PER_COMMIT = 30
 LISTED_ROWS = 5_000
+DROPS = {
+    ("crm", "opportunity"): (
+        "select {columns} from (select * replace ('a' || (i % {accounts})::varchar as account_id, "
+        "'u' || (i % {users})::varchar as owner_id, 'USD' as currency_code) from ({rows})) order by opportunity_id"
+    ),
+    ("crm", "account"): (
+        "select 'a' || i::varchar as account_id, 'Account ' || i::varchar as account_name, "
+        "['small', 'medium', 'large'][1 + i % 3] as segment, 10 * i + {day} // 30 as employee_count, "
+        "'u' || (i % {users})::varchar as owner_id, case when i % 2 = 0 then 'c' || i::varchar end "
+        "as billing_customer_id from range({accounts}) as t(i)"
+    ),
+    ("crm", "user"): (
+        "select 'u' || i::varchar as user_id, 'User ' || i::varchar as user_name, 'Team ' || (i % 4)::varchar as team, "
+        "true as is_active from range({users}) as t(i)"
+    ),
+    ("billing", "customer"): (
+        "select 'c' || i::varchar as customer_id, 'Account ' || i::varchar as customer_name, "
+        "'a' || i::varchar as account_id, 'USD' as currency_code from range(0, {accounts}, 2) as t(i)"
+    ),
+    ("billing", "subscription"): (
+        "select 's' || i::varchar as subscription_id, 'c' || i::varchar as customer_id, "
+        "case when i % 10 = 0 and {day} > 30 then 'canceled' else 'active' end as status, "
+        "timestamptz '2022-01-01 12:00:00+00' + to_days((i % 300)::integer) as started_at, "
+        "case when i % 10 = 0 and {day} > 30 then timestamptz '2023-02-01 12:00:00+00' end as ended_at, "
+        "(100 + i % 900 + 10 * ({day} // 30))::decimal(18, 2) as amount, 'month' as interval, 1 as interval_count, "
+        "1 as quantity, 'USD' as currency_code from range(0, {accounts}, 2) as t(i)"
+    ),
+}
+"""The exports of a small company: a query for each source and entity."""
 
 
 def nothing() -> None:
@@ -44,6 +73,27 @@ def extract(file: str, changed: str, size: int, day: int, options: str) -> int:
         versions = f"({versions_on(size, day, 'changes')})"
         con.execute(f"copy (select {COLUMNS} from ({rows(versions)}) order by i) to {literal(file)} ({options})")
     return Path(file).stat().st_size
+
+
+def drops(folder: str, size: int, days: int) -> None:
+    """The exports of a small company: CSV drops of two sources, one file per entity and day.
+
+    A quarter as many accounts as opportunities, half of them with a subscription; amounts are in one currency.
+    """
+    accounts, users = max(1, size // 4), max(1, size // 250)
+    for source, entity in DROPS:
+        (Path(folder) / source / entity).mkdir(parents=True)
+    with duckdb.connect() as con:
+        con.execute(f"create table changes as {changes(size, days)}")
+        for day in range(days):
+            for (source, entity), query in DROPS.items():
+                file = Path(folder) / source / entity / f"{day_of(day)}.csv"
+                text = query.format(accounts=accounts, users=users, day=day, columns=COLUMNS, rows=_rows_on(size, day))
+                con.execute(f"copy ({text}) to {literal(str(file))} (format csv, header)")
+
+
+def _rows_on(size: int, day: int) -> str:
+    return rows(f"({versions_on(size, day, 'changes')})")
 
 
 def first_row(file: str, of: str) -> None:
@@ -108,7 +158,7 @@ def land_bulk(url: str, home: str) -> dict[str, float]:
     return {"rows": sum(landed.rows.values()), "seconds": landed.seconds, "cpu": time.process_time() - before}
 
 
-def yield_rows(url: str, home: str, file_format: str) -> dict[str, float]:
+def yield_rows(url: str, home: str, file_format: Literal["parquet", "insert_values"]) -> dict[str, float]:
     """The usual way from the same pages to DuckDB: a dlt resource that yields what csv.DictReader reads, page by page.
 
     The rows go as lists, which dlt takes faster than one by one, and through files of that format: dlt's own choice is
@@ -120,7 +170,8 @@ def yield_rows(url: str, home: str, file_format: str) -> dict[str, float]:
     import dlt
     import requests
 
-    from benchmarks.bulk import PAGE_ROWS, sign_in
+    from benchmarks.bulk import sign_in
+    from ingestion.vendors.salesforce.bulk import PAGE_ROWS
     from ingestion.vendors.salesforce.client import API_VERSION
 
     where = Path(home)
@@ -130,9 +181,9 @@ def yield_rows(url: str, home: str, file_format: str) -> dict[str, float]:
 
     @dlt.resource(name="opportunity", write_disposition="replace")
     def opportunities() -> Any:
-        locator = {}
+        locator: dict[str, str] = {}
         while locator != {"locator": "null"}:
-            page = session.get(f"{path}/results", params={"maxRecords": PAGE_ROWS, **locator})
+            page = session.get(f"{path}/results", params={"maxRecords": str(PAGE_ROWS), **locator})
             reader = csv.DictReader(io.StringIO(page.content.decode(), newline=""))
             while rows := list(islice(reader, LISTED_ROWS)):
                 yield rows
@@ -209,7 +260,8 @@ def snapshot_history(warehouse: str, changed: str, size: int, last: int) -> int:
             f"{at.format('r.d')} as dbt_updated_at, {at.format('r.d')} as dbt_valid_from, "
             f"{at.format('until')} as dbt_valid_to from ({rows('ended')}) as r join ended using (i, d)"
         )
-        return int(con.execute("select count(*) from opportunity").fetchone()[0])
+        (count,) = con.execute("select count(*) from opportunity").fetchone() or (0,)
+        return int(count)
 
 
 def rebuild(home: str) -> None:

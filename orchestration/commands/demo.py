@@ -3,6 +3,7 @@
 Comes from `ingestion.demo_company`; goes to a home that it marks as its own, and it refuses any other.
 """
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -65,7 +66,7 @@ def run_demo(home: Home, days: int) -> RunReport:
 
 def farewell(home: Home) -> str:
     """Where everything is, five questions and how to open the UI."""
-    root = shortest(home.root)
+    root, program = shortest(home.root), shortest(Path(sys.executable).with_name("pipeledger"))
     lines = [
         "",
         f"The published file: {shortest(home.published)} (any DuckDB client opens it, read-only)",
@@ -73,10 +74,10 @@ def farewell(home: Home) -> str:
         "Five questions it answers:",
     ]
     for number, (question, query) in enumerate(QUERIES, start=1):
-        lines += ["", f"{number}. {question}", f'   PIPELEDGER_HOME={root} .venv/bin/pipeledger sql "{query}"']
+        lines += ["", f"{number}. {question}", f'   PIPELEDGER_HOME={root} {program} sql "{query}"']
     lines += [
         "",
-        f"Every captured day in Dagster: PIPELEDGER_HOME={root} .venv/bin/pipeledger ui",
+        f"Every captured day in Dagster: PIPELEDGER_HOME={root} {program} ui",
         "then http://127.0.0.1:3000",
     ]
     return "\n".join(lines)

@@ -97,7 +97,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ledger_cache.write(home / "warehouse.duckdb", [])
     opportunity = "id varchar, stage_name varchar, probability decimal(9,6), forecast_category varchar, "
     opportunity += "why_c varchar, due_c varchar"
-    rows = {
+    rows: dict[str, list[tuple[Any, ...]]] = {
         f"opportunity ({FRAME}, {opportunity})": [
             ("us", DAY, FOREVER, "upsert", "observed", "006A", "Talks", 62.5, "MostLikely", "theirs", "soon"),
             (

@@ -6,10 +6,10 @@ import re
 import shlex
 
 import pytest
-from printed import PAGES, README, ROOT
 from typer.main import get_command
 
 from orchestration import cli
+from tests.docs.printed import PAGES, README, ROOT
 
 DOCUMENTS = ("CONTRIBUTING.md", "DECISIONS.md", *PAGES)
 PACKAGES = ("ingestion", "snapshots", "orchestration")

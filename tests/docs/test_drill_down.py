@@ -10,7 +10,8 @@ from typing import Any
 
 import duckdb
 import pytest
-from printed import Reader, blocks
+
+from tests.docs.printed import Reader, blocks
 
 Rows = Sequence[dict[str, Any]]
 DRILL_DOWNS = {block.section: block.text for block in blocks("docs/drill-down.md") if block.language == "sql"}

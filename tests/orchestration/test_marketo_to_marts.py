@@ -48,7 +48,7 @@ def instant(day: int, hour: int = 12) -> datetime:
 
 def company(day: int) -> dict[str, dict[str, dict[str, Any]]]:
     """The canonical rows of two days: the second has one person less, a later stage and one touch more."""
-    people = {
+    people: dict[str, dict[str, Any]] = {
         "per-1": {
             "person_id": "per-1", "account_id": "acc-9", "full_name": 'Zoë "Z" Ünal', "email": "zoe@acme.example",
             "phone": "+1 555", "title": "CFO", "lead_source": "Web", "lead_score": Decimal("23.0000"),
@@ -63,7 +63,7 @@ def company(day: int) -> dict[str, dict[str, dict[str, Any]]]:
             "converted_opportunity_id": "opp-1",
         },
     }  # fmt: skip
-    campaign = {
+    campaign: dict[str, Any] = {
         "campaign_id": "cmp-1", "campaign_name": "Fair", "channel": "Event", "cost": Decimal("9425.97"),
         "currency_code": "EUR", "start_date": date(2026, 11, 1), "end_date": None,
     }  # fmt: skip

@@ -106,7 +106,7 @@ def ask(desk: Desk, query: str) -> list[dict[str, Any]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def money(cents: int) -> Decimal:
+def money(cents: float) -> Decimal:
     return Decimal(int(cents)) / 100
 
 

@@ -27,7 +27,7 @@ GOVERNED = {
     "is_deleted": "BOOLEAN",
     "employee_count": "BIGINT",
 }
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 
 
 def day(number: int) -> date:

@@ -14,7 +14,7 @@ from typing import Any
 
 FOREVER = date(9999, 12, 31)
 REJECTED = object()
-Row = Mapping[str, Any]
+Row = dict[str, Any]
 Key = tuple[Any, ...]
 Values = dict[str, Any]
 

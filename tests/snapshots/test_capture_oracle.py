@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from company import day, land, store, take
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from oracle import Ledger, Row, read_intervals
 
 from snapshots.intervals import connect, rebuild
 from snapshots.receipts import read_receipts
 from snapshots.store import Store
 from snapshots.verify import verify
+from tests.snapshots.company import day, land, store, take
+from tests.snapshots.oracle import Ledger, Row, read_intervals
 
 COLUMNS = ("opportunity_id", "stage", "amount", "close_date", "created_at", "employee_count", "is_deleted", "note")
 TEMPLATES: list[dict[str, str | None]] = [

@@ -11,12 +11,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pytest
-from company import day, land, state, store, take
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snapshots.casts import cast, is_total
 from snapshots.receipts import read_receipts
+from tests.snapshots.company import day, land, state, store, take
 
 MONEY, COUNT, SHARE = "DECIMAL(18,2)", "BIGINT", "DECIMAL(9,6)"
 NOT = None  # does not fit

@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from company import Row, day, intervals, land, store, take
 
 from snapshots.intervals import rebuild, refresh
 from snapshots.ledger import LedgerTable, arrow_schema
 from snapshots.receipts import newest, read_commits, read_receipts
 from snapshots.store import CaptureError, LedgerError, Store
 from snapshots.verify import verify
+from tests.snapshots.company import Row, day, intervals, land, store, take
 
-HERE = Path(__file__).parent
+PROJECT = Path(__file__).parents[2]
 RELATIONS = {"files": ["account", "opportunity", "person"]}
 TABLES = ("files__account", "files__opportunity", "files__person")
 
@@ -35,7 +35,7 @@ import os, shutil, signal, sys, tempfile
 from datetime import date
 from pathlib import Path
 
-from company import store, take
+from tests.snapshots.company import store, take
 from snapshots import capture, intervals, ledger
 
 where, point, call, days = store(Path(sys.argv[1])), sys.argv[2], int(sys.argv[3]), sys.argv[4:]
@@ -125,10 +125,9 @@ def land_days(where: Store, numbers: Sequence[int]) -> None:
 
 def start(where: Store, point: str, call: int, numbers: Sequence[int]) -> subprocess.Popen[bytes]:
     """A capture of landed days in a process of its own."""
-    path = os.pathsep.join([str(HERE), str(HERE.parents[1])])
     return subprocess.Popen(
         [sys.executable, "-c", CHILD, str(where.ledger.parent), point, str(call), *(str(day(n)) for n in numbers)],
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
         stderr=subprocess.PIPE,
     )
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import duckdb
 import pytest
-from company import Row, day, intervals, land, store, take
 
 from snapshots import ledger
 from snapshots.intervals import rebuild, refresh
@@ -25,6 +24,7 @@ from snapshots.reader import scan
 from snapshots.receipts import as_json, newest, read_commits
 from snapshots.store import LedgerDamagedError, LedgerError, Store
 from snapshots.verify import Damage, verify
+from tests.snapshots.company import Row, day, intervals, land, store, take
 
 DAYS = 12
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from company import Row, day, intervals, land, store, take
 
 from snapshots.intervals import connect
 from snapshots.receipts import read_receipts
 from snapshots.store import Gates, Store
 from snapshots.verify import verify
+from tests.snapshots.company import Row, day, intervals, land, store, take
 
 GATES = Gates()
 COLUMNS = ("opportunity_id", "stage", "amount")

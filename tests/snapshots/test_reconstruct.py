@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from company import land, store, take
 
 from snapshots.intervals import connect, rebuild
 from snapshots.receipts import read_receipts
 from snapshots.reconstruct import History, Reconstructed, reconstruct
 from snapshots.store import CaptureError, Store
 from snapshots.verify import verify
+from tests.snapshots.company import land, store, take
 
 HISTORY = {"opportunity_id": "VARCHAR", "field": "VARCHAR", "changed_at": "TIMESTAMP"}
 KEY = ("opportunity_id", "field", "changed_at", "old_value", "new_value")

@@ -13,7 +13,6 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from company import GOVERNED, Row, day, intervals, land, state, store, take
 
 from snapshots.digest import quoted
 from snapshots.intervals import connect, rebuild
@@ -21,6 +20,7 @@ from snapshots.ledger import LedgerTable
 from snapshots.receipts import Receipt, read_receipts
 from snapshots.store import CaptureError, Gates, Store
 from snapshots.verify import verify
+from tests.snapshots.company import GOVERNED, Row, day, intervals, land, state, store, take
 
 
 @pytest.fixture(autouse=True)

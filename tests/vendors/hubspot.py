@@ -155,10 +155,10 @@ class HubspotServer(VendorServer):
     def add(self, objects: str, **values: Any) -> str:
         """A new object at the account's time; gives its id."""
         row_id = self.next_id()
-        row = {"id": row_id, "archived": False, "values": {"hs_object_id": row_id, "hs_createdate": _text(self.now)}}
+        values_now = {"hs_object_id": row_id, "hs_createdate": _text(self.now)}
         if "createdate" in self.properties[objects]:
-            row["values"]["createdate"] = _text(self.now)
-        self.rows[objects][row_id] = row
+            values_now["createdate"] = _text(self.now)
+        self.rows[objects][row_id] = {"id": row_id, "archived": False, "values": values_now}
         self.change(objects, row_id, **values)
         return row_id
 
@@ -510,6 +510,9 @@ class HubspotServer(VendorServer):
         needed = SCOPES.get(api if api in ("owners", "campaigns", "forms") else parts[0] if parts else "")
         if needed and needed not in self.scopes:
             return _missing_scope(needed)
+        return self._of_the_crm(api, parts, request) or _error(404, "NOT_FOUND", "resource not found")
+
+    def _of_the_crm(self, api: str, parts: list[str], request: Request) -> Answer | None:
         if api == "objects" and parts and parts[0] in self.properties:
             return self._objects(parts[0], parts[1:], request)
         if api == "properties" and parts and parts[0] in self.properties:
@@ -522,26 +525,30 @@ class HubspotServer(VendorServer):
             return self._page(request, owners, 500)
         if api == "associations" and parts[2:] == ["batch", "read"]:
             return self._associations(parts[0], parts[1], request.json["inputs"])
-        if api == "campaigns" and parts[1:2] == ["assets"]:
+        if api == "campaigns":
+            return self._campaigns(parts, request)
+        if api == "forms":
+            kind = request.query.get("formTypes", "hubspot")
+            if kind not in FORM_TYPES:
+                return _error(400, "VALIDATION_ERROR", f"Unknown form type {kind}")
+            return self._page(request, [each for each in self.forms if each["formType"] == kind], 500)
+        return None
+
+    def _campaigns(self, parts: list[str], request: Request) -> Answer:
+        """All of them, or the assets of one type of one."""
+        if parts[1:2] == ["assets"]:
             if len(parts) != 3 or parts[2] not in ASSET_TYPES:
                 return _error(400, "VALIDATION_ERROR", "Unknown asset type")
             if parts[0] not in self.campaigns:
                 return _error(404, "OBJECT_NOT_FOUND", "No campaign found")
             assets = [{"id": each, "name": f"Asset {each}"} for each in self.assets.get((parts[0], parts[2]), [])]
             return self._page(request, assets, 100)
-        if api == "campaigns":
-            names = request.query.get("properties", "").split(",")
-            shown = [
-                each | {"properties": {name: each["properties"][name] for name in names if name in each["properties"]}}
-                for each in self.campaigns.values()
-            ]
-            return self._page(request, shown, 100)
-        if api == "forms":
-            kind = request.query.get("formTypes", "hubspot")
-            if kind not in FORM_TYPES:
-                return _error(400, "VALIDATION_ERROR", f"Unknown form type {kind}")
-            return self._page(request, [each for each in self.forms if each["formType"] == kind], 500)
-        return _error(404, "NOT_FOUND", "resource not found")
+        names = request.query.get("properties", "").split(",")
+        shown = [
+            each | {"properties": {name: each["properties"][name] for name in names if name in each["properties"]}}
+            for each in self.campaigns.values()
+        ]
+        return self._page(request, shown, 100)
 
     def _account(self, path: str) -> Answer:
         if path == "/details":
@@ -556,8 +563,8 @@ class HubspotServer(VendorServer):
         if SCOPES["email"] not in self.scopes:
             return _missing_scope(SCOPES["email"], "requiredScopes")
         if what == "campaigns":
-            found = self.email_campaigns.get(campaign)
-            return Answer(found) if found else _error(404, "OBJECT_NOT_FOUND", "No email campaign found")
+            known = self.email_campaigns.get(campaign)
+            return Answer(known) if known else _error(404, "OBJECT_NOT_FOUND", "No email campaign found")
         asked = {name: value for name, value in request.query.items() if name not in ("offset", "limit")}
         limit, start = int(request.query.get("limit", 10)), 0
         if not 0 < limit <= 1000:

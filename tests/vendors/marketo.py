@@ -310,7 +310,7 @@ class MarketoServer(VendorServer):
         return int(value) if isinstance(value, Decimal) and value == int(value) else value
 
     def _midnight(self, day: date | None) -> datetime | None:
-        return day and datetime(day.year, day.month, day.day, tzinfo=self.zone)
+        return None if day is None else datetime(day.year, day.month, day.day, tzinfo=self.zone)
 
     # ------------------------------------------------------------ HTTP
 
@@ -349,34 +349,37 @@ class MarketoServer(VendorServer):
 
     def _routed(self, request: Request) -> Answer:
         path, asked = request.path, request.query
-        if path == "/rest/v1/leads/describe.json":
-            return _result(
-                [
-                    {
-                        "id": self._field_id(name),
-                        "displayName": _display_name(name),
-                        "dataType": kind,
-                        "rest": {"name": name, "readOnly": False},
-                    }
-                    for name, kind in self.fields.items()
-                ]
-            )
-        if path == "/rest/v1/activities/types.json":
-            return _result([{"id": number, "name": name, "attributes": []} for number, name in self.types.items()])
-        if path == "/rest/v1/activities/pagingtoken.json":
-            since = datetime.fromisoformat(asked["sinceDatetime"])
-            return Answer({"requestId": "e42b#1", "success": True, "nextPageToken": f"{since.isoformat()}|0"})
-        if path in ("/rest/v1/activities.json", "/rest/v1/activities/deletedleads.json"):
-            return self._page_of_activities(path, asked)
-        if path == "/rest/v1/campaigns.json":
-            return self._page_of_campaigns(asked)
-        if path == "/rest/asset/v1/folders.json":
-            return _result([{"id": 1, "name": "Marketing Activities", "createdAt": _asset_time(self.born)}])
+        match path.removeprefix("/rest"):
+            case "/v1/leads/describe.json":
+                return _result([self._described(name, kind) for name, kind in self.fields.items()])
+            case "/v1/activities/types.json":
+                return _result([{"id": number, "name": name, "attributes": []} for number, name in self.types.items()])
+            case "/v1/activities/pagingtoken.json":
+                since = datetime.fromisoformat(asked["sinceDatetime"])
+                return Answer({"requestId": "e42b#1", "success": True, "nextPageToken": f"{since.isoformat()}|0"})
+            case "/v1/activities.json" | "/v1/activities/deletedleads.json":
+                return self._page_of_activities(path, asked)
+            case "/v1/campaigns.json":
+                return self._page_of_campaigns(asked)
+            case "/asset/v1/folders.json":
+                return _result([{"id": 1, "name": "Marketing Activities", "createdAt": _asset_time(self.born)}])
         if found := re.fullmatch(r"/rest/asset/v1/program/(\d+)\.json", path):
             program = self.programs.get(int(found[1]))
             return _result([_shown(program)]) if program else _error("702", "Program not found")
         if found := re.fullmatch(r"/rest/asset/v1/(programs|forms|tagTypes)\.json", path):
             return self._page_of_assets(found[1], asked)
+        return self._bulk(request)
+
+    def _described(self, name: str, kind: str) -> dict[str, Any]:
+        return {
+            "id": self._field_id(name),
+            "displayName": _display_name(name),
+            "dataType": kind,
+            "rest": {"name": name, "readOnly": False},
+        }
+
+    def _bulk(self, request: Request) -> Answer:
+        path, asked = request.path, request.query
         if found := re.fullmatch(r"/bulk/v1/(leads|activities)/export/create\.json", path):
             return self._create(found[1], request.json)
         if found := re.fullmatch(r"/bulk/v1/(leads|activities)/export\.json", path):
@@ -388,7 +391,13 @@ class MarketoServer(VendorServer):
             job = self.jobs.get(found[2])
             if job is None or job.kind != found[1]:
                 return _error("1029", "Export job not found") if found[3] != "file" else Answer("", 404)
-            return getattr(self, f"_{found[3]}")(found[2], job, request)
+            answers = {
+                "enqueue": self._enqueue,
+                "status": self._status,
+                "cancel": self._cancel,
+                "file": self._file,
+            }
+            return answers[found[3]](found[2], job, request)
         return _error("610", "Requested resource not found")
 
     def _page_of_activities(self, path: str, asked: Mapping[str, str]) -> Answer:
@@ -455,14 +464,8 @@ class MarketoServer(VendorServer):
             return _error("1029", f"Export daily quota {self.quota // 1_000_000}MB exceeded")
         filters = dict(body["filter"])
         if kind == "activities":
-            types = filters.pop("activityTypeIds", [])
-            if 37 in types or not set(types) <= set(self.types):
-                return _error("1003", "activityTypeIds are not valid")
-            if (ids := filters.pop("primaryAttributeValueIds", None)) is not None:
-                if not self.has_attribute_filter:
-                    return _error("1035", "Unsupported filter type for target subscription: primaryAttributeValueIds")
-                if not 0 < len(ids) <= 50 or not types or not set(types) <= {13}:  # of one group of assets only
-                    return _error("1003", "primaryAttributeValueIds are not valid")
+            if refused := self._refused_activities(filters.pop("activityTypeIds", []), filters):
+                return refused
         elif unknown := [name for name in body["fields"] if name not in self.fields]:
             return _error("1006", f"Field '{unknown[0]}' not found")
         if len(filters) != 1 or not set(filters) <= {"createdAt", "updatedAt"}:
@@ -470,14 +473,22 @@ class MarketoServer(VendorServer):
         by, span = next(iter(filters.items()))
         if by == "updatedAt" and (kind == "activities" or not self.has_updated_filter):
             return _error("1035", "Unsupported filter type for target subscription: updatedAt")
-        if any("." in each for each in span.values()):
-            return _error("1003", "Datetimes without milliseconds expected")
-        start, end = (datetime.fromisoformat(span[name]) for name in ("startAt", "endAt"))
-        if not timedelta() <= end - start <= _LONGEST:
-            return _error("1003", "The range must be 31 days or fewer")
+        if refused := _refused_span(span):
+            return refused
         number = f"ce45a7a1-f19d-4ce2-882c-{len(self.jobs):012d}"
         self.jobs[number] = Job(kind, body, self.now)
         return _result([self._said(number)])
+
+    def _refused_activities(self, types: list[int], filters: dict[str, Any]) -> Answer | None:
+        """Why an export of these types is refused, if it is; takes the filter on their subjects out of `filters`."""
+        if 37 in types or not set(types) <= set(self.types):
+            return _error("1003", "activityTypeIds are not valid")
+        if (ids := filters.pop("primaryAttributeValueIds", None)) is not None:
+            if not self.has_attribute_filter:
+                return _error("1035", "Unsupported filter type for target subscription: primaryAttributeValueIds")
+            if not 0 < len(ids) <= 50 or not types or not set(types) <= {13}:  # of one group of assets only
+                return _error("1003", "primaryAttributeValueIds are not valid")
+        return None
 
     def _said(self, number: str) -> dict[str, Any]:
         job = self.jobs[number]
@@ -586,6 +597,16 @@ def _csv(value: Any) -> str:
 
 def _result(rows: list[dict[str, Any]]) -> Answer:
     return Answer({"requestId": "e42b#14272d07d78", "success": True, "result": rows})
+
+
+def _refused_span(span: Mapping[str, str]) -> Answer | None:
+    """Why an export of these times is refused, if it is."""
+    if any("." in each for each in span.values()):
+        return _error("1003", "Datetimes without milliseconds expected")
+    start, end = (datetime.fromisoformat(span[name]) for name in ("startAt", "endAt"))
+    if not timedelta() <= end - start <= _LONGEST:
+        return _error("1003", "The range must be 31 days or fewer")
+    return None
 
 
 def _error(code: str, message: str) -> Answer:

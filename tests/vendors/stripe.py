@@ -131,7 +131,7 @@ class StripeServer(VendorServer):
     def add(self, name: str, /, **values: Any) -> str:
         """Make an object at the account's time, with its event; gives its id."""
         self.number += 1
-        row_id = values.pop("id", f"{_PREFIX[name]}_{self.number:014d}")
+        row_id = str(values.pop("id", f"{_PREFIX[name]}_{self.number:014d}"))
         row: Row = dict.fromkeys(FIELDS[name])
         row |= {"id": row_id, "object": name}
         row |= {"created": self.seconds, "livemode": False, "metadata": {}} if "created" in row else {}
@@ -195,7 +195,7 @@ class StripeServer(VendorServer):
         self, customer: str, total: int, *, subscription: str | None = None, lines: int = 1, **values: Any
     ) -> str:
         """An invoice of equal lines."""
-        named = {"subscription": subscription, "metadata": {}}
+        named: Row = {"subscription": subscription, "metadata": {}}
         parent = {"type": "subscription_details", "quote_details": None, "subscription_details": named}
         self.number += 1
         row_id = values.pop("id", f"in_{self.number:014d}")

@@ -288,37 +288,32 @@ class HubspotSource(ApiSource):
         )
 
     def _rows(self, entity: str) -> Iterator[Mapping[str, Any]]:
-        """The rows of what is no CRM object."""
-        if entity == "owner":
-            return self._owners()
-        if entity == "deal_pipeline":
-            return iter(self._pipelines)
-        if entity == "deal_pipeline_stage":
-            return (
-                {**stage, **stage["metadata"], "pipeline_id": pipeline["id"]}
-                for pipeline in self._pipelines
-                for stage in pipeline["stages"]
-            )
-        if entity == "deal_company":
-            return self._associations(entity, "companies", "company_id")
-        if entity == "deal_contact":
-            return self._associations(entity, "contacts", "contact_id")
-        if entity == "engagement_deal":
-            return (
-                {**row, "engagement_type": engagement}
-                for engagement in ENGAGEMENTS
-                if engagement in self.entities
-                for row in self._associations(entity, OBJECTS[engagement].name, "engagement_id")
-            )
-        if entity == "deal_property_history":
-            return self._history()
-        if entity == "contact_email":
-            return self._addresses()
-        if entity == "campaign":
-            return self._marketing.campaigns()
-        if entity == "campaign_asset":
-            return self._marketing.assets()
-        return self._marketing.forms(entity)
+        """The rows of an entity that is no CRM object."""
+        readers: dict[str, Callable[[], Iterator[Mapping[str, Any]]]] = {
+            "owner": self._owners,
+            "deal_pipeline": lambda: iter(self._pipelines),
+            "deal_pipeline_stage": self._pipeline_stages,
+            "deal_company": lambda: self._associations(entity, "companies", "company_id"),
+            "deal_contact": lambda: self._associations(entity, "contacts", "contact_id"),
+            "engagement_deal": self._engagement_deals,
+            "deal_property_history": self._history,
+            "contact_email": self._addresses,
+            "campaign": self._marketing.campaigns,
+            "campaign_asset": self._marketing.assets,
+            "form": lambda: self._marketing.forms(entity),
+        }
+        return readers[entity]()
+
+    def _pipeline_stages(self) -> Iterator[Mapping[str, Any]]:
+        for pipeline in self._pipelines:
+            for stage in pipeline["stages"]:
+                yield {**stage, **stage["metadata"], "pipeline_id": pipeline["id"]}
+
+    def _engagement_deals(self) -> Iterator[Mapping[str, Any]]:
+        for engagement in ENGAGEMENTS:
+            if engagement in self.entities:
+                for row in self._associations("engagement_deal", OBJECTS[engagement].name, "engagement_id"):
+                    yield {**row, "engagement_type": engagement}
 
     def _owners(self) -> Iterator[dict[str, Any]]:
         for archived in ("false", "true"):

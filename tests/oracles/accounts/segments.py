@@ -24,7 +24,7 @@ def segment_of(row: Mapping[str, Any], segments: Sequence[Mapping[str, Any]], da
 
 
 def _matches(rule: Mapping[str, Any], value: Any) -> bool:
-    wanted, operator = rule["rule_value"], rule["rule_operator"]
+    wanted, operator = str(rule["rule_value"]), str(rule["rule_operator"])
     if operator == "is_null":
         return value is None
     if value is None:

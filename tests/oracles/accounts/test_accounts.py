@@ -9,7 +9,7 @@ from tests.oracles.days.definitions import definition_rows
 
 def test_every_account_has_the_segment_that_the_rules_of_the_last_day_give_it(built: Built) -> None:
     rules = definition_rows(built.definitions["segments"])
-    expected = {}
+    expected: dict[tuple[str, str], str] = {}
     for company in built.companies:
         last = max(max(states) for states in company.states.values())
         states = company.states["account"]

@@ -70,7 +70,7 @@ class CoverageOracle(Oracle):
 
     def past_quarters(self, day: date) -> list[tuple[date, date]]:
         """The latest quarters that ended before the day and were captured from end to end, as many as are looked at."""
-        found = []
+        found: list[tuple[date, date]] = []
         most = self.choice("coverage_pool_quarters", day)
         first, last = self.bounds(self.bounds(day)[0] - DAY)
         while first >= self.first and last <= self.last and len(found) < most:
@@ -161,8 +161,8 @@ class CoverageOracle(Oracle):
                 elif row["stage_category"] == "won":
                     won.append(row)
         named = {row["segment"] for row in self.targets if row["fiscal_quarter"] == quarter} - {ALL}
-        targets = {name: self.target(day, quarter, name) for name in named}
-        targets = {name: target for name, target in targets.items() if target is not None}
+        known = {name: self.target(day, quarter, name) for name in named}
+        targets = {name: target for name, target in known.items() if target is not None}
         pool = self.pool(day, (day - first).days + 1)
         enough = self.choice("small_pool_opportunities", day)
         for segment in {ALL, *targets, *(row["segment"] for row in [*due, *won])}:
@@ -172,10 +172,14 @@ class CoverageOracle(Oracle):
                     target = sum(targets.values(), Decimal(0))
             else:
                 target = targets.get(segment)
-            mine = [[row for row in rows if segment in (ALL, row["segment"])] for rows in (due, won, past_due)]
-            row = _amounts(*mine, target, [row for row in mine[0] if row["segment"] not in targets])
+            mine = {
+                name: [row for row in rows if segment in (ALL, row["segment"])]
+                for name, rows in {"due": due, "won": won, "past_due": past_due}.items()
+            }
+            untargeted = [row for row in mine["due"] if row["segment"] not in targets]
+            row = _amounts(**mine, target=target, untargeted=untargeted)
             row["quarter_day"] = (day - first).days + 1
-            row["expected_amount"] = expected(mine[0], pool, enough)
+            row["expected_amount"] = expected(mine["due"], pool, enough)
             row |= required(segment, pool, enough)
             remaining = row["remaining_target_amount"]
             is_open = remaining is not None and remaining > 0

@@ -148,18 +148,29 @@ def _live(generator: random.Random, row: dict[str, Any], day: date) -> None:
     """What happens to an opportunity between two captured days."""
     chance = generator.random()
     if row["stage"] in ("Won", "Lost"):
-        if chance < 0.001:
-            row["stage"] = generator.choice(["Won", "Lost", "Talks"])
-        elif chance < 0.002:
-            row["close_date"] = row["close_date"] and row["close_date"] + timedelta(days=generator.choice([-40, 40]))
-        elif chance < 0.003:
-            row["amount"] = generator.choice([None, Decimal("-12.34"), Decimal("777.77")])
+        _live_closed(generator, row, chance)
     elif row["close_date"] and day >= row["close_date"]:
         if chance < 0.25:
             row["stage"] = generator.choice(["Won", "Lost"])
         elif chance < 0.4:
             row["close_date"] = day + timedelta(days=generator.choice([5, 30, 80]))
-    elif chance < 0.04:
+    else:
+        _live_open(generator, row, day, chance)
+
+
+def _live_closed(generator: random.Random, row: dict[str, Any], chance: float) -> None:
+    """Rarely somebody corrects what is closed."""
+    if chance < 0.001:
+        row["stage"] = generator.choice(["Won", "Lost", "Talks"])
+    elif chance < 0.002:
+        row["close_date"] = row["close_date"] and row["close_date"] + timedelta(days=generator.choice([-40, 40]))
+    elif chance < 0.003:
+        row["amount"] = generator.choice([None, Decimal("-12.34"), Decimal("777.77")])
+
+
+def _live_open(generator: random.Random, row: dict[str, Any], day: date, chance: float) -> None:
+    """What happens to an open opportunity that is not due yet."""
+    if chance < 0.04:
         row["stage"] = generator.choice(["Talks", "Talks", "Offer" if day.year > 2023 else "Talks", "New"])
     elif chance < 0.055:
         row["amount"] = generator.choice([None, Decimal(generator.randrange(1, 300_000)) / 100])

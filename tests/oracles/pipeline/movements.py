@@ -12,8 +12,8 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import pairwise
 from typing import Any
 
-from tests.dbt_project.ledger_cache import Company
-from tests.oracles.opportunities.history import CENT, FOREVER, Oracle, Row
+from tests.dbt_project.ledger_cache import FOREVER, Company
+from tests.oracles.opportunities.history import CENT, Oracle, Row
 
 Key = tuple[str, str, date, str, str, str]
 """Source, opportunity, captured day, fiscal quarter, segment, category."""
@@ -51,32 +51,23 @@ class MovementOracle:
         self, company: Company, identity: str, was: Row | None, now: Row | None, before: date, day: date, seen: bool
     ) -> Iterator[tuple[str, str, str, Decimal, int, Any, Any]]:
         """What one opportunity does to the open pipeline between two captured days."""
-        was_open = was is not None and was["stage_category"] == "open"
-        state = now["stage_category"] if now else None
-        if now is not None and not was_open:
-            cell = (now["close_fiscal_quarter"], now["segment"])
-            amount = now["amount"] or Decimal(0)
-            if state == "open":
-                how = (
-                    ("restored" if seen else "created")
-                    if was is None
-                    else "mapped" if was["stage_category"] == "unmapped" else "reopened"
-                )  # fmt: skip
-                yield (*cell, how, amount, 1, was["stage"] if how == "reopened" and was else None, now["stage"])
-            elif was is None and not seen and state in ("won", "lost"):
-                yield (*cell, "created", amount, 1, None, now["stage"])
-                yield (*cell, state, -amount, -1, None, now["stage"])
-            return
-        if not was_open or was is None:
+        if was is None or was["stage_category"] != "open":
+            if now is not None:
+                yield from entered(was, now, seen)
             return
         amount = was["amount"] or Decimal(0)
         old_cell = (was["close_fiscal_quarter"], was["segment"])
         if now is None:
             yield (*old_cell, self.absence(company, identity, day), -amount, -1, was["stage"], None)
-            return
-        if state in ("lost", "unmapped"):
+        elif (state := now["stage_category"]) in ("lost", "unmapped"):
             yield (*old_cell, state, -amount, -1, was["stage"], now["stage"] if state == "lost" else None)
-            return
+        else:
+            yield from self.stayed(was, now, day)
+
+    def stayed(self, was: Row, now: Row, day: date) -> Iterator[tuple[str, str, str, Decimal, int, Any, Any]]:
+        """What an open opportunity does that is still there, open or just won."""
+        amount = was["amount"] or Decimal(0)
+        old_cell = (was["close_fiscal_quarter"], was["segment"])
         quarter, segment = now["close_fiscal_quarter"], now["segment"]
         if was["close_fiscal_quarter"] != quarter:
             is_later = (now["close_date"] or FOREVER) > (was["close_date"] or FOREVER)
@@ -94,7 +85,7 @@ class MovementOracle:
         if final != restated:
             category = "amount_up" if final > restated else "amount_down"
             yield (quarter, segment, category, final - restated, 0, money(restated), money(final))
-        if state == "won":
+        if now["stage_category"] == "won":
             yield (quarter, segment, "won", -final, -1, was["stage"], now["stage"])
 
     def restated(self, was: Row, now: Row, day: date) -> Decimal:
@@ -133,37 +124,53 @@ class MovementOracle:
                 found[key] = (amount + (row["amount"] or 0), count + 1)
         return found
 
-    def waterfall(self) -> dict[tuple[str, str, date, str], tuple[Decimal, int]]:
-        """rpt_pipeline_waterfall: quarter, segment, Monday and category -> amount and number, from levels and moves."""
-        found: dict[tuple[str, str, date, str], tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
-
-        def add(quarter: str, segment: str, monday: date, category: str, amount: Decimal, count: int) -> None:
-            for scope in (segment, "(all)"):
-                if scope == "(all)" and category in ("scope_in", "scope_out"):
-                    continue
-                was = found[(quarter, scope, monday, category)]
-                found[(quarter, scope, monday, category)] = (was[0] + amount, was[1] + count)
-
+    def weekly_levels(self) -> Iterator[tuple[str, str, date, str, Decimal, int]]:
+        """What is open as a week begins and ends: quarter, segment, Monday, category, amount, number."""
         last = max(day for states in self.states.values() for day in states)
         for source, states in self.states.items():
             days = sorted(states)
-            first = monday_of(days[0])
-            for (quarter, segment), level in self.level(source, days[0], ("open",)).items():
-                add(quarter, segment, first, "opening", *level)
-            monday = first
+            monday = monday_of(days[0])
+            for cell, level in self.level(source, days[0], ("open",)).items():
+                yield (*cell, monday, "opening", *level)
             while monday <= last:
                 end = max(day for day in days if day <= monday + timedelta(days=6))
-                for (quarter, segment), level in self.level(source, end, ("open",)).items():
-                    add(quarter, segment, monday, "closing", *level)
+                for cell, level in self.level(source, end, ("open",)).items():
+                    yield (*cell, monday, "closing", *level)
                     if monday + timedelta(days=7) <= last:
-                        add(quarter, segment, monday + timedelta(days=7), "opening", *level)
+                        yield (*cell, monday + timedelta(days=7), "opening", *level)
                 monday += timedelta(days=7)
-        for (_, _, day, quarter, segment, category), (amount, delta, *_) in self.movements().items():
-            add(quarter, segment, monday_of(day), category, amount, delta)
+
+    def waterfall(self) -> dict[tuple[str, str, date, str], tuple[Decimal, int]]:
+        """rpt_pipeline_waterfall: quarter, segment, Monday and category -> amount and number, from levels and moves."""
+        found: dict[tuple[str, str, date, str], tuple[Decimal, int]] = defaultdict(lambda: (Decimal(0), 0))
+        moves = (
+            (quarter, segment, monday_of(day), category, amount, delta)
+            for (_, _, day, quarter, segment, category), (amount, delta, *_) in self.movements().items()
+        )
+        for quarter, segment, monday, category, amount, count in [*self.weekly_levels(), *moves]:
+            for scope in (segment,) if category in ("scope_in", "scope_out") else (segment, "(all)"):
+                was = found[(quarter, scope, monday, category)]
+                found[(quarter, scope, monday, category)] = (was[0] + amount, was[1] + count)
         for quarter, segment, monday, _ in list(found):
             for category in ("opening", "closing"):
                 found.setdefault((quarter, segment, monday, category), (Decimal(0), 0))
         return dict(found)
+
+
+def entered(was: Row | None, now: Row, seen: bool) -> Iterator[tuple[str, str, str, Decimal, int, Any, Any]]:
+    """What an opportunity that was not open does to the open pipeline; `seen` if it was there on an earlier day."""
+    state, cell = now["stage_category"], (now["close_fiscal_quarter"], now["segment"])
+    amount = now["amount"] or Decimal(0)
+    if state == "open":
+        how = (
+            ("restored" if seen else "created")
+            if was is None
+            else "mapped" if was["stage_category"] == "unmapped" else "reopened"
+        )  # fmt: skip
+        yield (*cell, how, amount, 1, was["stage"] if how == "reopened" and was else None, now["stage"])
+    elif was is None and not seen and state in ("won", "lost"):
+        yield (*cell, "created", amount, 1, None, now["stage"])
+        yield (*cell, state, -amount, -1, None, now["stage"])
 
 
 def booked(was: Row | None, now: Row | None) -> Iterator[tuple[str, str, str, Decimal, int]]:

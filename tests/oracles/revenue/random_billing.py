@@ -8,6 +8,7 @@ captured for more than a year, some of them billing systems without a CRM.
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -35,13 +36,17 @@ renewal_grace_days,45,2026-02-01,,
 renewal_grace_days,0,2026-03-01,,
 """
 }
-STATUSES = [
-    None, "active", "active", "active", "trialing", "canceled", "cancelled", "past_due", "Past_Due", "unpaid",
-    "incomplete", "incomplete_expired",
-]  # fmt: skip
+CHOICES: dict[str, list[Any]] = {
+    "status": [
+        None, "active", "active", "active", "trialing", "canceled", "cancelled", "past_due", "Past_Due", "unpaid",
+        "incomplete", "incomplete_expired",
+    ],
+    "interval": ["month", "month", "month", "year", "year", "week", "day", " Month", "YEAR", None, "fortnight"],
+    "interval_count": [None, 1, 1, 2, 3, 7, 0],
+    "currency_code": [None, "USD", "USD", "USD", "EUR", "eur", "GBP", "XXX"],
+    "quantity": [None, 1, 25],
+}  # fmt: skip
 WEBSITES = ["https://www.{}.example/en", "{}.example", "HTTP://{}.example:8080", "info@{}.example", "shared.example"]
-INTERVALS = ["month", "month", "month", "year", "year", "week", "day", " Month", "YEAR", None, "fortnight"]
-CURRENCIES = [None, "USD", "USD", "USD", "EUR", "eur", "GBP", "XXX"]
 AMOUNTS = ["0", "0.01", "0.05", "10", "100", "100", "120.50", "1234.56", "99999.99", "7.77", "-30", "9999999999999.99"]
 # Accounts of Salesforce, whose ids only case tells apart, with and without what says which characters are capitals;
 # and something else that looks like one. By whether the number of the company is odd: what the CRM calls them, and
@@ -169,15 +174,11 @@ def _subscriptions(
             elif key not in rows:
                 if chance.random() < 0.4:
                     rows[key] = _new(chance, key[0], customers, started, last)
-                    ended = [row for row in rows.values() if row.get("ended_at")]
-                    if ended and chance.random() < 0.4:
-                        _renew(chance, rows[key], chance.choice(ended))
-                    for _ in range(8):
-                        _edit(chance, rows[key], names, last)
+                    _begin(chance, rows[key], rows.values(), names)
             elif chance.random() < 0.03:
                 hidden[key] = rows.pop(key)
             elif chance.random() < 0.25:
-                _edit(chance, rows[key], names, last)
+                _edit(chance, rows[key], names)
         states[day] = {key: dict(row) for key, row in rows.items()}
     return states
 
@@ -195,6 +196,15 @@ def _new(chance: random.Random, name: str, customers: list[str], started: date, 
     }
 
 
+def _begin(chance: random.Random, row: Row, all_rows: Iterable[Row], names: list[str]) -> None:
+    """A new subscription that sometimes follows one that ended, and has lived already."""
+    ended = [each for each in all_rows if each.get("ended_at")]
+    if ended and chance.random() < 0.4:
+        _renew(chance, row, chance.choice(ended))
+    for _ in range(8):
+        _edit(chance, row, names)
+
+
 def _renew(chance: random.Random, row: Row, ended: Row) -> None:
     """The subscription follows another, sooner or later, of a customer that mostly has no more than these."""
     if chance.random() < 0.7:
@@ -203,22 +213,34 @@ def _renew(chance: random.Random, row: Row, ended: Row) -> None:
     row["started_at"] = _instant(chance, ended["ended_at"].date() + timedelta(days=chance.randrange(60)))
 
 
-def _edit(chance: random.Random, row: Row, names: list[str], last: date) -> None:
+def _edit(chance: random.Random, row: Row, names: list[str]) -> None:
     field = chance.choice(
         ["status", "account_id", "account_id", "started_at", "ended_at", "ended_at", "ended_at", "cancelled_at",
          "trial_end_at", "paused", "amount", "amount", "amount", "list_amount", "interval", "interval_count",
          "currency_code", "quantity", "customer_id"]
     )  # fmt: skip
-    began = row["started_at"].date()
+    match field:
+        case "account_id":
+            row[field] = chance.choice([None, "", *names])
+        case "amount" | "list_amount":
+            row[field] = chance.choice([None, *(Decimal(amount) for amount in AMOUNTS)])
+        case "customer_id":
+            if chance.random() < 0.1:
+                row[field] = row[field] + "x"
+        case _ if field in CHOICES:
+            row[field] = chance.choice(CHOICES[field])
+        case _:
+            _edit_time(chance, row, field)
+
+
+def _edit_time(chance: random.Random, row: Row, field: str) -> None:
+    """Another beginning, end, trial or pause."""
+    began: date = row["started_at"].date()
 
     def later(longest: int) -> date:
         return began + timedelta(days=chance.randrange(longest))
 
     match field:
-        case "status":
-            row["status"] = chance.choice(STATUSES)
-        case "account_id":
-            row["account_id"] = chance.choice([None, "", *names])
         case "started_at":
             row["started_at"] = _instant(chance, began + timedelta(days=chance.randrange(-20, 20)))
         case "ended_at" | "cancelled_at":
@@ -231,19 +253,6 @@ def _edit(chance: random.Random, row: Row, names: list[str], last: date) -> None
             first = chance.choice([None, later(300)])
             row["paused_from"] = first
             row["paused_to"] = chance.choice([None, later(400), later(400)])
-        case "amount" | "list_amount":
-            row[field] = chance.choice([None, *(Decimal(amount) for amount in AMOUNTS)])
-        case "interval":
-            row[field] = chance.choice(INTERVALS)
-        case "interval_count":
-            row[field] = chance.choice([None, 1, 1, 2, 3, 7, 0])
-        case "currency_code":
-            row[field] = chance.choice(CURRENCIES)
-        case "quantity":
-            row[field] = chance.choice([None, 1, 25])
-        case "customer_id":
-            if chance.random() < 0.1:
-                row[field] = row[field] + "x"
 
 
 def _instant(chance: random.Random, day: date) -> datetime:

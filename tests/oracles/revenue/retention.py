@@ -21,6 +21,8 @@ from tests.oracles.days.definitions import definition_rows
 from tests.oracles.opportunities.history import Oracle
 
 Row = dict[str, Any]
+Raw = Mapping[str, Any]
+"""A row as its source had it."""
 PER_YEAR = {"month": 12, "year": 1, "week": 52, "day": 365}
 DEFAULTS = {
     "discounts": "recurring",
@@ -47,7 +49,7 @@ def cents(value: Fraction) -> Decimal | None:
     return None if whole >= 10**18 else Decimal(whole if value >= 0 else -whole).scaleb(-2)
 
 
-def latest_rows(states: Mapping[date, Mapping[tuple[Any, ...], Row]]) -> list[tuple[str, bool, Row]]:
+def latest_rows(states: Mapping[date, Mapping[tuple[Any, ...], Raw]]) -> list[tuple[str, bool, Raw]]:
     """Of everything that ever was: its id, whether it is gone, and its latest row."""
     seen = {key: row for day in sorted(states) for key, row in states[day].items()}
     return [(key[0], key not in states[max(states)], row) for key, row in seen.items()]
@@ -72,13 +74,13 @@ def is_same_account(one: str, other: str) -> bool:
 class Subscription:
     """One subscription, and what its source said of it on each captured day."""
 
-    def __init__(self, source: str, identity: str, states: Mapping[date, Mapping[tuple[Any, ...], Row]]) -> None:
+    def __init__(self, source: str, identity: str, states: Mapping[date, Mapping[tuple[Any, ...], Raw]]) -> None:
         self.source, self.identity = source, identity
         self.days = {day: rows[(identity,)] for day, rows in sorted(states.items()) if (identity,) in rows}
         self.latest = self.days[max(self.days)]
         self.gone = min((day for day in states if day > max(self.days)), default=FOREVER)
 
-    def row(self, day: date) -> Row:
+    def row(self, day: date) -> Raw:
         """The row in force: before the first captured one the earliest."""
         return self.days[max((each for each in self.days if each <= day), default=min(self.days))]
 
@@ -156,7 +158,7 @@ class Retention:
         cancelled = self.business_date(subscription.latest.get("cancelled_at")) or FOREVER
         return min(ended, cancelled) if policy["churn_date"] == "cancelled" else ended
 
-    def price(self, row: Row, policy: Mapping[str, str]) -> Decimal | None:
+    def price(self, row: Raw, policy: Mapping[str, str]) -> Decimal | None:
         amount: Decimal | None = row.get("amount")
         if policy["discounts"] == "none" and row.get("list_amount") is not None:
             return Decimal(row["list_amount"])
@@ -181,7 +183,7 @@ class Retention:
         price = self.price(subscription.row(day), policy)
         return self.counts(subscription, day, policy) and (price is None or price > 0)
 
-    def counted(self, mine: list[Subscription], day: date) -> list[tuple[Subscription, Row, bool]]:
+    def counted(self, mine: list[Subscription], day: date) -> list[tuple[Subscription, Raw, bool]]:
         """The customer's subscriptions that count, with the row that prices them, and whether a renewal is awaited."""
         policy = self.policy(day)
         found = [(each, each.row(day), False) for each in mine if self.counts(each, day, policy)]
@@ -229,7 +231,7 @@ class Retention:
         ]
         return Fraction(max(known)[1]) if known else None
 
-    def mrr(self, row: Row, policy: Mapping[str, str], rate_day: date) -> Decimal | None:
+    def mrr(self, row: Raw, policy: Mapping[str, str], rate_day: date) -> Decimal | None:
         """A price brought to a month and to base currency, rounded once."""
         price, per_year = self.price(row, policy), PER_YEAR.get((row.get("interval") or "").strip().lower())
         count = 1 if row.get("interval_count") is None else row["interval_count"]
@@ -264,7 +266,7 @@ class Retention:
         return found
 
     @cache  # noqa: B019
-    def latest_accounts(self) -> list[tuple[str, str, bool, Row]]:
+    def latest_accounts(self) -> list[tuple[str, str, bool, Raw]]:
         """Every account's latest row, and whether it is gone."""
         return [
             (source, identity, is_gone, row)
@@ -273,7 +275,7 @@ class Retention:
         ]
 
     @cache  # noqa: B019
-    def latest_customers(self, source: str) -> dict[str, tuple[bool, Row]]:
+    def latest_customers(self, source: str) -> dict[str, tuple[bool, Raw]]:
         """Every customer's latest row, and whether it is gone."""
         rows = latest_rows(self.companies[source].states.get("customer", {}))
         return {identity: (is_gone, row) for identity, is_gone, row in rows}

@@ -199,47 +199,65 @@ class StallOracle:
         if in_force is None:
             return None
         limit = Decimal(in_force["threshold"]) if in_force["threshold"] else None
-        seen = [each for each in self.seen(source, identity) if each <= day]
-        if rule == "age_in_stage":
-            stay = next(s for s in reversed(self.stays[source][identity]) if s.first_day <= day)
-            median = self.won_days((stay.pipeline, stay.stage), row["segment"], day)
-            if median is None or limit is None:
-                return Judged("not_evaluated", None, None, None)
-            observed = (day - stay.entered).days
-            is_over = observed > limit * median
-            status = "stalled" if is_over else "not_evaluated" if is_left_truncated(stay) else "ok"
-            return Judged(status, Decimal(observed), limit * median, observed - int(limit * median))
-        if rule == "no_change":
-            changes = [each for each in self.changes(source, identity) if each <= day]
-            observed = (day - (changes[-1] if changes else seen[0])).days
-            assert limit is not None
-            status = "stalled" if observed > limit else "ok" if changes else "not_evaluated"
-            return Judged(status, Decimal(observed), limit, observed - int(limit))
-        if rule == "close_date_pushed":
-            if not self.was_captured(company, "opportunity", "close_date", day):
-                return Judged("not_evaluated", None, limit, None)
-            pushes = [each for each in self.pushes(source, identity) if each <= day]
-            assert limit is not None
-            since = (day - pushes[-1]).days if pushes else None
-            return Judged("stalled" if len(pushes) >= limit else "ok", Decimal(len(pushes)), limit, since)
-        if rule == "past_due":
-            if row["close_date"] is None:
-                return Judged("not_evaluated", None, limit, None)
-            observed = (day - row["close_date"]).days
-            assert limit is not None
-            return Judged("stalled" if observed > limit else "ok", Decimal(observed), limit, observed - int(limit))
-        if rule == "no_activity":
-            return self._no_activity(company, identity, day, row, limit)
+        judges = {
+            "age_in_stage": self._age_in_stage,
+            "no_change": self._no_change,
+            "close_date_pushed": self._close_date_pushed,
+            "past_due": self._past_due,
+            "no_activity": self._no_activity,
+            "missing_next_step": self._missing_next_step,
+        }
+        return judges[rule](company, identity, day, row, limit)
+
+    def _age_in_stage(self, company: Company, identity: str, day: date, row: Row, limit: Decimal | None) -> Judged:
+        stay = next(s for s in reversed(self.stays[company.source][identity]) if s.first_day <= day)
+        median = self.won_days((stay.pipeline, stay.stage), row["segment"], day)
+        if median is None or limit is None:
+            return Judged("not_evaluated", None, None, None)
+        observed = (day - stay.entered).days
+        is_over = observed > limit * median
+        status = "stalled" if is_over else "not_evaluated" if is_left_truncated(stay) else "ok"
+        return Judged(status, Decimal(observed), limit * median, observed - int(limit * median))
+
+    def _no_change(self, company: Company, identity: str, day: date, _: Row, limit: Decimal | None) -> Judged:
+        changes = [each for each in self.changes(company.source, identity) if each <= day]
+        since = changes[-1] if changes else self._seen_until(company.source, identity, day)[0]
+        observed = (day - since).days
+        assert limit is not None
+        status = "stalled" if observed > limit else "ok" if changes else "not_evaluated"
+        return Judged(status, Decimal(observed), limit, observed - int(limit))
+
+    def _close_date_pushed(self, company: Company, identity: str, day: date, _: Row, limit: Decimal | None) -> Judged:
+        if not self.was_captured(company, "opportunity", "close_date", day):
+            return Judged("not_evaluated", None, limit, None)
+        pushes = [each for each in self.pushes(company.source, identity) if each <= day]
+        assert limit is not None
+        since = (day - pushes[-1]).days if pushes else None
+        return Judged("stalled" if len(pushes) >= limit else "ok", Decimal(len(pushes)), limit, since)
+
+    def _past_due(self, company: Company, identity: str, day: date, row: Row, limit: Decimal | None) -> Judged:
+        if row["close_date"] is None:
+            return Judged("not_evaluated", None, limit, None)
+        observed = (day - row["close_date"]).days
+        assert limit is not None
+        return Judged("stalled" if observed > limit else "ok", Decimal(observed), limit, observed - int(limit))
+
+    def _missing_next_step(self, company: Company, identity: str, day: date, row: Row, _: Decimal | None) -> Judged:
+        source = company.source
         if not self.was_captured(company, "opportunity", "next_step", day):
             return Judged("not_evaluated", None, None, None)
         if (row["next_step"] or "").strip():
             return Judged("ok", Decimal(0), None, None)
+        seen = self._seen_until(source, identity, day)
         blank_from = seen[0]
         for before, after in pairwise([*seen, day]):
             if (self.states[source][before][identity]["next_step"] or "").strip():
                 blank_from = self._until(source, before, after, identity)
         blank_from = max(blank_from, self.first_extracted(source, "next_step") or ALWAYS)
         return Judged("stalled", Decimal(1), None, (day - blank_from).days)
+
+    def _seen_until(self, source: str, identity: str, day: date) -> list[date]:
+        return [each for each in self.seen(source, identity) if each <= day]
 
     def _until(self, source: str, before: date, after: date, identity: str) -> date:
         """The first captured day after `before`: on it what stood on `before` has ended."""

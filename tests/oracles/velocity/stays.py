@@ -103,7 +103,7 @@ def means(oracle: Oracle, company: Company, stay: Stay, label: str | None, day: 
     if label is None or label not in used:
         return False
     definition = oracle.stage(company.source, stay.pipeline, label, day)
-    return bool(definition) and (definition["canonical_stage"] or definition["stage"]) == stay.stage
+    return definition is not None and (definition["canonical_stage"] or definition["stage"]) == stay.stage
 
 
 def local(at: datetime, zone: ZoneInfo) -> date:

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -11,8 +12,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ingestion.source import Finding
 from orchestration.commands import doctor
-from orchestration.commands.doctor import Finding, examine
+from orchestration.commands.doctor import examine
 from orchestration.settings.config import load_config
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.home import Home
@@ -59,7 +61,7 @@ def test_an_unwritable_home_is_found(sound: Desk, monkeypatch: pytest.MonkeyPatc
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(doctor.tempfile, "NamedTemporaryFile", refuse)
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)
     finding = doctor.check_writable(Home(sound.home))
     assert finding.level == "fail"
     assert "not writable (Permission denied)" in finding.message

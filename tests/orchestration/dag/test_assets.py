@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from ingestion.landing import land
 from orchestration.dag import assets, models
 from orchestration.dag.sole_writer import SCHEDULED, TRIGGER_TAG, sole_writer
 from orchestration.settings.config import load_config
@@ -92,7 +93,7 @@ class Flaky:
 
     def __init__(self, failures: int, error: Exception) -> None:
         self.failures, self.error, self.calls = failures, error, 0
-        self.land = steps.land
+        self.land = land
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         self.calls += 1

@@ -25,7 +25,7 @@ def days_run(company: Settings, first: datetime, last: datetime) -> list[str]:
     job = dg.define_asset_job("daily", "*")
     schedule = jobs.daily_schedule(company, job, is_demo=False)
     ticks = cron_string_iterator(first.timestamp(), str(schedule.cron_schedule), schedule.execution_timezone)
-    found = []
+    found: list[str] = []
     for tick in ticks:
         if tick > last:
             return found

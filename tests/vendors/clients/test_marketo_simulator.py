@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -61,7 +62,7 @@ def test_it_speaks_as_documented() -> None:
         headers = {"Authorization": f"Bearer {said['access_token']}"}
         base = f"{server.url}/bulk/v1/leads/export"
         span = {"startAt": "2026-11-01T00:00:00Z", "endAt": "2026-11-30T00:00:00Z"}
-        body = {"fields": ["firstName", "lastName"], "format": "CSV", "filter": {"createdAt": span}}
+        body: Any = {"fields": ["firstName", "lastName"], "format": "CSV", "filter": {"createdAt": span}}
         created = requests.post(f"{base}/create.json", json=body, headers=headers, timeout=5).json()
         assert created["success"]
         assert created["result"][0]["status"] == "Created"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import stripe
@@ -50,7 +51,7 @@ def test_the_client_reads_the_same_objects(server: StripeServer, client: stripe.
         clock=lambda: server.now,
     )
     source = build_source(account, base_url=server.url)
-    theirs = {
+    theirs: dict[str, Iterable[Any]] = {
         "customer": client.v1.customers.list({"limit": 10}).auto_paging_iter(),
         "subscription": client.v1.subscriptions.list({"status": "all", "limit": 10}).auto_paging_iter(),
         "invoice": client.v1.invoices.list({"limit": 10}).auto_paging_iter(),

@@ -210,10 +210,10 @@ def test_properties_that_are_added_renamed_and_retyped_land_as_they_are(account:
         account.server.change("deals", deal, mood="good", next_move="Call", health="fine")
     account.land(columns=mapping)
     assert account.read("select distinct mood, next_move, health from crm.deal") == [("good", "Call", "fine")]
-    deal = account.manifest("deal")
-    assert '"next_move"' in deal["columns"]
-    assert '"hs_next_step"' not in deal["columns"]
-    assert json.loads(deal["governed"])["health"] == "DECIMAL(9,6)"
+    manifest = account.manifest("deal")
+    assert '"next_move"' in manifest["columns"]
+    assert '"hs_next_step"' not in manifest["columns"]
+    assert json.loads(manifest["governed"])["health"] == "DECIMAL(9,6)"
 
 
 def test_empty_objects_have_their_columns(account: Account) -> None:
@@ -225,6 +225,33 @@ def test_empty_objects_have_their_columns(account: Account) -> None:
     assert "hs_name" in account.manifest("campaign")["columns"]
 
 
+def live_a_little(account: Account, chance: random.Random) -> None:
+    """Time passes, one object changes, and perhaps somebody answers to marketing."""
+    server = account.server
+    objects = chance.choice(["contacts", "calls"])
+    rows = server.rows[objects]
+    there = [each for each, row in rows.items() if not row["archived"]]
+    gone = [each for each, row in rows.items() if row["archived"]]
+    server.pass_time(seconds=chance.choice([0, 0, 1, 500]))
+    what = chance.choice(["add", "add", "change", "archive", "restore", "merge"])
+    if what == "change" and there:
+        name = "hs_lead_status" if objects == "contacts" else "hs_call_status"
+        server.change(objects, chance.choice(there), **{name: str(chance.random())})
+    elif what == "archive" and there:
+        server.archive(objects, chance.choice(there))
+    elif what == "restore" and gone:
+        server.restore(objects, chance.choice(gone))
+    elif what == "merge" and len(there) > 1 and objects == "contacts":
+        server.merge(objects, *chance.sample(there, 2))
+    elif objects == "contacts":
+        server.add(objects, email=f"{chance.random()}@example.com")
+    else:
+        server.add(objects)
+    at = server.now - timedelta(hours=chance.choice([0, 0, 1, 23]))
+    if happens := chance.choice([click, submit, None]):
+        happens(account, at=at)
+
+
 @pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("seed", first_of(range(3)))
 def test_random_days_leave_what_the_account_holds(account: Account, seed: int) -> None:
@@ -232,27 +259,7 @@ def test_random_days_leave_what_the_account_holds(account: Account, seed: int) -
     server = account.server
     for _ in range(9):
         for _ in range(chance.randrange(12)):
-            objects = chance.choice(["contacts", "calls"])
-            rows = server.rows[objects]
-            there = [each for each, row in rows.items() if not row["archived"]]
-            gone = [each for each, row in rows.items() if row["archived"]]
-            server.pass_time(seconds=chance.choice([0, 0, 1, 500]))
-            what = chance.choice(["add", "add", "change", "archive", "restore", "merge"])
-            if what == "change" and there:
-                name = "hs_lead_status" if objects == "contacts" else "hs_call_status"
-                server.change(objects, chance.choice(there), **{name: str(chance.random())})
-            elif what == "archive" and there:
-                server.archive(objects, chance.choice(there))
-            elif what == "restore" and gone:
-                server.restore(objects, chance.choice(gone))
-            elif what == "merge" and len(there) > 1 and objects == "contacts":
-                server.merge(objects, *chance.sample(there, 2))
-            elif objects == "contacts":
-                server.add(objects, email=f"{chance.random()}@example.com")
-            else:
-                server.add(objects)
-            at = server.now - timedelta(hours=chance.choice([0, 0, 1, 23]))
-            chance.choice([click, submit, lambda *_, **__: None])(account, at=at)
+            live_a_little(account, chance)
         found = account.extract("contact", "contact_email", "call", "email_event", "form_submission")
         for entity, objects, name in (("contact", "contacts", "hs_lead_status"), ("call", "calls", "hs_call_status")):
             truth = {each: row["values"].get(name) for each, row in server.rows[objects].items() if not row["archived"]}

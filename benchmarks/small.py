@@ -1,0 +1,84 @@
+"""The block for the small company: what each command costs on a home whose data hardly matters.
+
+CSV drops of 75 days in two sources, captured and built as their owner would; then every command in a process of its
+own, its children counted. Alone: `python -m benchmarks.bench --only small [--sizes 100]`; and
+`python -m benchmarks.small FOLDER [SIZE]` makes such a home and leaves it there, to try commands on.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.company import day_of
+from benchmarks.measure import Cost, command, step
+
+DAYS = 75
+REPEATS = 3
+SIZES = (100, 5_000, 50_000)
+PIPELEDGER = Path(sys.executable).with_name("pipeledger")
+IMPORTS = "import dagster, dagster_dbt, dbt.cli.main, dlt"
+QUERY = "select segment, count(*) from fct_opportunity_current group by all"
+TOML = """
+[company]
+time_zone = "UTC"
+
+[sources.crm]
+type = "files"
+path = "exports/crm"
+
+[sources.billing]
+type = "files"
+path = "exports/billing"
+"""
+
+
+@dataclass(frozen=True)
+class SmallHome:
+    """A folder with settings, exports and a home, as a small company has it."""
+
+    folder: Path
+
+    def make(self, size: int) -> Cost:
+        """Writes the drops of `DAYS` days and `REPEATS` further ones, and runs the former; gives that run's cost."""
+        self.folder.mkdir(parents=True)
+        (self.folder / "pipeledger.toml").write_text(TOML.lstrip())
+        step("drops", folder=self.folder / "exports", size=size, days=DAYS + REPEATS)
+        return self.run("run", "--from", str(day_of(0)), "--to", str(day_of(DAYS - 1)))
+
+    def run(self, *arguments: str) -> Cost:
+        """Runs `pipeledger` here."""
+        environment = {
+            "PIPELEDGER_HOME": str(self.folder / ".pipeledger"),
+            "PIPELEDGER_CONFIG": "",
+            "DO_NOT_TRACK": "1",
+        }
+        return command([PIPELEDGER, *arguments], environment, self.folder)
+
+
+def costs(folder: Path, size: int) -> Iterator[tuple[str, Cost]]:
+    """Each command with its cost, the least CPU of `REPEATS` times; the imports of its libraries first."""
+    yield (
+        "bare imports of dagster, dbt and dlt",
+        _least(command([sys.executable, "-c", IMPORTS], {}, folder) for _ in range(REPEATS)),
+    )
+    home = SmallHome(folder / "small")
+    yield f"run of the first {DAYS} days", home.make(size)
+    yield "build", _least(home.run("build") for _ in range(REPEATS))
+    yield (
+        "run of a further day",
+        _least(home.run("run", "--date", str(day_of(DAYS + further))) for further in range(REPEATS)),
+    )
+    for name, arguments in (("sql", (QUERY,)), ("status", ()), ("doctor", ())):
+        yield name, _least(home.run(name, *arguments) for _ in range(REPEATS))
+
+
+def _least(repeated: Iterator[Cost]) -> Cost:
+    return min(repeated, key=lambda cost: cost.cpu)
+
+
+if __name__ == "__main__":
+    at, size = Path(sys.argv[1]).resolve(), int(sys.argv[2]) if len(sys.argv) > 2 else min(SIZES)
+    print(SmallHome(at).make(size))
