@@ -24,7 +24,8 @@
     'user': {},
 } %}
 {%- for entity, canonical in entities.items() %}
-    select finding from (
+    select finding
+    from (
         {{ unfit_values(entity, canonical) }}
     ) as {{ entity }}_values
     {%- if not loop.last %}
