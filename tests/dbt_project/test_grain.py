@@ -1,6 +1,6 @@
 """Every model says in its yml what one row of it is: in the first sentence, and as the columns that are its key.
 
-That no two rows share a key is tested on whole companies: in `tests/oracles/test_grain.py`, and for the models of
+That no two rows share a key is tested on whole companies: in `tests/oracles/test_no_doubles.py`, and for the models of
 vendors in the tests of each vendor's company. In a user's build only the marts are tested (`unique_together`).
 """
 

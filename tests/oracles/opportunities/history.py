@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from tests.dbt_project.ledger_cache import FOREVER, Company
 from tests.oracles.accounts.segments import segment_of
-from tests.oracles.days.calendar import fiscal_quarter
 from tests.oracles.days.definitions import definition_rows, metric_choice
+from tests.oracles.days.fiscal_quarters import fiscal_quarter
 
 CENT = Decimal("0.01")
 Row = dict[str, Any]
