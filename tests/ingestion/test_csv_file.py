@@ -3,7 +3,9 @@
 import csv
 import io
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -19,26 +21,30 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampl
 HEADER = ["key", "second", "third"]
 
 
-def written(rows, **options):
+def written(rows: Sequence[Sequence[str]], **options: Any) -> str:
     text = io.StringIO(newline="")
     csv.writer(text, **options).writerows([HEADER, *rows])
     return text.getvalue()
 
 
-def read_text(text, dialect=Dialect(), key=("key",), encoding="utf-8"):  # noqa: B008 - frozen
+def read_text(
+    text: str,
+    dialect: Dialect = Dialect(),  # noqa: B008 - frozen
+    encoding: str = "utf-8",
+) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
-        path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
+        path.write_bytes(text.encode(encoding))
         header = read_header(path, dialect)
-        table = pa.concat_tables(read(path, dialect, header, header.names, key))
+        table = pa.concat_tables(read(path, dialect, header, header.names, ("key",)))
     return sorted(table.to_pylist(), key=lambda row: row["_pl_line"])
 
 
-def good(rows):
+def good(rows: list[dict[str, Any]]) -> list[list[Any]]:
     return [list(row.values())[:-2] for row in rows if row["_pl_reject"] is None]
 
 
-def bad(rows):
+def bad(rows: list[dict[str, Any]]) -> list[tuple[int, Any, str]]:
     return [(row["_pl_line"], row["key"], row["_pl_reject"]) for row in rows if row["_pl_reject"] is not None]
 
 
@@ -50,7 +56,9 @@ def bad(rows):
     delimiter=st.sampled_from([",", ";", "\t"]),
     mark=st.sampled_from(["", "\N{BOM}"]),
 )
-def test_any_text_in_cells_survives(rows, quoting, line_end, delimiter, mark):
+def test_any_text_in_cells_survives(
+    rows: list[tuple[str, ...]], quoting: int, line_end: str, delimiter: str, mark: str
+) -> None:
     text = mark + written(rows, quoting=quoting, lineterminator=line_end, delimiter=delimiter)
 
     landed = read_text(text, Dialect(delimiter=delimiter))
@@ -62,7 +70,7 @@ def test_any_text_in_cells_survives(rows, quoting, line_end, delimiter, mark):
 
 @settings(max_examples=300, deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS).filter(any)), line_end=st.sampled_from(["\n", "\r\n"]))
-def test_a_row_knows_the_line_it_begins_on(rows, line_end):
+def test_a_row_knows_the_line_it_begins_on(rows: list[tuple[str, ...]], line_end: str) -> None:
     text = written(rows, lineterminator=line_end, quoting=csv.QUOTE_ALL)
 
     landed = read_text(text)
@@ -79,7 +87,7 @@ def test_a_row_knows_the_line_it_begins_on(rows, line_end):
 @settings(max_examples=500, deadline=None)
 @given(body=st.text(st.sampled_from('a1",\n\r é'), max_size=40))
 @example('1,"x\ny"\n2\n\n"3\n3",4')
-def test_both_readers_read_a_cleanly_quoted_file_alike(body):
+def test_both_readers_read_a_cleanly_quoted_file_alike(body: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         path.write_bytes(("key,second\n" + body).encode())
@@ -103,7 +111,7 @@ def test_both_readers_read_a_cleanly_quoted_file_alike(body):
     after=st.lists(st.from_regex(r"\A[a-z]{1,5}\Z"), min_size=1, max_size=5),
     broken=st.sampled_from(['b,"open', 'b,"text"after', 'b,"un"escaped"', '"b,x', "b", "b,1,2", "b,,,"]),
 )
-def test_a_broken_row_costs_no_row_but_itself(before, after, broken):
+def test_a_broken_row_costs_no_row_but_itself(before: list[str], after: list[str], broken: str) -> None:
     lines = [f"{word},ok" for word in before] + [broken] + [f'{word},"o,k"' for word in after]
 
     landed = read_text("key,second\n" + "\n".join(lines))
@@ -112,14 +120,14 @@ def test_a_broken_row_costs_no_row_but_itself(before, after, broken):
     assert [(line, key) for line, key, _ in bad(landed)] == [(len(before) + 2, "b")]
 
 
-def test_wrong_counts_of_fields_are_rejected_with_line_key_and_reason():
+def test_wrong_counts_of_fields_are_rejected_with_line_key_and_reason() -> None:
     landed = read_text('key,second\n1,"two\nlines"\n2\n\n3,x\n4,y,z\n')
 
     assert good(landed) == [["1", "two\nlines"], ["3", "x"]]
     assert bad(landed) == [(4, "2", "1 fields instead of 2"), (7, "4", "3 fields instead of 2")]
 
 
-def test_lines_stay_true_beyond_the_first_block(monkeypatch):
+def test_lines_stay_true_beyond_the_first_block(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(csv_file, "BLOCK_BYTES", 64)
     lines = [f'{number},"a\nb"' if number % 7 == 0 else f"{number},c" for number in range(1, 200)]
     lines[100] = "only one field"
@@ -133,32 +141,32 @@ def test_lines_stay_true_beyond_the_first_block(monkeypatch):
     assert [key for _, key, _ in bad(landed)] == ["only one field"]
 
 
-def test_blank_lines_and_lines_of_bare_delimiters_are_no_rows():
+def test_blank_lines_and_lines_of_bare_delimiters_are_no_rows() -> None:
     assert good(read_text("key,second\n\n1,a\n,\n\n2,\n,,,\n")) == [["1", "a"], ["2", None]]
 
 
-def test_na_and_null_are_text_and_blank_is_null():
+def test_na_and_null_are_text_and_blank_is_null() -> None:
     assert good(read_text('key,second\nNA,null\nN/A,""\nnan,\n')) == [["NA", "null"], ["N/A", None], ["nan", None]]
 
 
 @pytest.mark.parametrize("text", ["key,second", "key,second\n", "\n\nkey,second\r\n"])
-def test_a_header_alone_is_no_rows_and_keeps_its_columns(text):
+def test_a_header_alone_is_no_rows_and_keeps_its_columns(text: str) -> None:
     assert read_text(text) == []
 
 
 @pytest.mark.parametrize("text", ["", "\n\r\n", "\N{BOM}"])
-def test_an_empty_file_is_an_error(text):
+def test_an_empty_file_is_an_error(text: str) -> None:
     with pytest.raises(CsvError, match="empty"):
         read_text(text)
 
 
-def test_bytes_that_are_not_utf_8_are_named_with_their_line():
+def test_bytes_that_are_not_utf_8_are_named_with_their_line() -> None:
     with pytest.raises(CsvError, match="line 3 holds the byte 0xe9, which is not UTF-8"):
         read_text("key,second\n1,a\n2,é\n", encoding="latin-1")
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-8-sig"])
-def test_other_encodings_are_read_when_named(encoding):
+def test_other_encodings_are_read_when_named(encoding: str) -> None:
     landed = read_text('key,second\n1,é\n2,"ü\nß"\n3\n', Dialect(encoding=encoding), encoding=encoding)
 
     assert good(landed) == [["1", "é"], ["2", "ü\nß"]]

@@ -10,15 +10,17 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from ingestion import demo
-from ingestion.demo import DemoSource, Truth
+from ingestion.demo import DemoSource
 from ingestion.demo_company.calendar import day_number, fiscal_quarter
 from ingestion.demo_company.home import TIME_ZONE
+from ingestion.demo_company.truth import Truth
 from ingestion.entities import ENTITIES
 from ingestion.landing import Extraction, SourceError, landed_name
 
@@ -73,7 +75,8 @@ class Observed:
             .append_column("snapshot_date", pa.repeat(pa.scalar(extraction.snapshot_date), _rows(extraction)))
             for extraction in extractions(self.source, entity, START, LAST)
         ]
-        return pa.concat_tables(days).to_pandas()
+        frame: pd.DataFrame = pa.concat_tables(days).to_pandas()
+        return frame
 
     def events(self, entity: str) -> pd.DataFrame:
         """All of them; not to be changed."""
@@ -281,7 +284,7 @@ def test_every_reference_has_its_row(company: Observed, offset: int) -> None:
     for entity, rows in state.items():
         if ENTITIES[entity].mode == "events" and offset == 0:
             continue  # what is older than the first day may point to what is gone
-        for column in set(rows) & set(seen):
+        for column in set(map(str, rows)) & set(seen):
             missing = set(rows[column].dropna()) - seen[column]
             assert not missing, f"{entity}.{column}: {sorted(missing)[:3]}"
 
@@ -766,7 +769,7 @@ def test_every_definition_has_an_owner_and_a_sentence(home: Path) -> None:
 
 
 def test_every_stage_of_the_crm_is_defined_when_it_is_used(home: Path, company: Observed) -> None:
-    defined = {}
+    defined: dict[Any, date] = {}
     for line in read_csv(home, "stage_definitions"):
         since = date.fromisoformat(line["valid_from"]) if line["valid_from"] else date.min
         key = line["pipeline"], line["stage"]

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from ingestion.entities import ENTITIES
+from ingestion.entities import ENTITIES, Entity
 
 TYPE_BY_SUFFIX = {"_at": "TIMESTAMP", "_date": "DATE", "_id": "VARCHAR", "_count": "BIGINT"}
 
 
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda entity: entity.name)
-def test_keys_required_personal_and_deleted_are_columns_of_the_entity(entity):
+def test_keys_required_personal_and_deleted_are_columns_of_the_entity(entity: Entity) -> None:
     named = {*entity.key, *entity.required, *entity.personal, *([entity.deleted] if entity.deleted else [])}
 
     assert named <= set(entity.columns)
@@ -19,7 +19,7 @@ def test_keys_required_personal_and_deleted_are_columns_of_the_entity(entity):
 
 
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda entity: entity.name)
-def test_a_columns_name_tells_its_type(entity):
+def test_a_columns_name_tells_its_type(entity: Entity) -> None:
     for name, kind in entity.columns.items():
         if name.startswith("is_"):
             assert kind == "BOOLEAN", name
@@ -28,7 +28,7 @@ def test_a_columns_name_tells_its_type(entity):
                 assert kind == expected, name
 
 
-def test_money_is_never_a_floating_number():
+def test_money_is_never_a_floating_number() -> None:
     kinds = {kind for entity in ENTITIES.values() for kind in entity.columns.values()}
 
     assert not {kind for kind in kinds if re.search("DOUBLE|FLOAT|REAL", kind)}
@@ -37,7 +37,7 @@ def test_money_is_never_a_floating_number():
     }
 
 
-def test_there_are_the_twelve_entities_in_order():
+def test_there_are_the_twelve_entities_in_order() -> None:
     assert list(ENTITIES) == [
         "opportunity",
         "account",
@@ -55,7 +55,7 @@ def test_there_are_the_twelve_entities_in_order():
     ]
 
 
-def test_only_append_only_entities_are_events():
+def test_only_append_only_entities_are_events() -> None:
     assert {name for name, entity in ENTITIES.items() if entity.mode == "events"} == {
         "activity",
         "touch",
@@ -63,6 +63,6 @@ def test_only_append_only_entities_are_events():
     }
 
 
-def test_personal_columns_are_never_part_of_a_key():
+def test_personal_columns_are_never_part_of_a_key() -> None:
     for entity in ENTITIES.values():
         assert not set(entity.personal) & {*entity.key, *entity.required}

@@ -6,6 +6,7 @@ import os
 import tempfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 
 from ingestion import files
 from ingestion.entities import ENTITIES
-from ingestion.files import EntityOptions, build_source, canonical_columns
-from ingestion.landing import SourceError, land
+from ingestion.files import EntityOptions, FilesSource, build_source, canonical_columns
+from ingestion.landing import Landed, SourceError, land
 
 DAY = date(2026, 11, 22)
 BEFORE = date(2026, 11, 21)
@@ -28,21 +29,22 @@ CRM_EXPORT = Path(__file__).parents[2].parent / "shared" / "data" / "crm_export"
 class Exports:
     """A folder of exports, the source over it, and the landing of it."""
 
-    def __init__(self, home):
+    def __init__(self, home: Path) -> None:
         self.home = home
         self.path = home / "exports"
         self.path.mkdir()
 
-    def write(self, name, content):
+    def write(self, name: str, content: str | bytes) -> Path:
         file = self.path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         return file
 
-    def source(self, as_of=None, clock=lambda: datetime(2026, 11, 22, 12, tzinfo=UTC), **entities):
-        return build_source("crm", self.path, time_zone="UTC", as_of=as_of, entities=entities, clock=clock)
+    def source(self, as_of: date | None = None, **entities: EntityOptions) -> FilesSource:
+        noon = datetime(2026, 11, 22, 12, tzinfo=UTC)
+        return build_source("crm", self.path, time_zone="UTC", as_of=as_of, entities=entities, clock=lambda: noon)
 
-    def land(self, *days, source=None, today=DAY):
+    def land(self, *days: date, source: FilesSource | None = None, today: date = DAY) -> Landed:
         return land(
             source or self.source(),
             days or (DAY,),
@@ -51,17 +53,17 @@ class Exports:
             today=today,
         )
 
-    def rows(self, sql):
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.home / "landing.duckdb"), read_only=True) as connection:
             connection.execute("set timezone = 'UTC'")
             return connection.execute(sql).fetchall()
 
-    def manifest(self, column, entity="opportunity"):
+    def manifest(self, column: str, entity: str = "opportunity") -> Any:
         return self.rows(f"select {column} from crm.manifest where entity = '{entity}' order by snapshot_date")[0][0]
 
 
 @pytest.fixture
-def exports(tmp_path):
+def exports(tmp_path: Path) -> Exports:
     return Exports(tmp_path)
 
 
@@ -84,7 +86,7 @@ MAPPED = {
 
 
 @pytest.mark.skipif(not CRM_EXPORT.is_dir(), reason="the sample export is not beside the project")
-def test_the_sample_export_lands_whole(tmp_path):
+def test_the_sample_export_lands_whole(tmp_path: Path) -> None:
     as_of = date(2017, 12, 31)
     source = build_source("crm", CRM_EXPORT, time_zone="America/New_York", as_of=as_of, entities=MAPPED)
 
@@ -110,7 +112,7 @@ CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampl
 
 @settings(max_examples=12, deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), max_size=20))
-def test_what_is_read_from_duckdb_is_what_the_csv_module_reads(rows):
+def test_what_is_read_from_duckdb_is_what_the_csv_module_reads(rows: list[tuple[str, ...]]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([["account_id", "note"], *rows])
     with tempfile.TemporaryDirectory() as folder:
@@ -127,7 +129,7 @@ def test_what_is_read_from_duckdb_is_what_the_csv_module_reads(rows):
 # ---------------------------------------------------------------- columns
 
 
-def test_mapping_names_governed_columns_and_leaves_the_landed_names_alone(exports):
+def test_mapping_names_governed_columns_and_leaves_the_landed_names_alone(exports: Exports) -> None:
     exports.write("opportunity.csv", "Opportunity ID,Deal Stage,Close Value,Colour\n1,Won,5.00,red\n")
     options = EntityOptions(columns={"Deal Stage": "stage", "close_value": "amount"})
 
@@ -143,7 +145,7 @@ def test_mapping_names_governed_columns_and_leaves_the_landed_names_alone(export
     )
 
 
-def test_a_mapped_column_wins_over_one_of_the_canonical_name(exports):
+def test_a_mapped_column_wins_over_one_of_the_canonical_name(exports: Exports) -> None:
     exports.write("opportunity.csv", "opportunity_id,stage,deal_stage\n1,internal,Won\n")
 
     exports.land(source=exports.source(opportunity=EntityOptions(columns={"deal_stage": "stage"})))
@@ -152,14 +154,14 @@ def test_a_mapped_column_wins_over_one_of_the_canonical_name(exports):
     assert exports.manifest("columns") == '["opportunity_id", "stage", "deal_stage"]'
 
 
-def test_a_column_serves_one_canonical_column_only():
+def test_a_column_serves_one_canonical_column_only() -> None:
     columns = canonical_columns(ENTITIES["opportunity"], EntityOptions(columns={"close_date": "created_at"}))
 
     assert columns["created_at"] == "close_date"
     assert "close_date" not in columns
 
 
-def test_reserved_names_land_as_raw_and_stay_governed(exports):
+def test_reserved_names_land_as_raw_and_stay_governed(exports: Exports) -> None:
     exports.write("customer_health.csv", "account_id,measured_at,score,source\na,2026-01-01,80,survey\n")
 
     exports.land()
@@ -169,7 +171,7 @@ def test_reserved_names_land_as_raw_and_stay_governed(exports):
     assert canonical_columns(ENTITIES["customer_health"], EntityOptions())["source"] == "raw_source"
 
 
-def test_deleted_personal_and_volatile_columns_go_by_their_landed_names(exports):
+def test_deleted_personal_and_volatile_columns_go_by_their_landed_names(exports: Exports) -> None:
     exports.write("opportunity.csv", "opportunity_id,stage,Gone,Last Seen\n1,Won,true,x\n")
     exports.write("person.csv", "person_id,E-Mail,full_name,mobile\n1,a@b.c,A,1\n")
     source = exports.source(
@@ -185,7 +187,7 @@ def test_deleted_personal_and_volatile_columns_go_by_their_landed_names(exports)
     assert exports.manifest("email_column", "person") == "e_mail"
 
 
-def test_columns_without_a_name_are_kept_by_their_position(exports):
+def test_columns_without_a_name_are_kept_by_their_position(exports: Exports) -> None:
     exports.write("account.csv", ",account_id,\n0,a,x\n")
 
     exports.land()
@@ -193,7 +195,7 @@ def test_columns_without_a_name_are_kept_by_their_position(exports):
     assert exports.rows("select unnamed_1, account_id, unnamed_3 from crm.account") == [("0", "a", "x")]
 
 
-def test_a_malformed_row_is_landed_with_file_line_reason_and_key(exports):
+def test_a_malformed_row_is_landed_with_file_line_reason_and_key(exports: Exports) -> None:
     exports.write("opportunity.csv", 'stage,opportunity_id\n"Won\n",1\nLost,2,extra\nOpen\n')
 
     done = exports.land()
@@ -208,7 +210,7 @@ def test_a_malformed_row_is_landed_with_file_line_reason_and_key(exports):
     assert (done.rows, done.rejected) == ({("opportunity", DAY): 3}, {("opportunity", DAY): 2})
 
 
-def test_parquet_lands_with_its_own_types_and_nested_values_as_json(exports):
+def test_parquet_lands_with_its_own_types_and_nested_values_as_json(exports: Exports) -> None:
     table = pa.table(
         {
             "account_id": ["a", None],
@@ -245,7 +247,7 @@ def test_parquet_lands_with_its_own_types_and_nested_values_as_json(exports):
 # ---------------------------------------------------------------- days
 
 
-def test_dated_drops_land_each_day_from_its_own_file(exports):
+def test_dated_drops_land_each_day_from_its_own_file(exports: Exports) -> None:
     exports.write("opportunity/2026-11-21.csv", "opportunity_id,stage\n1,Open\n")
     exports.write("opportunity/2026-11-22.CSV", "opportunity_id,stage,amount\n1,Won,5\n2,Open,6\n")
 
@@ -260,7 +262,7 @@ def test_dated_drops_land_each_day_from_its_own_file(exports):
     assert exports.manifest("is_dated") is True
 
 
-def test_days_are_those_with_a_drop_of_every_dated_entity(exports):
+def test_days_are_those_with_a_drop_of_every_dated_entity(exports: Exports) -> None:
     for name in ("opportunity/2026-11-20", "opportunity/2026-11-22", "account/2026-11-20", "account/2026-11-21"):
         exports.write(f"{name}.csv", "opportunity_id,stage,account_id\n")
     exports.write("user.csv", "user_id\n")
@@ -276,7 +278,9 @@ def test_days_are_those_with_a_drop_of_every_dated_entity(exports):
 
 
 @pytest.mark.parametrize(("as_of", "described"), [(None, DAY), (BEFORE, BEFORE)])
-def test_undated_files_describe_as_of_else_today_and_no_other_day(exports, as_of, described):
+def test_undated_files_describe_as_of_else_today_and_no_other_day(
+    exports: Exports, as_of: date | None, described: date
+) -> None:
     exports.write("opportunity.csv", "opportunity_id,stage\n")
     source = exports.source(as_of=as_of)
     other = BEFORE if described == DAY else DAY
@@ -289,7 +293,7 @@ def test_undated_files_describe_as_of_else_today_and_no_other_day(exports, as_of
         exports.land(other, source=source)
 
 
-def test_today_is_the_companys(exports):
+def test_today_is_the_companys(exports: Exports) -> None:
     exports.write("opportunity.csv", "opportunity_id,stage\n")
     late = datetime(2026, 11, 22, 23, 30, tzinfo=ZoneInfo("America/New_York")).astimezone(UTC)
 
@@ -298,7 +302,7 @@ def test_today_is_the_companys(exports):
     assert source.days(BEFORE, date(2026, 11, 24)).complete == (DAY,)
 
 
-def test_an_undated_file_beside_drops_lands_on_the_day_it_describes_only(exports):
+def test_an_undated_file_beside_drops_lands_on_the_day_it_describes_only(exports: Exports) -> None:
     exports.write("opportunity/2026-11-21.csv", "opportunity_id,stage\n")
     exports.write("opportunity/2026-11-22.csv", "opportunity_id,stage\n")
     exports.write("user.csv", "user_id\nu\n")
@@ -308,7 +312,7 @@ def test_an_undated_file_beside_drops_lands_on_the_day_it_describes_only(exports
     assert sorted(done.rows) == [("opportunity", BEFORE), ("opportunity", DAY), ("user", DAY)]
 
 
-def test_a_missing_drop_is_named(exports):
+def test_a_missing_drop_is_named(exports: Exports) -> None:
     exports.write("opportunity/2026-11-21.csv", "opportunity_id,stage\n")
     exports.write("opportunity/opps-2026-11-22.csv", "opportunity_id,stage\n")
 
@@ -321,7 +325,9 @@ def test_a_missing_drop_is_named(exports):
     )
 
 
-def test_chunks_are_bounded_in_bytes_and_keep_every_day_in_order(exports, monkeypatch):
+def test_chunks_are_bounded_in_bytes_and_keep_every_day_in_order(
+    exports: Exports, monkeypatch: pytest.MonkeyPatch
+) -> None:
     days = [date(2026, 1, day) for day in range(1, 21)]
     for day in days:
         exports.write(f"opportunity/{day}.csv", "opportunity_id,stage\n" + "1,Won\n" * 10)
@@ -333,7 +339,7 @@ def test_chunks_are_bounded_in_bytes_and_keep_every_day_in_order(exports, monkey
     assert [len(chunk) for chunk in chunks] == [3] * 6 + [2]
 
 
-def test_a_column_that_changes_its_type_between_parquet_drops_starts_a_new_chunk(exports):
+def test_a_column_that_changes_its_type_between_parquet_drops_starts_a_new_chunk(exports: Exports) -> None:
     (exports.path / "opportunity").mkdir()
     days = [date(2026, 1, day) for day in range(1, 5)]
     for day, amount in zip(days, [1, 2, "3", "4"], strict=True):
@@ -346,7 +352,7 @@ def test_a_column_that_changes_its_type_between_parquet_drops_starts_a_new_chunk
         exports.land(*chunk, source=source)
 
 
-def test_a_column_that_came_later_does_not_keep_earlier_drops_from_landing(exports):
+def test_a_column_that_came_later_does_not_keep_earlier_drops_from_landing(exports: Exports) -> None:
     exports.write("opportunity/2026-11-21.csv", "opportunity_id,stage\n1,Open\n")
     exports.write("opportunity/2026-11-22.csv", "opportunity_id,stage,close_value,mobile\n1,Open,5,1\n")
     options = EntityOptions(columns={"close_value": "amount"}, personal=("mobile",), volatile=("mobile",))
@@ -359,7 +365,7 @@ def test_a_column_that_came_later_does_not_keep_earlier_drops_from_landing(expor
     ]
 
 
-def test_entities_are_those_listed_and_those_found_in_canonical_order(exports):
+def test_entities_are_those_listed_and_those_found_in_canonical_order(exports: Exports) -> None:
     exports.write("deals.csv", "opportunity_id,stage\n")
     exports.write("account/2026-11-22.csv", "account_id\n")
     exports.write("products.csv", "product\n")
@@ -381,7 +387,9 @@ def test_entities_are_those_listed_and_those_found_in_canonical_order(exports):
         ('opportunity_id,"stage\n', "the header is not readable"),
     ],
 )
-def test_a_file_that_cannot_be_landed_says_why_and_what_to_do(exports, content, message):
+def test_a_file_that_cannot_be_landed_says_why_and_what_to_do(
+    exports: Exports, content: str | bytes, message: str
+) -> None:
     exports.write("opportunity.csv", content)
 
     with pytest.raises(SourceError, match=message):
@@ -400,15 +408,22 @@ def test_a_file_that_cannot_be_landed_says_why_and_what_to_do(exports, content, 
         ("opportunity", EntityOptions(encoding="klingon"), "got the encoding 'klingon'"),
     ],
 )
-def test_settings_that_contradict_the_entities_are_refused_at_once(exports, entity, options, message):
+def test_settings_that_contradict_the_entities_are_refused_at_once(
+    exports: Exports, entity: str, options: EntityOptions, message: str
+) -> None:
     with pytest.raises(SourceError, match=message):
-        exports.source(**{entity: options})
+        build_source("crm", exports.path, time_zone="UTC", entities={entity: options})
 
 
-@pytest.mark.parametrize("setting", ["columns", "personal"])
-def test_a_named_column_that_no_file_has_is_an_error(exports, setting):
+@pytest.mark.parametrize(
+    ("setting", "options"),
+    [
+        ("columns", EntityOptions(columns={"value": "amount"})),
+        ("personal", EntityOptions(personal=("value",))),
+    ],
+)
+def test_a_named_column_that_no_file_has_is_an_error(exports: Exports, setting: str, options: EntityOptions) -> None:
     exports.write("opportunity.csv", "opportunity_id,stage\n")
-    options = EntityOptions(**{setting: {"value": "amount"} if setting == "columns" else ("value",)})
 
     with pytest.raises(SourceError, match=rf"has no column value, which `{setting}` names. Got the columns"):
         exports.land(source=exports.source(opportunity=options))
@@ -423,7 +438,7 @@ def test_a_named_column_that_no_file_has_is_an_error(exports, setting):
         (["opportunity/2026-11-22.csv", "opportunity/2026-11-22.parquet"], "both describe 2026-11-22"),
     ],
 )
-def test_no_file_or_more_than_one_is_an_error(exports, names, message):
+def test_no_file_or_more_than_one_is_an_error(exports: Exports, names: list[str], message: str) -> None:
     for name in names:
         exports.write(name, "opportunity_id,stage\n")
 
@@ -431,7 +446,7 @@ def test_no_file_or_more_than_one_is_an_error(exports, names, message):
         exports.land()
 
 
-def test_a_listed_file_or_folder_that_is_missing_is_named(exports, tmp_path):
+def test_a_listed_file_or_folder_that_is_missing_is_named(exports: Exports, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"crm.opportunity: no file. Expected deals.csv in"):
         exports.land(source=exports.source(opportunity=EntityOptions("deals.csv")))
     with pytest.raises(SourceError, match=r"the folder .*elsewhere does not exist"):
@@ -439,7 +454,7 @@ def test_a_listed_file_or_folder_that_is_missing_is_named(exports, tmp_path):
 
 
 @pytest.mark.parametrize("change", ["grows", "is replaced"])
-def test_a_file_that_changes_while_it_is_read_is_refused(exports, change):
+def test_a_file_that_changes_while_it_is_read_is_refused(exports: Exports, change: str) -> None:
     file = exports.write("opportunity.csv", "opportunity_id,stage\n" + "1,Won\n" * 10)
     source = exports.source()
     extraction = next(source.extract([DAY], DAY)["opportunity"]())
@@ -456,14 +471,14 @@ def test_a_file_that_changes_while_it_is_read_is_refused(exports, change):
         list(tables)
 
 
-def test_a_ruined_parquet_file_is_an_error(exports):
+def test_a_ruined_parquet_file_is_an_error(exports: Exports) -> None:
     exports.write("account.parquet", b"PAR1 not really")
 
     with pytest.raises(SourceError, match=r"crm.account: account.parquet: .* Expected Parquet with a header"):
         exports.land()
 
 
-def test_nothing_counts_when_one_entity_of_several_fails(exports):
+def test_nothing_counts_when_one_entity_of_several_fails(exports: Exports) -> None:
     exports.write("opportunity.csv", "opportunity_id,stage\n1,Won\n")
     exports.land()
     exports.write("account.csv", b"account_id\n\xff\n")

@@ -4,28 +4,37 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pytest
 
 from ingestion import landing as landing_module
-from ingestion.landing import Days, Extraction, LandingError, SourceError, land, landed_name
+from ingestion.landing import Days, Extraction, Landed, LandingError, SourceError, land, landed_name
 
 DAY = date(2026, 11, 22)
 EARLIER = date(2026, 11, 21)
 
 
-def table(*ids, **columns):
+def table(*ids: str, **columns: Any) -> pa.Table:
     return pa.table({"opportunity_id": pa.array(ids, pa.string()), **columns})
 
 
-def extraction(entity="opportunity", day=DAY, tables=None, **options):
-    defaults = {"key": ("opportunity_id",), "required": ("opportunity_id",), "mode": "state", "governed": {}}
+def extraction(
+    entity: str = "opportunity", day: date = DAY, tables: Iterable[pa.Table] | None = None, **options: Any
+) -> Extraction:
+    defaults: dict[str, Any] = {
+        "key": ("opportunity_id",),
+        "required": ("opportunity_id",),
+        "mode": "state",
+        "governed": {},
+    }
     return Extraction(entity, day, tables if tables is not None else [table("a")], **{**defaults, **options})
 
 
@@ -38,20 +47,20 @@ class Given:
     type: str = "files"
 
     @property
-    def entities(self):
+    def entities(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(extraction.entity for extraction in self.extractions))
 
-    def days(self, first, last):
+    def days(self, first: date, last: date) -> Days:
         return Days((first, last))
 
-    def chunks(self, days):
+    def chunks(self, days: Sequence[date]) -> Iterator[Sequence[date]]:
         yield days
 
-    def extract(self, days, today):
-        def of(entity) -> Iterator[Extraction]:
+    def extract(self, days: Sequence[date], today: date) -> dict[str, Callable[[], Iterator[Extraction]]]:
+        def of(entity: str) -> Iterator[Extraction]:
             yield from (extraction for extraction in self.extractions if extraction.entity == entity)
 
-        return {entity: lambda entity=entity: of(entity) for entity in self.entities}
+        return {entity: partial(of, entity) for entity in self.entities}
 
 
 @dataclass
@@ -61,18 +70,18 @@ class Place:
     home: Path
 
     @property
-    def landing(self):
+    def landing(self) -> Path:
         return self.home / "landing.duckdb"
 
-    def land(self, *extractions, **options):
+    def land(self, *extractions: Extraction, **options: Any) -> Landed:
         source = Given(list(extractions) or [extraction()], **options)
         return land(source, [DAY], landing=self.landing, pipelines_dir=self.home / "dlt", today=DAY)
 
-    def rows(self, sql):
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.landing), read_only=True) as connection:
             return connection.execute(sql).fetchall()
 
-    def complete(self):
+    def complete(self) -> list[tuple[Any, ...]]:
         """What capture would take: manifests of completed loads."""
         sql = (
             "select m.entity, m.snapshot_date, m.row_count from crm.manifest m "
@@ -85,11 +94,11 @@ class Place:
 
 
 @pytest.fixture
-def place(tmp_path):
+def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
 
 
-def test_rows_land_as_they_are_behind_the_bookkeeping_columns(place):
+def test_rows_land_as_they_are_behind_the_bookkeeping_columns(place: Place) -> None:
     rejected = table("b", _pl_file=["o.csv"], _pl_line=[7], _pl_reject=["too short"])
 
     done = place.land(extraction(tables=[table("a", stage=["Won"], _pl_line=[2]), rejected]))
@@ -112,7 +121,7 @@ def test_rows_land_as_they_are_behind_the_bookkeeping_columns(place):
     assert place.rows("select distinct _pl_extraction_id from crm.opportunity") == [tuple(done.extraction_ids.values())]
 
 
-def test_the_manifest_says_what_was_extracted(place):
+def test_the_manifest_says_what_was_extracted(place: Place) -> None:
     before = datetime.now(UTC)
     place.land(
         extraction(
@@ -149,14 +158,14 @@ def test_the_manifest_says_what_was_extracted(place):
     assert before <= row["extraction_started_at"] <= row["extraction_ended_at"] <= datetime.now(UTC)
 
 
-def test_an_extraction_without_rows_is_complete(place):
+def test_an_extraction_without_rows_is_complete(place: Place) -> None:
     place.land(extraction(tables=[table()]))
 
     assert place.complete() == [("opportunity", DAY, 0)]
     assert place.rows("select count(*) from crm.opportunity") == [(0,)]
 
 
-def test_many_days_and_entities_land_in_one_load(place):
+def test_many_days_and_entities_land_in_one_load(place: Place) -> None:
     days = [date(2026, 1, day) for day in range(1, 29)]
     extractions = [extraction(entity, day) for entity in ("opportunity", "account") for day in days]
 
@@ -166,7 +175,7 @@ def test_many_days_and_entities_land_in_one_load(place):
     assert place.rows("select count(distinct load_id), count(distinct extraction_id) from crm.manifest") == [(1, 56)]
 
 
-def test_a_column_added_later_is_null_before_and_the_manifest_knows_when(place):
+def test_a_column_added_later_is_null_before_and_the_manifest_knows_when(place: Place) -> None:
     place.land(extraction(day=EARLIER), extraction(tables=[table("a", stage=["Won"])]))
 
     assert place.rows("select stage from crm.opportunity order by _pl_snapshot_date") == [(None,), ("Won",)]
@@ -176,7 +185,7 @@ def test_a_column_added_later_is_null_before_and_the_manifest_knows_when(place):
     ]
 
 
-def test_each_table_has_its_own_columns(place):
+def test_each_table_has_its_own_columns(place: Place) -> None:
     place.land(
         extraction(tables=[table("a", stage=["Won"])]), extraction("account", tables=[table("b", tier=["Large"])])
     )
@@ -186,13 +195,13 @@ def test_each_table_has_its_own_columns(place):
         assert columns == ["opportunity_id", column]
 
 
-def broken(error):
+def broken(error: Exception) -> Iterator[pa.Table]:
     yield table("b")
     raise error
 
 
 @pytest.mark.parametrize("when", ["first", "last"])
-def test_an_extraction_that_breaks_off_lands_nothing_of_the_run(place, when):
+def test_an_extraction_that_breaks_off_lands_nothing_of_the_run(place: Place, when: str) -> None:
     place.land()
     failing = extraction("account", tables=broken(ValueError("the connection is gone")))
     extractions = [failing, extraction()] if when == "first" else [extraction(), failing]
@@ -203,12 +212,12 @@ def test_an_extraction_that_breaks_off_lands_nothing_of_the_run(place, when):
     assert place.complete() == []
 
 
-def test_a_source_error_keeps_its_words(place):
+def test_a_source_error_keeps_its_words(place: Place) -> None:
     with pytest.raises(SourceError, match=r"^crm\.opportunity: no file$"):
         place.land(extraction(tables=broken(SourceError("crm.opportunity: no file"))))
 
 
-def test_what_was_landed_before_never_counts_for_a_new_run(place):
+def test_what_was_landed_before_never_counts_for_a_new_run(place: Place) -> None:
     place.land(extraction(day=EARLIER, tables=[table("a", amount=pa.array([1]))]))
 
     place.land(extraction(tables=[table("a", amount=["one"])]))
@@ -217,7 +226,7 @@ def test_what_was_landed_before_never_counts_for_a_new_run(place):
     assert place.rows("select amount from crm.opportunity") == [("one",)]
 
 
-def test_sources_land_beside_each_other(place):
+def test_sources_land_beside_each_other(place: Place) -> None:
     place.land(name="billing")
     place.land(name="crm")
 
@@ -225,7 +234,7 @@ def test_sources_land_beside_each_other(place):
 
 
 @pytest.mark.parametrize("name", ["main", "My CRM", "crm-1", "information_schema", "../crm"])
-def test_a_name_that_cannot_be_a_schema_is_refused(place, name):
+def test_a_name_that_cannot_be_a_schema_is_refused(place: Place, name: str) -> None:
     with pytest.raises(SourceError, match=r"Expected lower-case letters"):
         place.land(name=name)
 
@@ -240,19 +249,19 @@ def test_a_name_that_cannot_be_a_schema_is_refused(place, name):
         ({"tables": [table("a", n=pa.array([1])), table("b", n=["1"])]}, "column n is string, and int64"),
     ],
 )
-def test_an_extraction_that_contradicts_itself_is_refused(place, wrong, message):
+def test_an_extraction_that_contradicts_itself_is_refused(place: Place, wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(LandingError, match=message):
         place.land(extraction(**wrong))
 
     assert place.complete() == []
 
 
-def test_the_same_entity_and_day_twice_is_refused(place):
+def test_the_same_entity_and_day_twice_is_refused(place: Place) -> None:
     with pytest.raises(LandingError, match="twice"):
         place.land(extraction(), extraction())
 
 
-def test_a_ruined_landing_and_dlt_folder_are_started_anew(place):
+def test_a_ruined_landing_and_dlt_folder_are_started_anew(place: Place) -> None:
     place.land()
     place.landing.write_bytes(b"not a database" * 1000)
     for file in (place.home / "dlt" / "crm").rglob("*"):
@@ -264,7 +273,7 @@ def test_a_ruined_landing_and_dlt_folder_are_started_anew(place):
     assert place.complete() == [("opportunity", DAY, 1)]
 
 
-def test_a_landing_in_use_by_another_process_is_left_alone(place):
+def test_a_landing_in_use_by_another_process_is_left_alone(place: Place) -> None:
     place.land()
     holder = subprocess.Popen(
         [
@@ -276,6 +285,7 @@ def test_a_landing_in_use_by_another_process_is_left_alone(place):
         stdout=subprocess.PIPE,
     )
     try:
+        assert holder.stdout is not None
         holder.stdout.readline()
         with pytest.raises(LandingError, match="another process holds it"):
             place.land()
@@ -297,7 +307,7 @@ land(source, [day], landing=Path("landing.duckdb"), pipelines_dir=Path("dlt"), t
 """
 
 
-def test_nothing_around_it_configures_dlt_and_nothing_is_left_outside(place):
+def test_nothing_around_it_configures_dlt_and_nothing_is_left_outside(place: Place) -> None:
     settings = place.home / ".dlt"
     settings.mkdir()
     (settings / "config.toml").write_text(
@@ -326,8 +336,8 @@ def test_nothing_around_it_configures_dlt_and_nothing_is_left_outside(place):
     assert sorted(path.name for path in place.home.iterdir()) == [".dlt", "dlt", "exports", "landing.duckdb"]
 
 
-def test_progress_counts_rows_of_each_entity_and_day(place):
-    seen = []
+def test_progress_counts_rows_of_each_entity_and_day(place: Place) -> None:
+    seen: list[tuple[str, date, int]] = []
     source = Given([extraction(tables=[table("a"), table("b")])])
 
     land(
@@ -336,7 +346,7 @@ def test_progress_counts_rows_of_each_entity_and_day(place):
         landing=place.landing,
         pipelines_dir=place.home / "dlt",
         today=DAY,
-        on_progress=lambda *progress: seen.append(progress),
+        on_progress=lambda entity, day, rows: seen.append((entity, day, rows)),
     )
 
     assert seen == [("opportunity", DAY, 1), ("opportunity", DAY, 2)]
@@ -396,14 +406,14 @@ for fatal in map(int, sys.argv[4:]):
 """
 
 
-def test_a_run_killed_at_any_moment_counts_whole_or_not_at_all(place):
+def test_a_run_killed_at_any_moment_counts_whole_or_not_at_all(place: Place) -> None:
     exports = place.home / "exports"
     exports.mkdir()
     (exports / "opportunity.csv").write_text("opportunity_id,stage\n" + "".join(f"{n},Won\n" for n in range(3000)))
     (exports / "account.csv").write_text("account_id\n" + "".join(f"{n}\n" for n in range(50)))
     never = 10**9
 
-    def driven(*fatal):
+    def driven(*fatal: int) -> list[str]:
         arguments = [str(place.home), str(exports), "0", *map(str, fatal)]
         done = subprocess.run(
             [sys.executable, "-c", KILLED_AT_EVENT, *arguments], capture_output=True, text=True, timeout=300
@@ -439,18 +449,18 @@ def test_a_run_killed_at_any_moment_counts_whole_or_not_at_all(place):
         ("_dlt_id", "raw_dlt_id"),
     ],
 )
-def test_landed_names_are_snake_case_and_never_reserved(header, expected):
+def test_landed_names_are_snake_case_and_never_reserved(header: str, expected: str) -> None:
     assert landed_name(header) == expected
     assert landed_name(expected) == expected
 
 
-def test_extractions_are_frozen():
+def test_extractions_are_frozen() -> None:
     with pytest.raises(AttributeError):
-        extraction().entity = "account"
+        extraction().entity = "account"  # type: ignore[misc]  # what must not work
     assert replace(extraction(), entity="account").entity == "account"
 
 
-def test_large_tables_are_cut_and_small_ones_joined(place, monkeypatch):
+def test_large_tables_are_cut_and_small_ones_joined(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(landing_module, "GATHERED_BYTES", 20_000)
     wide = pa.table({"opportunity_id": [f"w{n}" for n in range(100)], "stage": ["x" * 1_000] * 100})
     small = [pa.table({"opportunity_id": [f"s{n}"], "stage": ["Won"]}) for n in range(10)]
@@ -466,7 +476,7 @@ def test_large_tables_are_cut_and_small_ones_joined(place, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_table_of_many_columns_lands_though_each_holds_some_memory(place):
+def test_a_table_of_many_columns_lands_though_each_holds_some_memory(place: Place) -> None:
     rows, columns = 125_000, 600  # more than a row group
     values = pa.array([f"a value of some length, {row:>12}" for row in range(rows)])
     tables = [pa.table({"opportunity_id": values} | {f"field_{number}": values for number in range(columns)})]

@@ -24,14 +24,15 @@ def carried(tmp_path: Path) -> Carried:
     return Carried(tmp_path / "carried" / "crm")
 
 
-def merge(carried: Carried, *changes: pa.Table, **options: Any) -> list[tuple[str, ...]]:
+def merge(carried: Carried, *changes: pa.Table, **options: Any) -> list[tuple[str | None, ...]]:
     defaults: dict[str, Any] = {"of": "org", "key": "id", "cursor": "c1", "now": NOW, "columns": COLUMNS}
     merged = pa.concat_tables(carried.merge("deal", iter(changes), **defaults | options))
     return sorted(tuple(row.values()) for row in merged.select(COLUMNS).to_pylist())
 
 
 def find(carried: Carried, **options: Any) -> State | None:
-    return carried.find("deal", **{"of": "org", "columns": COLUMNS, "since": NOW - timedelta(days=7)} | options)
+    defaults: dict[str, Any] = {"of": "org", "columns": COLUMNS, "since": NOW - timedelta(days=7)}
+    return carried.find("deal", **defaults | options)
 
 
 def test_changes_replace_what_they_change_and_the_last_one_counts(carried: Carried) -> None:
