@@ -1,11 +1,10 @@
 """The command line: every command of Pipeledger, its exit codes and its errors.
 
-Results go to standard output, progress and errors to standard error. Dagster and dbt are imported by the
-commands that need them, so that the others answer at once.
+Results go to standard output, progress and errors to standard error. Dagster and dbt are imported by the commands
+that need them, so that the others answer at once.
 """
 
 import csv
-import json
 import os
 import sys
 import traceback
@@ -13,15 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 from typer.exceptions import TyperException
 
+from orchestration.commands.output import err, out, show_json, show_report, show_table
 from orchestration.settings.errors import ConfigError, ExitCode, PipeledgerError
 from orchestration.settings.home import DEMO_HOME, Home, find_home, open_home, read_marker
 from orchestration.settings.lock import Lock
@@ -38,8 +35,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 
 @dataclass
@@ -92,9 +87,8 @@ def locked(home: Home, command: str) -> Iterator[None]:
         lock.acquire(command)
     except OSError as error:
         raise ConfigError(
-            f"{home.root}: not writable ({error.strerror}). Nothing was done. Correct its owner or mode, "
-            "or set "
-            "PIPELEDGER_HOME to another folder."
+            f"{home.root}: not writable ({error.strerror}). Nothing was done. "
+            "Correct its owner or mode, or set PIPELEDGER_HOME to another folder."
         ) from error
     try:
         yield
@@ -103,7 +97,7 @@ def locked(home: Home, command: str) -> Iterator[None]:
 
 
 def parse_day(text: str, option: str) -> date:
-    """A date option."""
+    """The day that an option names; ConfigError unless it is an ISO date."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:
@@ -246,25 +240,9 @@ def sql(
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV on standard output.")] = False,
 ) -> None:
     """Query the published marts, read-only."""
-    import duckdb
+    from orchestration.commands.sql import query_marts
 
-    path = find_home(os.environ, Path.cwd()).published
-    if not path.exists():
-        raise ConfigError(
-            f"{path}: nothing published yet. Run `pipeledger run`, or set PIPELEDGER_HOME to another home."
-        )
-    try:
-        with duckdb.connect(str(path), read_only=True) as connection:
-            connection.execute("set timezone = 'UTC'")
-            connection.execute("set search_path = 'marts'")
-            connection.execute("set disabled_optimizers = 'top_n_window_elimination'")  # see dbt_project/profiles.yml
-            result: duckdb.DuckDBPyConnection | None = connection.execute(query)
-            if result is None:  # blank, or nothing but comments
-                raise ConfigError('sql: got no query, one expected. `pipeledger sql "show tables"` lists the marts.')
-            names = [column[0] for column in result.description or []]
-            rows = result.fetchall()
-    except duckdb.Error as error:
-        raise ConfigError(f'sql: {error}. `pipeledger sql "show tables"` lists the marts.') from error
+    names, rows = query_marts(find_home(os.environ, Path.cwd()).published, query)
     if as_json:
         show_json([dict(zip(names, row, strict=True)) for row in rows])
     elif as_csv:
@@ -399,46 +377,6 @@ def finish(report: "RunReport", as_json: bool, demo_home: Home | None = None) ->
 
             out.print(farewell(demo_home), markup=False)
     raise typer.Exit(report.exit_code)
-
-
-def show_report(report: "RunReport") -> None:
-    """A run in a few lines."""
-    for name, source in report.sources.items():
-        if source.days:
-            span = source.days[0] if len(source.days) == 1 else f"{source.days[0]} to {source.days[-1]}"
-            gaps = f", {source.missing_days} missing days since the first" if source.missing_days else ""
-            out.print(
-                f"{name}: {span}: {len(source.days)} captured, {source.source_rows:,} rows seen, "
-                f"{source.rows_written:,} written{gaps}",
-                markup=False,
-            )
-        for problem in (source.error, source.gates):
-            if problem:
-                out.print(f"{name}: a gap: {problem}", markup=False)
-    if report.published:
-        out.print(f"published: {report.marts} marts in {report.published}", markup=False)
-
-
-def show_json(value: Any) -> None:
-    """JSON on standard output; dates as ISO, decimals as numbers in text."""
-    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")
-
-
-def show_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table on standard output."""
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for number, name in enumerate(names):
-        is_number = any(isinstance(row[number], int | float | Decimal) for row in rows)
-        table.add_column(name, justify="right" if is_number else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*("" if value is None else readable(value) for value in row))
-    width = None if out.is_terminal else 10_000
-    out.print(table, width=width) if width is None else Console(width=width, highlight=False).print(table)
-
-
-def readable(value: Any) -> str:
-    """A value as people write it."""
-    return f"{value:,}" if isinstance(value, int | Decimal) and not isinstance(value, bool) else str(value)
 
 
 def shared_options_first(arguments: Sequence[str]) -> list[str]:

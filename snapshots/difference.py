@@ -15,8 +15,8 @@ from itertools import pairwise
 
 import duckdb
 
-from snapshots.digest import add_digests, digest_sums, literal, quoted, row_digest, without, written_digest
-from snapshots.intervals import Part
+from snapshots.digest import add_digests, date_literal, digest_sums, quoted, row_digest, without, written_digest
+from snapshots.entity_intervals import EntityIntervals
 
 
 class UncleanError(Exception):
@@ -38,17 +38,24 @@ class DayCounts:
 
 @dataclass(frozen=True)
 class Difference:
-    """Compares `landed` (see `landed.landed_rows`, called with a row filter) with `state`, a table of the live rows
-    before the first day with their key, `_pl_row_digest` and `_content` (for events not used); `wide_state` has all
-    their columns.
+    """What `days` of one entity, landed with equal columns, change about the state before the first of them.
 
-    `types` are the columns to write, `compared` those of them that make versions, `digested` those that the row
-    digest covers.
+    con: where the landing is attached and the temporary tables are made, whose names begin with `slot`
+    intervals: the entity's key and mode
+    landed: takes an SQL condition on the landing's rows, gives SQL for those rows as `landed.landed_rows` has them
+    state: relation of the rows that live before the first day: key, `_pl_row_digest`, `_content` (events do without)
+    wide_state: relation of the same rows with all columns and `_pl_row_digest`
+    types: the columns to write, name -> ledger type
+    compared: those of them, besides the key, whose change makes a version
+    carried: those of them that were not extracted and are taken over from the state
+    volatile: those of them that the row digest leaves out
+    is_first: whether no day was captured before
+    has_deleted: whether the source tells which rows it deleted
     """
 
     con: duckdb.DuckDBPyConnection
     slot: str
-    part: Part
+    intervals: EntityIntervals
     days: Sequence[date]
     landed: Callable[[str], str]
     state: str
@@ -70,13 +77,18 @@ class Difference:
         """The temporary table of rejected rows: _day, _row, _problem."""
         return self._table("rejects")
 
+    @property
+    def comparison(self) -> str:
+        """What `_content` is made of: hashes that were stored under the same text are equal where their rows are."""
+        return f"{duckdb.__version__} {[(name, self.types[name]) for name in self.compared]}"
+
     def run(self) -> dict[date, DayCounts]:
         """Makes `rows` and `rejects`, and gives the counts of each day.
 
-        Raises UncleanError for several days with rejected rows.
+        Raises UncleanError for several days at once with rejected or doubled rows or lost columns.
         """
-        if self.part.mode == "events":
-            self._narrow(f"{self.part.keys()}, _problem, {content([*self.part.key, *self.compared])} as _content")
+        if self.intervals.mode == "events":
+            self._narrow(f"{self.intervals.keys()}, _problem, {self._hash()} as _content")
             self._new_events()
         else:
             self._differing()
@@ -87,7 +99,7 @@ class Difference:
         return self.recount()
 
     def drop(self) -> None:
-        """Removes the temporary tables."""
+        """Removes the temporary tables of this comparison."""
         for name in ("narrow", "differing", "fetched", "missing", "doubled", "deletes", "rejects", "rows"):
             self.con.execute(f"drop table if exists {self._table(name)}")
 
@@ -101,36 +113,34 @@ class Difference:
     def _any(self, query: str) -> bool:
         return self.con.execute(f"{query} limit 1").fetchone() is not None
 
+    def _hash(self) -> str:
+        return content([*self.intervals.key, *self.compared])
+
     def _narrow(self, columns: str) -> str:
         """A few columns of every landed row, once, where they are needed more than once."""
         return self._make("narrow", f"select _day, _row, _gone, {columns} from {self.landed('true')}")
 
     def _differing(self) -> None:
-        """Which rows are not equal to one of the day before: `_row` of the landed ones, `_before` of those that are
-        no more.
+        """Which rows have no equal on the day before: `_row` of the landed ones, `_before` of those that are no more.
 
-        Rows are matched by a 64-bit hash of key and content: a changed row is one that appears and one that
-        disappears.
+        Rows are matched by a 64-bit hash of key and content, so a changed row both appears and disappears.
         """
         usable = "case when _problem is null then _content end"
         landed = f"select _day, _row, {usable} as _content from {{}} where not _gone or _problem is not null"
-        before = (
-            f"select {_date(self.days[0])} as _day, rowid as _before, true as _is_state, _content from {self.state}"
-        )
+        first = date_literal(self.days[0])
+        before = f"select {first} as _day, rowid as _before, true as _is_state, _content from {self.state}"
         if len(self.days) == 1:
-            hashed = f"select *, {content([*self.part.key, *self.compared])} as _content from {self.landed('true')}"
+            hashed = f"select *, {self._hash()} as _content from {self.landed('true')}"
             landed = landed.format(f"({hashed})")
         else:
-            narrow = self._narrow(
-                f"{self.part.keys()}, _problem, {content([*self.part.key, *self.compared])} as _content"
-            )
+            narrow = self._narrow(f"{self.intervals.keys()}, _problem, {self._hash()} as _content")
             if self.carried or self._is_unclean(narrow):
                 raise UncleanError
             landed = landed.format(narrow)
             for day, following in pairwise(self.days):
                 before += (
-                    f" union all select {_date(following)}, _row, false, _content from {narrow} "
-                    f"where not _gone and _day = {_date(day)}"
+                    f" union all select {date_literal(following)}, _row, false, _content from {narrow} "
+                    f"where not _gone and _day = {date_literal(day)}"
                 )
         same_day = " and l._day = b._day" if len(self.days) > 1 else ""
         self._make(
@@ -140,64 +150,58 @@ class Difference:
         )
 
     def _is_unclean(self, narrow: str) -> bool:
-        keys = self.part.keys()
+        keys = self.intervals.keys()
         return self._any(f"select 1 from {narrow} where _problem is not null") or self._any(
             f"select 1 from {narrow} group by _day, {keys} having count(*) > 1"
         )
 
     def _fetch(self) -> None:
-        """The differing rows themselves: `fetched` with all columns, `missing` with the key and the digest of what
-        was.
-        """
+        """The differing rows: `fetched` has what landed with all columns, `missing` the key and digest of what was."""
         differing = self._table("differing")
         condition = "true" if self.is_first and len(self.days) == 1 else f"rowid in (select _row from {differing})"
         self._make("fetched", f"select * from {self.landed(condition)} where not _gone or _problem is not null")
         gone = f"(select * from {differing} where _row is null and {{}}_is_state)"
         query = (
-            f"select d._day, {self.part.keys('s.')}, s._pl_row_digest from {gone.format('')} as d "
+            f"select d._day, {self.intervals.keys('s.')}, s._pl_row_digest from {gone.format('')} as d "
             f"join (select rowid as _id, * from {self.state}) as s on s._id = d._before"
         )
         if len(self.days) > 1:
             query += (
-                f" union all select d._day, {self.part.keys('n.')}, null from {gone.format('not ')} as d "
+                f" union all select d._day, {self.intervals.keys('n.')}, null from {gone.format('not ')} as d "
                 f"join {self._table('narrow')} as n on n._row = d._before"
             )
         self._make("missing", query)
 
     def _reject(self) -> None:
-        """Moves what cannot be used from `fetched` to `rejects`: rows with a problem, and keys that come with two
-        contents.
-        """
-        fetched, doubled = self._table("fetched"), self._table("doubled")
+        """Moves from `fetched` to `rejects` the rows that have a problem and the keys that come with two contents."""
+        fetched, doubled, keys = self._table("fetched"), self._table("doubled"), self.intervals.keys()
         rejects = self._make(
-            "rejects", f"select _day, _row, _problem, {self.part.keys()} from {fetched} where _problem is not null"
+            "rejects", f"select _day, _row, _problem, {keys} from {fetched} where _problem is not null"
         )
         if len(self.days) > 1:
             return
-        same = self.part.same_key("n", "c")
+        same = self.intervals.same_key("n", "c")
         landed = self.landed("true")
         self._make(
             "doubled",
-            f"select {self.part.keys()} from {landed} as n where exists (select 1 from {fetched} as c where {same}) "
+            f"select {keys} from {landed} as n where exists (select 1 from {fetched} as c where {same}) "
             "group by all having count(*) > 1",
         )
         if self._any(f"select 1 from {doubled}"):
             copies = (
-                f"select _row, _problem, _gone, {self.part.keys()}, {content(self.compared)} as _content from "
-                f"{landed} as n "
-                f"where exists (select 1 from {doubled} as c where {same})"
+                f"select _row, _problem, _gone, {keys}, {content(self.compared)} as _content "
+                f"from {landed} as n where exists (select 1 from {doubled} as c where {same})"
             )
             self._make(
                 "doubled",
-                f"select {self.part.keys()}, count(*) as _copies, min(_row) as _first, list(_row) filter (where "
-                "_problem is null) "
-                "as _rows, min(_content) <> max(_content) or count(_problem) > 0 or bool_or(_gone) <> bool_and(_gone) "
-                f"as _differ from ({copies}) group by {self.part.keys()}",
+                f"select {keys}, count(*) as _copies, min(_row) as _first, "
+                "list(_row) filter (where _problem is null) as _rows, "
+                "min(_content) <> max(_content) or count(_problem) > 0 or bool_or(_gone) <> bool_and(_gone) as _differ "
+                f"from ({copies}) group by {keys}",
             )
             self.con.execute(
-                f"insert into {rejects} select {_date(self.days[0])}, unnest(_rows), "
-                f"'key comes ' || _copies || ' times with different content', {self.part.keys()} from {doubled} "
-                "where _differ"
+                f"insert into {rejects} select {date_literal(self.days[0])}, unnest(_rows), "
+                f"'key comes ' || _copies || ' times with different content', {keys} from {doubled} where _differ"
             )
             self.con.execute(
                 f"delete from {fetched} as n using {doubled} as c where {same} and (c._differ or n._row > c._first)"
@@ -205,24 +209,25 @@ class Difference:
         self.con.execute(f"delete from {fetched} where _problem is not null")
 
     def _deletes(self) -> None:
-        """Keys that were there and are not, unless a rejected row has them; with the row in which the source says so,
-        if it does.
+        """Keys that were there and are not, unless a rejected row has them.
+
+        Where the source tells of the delete, `_row` is the row in which it does.
         """
         fetched, missing, rejects = self._table("fetched"), self._table("missing"), self._table("rejects")
+        same = self.intervals.same_key("n", "m")
         deletes = self._make(
             "deletes",
-            f"select m._day, {self.part.keys('m.')}, null::bigint as _row from {missing} as m "
-            f"where not exists (select 1 from {fetched} as n where n._day = m._day and {self.part.same_key('n', 'm')}) "
-            f"and not exists (select 1 from {rejects} as n where n._day = m._day and {self.part.same_key('n', 'm')})",
+            f"select m._day, {self.intervals.keys('m.')}, null::bigint as _row from {missing} as m "
+            f"where not exists (select 1 from {fetched} as n where n._day = m._day and {same}) "
+            f"and not exists (select 1 from {rejects} as n where n._day = m._day and {same})",
         )
         if self.has_deleted and self._any(f"select 1 from {deletes}"):
             said = (
-                f"(select _day, {self.part.keys()}, min(_row) as _row from {self.landed('true')} "
+                f"(select _day, {self.intervals.keys()}, min(_row) as _row from {self.landed('true')} "
                 "where _gone and _problem is null group by all)"
             )
             self.con.execute(
-                f"update {deletes} as m set _row = n._row from {said} as n "
-                f"where n._day = m._day and {self.part.same_key('n', 'm')}"
+                f"update {deletes} as m set _row = n._row from {said} as n where n._day = m._day and {same}"
             )
             self.con.execute(
                 f"insert into {fetched} by name select * from {self.landed(f'rowid in (select _row from {deletes})')}"
@@ -230,20 +235,19 @@ class Difference:
 
     def _new_events(self) -> None:
         """The first landed row of each key that the state does not hold, on the first day with one content for it."""
-        narrow, keys = self._table("narrow"), self.part.keys()
+        narrow, keys = self._table("narrow"), self.intervals.keys()
         rejects = self._make("rejects", f"select _day, _row, _problem from {narrow} where _problem is not null")
         new = self._make(
             "doubled",
             "select * from (select *, min(_day) filter (where not _differ) over same_key as _first from ("
             f"select _day, {keys}, min(_row) as _row, min(_content) <> max(_content) as _differ, list(_row) as _rows "
             f"from {narrow} as l where _problem is null and not _gone "
-            f"and not exists (select 1 from {self.wide_state} as b where {self.part.same_key('l', 'b')}) "
+            f"and not exists (select 1 from {self.wide_state} as b where {self.intervals.same_key('l', 'b')}) "
             f"group by _day, {keys}) window same_key as (partition by {keys})) where _first is null or _day <= _first",
         )
         self.con.execute(
-            f"insert into {rejects} select _day, unnest(_rows), 'key comes ' || len(_rows) || ' times with "
-            "different content' "
-            f"from {new} where _differ"
+            f"insert into {rejects} select _day, unnest(_rows), "
+            f"'key comes ' || len(_rows) || ' times with different content' from {new} where _differ"
         )
         self._make("fetched", f"select * from {self.landed(f'rowid in (select _row from {new} where not _differ)')}")
 
@@ -251,12 +255,12 @@ class Difference:
         """The changed rows as they are written, with their digest and the digest of the version that each replaces."""
         fetched, names = self._table("fetched"), ", ".join(quoted(name) for name in self.types)
         wide = ", ".join(f"b.{quoted(name)}" if name in self.carried else f"n.{quoted(name)}" for name in self.types)
-        carried = f"left join {self.wide_state} as b on {self.part.same_key('b', 'n')}" if self.carried else ""
+        carried = f"left join {self.wide_state} as b on {self.intervals.same_key('b', 'n')}" if self.carried else ""
         rows = f"select n._day, 'upsert' as _change, {wide} from {fetched} as n {carried} where not n._gone"
-        if self.part.mode == "state":
+        if self.intervals.mode == "state":
             said = ", ".join(
                 f"m.{quoted(name)}"
-                if name in self.part.key
+                if name in self.intervals.key
                 else (f"n.{quoted(name)}" if name not in self.carried else f"null as {quoted(name)}")
                 for name in self.types
             )
@@ -267,11 +271,11 @@ class Difference:
             )
         digest = row_digest(without(self.types, self.volatile))
         digested = (
-            "select _day as snapshot_date, _change as _pl_change, case when _change = 'upsert' then _digest end "
-            f"as _pl_row_digest, _of_columns, {names} "
+            "select _day as snapshot_date, _change as _pl_change, "
+            f"case when _change = 'upsert' then _digest end as _pl_row_digest, _of_columns, {names} "
             f"from (select *, {digest} as _digest, {row_digest(self.types)} as _of_columns from ({rows}))"
         )
-        if self.part.mode == "events" or (self.is_first and len(self.days) == 1):
+        if self.intervals.mode == "events" or (self.is_first and len(self.days) == 1):
             self._make("rows", f"select *, null::varchar as _previous from ({digested})")
             return
         # a row that is missing on the first day was in the state; one that first changes on a later day was there too
@@ -280,8 +284,9 @@ class Difference:
             "rows",
             "select w.*, case when row_number() over by_key = 1 then p._pl_row_digest else "
             f"lag(w._pl_row_digest) over by_key end as _previous from ({digested}) as w "
-            f"left join (select {self.part.keys()}, _pl_row_digest from {was}) as p on {self.part.same_key('w', 'p')} "
-            f"window by_key as (partition by {self.part.keys('w.')} order by w.snapshot_date)",
+            f"left join (select {self.intervals.keys()}, _pl_row_digest from {was}) as p "
+            f"on {self.intervals.same_key('w', 'p')} "
+            f"window by_key as (partition by {self.intervals.keys('w.')} order by w.snapshot_date)",
         )
 
     def recount(self) -> dict[date, DayCounts]:
@@ -311,7 +316,7 @@ class Difference:
 
     def lost_values(self, at_least: int) -> dict[date, list[str]]:
         """Columns that held `at_least` values in a day's state and hold none on the next, by that next day."""
-        names = [] if self.part.mode == "events" else self._emptied(at_least)
+        names = [] if self.intervals.mode == "events" else self._emptied(at_least)
         if not names:
             return {}
         found = self.con.execute(
@@ -337,7 +342,7 @@ class Difference:
     def _emptied(self, at_least: int) -> list[str]:
         """Columns that may have lost their values: on some day no value among at least that many changed rows.
 
-        Cheap.
+        Reads the changed rows only, so that `lost_values` reads all of them only where it must.
         """
         if self.is_first or not self.compared:
             return []
@@ -353,9 +358,16 @@ def content(compared: Sequence[str]) -> str:
     return f"hash({', '.join(quoted(name) for name in compared)})" if compared else "0::ubigint"
 
 
+def hashed_state(
+    con: duckdb.DuckDBPyConnection, name: str, intervals: EntityIntervals, rows: str, compared: Sequence[str]
+) -> str:
+    """A temporary table of live `rows` as `Difference.state` wants them: key, `_pl_row_digest`, `_content`."""
+    con.execute(
+        f"create or replace temp table {quoted(name)} as select {intervals.keys()}, _pl_row_digest, "
+        f"{content([*intervals.key, *compared])} as _content from {rows}"
+    )
+    return quoted(name)
+
+
 def _counts(names: Sequence[str]) -> str:
     return ", ".join(f"count({quoted(name)})" for name in names)
-
-
-def _date(day: date) -> str:
-    return f"date {literal(day.isoformat())}"

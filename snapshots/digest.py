@@ -3,8 +3,8 @@
 The digest of a row is the MD5 of its canonical text (RFC 1321; against damage, not against a forger). The text is,
 for each column in the order of its name, `<length of the value in UTF-8 bytes>:<name>=<value>`. A null contributes
 nothing, so that a new column without values changes no digest. Values: VARCHAR as it is, DATE as YYYY-MM-DD,
-TIMESTAMP as microseconds since 1970 (UTC), BOOLEAN as true or false, DECIMAL with all digits of its scale, BIGINT as
-digits.
+TIMESTAMP as microseconds since 1970 (UTC), BOOLEAN as true or false, BIGINT as digits, DECIMAL with all digits of its
+scale, zeros too.
 
 Digests of many rows are added as 128-bit big-endian integers, modulo 2^128: the order of the rows does not matter,
 and a change of some rows changes the sum by those rows alone.
@@ -13,6 +13,7 @@ and a change of some rows changes the sum by those rows alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 
 MODULUS = 1 << 128
 
@@ -25,6 +26,11 @@ def quoted(name: str) -> str:
 def literal(value: str) -> str:
     """`value` as an SQL string."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def date_literal(day: date) -> str:
+    """`day` as an SQL date."""
+    return f"date {literal(day.isoformat())}"
 
 
 def value_text(column: str, kind: str) -> str:

@@ -1,8 +1,8 @@
 """What was landed: the manifests that vouch for it, and its rows as the ledger will store them.
 
 The contract between ingestion and capture. A manifest row of a load package that dlt completed says that one entity
-of one source was extracted whole for one day; its rows carry its extraction id. Whatever no such row covers does not
-exist for capture.
+of one source was extracted whole for one day; its rows carry its extraction id. What no such row covers is not there
+for capture.
 """
 
 from __future__ import annotations
@@ -182,9 +182,9 @@ def _check_names(manifests: Mapping[date, Manifest]) -> None:
         taken = [name for name in manifest.columns if name in RESERVED or name.startswith("_")]
         if taken:
             raise CaptureError(
-                f"{manifest.source}.{manifest.entity}: got column {', '.join(taken)} for {day}, expected none "
-                "of the names "
-                f"that the ledger needs itself. Nothing was captured. Land it as raw_{taken[0].lstrip('_')}."
+                f"{manifest.source}.{manifest.entity}: got column {', '.join(taken)} for {day}, "
+                "expected none of the names that the ledger needs itself. "
+                f"Nothing was captured. Land it as raw_{taken[0].lstrip('_')}."
             )
 
 
@@ -197,7 +197,7 @@ def _check_rows(con: duckdb.DuckDBPyConnection, manifests: Mapping[date, Manifes
         got = found.get(manifest.extraction_id, 0)
         if got != expected[manifest.extraction_id]:
             raise CaptureError(
-                f"{first.source}.{first.entity}: {got:,} landed rows for {day}, expected the "
-                f"{manifest.row_count:,} of the "
-                f"manifest. Nothing was captured. Run `pipeledger run --date {day}` to land it again."
+                f"{first.source}.{first.entity}: {got:,} landed rows for {day}, "
+                f"expected the {manifest.row_count:,} of the manifest. "
+                f"Nothing was captured. Run `pipeledger run --date {day}` to land it again."
             )

@@ -6,7 +6,6 @@ carries their receipts. Two writers that start from one version cannot both win:
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from snapshots.durable import sync
 from snapshots.receipts import METADATA_KEY, Commit, Receipt, log_files, payload, read_commit
 from snapshots.store import CaptureError, LedgerDamagedError
 
@@ -156,11 +156,7 @@ class LedgerTable:
         files = [self.path / name for name in read_commit(self._log_file()).added]
         folders = {folder for file in files for folder in (file.parent, self.path)}
         for path in [*files, self._log_file(), *folders, self._log_file().parent, self.path.parent]:
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            sync(path)
 
 
 def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:

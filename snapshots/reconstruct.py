@@ -19,7 +19,8 @@ import duckdb
 
 from snapshots.casts import cast
 from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest, written_digest
-from snapshots.intervals import Part, connect, create_views, rebuild_table, refresh_tables, stored_receipts
+from snapshots.entity_intervals import EntityIntervals, stored_receipts
+from snapshots.intervals import connect, create_views, rebuild_table, refresh_tables
 from snapshots.ledger import OWNED, LedgerTable, arrow_schema
 from snapshots.receipts import RECONSTRUCTED_SUFFIX, Receipt
 from snapshots.store import CaptureError, Store
@@ -98,6 +99,13 @@ def reconstruct(
 
 @dataclass(frozen=True)
 class _Backfill:
+    """One reconstruction of one source, on a connection with the warehouse open. Works in temporary tables of it.
+
+    seam: the receipt of the first observed day, whose state is walked back from
+    histories: those of the source's histories that were captured
+    created_at: the column that says when an opportunity came to be, where it has one
+    """
+
     con: duckdb.DuckDBPyConnection
     store: Store
     source: str
@@ -108,6 +116,11 @@ class _Backfill:
     code_version: str
 
     def run(self, column_of: Callable[[str], str]) -> Reconstructed:
+        """Makes the versions before the seam and commits them, unless the ledger has the very same already.
+
+        `column_of` gives the opportunity's column that a field of a history is about. Raises CaptureError where no
+        known column changed before the seam.
+        """
         types = LedgerTable(self.store.ledger / self.source / self.entity).columns()
         tracked = self._changes(types, column_of)
         kept = {name: kind for name, kind in types.items() if name in (*self.seam.key, self._created(types), *tracked)}
@@ -146,6 +159,7 @@ class _Backfill:
         return Reconstructed(self.source, first, last, opportunities, versions, tuple(tracked), unresolved, is_changed)
 
     def _created(self, types: Mapping[str, str]) -> str | None:
+        """The column with the time of creation, if the ledger holds it as an instant."""
         return self.created_at if types.get(self.created_at) == "TIMESTAMP" else None
 
     def _changes(self, types: Mapping[str, str], column_of: Callable[[str], str]) -> list[str]:
@@ -163,8 +177,8 @@ class _Backfill:
         seam = f"date {literal(str(self.seam.snapshot_date))}"
         tracked: set[str] = set()
         for history in self.histories:
-            part = Part.of(stored_receipts(self.con, self.source, history.entity))
-            rows = f"(select * from {part.versions} where {history.condition})"
+            intervals = EntityIntervals.of(stored_receipts(self.con, self.source, history.entity))
+            rows = f"(select * from {intervals.versions} where {history.condition})"
             told = self._states(history, rows) if history.states else self._fields(history, rows, column_of)
             fields = {field: column for field, column in told.items() if column in types and column not in tracked}
             mine = sorted({column for column in fields.values() if column not in self.seam.key})
@@ -223,11 +237,11 @@ class _Backfill:
     def _versions(self, types: Mapping[str, str], kept: Mapping[str, str], tracked: list[str], first: date) -> None:
         """One row per opportunity and day on which a tracked field changed or the opportunity came to be."""
         con, key, created = self.con, self.seam.key[0], self._created(types)
-        part = Part(self.source, self.seam.source_type, self.entity, self.seam.mode, self.seam.key)
+        intervals = EntityIntervals(self.source, self.seam.source_type, self.entity, self.seam.mode, self.seam.key)
         seam = f"date {literal(str(self.seam.snapshot_date))}"
         wanted = ", ".join(quoted(name) for name in kept)
         con.execute(
-            f"create or replace temp table observed as select {quoted(key)} as id, {wanted} from {part.rows()} "
+            f"create or replace temp table observed as select {quoted(key)} as id, {wanted} from {intervals.rows()} "
             f"where _pl_change = 'upsert' and valid_from <= {seam} and valid_to > {seam}"
         )
         zone = literal(self.store.time_zone)
@@ -286,13 +300,13 @@ class _Backfill:
         con.execute("delete from versions where _pl_row_digest = _previous")
 
     def _receipts(self, kept: Mapping[str, str], first: date) -> list[Receipt]:
+        """One receipt for each day from `first` to the one before the seam, whether something changed on it or not."""
         written = written_digest(kept, "_pl_row_digest")
         found = {
             row[0]: row[1:]
             for row in self.con.execute(
                 "select snapshot_date, count(*), count(*) filter (where _previous is null), "
-                f"{digest_sums('_pl_row_digest')}, "
-                f"{digest_sums('_previous')}, {digest_sums('_written')} "
+                f"{digest_sums('_pl_row_digest')}, {digest_sums('_previous')}, {digest_sums('_written')} "
                 f"from (select *, {written} as _written from versions) group by snapshot_date"
             ).fetchall()
         }

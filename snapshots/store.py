@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 Relations = Mapping[str, Sequence[str]]
@@ -23,6 +24,10 @@ class Store:
     warehouse: Path
     rejects: Path
     time_zone: str
+
+    def rejects_file(self, source: str, entity: str, day: date) -> Path:
+        """Where the rejected rows of a day are listed, with their file, line and reason."""
+        return self.rejects / source / entity / f"{day}.csv"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from snapshots.digest import add_digests, digest_sums, hexadecimal, row_digest, without
-from snapshots.intervals import Part
+from snapshots.entity_intervals import EntityIntervals
 from snapshots.ledger import LedgerTable
 from snapshots.reader import rows_by_day, scan
 from snapshots.receipts import Added, Commit, Receipt, log_digest, log_files, newest, read_commits, tables
@@ -237,7 +237,7 @@ def _states(
     A row that became a version of a day because another was written before it keeps its digest: the volatile columns
     of that digest are those of the day that it came with.
     """
-    part = Part.of(receipts)
+    intervals = EntityIntervals.of(receipts)
     possible = ", ".join(row_digest(without(table.columns(), names)) for names in sorted(volatile))
     wrong = con.execute(
         "select snapshot_date, count(*) from ledger_rows where _pl_change = 'upsert' "
@@ -250,7 +250,7 @@ def _states(
             count(_pl_row_digest) - count(_previous)
         from (
             select snapshot_date, _pl_row_digest,
-                lag(_pl_row_digest) over (partition by {part.keys()} order by snapshot_date) as _previous
+                lag(_pl_row_digest) over (partition by {intervals.keys()} order by snapshot_date) as _previous
             from ledger_rows
         )
         group by snapshot_date

@@ -1,7 +1,6 @@
 """Is the set-up sound? One finding per check, each with its fix.
 
-Reads the environment, the settings, the sources and the published file; changes nothing. Goes to
-`pipeledger doctor`.
+Reads the environment, the settings, the sources and the published file; changes nothing.
 """
 
 import os
@@ -23,8 +22,8 @@ from orchestration.settings.home import Home, check_home
 from orchestration.settings.lock import current_holder
 from orchestration.settings.settings import Settings
 from orchestration.steps.dbt import DEFAULT_DEFINITIONS, definition_files
-from orchestration.steps.publish import text
 from orchestration.steps.sources import build_source
+from snapshots.digest import literal
 
 PYTHON = (3, 11)
 LITTLE_SPACE = 500_000_000  # bytes; a build of a large company needs more than this beside the published file
@@ -225,9 +224,8 @@ def check_targets(connection: duckdb.DuckDBPyConnection, settings: Settings, tod
         for (quarter,) in connection.execute(
             "with last_day as (select coalesce(max(snapshot_date), ?::date) as day from marts.dim_snapshot) "
             "select distinct fiscal_quarter from marts.dim_date, last_day "
-            "where date_day in (day, (select min(later.date_day) from marts.dim_date as later, last_day "
-            "  where later.date_day > (select fiscal_quarter_end_date from marts.dim_date, last_day "
-            "where date_day = day))) "
+            "where date_day in (day, (select min(later.date_day) from marts.dim_date as later, last_day where "
+            "later.date_day > (select fiscal_quarter_end_date from marts.dim_date, last_day where date_day = day))) "
             "order by 1",
             [today],
         ).fetchall()
@@ -235,7 +233,7 @@ def check_targets(connection: duckdb.DuckDBPyConnection, settings: Settings, tod
     own = settings.config.company.definitions / "targets.csv"
     file = own if own.exists() else DEFAULT_DEFINITIONS / "targets.csv"
     found = connection.execute(
-        f"select distinct fiscal_quarter from read_csv({text(str(file))}, header = true, all_varchar = true)"
+        f"select distinct fiscal_quarter from read_csv({literal(str(file))}, header = true, all_varchar = true)"
     ).fetchall()
     missing = [quarter for quarter in quarters if quarter not in {name for (name,) in found}]
     if missing:

@@ -20,7 +20,7 @@ from orchestration.steps.dbt import DEFAULT_DEFINITIONS, read_header
 from orchestration.steps.sources import build_source
 
 TEMPLATE = """\
-# Pipeledger's settings. `pipeledger doctor` checks them; the README explains every line.
+# Pipeledger's settings. `pipeledger doctor` checks them; docs/own-data.md explains every line.
 
 [company]
 time_zone = "{time_zone}"              # whose day it is; cannot change once days are captured
@@ -76,8 +76,9 @@ UNKNOWN = """
 
 @dataclass(frozen=True)
 class Answers:
-    """What `init` needs to know. `path` is the folder of exports, as the settings will name it; `options` are those
-    of an API.
+    """What `init` needs to know.
+
+    `path` is the folder of exports, as the settings will name it; `options` are those of an API.
     """
 
     time_zone: str

@@ -44,7 +44,7 @@ def read_status(settings: Settings, today: date) -> list[EntityStatus]:
 
 
 def entity_status(settings: Settings, source: str, entity: str, rows: dict[date, int], today: date) -> EntityStatus:
-    """One row of the status."""
+    """How far one entity of a source is captured; `rows` are its live rows by captured day."""
     note = read_attempt(settings.home.attempts, source) or {}
     configured = settings.config.sources.get(source)
     due = (configured.as_of if configured else None) or today

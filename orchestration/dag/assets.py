@@ -56,7 +56,7 @@ def intervals_key(source: str) -> dg.AssetKey:
 
 
 def landing_key(source: str, entity: str) -> dg.AssetKey:
-    """One landed entity."""
+    """What was landed of one entity of a source."""
     return dg.AssetKey(["landing", source, entity])
 
 
@@ -66,7 +66,7 @@ def describe(entity: str) -> str:
 
 
 def specs(settings: Settings, source: SourceConfig, days: dg.DailyPartitionsDefinition) -> list[dg.AssetSpec]:
-    """The assets of one source."""
+    """The assets of one source: its landed entities, its ledger by days, its intervals."""
     landing = [
         dg.AssetSpec(
             landing_key(source.name, entity),
@@ -82,8 +82,7 @@ def specs(settings: Settings, source: SourceConfig, days: dg.DailyPartitionsDefi
         deps=[spec.key for spec in landing],
         group_name=source.name,
         description=(
-            f"Every day of `{source.name}` that was ever captured, kept forever: each day holds the rows "
-            "that changed. "
+            f"Every day of `{source.name}` that was ever captured, kept forever: each day holds the rows that changed. "
             "A day without a mark is a gap; it is never filled."
         ),
         partitions_def=days,

@@ -1,9 +1,10 @@
 """Everything Dagster knows of one company, put together from its settings.
 
-`definitions.py` (the UI, the daemon) and the command line build the same: the latter with a first day of
-its own, because a run may describe a day before any that was captured.
+`definitions.py` (the UI, the daemon) and the command line build the same: the latter with a first day of its own,
+because a run may describe a day before any that was captured.
 """
 
+import json
 from datetime import date
 from pathlib import Path
 
@@ -27,6 +28,11 @@ concurrency:
   pools:
     granularity: op
     default_limit: 1
+event_log_storage:
+  module: orchestration.dag.event_log
+  class: OpenEventLog
+  config:
+    base_dir: {base_dir}
 """
 
 
@@ -53,15 +59,16 @@ def build_definitions(settings: Settings, first: date | None = None) -> dg.Defin
             jobs.daily_schedule(settings, daily, is_demo=is_demo),
             jobs.verify_schedule(settings, verify, is_demo=is_demo),
         ],
-        resources={models.DBT: models.dbt_resource(), assets.SOLE_WRITER: sole_writer(settings)},
+        resources={assets.SOLE_WRITER: sole_writer(settings)},
         executor=dg.in_process_executor,
         loggers={"progress": progress_logger},
     )
 
 
 def write_dagster_home(folder: Path) -> None:
-    """DAGSTER_HOME with our settings: no telemetry, one writer."""
+    """DAGSTER_HOME with our settings: no telemetry, one writer, an event log that stays open."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "dagster.yaml"
-    if not path.is_file() or path.read_text(encoding="utf-8") != DAGSTER_YAML:
-        path.write_text(DAGSTER_YAML, encoding="utf-8")
+    content = DAGSTER_YAML.format(base_dir=json.dumps(str(folder / "history" / "runs")))
+    if not path.is_file() or path.read_text(encoding="utf-8") != content:
+        path.write_text(content, encoding="utf-8")

@@ -1,22 +1,20 @@
 """Jobs and schedules: the daily run, a build without ingestion, a range of dated days, the weekly verification.
 
-Comes from the assets, goes to `definitions.py`. A range is a job of plain steps that reports each captured
-day from its receipt, because a run over a range of partitions would mark the gaps in it too.
+Comes from the assets, goes to `company.py`. A range is a job of plain steps that reports each captured day from its
+receipt, because a run over a range of partitions would mark the gaps in it too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator
 
 from orchestration.dag import assets, models, published
 from orchestration.dag.sole_writer import SCHEDULED, TRIGGER_TAG
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.settings import Settings, clock
-from orchestration.steps import build
 from orchestration.steps.attempts import SourceResult
 from orchestration.steps.sources import build_source
 
@@ -114,7 +112,6 @@ class RangeConfig(dg.Config):
 
 def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefinition:
     """Many days of dated drops in one run; builds and publishes once."""
-    translator = models.Translator(settings)
     needs = {assets.SOLE_WRITER}
 
     @dg.op(required_resource_keys=needs, pool=assets.POOL, out=dg.Out(dg.Nothing))
@@ -123,17 +120,17 @@ def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefiniti
             capture_range(context, settings, source, config)
 
     @dg.op(
-        required_resource_keys={*needs, models.DBT},
+        required_resource_keys=needs,
         pool=assets.POOL,
         ins={"captured": dg.In(dg.Nothing)},
         out=dg.Out(dg.Nothing),
     )
     def build_marts_once(context: dg.OpExecutionContext) -> None:
-        build.before_build(settings)
-        for event in events(context, settings, translator, manifest):
-            context.log_event(event)  # type: ignore[arg-type]  # takes check evaluations too
-        for finding in build.after_build(settings):
-            context.log.warning(finding)
+        for result in models.build_events(context, settings, manifest):
+            if isinstance(result, dg.AssetCheckResult):
+                log_check(context, result)
+            elif result.asset_key is not None:
+                context.log_event(dg.AssetMaterialization(result.asset_key, metadata=result.metadata))
 
     @dg.op(required_resource_keys=needs, pool=assets.POOL, ins={"built": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def publish_once(context: dg.OpExecutionContext) -> None:
@@ -151,27 +148,10 @@ def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefiniti
     return range_of_days
 
 
-def events(
-    context: dg.OpExecutionContext,
-    settings: Settings,
-    translator: DagsterDbtTranslator,
-    manifest: Mapping[str, Any],
-) -> Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation]:
-    """What dbt did, as events of the models' assets."""
-    command = models.dbt_command(settings)
-    dbt: models.Dbt = context.resources.dbt
-    invocation = dbt.cli(command, context=context, manifest=dict(manifest), dagster_dbt_translator=translator)
-    for event in invocation.stream():
-        if isinstance(event, dg.AssetMaterialization | dg.AssetObservation | dg.AssetCheckEvaluation):
-            yield event
-
-
 def capture_range(
     context: dg.OpExecutionContext, settings: Settings, source: SourceConfig, config: RangeConfig
 ) -> None:
-    """Capture the days of a range that a source can serve, name the others, and report each day from its
-    receipt.
-    """
+    """Capture the days of a range that a source can serve, report each from its receipt, and name the other days."""
     first, last = date.fromisoformat(config.first), date.fromisoformat(config.last)
     days = build_source(source, settings).days(first, last)
     for day, lacking in sorted(days.incomplete.items()):
@@ -199,15 +179,21 @@ def report_range(context: dg.OpExecutionContext, settings: Settings, result: Sou
         context.log_event(dg.AssetMaterialization(key, metadata={"dagster/row_count": rows}))
     context.log_event(dg.AssetMaterialization(assets.intervals_key(result.source)))
     for check in assets.check_results(settings, result):
-        evaluation = dg.AssetCheckEvaluation(
-            asset_key=assets.ledger_key(result.source),
-            check_name=str(check.check_name),
-            passed=bool(check.passed),
-            metadata=dict(check.metadata or {}),
-            severity=check.severity,
-            description=check.description,
-        )
-        context.log_event(evaluation)  # type: ignore[arg-type]  # takes check evaluations too
+        log_check(context, check)
+
+
+def log_check(context: dg.OpExecutionContext, check: dg.AssetCheckResult) -> None:
+    """Record a check's result from a step that has no assets of its own."""
+    assert check.asset_key is not None  # noqa: S101 - every check of ours names its asset
+    evaluation = dg.AssetCheckEvaluation(
+        asset_key=check.asset_key,
+        check_name=str(check.check_name),
+        passed=bool(check.passed),
+        metadata=dict(check.metadata or {}),
+        severity=check.severity,
+        description=check.description,
+    )
+    context.log_event(evaluation)  # type: ignore[arg-type]  # takes check evaluations too
 
 
 def today(settings: Settings) -> date:

@@ -4,20 +4,18 @@ Comes from dbt's manifest and the settings; goes to `company.py` and `jobs.py`. 
 wired to a home in `steps/dbt.py`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
-from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtCliResource, DbtProject, dbt_assets
-from packaging.version import Version
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from orchestration.dag.assets import POOL, SOLE_WRITER, intervals_key
+from orchestration.dag.progress import current_line
 from orchestration.settings.settings import Settings
 from orchestration.steps import build
-from orchestration.steps.dbt import EXECUTABLE, PROJECT, dbt_vars
+from orchestration.steps.dbt import NodeResult, build_models
 
-DBT = "dbt"
 LAYERS_BY_SUBJECT = ("intermediate", "marts")
 
 
@@ -45,9 +43,8 @@ class Translator(DagsterDbtTranslator):
         return str(folders[1]) if layer(dbt_resource_props) in LAYERS_BY_SUBJECT else layer(dbt_resource_props)
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """What the project says of it; of a model that nobody but models reads, its first line: the grain."""
-        first_line = dbt_resource_props.get("raw_code", "").split("\n", 1)[0].removeprefix("-- ")
-        return str(dbt_resource_props.get("description") or first_line)
+        """What the project says of it: of a model, what one row of it is."""
+        return str(dbt_resource_props["description"]).strip()
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """Replace what reads a source type by all sources of that type."""
@@ -67,29 +64,6 @@ class Translator(DagsterDbtTranslator):
         return [intervals_key(source.name) for source in (enabled if general else of_type)]
 
 
-class Dbt(DbtCliResource):
-    """dbt in a process of its own. Neither asks the internet for its version nor opens the warehouse beside
-    it.
-    """
-
-    @property
-    def _cli_version(self) -> Version:
-        return Version(version("dbt-core"))
-
-    def _initialize_dbt_core_adapter(self, args: Sequence[str]) -> Any:
-        return None  # DuckDB lets no second process read what dbt writes
-
-
-def dbt_resource() -> Dbt:
-    """The dbt of this environment, on our project."""
-    return Dbt(project_dir=str(PROJECT), profiles_dir=str(PROJECT), dbt_executable=str(EXECUTABLE))
-
-
-def dbt_command(settings: Settings) -> list[str]:
-    """Everything but unit tests, which look at the models and not at the data."""
-    return ["build", "--exclude-resource-type", "unit_test", "--vars", dbt_vars(settings.config)]
-
-
 def model_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
     """One asset per dbt model, built together; a failed contract or invariant stops before publishing."""
 
@@ -97,13 +71,51 @@ def model_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDe
         manifest=manifest,
         dagster_dbt_translator=Translator(settings),
         name="build_marts",
-        required_resource_keys={DBT, SOLE_WRITER},
+        required_resource_keys={SOLE_WRITER},
         pool=POOL,
     )
     def build_marts(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        build.before_build(settings)
-        yield from context.resources.dbt.cli(dbt_command(settings), context=context).stream()
-        for finding in build.after_build(settings):
-            context.log.warning(finding)
+        # Everything is built, whatever was selected: a mart beside others of another day would not add up.
+        wanted = {*context.selected_asset_keys, *(check.asset_key for check in context.selected_asset_check_keys)}
+        for result in build_events(context.op_execution_context, settings, manifest):
+            if result.asset_key in wanted:
+                yield result
 
     return build_marts
+
+
+def build_events(
+    context: dg.OpExecutionContext, settings: Settings, manifest: Mapping[str, Any]
+) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
+    """Build the models, and say what became of each; dg.Failure names what failed."""
+    build.before_build(settings)
+    results = build_models(settings.config, settings.home, on_node=lambda name: current_line.show(f"marts: {name}"))
+    translator = Translator(settings)
+    for result in results:
+        node = manifest["nodes"][result.unique_id]
+        if node["resource_type"] == "test":
+            yield check_result(result, manifest, translator)
+        elif result.status == "success":
+            yield dg.MaterializeResult(
+                asset_key=translator.get_asset_key(node),
+                metadata={"unique_id": result.unique_id, "seconds": result.seconds},
+            )
+    failed = [f"{manifest['nodes'][result.unique_id]['name']}: {result.message}" for result in results if result.failed]
+    for finding in build.after_build(settings):
+        context.log.warning(finding)
+    if failed:
+        raise dg.Failure("\n".join(failed), allow_retries=False)
+
+
+def check_result(result: NodeResult, manifest: Mapping[str, Any], translator: Translator) -> dg.AssetCheckResult:
+    """A test of dbt as the check of the model it is attached to."""
+    node = manifest["nodes"][result.unique_id]
+    warns = node["config"]["severity"].lower() == "warn"
+    return dg.AssetCheckResult(
+        asset_key=translator.get_asset_key(manifest["nodes"][node["attached_node"]]),
+        check_name=node["name"],
+        passed=result.status == "pass",
+        severity=dg.AssetCheckSeverity.WARN if warns else dg.AssetCheckSeverity.ERROR,
+        description=result.message or None,
+        metadata={"unique_id": result.unique_id, "rows": result.failures, "seconds": result.seconds},
+    )

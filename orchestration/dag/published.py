@@ -15,7 +15,7 @@ from orchestration.steps.publish import Published, publish_marts
 
 
 def published_asset(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
-    """The file that people open."""
+    """The asset of the published file, which all marts lead to."""
     translator = Translator(settings)
     marts = [
         translator.get_asset_key(node)
@@ -41,7 +41,7 @@ def published_asset(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asset
 def publish(
     context: dg.OpExecutionContext, settings: Settings, manifest: Mapping[str, Any]
 ) -> dg.MaterializeResult[Any]:
-    """Publish, and say what."""
+    """Put the marts in place and give the materialization with their rows."""
     done = publish_marts(settings, manifest)
     context.log.info(f"published: {len(done.rows)} marts, {sum(done.rows.values()):,} rows, {done.path}")
     return dg.MaterializeResult(asset_key=["published", "pipeline"], metadata=published_metadata(done))

@@ -30,7 +30,7 @@ COMMAND_LINE = "command line"
 
 @dataclass
 class SourceReport:
-    """What a run did to one source."""
+    """What a run did to one source: the days it kept, and why it kept no more."""
 
     days: list[str] = field(default_factory=list)
     source_rows: int = 0
@@ -55,7 +55,7 @@ class RunReport:
 
 
 def run_day(settings: Settings, day: date, *, accept_drop: bool = False) -> RunReport:
-    """The daily job for one day."""
+    """Run the daily job for one day: land, capture, build, publish."""
     tags = jobs.daily_tags(settings, day, COMMAND_LINE)
     if accept_drop:
         tags[ACCEPT_DROP_TAG] = "true"
@@ -63,7 +63,7 @@ def run_day(settings: Settings, day: date, *, accept_drop: bool = False) -> RunR
 
 
 def run_range(settings: Settings, first: date, last: date, *, accept_drop: bool = False) -> RunReport:
-    """The range job: every complete day from first to last."""
+    """Run the range job: capture every complete day from first to last, then build and publish once."""
     tags = jobs.daily_tags(settings, last, COMMAND_LINE) | {jobs.DAY_TAG: f"{first} to {last}"}
     if accept_drop:
         tags[ACCEPT_DROP_TAG] = "true"
@@ -72,7 +72,7 @@ def run_range(settings: Settings, first: date, last: date, *, accept_drop: bool 
 
 
 def run_build(settings: Settings) -> RunReport:
-    """The build job."""
+    """Run the build job: the marts from the ledger, published."""
     return execute(settings, "build", {TRIGGER_TAG: COMMAND_LINE})
 
 

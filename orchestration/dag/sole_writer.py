@@ -90,8 +90,7 @@ def wait_for_orphans(home: Home, log: Callable[[str], None], timeout: float = 30
             if time.monotonic() > deadline:
                 raise LockedError(
                     f"{home.warehouse}: still written by process {found[1]} after {timeout:.0f} s. "
-                    "Nothing was done. "
-                    f"End that process (kill {found[1]}), then run again."
+                    f"Nothing was done. End that process (kill {found[1]}), then run again."
                 ) from error
             if not announced:
                 log(f"waiting for process {found[1]}, which still writes {home.warehouse.name}")

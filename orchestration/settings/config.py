@@ -187,18 +187,16 @@ def find_config(named: Path | None, env: Mapping[str, str], cwd: Path, home: Pat
         chosen = chosen if chosen.is_absolute() else cwd / chosen
         if not chosen.is_file():
             raise ConfigError(
-                f"{chosen}: no such file, a {FILE_NAME} expected. Correct --config or PIPELEDGER_CONFIG, "
-                "or run "
-                "`pipeledger init`."
+                f"{chosen}: no such file, a {FILE_NAME} expected. "
+                "Correct --config or PIPELEDGER_CONFIG, or run `pipeledger init`."
             )
         return chosen
     for folder in (cwd, home):
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
     raise ConfigError(
-        f"No {FILE_NAME} in {cwd} nor in the home {home}. Run `pipeledger init` to write one, or "
-        "`pipeledger demo` to "
-        "see a synthetic company."
+        f"No {FILE_NAME} in {cwd} nor in the home {home}. "
+        "Run `pipeledger init` to write one, or `pipeledger demo` to see a synthetic company."
     )
 
 
@@ -240,7 +238,7 @@ def overrides(env: Mapping[str, str]) -> Iterable[tuple[list[str], Any]]:
 
 
 def place(raw: dict[str, Any], keys: list[str], value: Any) -> None:
-    """Set one nested value."""
+    """Set the value that nested `keys` lead to, making the tables on the way."""
     for key in keys[:-1]:
         raw = raw.setdefault(key, {})
         if not isinstance(raw, dict):

@@ -18,9 +18,7 @@ class ExitCode(IntEnum):
 
 
 class PipeledgerError(Exception):
-    """Something failed and nothing is half-written; the message says what, got, expected and the next
-    command.
-    """
+    """Something failed and nothing is half-written; the message says what, got, expected and the next command."""
 
     exit_code = ExitCode.FAILED
 

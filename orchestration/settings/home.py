@@ -5,7 +5,6 @@ a newer format, another time zone or another currency is refused before it mixes
 """
 
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 from orchestration.settings.config import Company
 from orchestration.settings.errors import HomeError
+from snapshots.durable import write_whole
 from snapshots.store import Store
 
 FORMAT = 1
@@ -55,7 +55,7 @@ class Home:
 
     @property
     def dagster(self) -> Path:
-        """DAGSTER_HOME."""
+        """DAGSTER_HOME: runs, events and schedules."""
         return self.root / "dagster"
 
     @property
@@ -96,8 +96,9 @@ def find_home(env: Mapping[str, str], cwd: Path, default: str = DEFAULT_HOME) ->
 
 
 def read_marker(home: Home) -> dict[str, Any] | None:
-    """home.json, or None where the home was not made yet; HomeError where it is damaged or of a newer
-    format.
+    """home.json, or None where the home was not made yet.
+
+    HomeError where it is damaged or of a newer format.
     """
     if not home.marker.exists():
         return None
@@ -128,9 +129,8 @@ def check_home(home: Home, company: Company) -> None:
         got, expected = getattr(company, name), marker.get(name)
         if expected is not None and got != expected:
             raise HomeError(
-                f"company.{name}: got {got}, but the home {home.root} was made with {expected}: "
-                f"{consequence}. "
-                f"Set it back, or use another home (PIPELEDGER_HOME)."
+                f"company.{name}: got {got}, but the home {home.root} was made with {expected}: {consequence}. "
+                "Set it back, or use another home (PIPELEDGER_HOME)."
             )
 
 
@@ -187,24 +187,3 @@ def migrate(home: Home, marker: dict[str, Any], company: Company) -> None:
                 shutil.copy2(source, copy / name)
         marker = step.apply(home, marker, company)
         write_whole(home.marker, json.dumps(marker, indent=2) + "\n")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a small file so that a crash leaves either the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    with new.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename in a folder survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -21,7 +21,7 @@ from orchestration.settings.home import Home, find_home
 
 @dataclass(frozen=True)
 class Holder:
-    """Who writes in a home."""
+    """Who holds the lock of a home: a process, its command, and the Dagster run in it, if there is one."""
 
     pid: int
     command: str

@@ -1,7 +1,6 @@
 """What a command or a Dagster process works with: the settings and the home, found once.
 
-Comes from the environment and the working directory, goes to everything else in `orchestration` as an
-argument.
+Comes from the environment and the working directory, goes to everything else in `orchestration` as an argument.
 """
 
 import os
@@ -27,7 +26,7 @@ PRIVACY = {
 
 @dataclass(frozen=True)
 class Settings:
-    """One company and its home."""
+    """The settings of one company and its home: what nearly every function is given."""
 
     config: Config
     home: Home
@@ -67,8 +66,7 @@ def clock() -> datetime:
     except ValueError as error:
         raise ConfigError(
             f"PIPELEDGER_NOW: got {named!r}, an instant such as 2026-11-22T12:00:00+00:00 expected. "
-            "Correct or "
-            "unset it."
+            "Correct or unset it."
         ) from error
     return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
 

@@ -12,8 +12,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from orchestration.settings.home import write_whole
 from orchestration.settings.settings import Settings
+from snapshots.durable import write_whole
 
 if TYPE_CHECKING:
     from snapshots.capture import CapturedDay
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SourceResult:
-    """What landing and capturing one source came to: the days kept, the gates that tripped, the error that
-    ended it.
+    """What landing and capturing one source came to: the days kept, the gates that tripped, the error that ended it.
+
+    `landed` are rows by entity and day.
     """
 
     source: str
     days: tuple[CapturedDay, ...] = ()
-    landed: Mapping[tuple[str, date], int] = field(default_factory=dict)  # rows by entity and day
+    landed: Mapping[tuple[str, date], int] = field(default_factory=dict)
     tripped: tuple[str, ...] = ()
     error: str | None = None
     seconds: float = 0.0

@@ -73,8 +73,8 @@ def read_findings(warehouse: Path) -> list[str]:
         return []
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         tables = connection.execute(
-            "select table_name from duckdb_columns() where schema_name = 'findings' and column_name = "
-            "'finding' order by 1"
+            "select table_name from duckdb_columns() "
+            "where schema_name = 'findings' and column_name = 'finding' order by 1"
         ).fetchall()
         return [
             str(finding)

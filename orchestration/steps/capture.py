@@ -105,7 +105,10 @@ def attempt(
     accept_drop: bool = False,
     progress: Progress = SILENT,
 ) -> SourceResult:
-    """The same, but a failure is a result that names its reason, so that the other sources go on."""
+    """Land and capture, and note what came of it; a failure is a result with its reason, so that other sources go on.
+
+    Raises only what may succeed when it is tried again in a while.
+    """
     try:
         result = land_and_capture(settings, source, days, now=now, accept_drop=accept_drop, progress=progress)
     except Exception as error:

@@ -1,9 +1,8 @@
 """dbt, wired to one home: definitions assembled, settings passed on, the project parsed when it changed.
 
-The user's governed CSV files, and the documented default for each that is missing, go into one folder under
-the home: dbt's only seed path. Settings go to dbt as variables, paths as environment variables; targets and
-logs stay under the home. Nothing here gives a definition a meaning. Alone: `python -m orchestration.steps.dbt`
-assembles and parses.
+The user's governed CSV files, and the documented default for each that is missing, go into one folder under the home:
+dbt's only seed path. Settings go to dbt as variables, paths as environment variables; targets and logs stay under the
+home. Nothing here gives a definition a meaning. Alone: `python -m orchestration.steps.dbt` assembles and parses.
 """
 
 import csv
@@ -12,20 +11,23 @@ import io
 import json
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestration.settings.config import Config, nearest
 from orchestration.settings.errors import ConfigError, PipeledgerError
-from orchestration.settings.home import Home, write_whole
+from orchestration.settings.home import Home
+from snapshots.durable import write_whole
+
+if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
+    from dbt.contracts.graph.manifest import Manifest
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 DEFAULT_DEFINITIONS = PROJECT / "default_definitions"
-EXECUTABLE = Path(sys.executable).with_name("dbt")
+QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-version-check")
 NOT_PART_OF_THE_PROJECT = {"target", "logs", "default_definitions"}
 
 
@@ -134,7 +136,6 @@ def dbt_env(home: Home) -> dict[str, str]:
         "DBT_TARGET_PATH": str(home.dbt / "target"),
         "DBT_LOG_PATH": str(home.dbt / "logs"),
         "DBT_PROFILES_DIR": str(PROJECT),
-        "DBT_LOG_LEVEL_FILE": "info",  # writing the debug log costs a fifth of a build
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }
@@ -168,19 +169,94 @@ def prepare(config: Config, home: Home) -> Path:
 
 def parse(home: Home, variables: str) -> None:
     """Have dbt read the project, which writes the manifest; DbtError says what it could not read."""
-    done = subprocess.run(  # noqa: S603 - our own command
-        [EXECUTABLE, "--log-format", "text", "--no-use-colors", "--quiet", "parse", "--vars", variables],
-        cwd=PROJECT,
-        env={**os.environ, **dbt_env(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
+    problems: list[str] = []
+    result = invoke(home, variables, ["parse"], on_event=lambda event: problems.extend(errors_in(event)))
+    if not result.success:
+        told = "\n".join(dict.fromkeys([*problems, *([str(result.exception)] if result.exception else [])]))
         raise DbtError(
-            f"dbt could not read the project:\n{(done.stdout + done.stderr).strip()[-4000:]}\n"
+            f"dbt could not read the project:\n{told.strip()[-4000:]}\n"
             "Nothing was built. Correct what it names, then run `pipeledger build`."
         )
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What dbt did to one seed, model or test."""
+
+    unique_id: str
+    status: str  # success, pass, warn, fail, error, skipped
+    seconds: float
+    message: str  # empty where there is nothing to say
+    failures: int  # rows that a test found
+
+    @property
+    def failed(self) -> bool:
+        """Whether it keeps the marts from being published."""
+        return self.status in {"fail", "error", "runtime error"}
+
+
+def build_models(config: Config, home: Home, on_node: Callable[[str], None] = lambda name: None) -> list[NodeResult]:
+    """Build every model and run every data test in this process, from the parsed project that `prepare` left.
+
+    `on_node` receives the name of each node that is done. Raises DbtError where dbt could not begin; what failed
+    later is in the results. The warehouse is closed on return.
+    """
+    from dbt.artifacts.schemas.run import RunExecutionResult
+    from dbt.contracts.graph.manifest import Manifest
+
+    parsed = Manifest.from_msgpack((home.dbt / "target" / "partial_parse.msgpack").read_bytes())
+    parsed.build_flat_graph()  # type: ignore[no-untyped-call]  # `graph` in macros, which the file lacks
+    result = invoke(
+        home,
+        dbt_vars(config),
+        # Unit tests look at the models and not at the data.
+        ["--no-write-json", "build", "--exclude-resource-type", "unit_test"],
+        manifest=parsed,
+        on_event=lambda event: on_node(event.data.node_info.node_name) if event.info.name == "NodeFinished" else None,
+    )
+    if result.exception is not None or not isinstance(result.result, RunExecutionResult):
+        raise DbtError(f"dbt could not build: {result.exception}. Run `pipeledger build` again.")
+    return [
+        NodeResult(
+            unique_id=node.node.unique_id,
+            status=str(node.status),
+            seconds=round(node.execution_time, 3),
+            message=(node.message or "").strip(),
+            failures=node.failures or 0,
+        )
+        for node in result.result.results
+    ]
+
+
+def invoke(
+    home: Home,
+    variables: str,
+    command: Sequence[str],
+    *,
+    manifest: "Manifest | None" = None,
+    on_event: Callable[[Any], None],
+) -> "dbtRunnerResult":
+    """Run one dbt command in this process, silently: `on_event` receives what dbt would have printed.
+
+    dbt changes the working folder and keeps DuckDB open: both are put back.
+    """
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    os.environ.update(dbt_env(home))
+    before = Path.cwd()
+    try:
+        return dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(
+            [*QUIET, *command, "--vars", variables, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+        )
+    finally:
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb has no types
+        os.chdir(before)
+
+
+def errors_in(event: Any) -> list[str]:
+    """The message of an event of dbt that is an error."""
+    return [str(event.info.msg)] if event.info.level == "error" else []
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

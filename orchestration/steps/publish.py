@@ -1,11 +1,10 @@
 """Publish: the `marts` schema of the warehouse as a file of its own, swapped in at once.
 
-Data comes from `warehouse.duckdb` (read-only) and goes to `published/pipeline.duckdb`. A reader who has the
-old file open keeps it undisturbed; the next connection sees the new one; nobody ever sees half of one.
+Data comes from `warehouse.duckdb` (read-only) and goes to `published/pipeline.duckdb`. A reader who has the old file
+open keeps it undisturbed; the next connection sees the new one; nobody ever sees half of one.
 Alone: `python -m orchestration.steps.publish <warehouse.duckdb> <pipeline.duckdb>`.
 """
 
-import os
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ import duckdb
 
 from ingestion.entities import ENTITIES
 from orchestration.settings.errors import PipeledgerError
-from orchestration.settings.home import sync_folder
 from orchestration.settings.settings import Settings
 from orchestration.steps.dbt import marts_of
+from snapshots.digest import literal, quoted
+from snapshots.durable import put_in_place
 
 SCHEMA = "marts"
 STORAGE_VERSION = "v1.0.0"  # the newest that every DuckDB client since 1.0 reads
@@ -45,8 +45,7 @@ class Published:
 def publish(warehouse: Path, target: Path, marts: Collection[str] | None = None, macros: Path = MACROS) -> Published:
     """Copy all marts (or only those named) with comments into a new file, and put it in place of `target`.
 
-    Raises PublishError, and leaves `target` as it was, where there is nothing to publish or a column is
-    personal.
+    Raises PublishError, and leaves `target` as it was, where there is nothing to publish or a column is personal.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     clear_leftovers(target)
@@ -54,8 +53,8 @@ def publish(warehouse: Path, target: Path, marts: Collection[str] | None = None,
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute("set preserve_insertion_order = true")
-        connection.execute(f"attach {text(str(warehouse))} as warehouse (read_only)")
-        connection.execute(f"attach {text(str(new))} as pipeline (storage_version {text(STORAGE_VERSION)})")
+        connection.execute(f"attach {literal(str(warehouse))} as warehouse (read_only)")
+        connection.execute(f"attach {literal(str(new))} as pipeline (storage_version {literal(STORAGE_VERSION)})")
         names = tables_to_publish(connection, marts)
         refuse_personal_columns(connection, names)
         rows = copy_tables(connection, names)
@@ -88,15 +87,14 @@ def tables_to_publish(connection: duckdb.DuckDBPyConnection, marts: Collection[s
         str(name)
         for (name,) in connection.execute(
             "select table_name from information_schema.tables "
-            f"where table_catalog = 'warehouse' and table_schema = {text(SCHEMA)} order by table_name"
+            f"where table_catalog = 'warehouse' and table_schema = {literal(SCHEMA)} order by table_name"
         ).fetchall()
     ]
     missing = sorted(set(marts or ()) - set(found))
     if missing or not found:
         raise PublishError(
-            f"warehouse: {', '.join(missing) or 'every table'} missing in schema {SCHEMA}. The published "
-            "file stays as "
-            "it was. Run `pipeledger build`."
+            f"warehouse: {', '.join(missing) or 'every table'} missing in schema {SCHEMA}. "
+            "The published file stays as it was. Run `pipeledger build`."
         )
     return [name for name in found if marts is None or name in marts]
 
@@ -105,14 +103,14 @@ def refuse_personal_columns(connection: duckdb.DuckDBPyConnection, names: Collec
     """PublishError if a mart carries a person's name, address or number."""
     columns = connection.execute(
         "select table_name, column_name from duckdb_columns() "
-        f"where database_name = 'warehouse' and schema_name = {text(SCHEMA)}"
+        f"where database_name = 'warehouse' and schema_name = {literal(SCHEMA)}"
     ).fetchall()
     personal = [f"{table}.{column}" for table, column in columns if table in names and column in PERSONAL_COLUMNS]
     if personal:
         raise PublishError(
-            f"{', '.join(sorted(personal))}: personal columns, none expected in {SCHEMA}. The published "
-            "file stays as it "
-            "was. Take them out of the model; a person is matched by `email_digest`."
+            f"{', '.join(sorted(personal))}: personal columns, none expected in {SCHEMA}. "
+            "The published file stays as it was. "
+            "Take them out of the model; a person is matched by `email_digest`."
         )
 
 
@@ -121,7 +119,7 @@ def copy_tables(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -
     connection.execute(f"create schema if not exists pipeline.{SCHEMA}")
     rows = {}
     for name in names:
-        relation = f"{SCHEMA}.{identifier(name)}"
+        relation = f"{SCHEMA}.{quoted(name)}"
         connection.execute(f"create table pipeline.{relation} as select * from warehouse.{relation}")
         (count,) = connection.execute(f"select count(*) from pipeline.{relation}").fetchone() or (0,)
         rows[name] = int(count)
@@ -130,42 +128,21 @@ def copy_tables(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -
 
 def copy_comments(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
     """Give the new tables and columns the comments of the old ones, which a copy leaves behind."""
-    inside = f"database_name = 'warehouse' and schema_name = {text(SCHEMA)} and comment is not null"
+    inside = f"database_name = 'warehouse' and schema_name = {literal(SCHEMA)} and comment is not null"
     tables = connection.execute(
         f"select table_name, comment from duckdb_tables() where {inside} "
         f"union all select view_name, comment from duckdb_views() where {inside}"
     ).fetchall()
     for table, comment in tables:
         if table in names:
-            connection.execute(f"comment on table pipeline.{SCHEMA}.{identifier(table)} is {text(comment)}")
+            connection.execute(f"comment on table pipeline.{SCHEMA}.{quoted(table)} is {literal(comment)}")
     columns = connection.execute(
         f"select table_name, column_name, comment from duckdb_columns() where {inside}"
     ).fetchall()
     for table, column, comment in columns:
         if table in names:
-            place = f"pipeline.{SCHEMA}.{identifier(table)}.{identifier(column)}"
-            connection.execute(f"comment on column {place} is {text(comment)}")
-
-
-def put_in_place(new: Path, target: Path) -> None:
-    """Make the new file durable, then let it take the old one's name."""
-    descriptor = os.open(new, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    new.replace(target)
-    sync_folder(target.parent)
-
-
-def text(value: str) -> str:
-    """An SQL string."""
-    return "'" + value.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    """A quoted SQL name."""
-    return '"' + name.replace('"', '""') + '"'
+            place = f"pipeline.{SCHEMA}.{quoted(table)}.{quoted(column)}"
+            connection.execute(f"comment on column {place} is {literal(comment)}")
 
 
 if __name__ == "__main__":

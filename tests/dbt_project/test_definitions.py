@@ -46,6 +46,15 @@ renewal_grace_days,1.5,,,
 renewal_grace_days,a week,2026-01-01,,
 renewal_grace_days,-1,2026-02-01,,
 """,
+    "metric_policy": """choice,value,valid_from,owner,definition
+win_window_days,90,,,
+velocity_window_days,a quarter,,,
+velocity_window_days,0,2026-01-01,,
+velocity_window_days,30.5,2026-02-01,,
+small_sample_visits,-1,,,
+stall_recovery_days,,,,
+coverage_pool_quarters,8,soon,,
+""",
     "fiscal_calendar": """fiscal_quarter,start_date,end_date,valid_from,owner,definition
 FY2026-Q1,2026-01-01,2026-03-28,,,
 FY2026-Q2,2026-03-30,2026-06-27,,,
@@ -72,6 +81,12 @@ EXPECTED = {
     "mrr_policy.csv: unpaid: the value is counts or excluded.",
     "mrr_policy.csv: churn_date: the value is ended or cancelled.",
     "mrr_policy.csv: renewal_grace_days: the value is a whole number of days from 0 to 366.",
+    "metric_policy.csv: velocity_window_days: value `a quarter` is no whole number of days from 1 to 3660.",
+    "metric_policy.csv: velocity_window_days: value `0` is no whole number of days from 1 to 3660.",
+    "metric_policy.csv: velocity_window_days: value `30.5` is no whole number of days from 1 to 3660.",
+    "metric_policy.csv: small_sample_visits: value `-1` is no whole number of visits from 0 to 1000000.",
+    "metric_policy.csv: stall_recovery_days: value is blank.",
+    "metric_policy.csv: coverage_pool_quarters: valid_from `soon` is no date.",
     "fiscal_calendar.csv: FY2026-Q2 does not begin the day after the quarter before it ends.",
 }
 
@@ -88,7 +103,12 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_slip_is_named_with_its_file_and_row(broken: Path) -> None:
     found = set(dbt_build.findings(broken))
     assert found >= EXPECTED, EXPECTED - found
-    for start in ("segments.csv: Large", "stall_rules.csv: no_motion", "mrr_policy.csv: refunds"):
+    for start in (
+        "segments.csv: Large",
+        "stall_rules.csv: no_motion",
+        "mrr_policy.csv: refunds",
+        "metric_policy.csv: win_window_days",
+    ):
         assert any(each.startswith(start) and "is none of" in each for each in found)
 
 

@@ -24,7 +24,7 @@ Fields = dict[str, dict[str, dict[str, str | list[str]]]]
 
 def fields(vendor: str) -> Fields:
     """The dictionary of a vendor's macro."""
-    text = (PROJECT / "macros" / f"{vendor}_fields.sql").read_text()
+    text = (PROJECT / "macros" / "vendors" / f"{vendor}_fields.sql").read_text()
     found = re.search(r"return\((.*)\)\s*\}\}", text, re.DOTALL)
     assert found
     read: Fields = ast.literal_eval(found[1].strip())
@@ -50,7 +50,7 @@ def test_a_vendor_has_a_model_and_a_contract_for_each_entity_and_its_relations_a
     assert models == set(fields(vendor)) == {path.stem.removeprefix(f"stg_{vendor}__") for path in folder.glob("*.yml")}
     listed = re.findall(rf"- name: {vendor}__(\w+)", (PROJECT / "models" / "staging" / "_ledger.yml").read_text())
     assert listed == list(LANDED[vendor])
-    assert f"'{vendor}': {vendor}_fields()" in (PROJECT / "macros" / "vendor_fields.sql").read_text()
+    assert f"'{vendor}': {vendor}_fields()" in (PROJECT / "macros" / "vendors" / "vendor_fields.sql").read_text()
     assert f"'{vendor}' in (var('sources', {{}})" in (PROJECT / "dbt_project.yml").read_text()
 
 

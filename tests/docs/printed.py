@@ -12,7 +12,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NOW = "2026-03-03T15:00:00+00:00"
-OWN_DATA = "Your own data"  # README's section from which on everything is run on a company's own files
+README = "README.md"
+OWN_DATA = "Your own data"  # README's section from which on everything is about a company's own files
+ON_THE_DEMO = ("docs/bi-tools.md",)  # run on the demo, like README up to that section
+ON_OWN_FILES = ("docs/own-data.md", "docs/daily-run.md", "docs/ledger.md")  # run in this order in one home
+PAGES = (README, *sorted(page.relative_to(ROOT).as_posix() for page in ROOT.glob("docs/**/*.md")))
 
 _BLOCK = re.compile(r"^## (?P<heading>[^\n]+)$|^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
@@ -42,9 +46,9 @@ def blocks(document: str) -> list[Block]:
     return found
 
 
-def demo_and_own(document: str) -> tuple[list[Block], list[Block]]:
-    """The blocks before and after the section on one's own data begins."""
-    found = blocks(document)
+def demo_and_own() -> tuple[list[Block], list[Block]]:
+    """README's blocks before and after the section on one's own data begins."""
+    found = blocks(README)
     first = next(number for number, block in enumerate(found) if block.section == OWN_DATA)
     return found[:first], found[first:]
 

@@ -1,4 +1,4 @@
-"""What README, CONTRIBUTING and DECISIONS name exists: commands, options, targets, files, modules."""
+"""What README, CONTRIBUTING, DECISIONS and docs name exists: commands, options, targets, files, headings, modules."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from typer.main import get_command
 
 from orchestration import cli
-from tests.docs.printed import ROOT
+from tests.docs.printed import PAGES, README, ROOT
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "DECISIONS.md", "docs/questions.md", "docs/drill-down.md")
+DOCUMENTS = ("CONTRIBUTING.md", "DECISIONS.md", *PAGES)
 PACKAGES = ("ingestion", "snapshots", "orchestration")
 
 
@@ -46,14 +46,41 @@ def test_every_target_named_is_in_the_makefile(document: str) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_link_leads_somewhere(document: str) -> None:
     for link in re.findall(r"\]\(([^)]+)\)", text(document)):
-        assert link.startswith("https://") or ((ROOT / document).parent / link).exists(), link
+        path, _, heading = link.partition("#")
+        target = (ROOT / document).parent / path
+        assert link.startswith("https://") or target.exists(), link
+        if heading and not link.startswith("https://"):
+            headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in [re.sub(r"[^a-z0-9 -]", "", name.lower()).replace(" ", "-") for name in headings], link
 
 
-def test_readme_names_every_command_and_every_governed_file() -> None:
-    named = {words[0] for words in named_commands("README.md")}
+def test_readme_leads_to_every_page() -> None:
+    linked, reached = [README], set[str]()
+    while linked:
+        page = linked.pop()
+        if page in reached or page not in PAGES:
+            continue
+        reached.add(page)
+        targets = [link.partition("#")[0] for link in re.findall(r"\]\((?!https://)([^)]+)\)", text(page))]
+        linked += [((ROOT / page).parent / target).resolve().relative_to(ROOT).as_posix() for target in targets]
+    assert reached == set(PAGES)
+
+
+def test_readme_names_each_mart_beside_its_subject() -> None:
+    marts = {path.stem: path.parent.name for path in (ROOT / "dbt_project" / "models" / "marts").glob("*/*.sql")}
+    subject, named = "", dict[str, str]()
+    for begins, tables in re.findall(r"^\| (\w*) ?\| (`(?:dim|fct|rpt)_[^|]+)\|", text(README), re.MULTILINE):
+        subject = begins or subject
+        named |= dict.fromkeys(re.findall(r"`(\w+)`", tables), subject)
+    assert marts
+    assert named == marts
+
+
+def test_every_command_and_every_governed_file_is_named() -> None:
+    named = {words[0] for words in named_commands("docs/daily-run.md")}
     assert named == set(get_command(cli.app).commands)  # type: ignore[attr-defined]
     for file in (ROOT / "dbt_project" / "default_definitions").glob("*.csv"):
-        assert f"definitions/{file.name}`" in text("README.md"), file.name
+        assert f"definitions/{file.name}`" in text("docs/own-data.md"), file.name
 
 
 def test_the_layout_names_every_module_and_no_other() -> None:
@@ -63,6 +90,10 @@ def test_the_layout_names_every_module_and_no_other() -> None:
         named = set(re.findall(r"`([a-z_]+\.py)`", section))
         modules = {file.name for file in (ROOT / package).glob("*.py")} - {"__init__.py"}
         assert named == modules, package
+        for room, says in re.findall(r"^\| `(\w+)/` \|(.*)\|$", section, re.MULTILINE):
+            modules = {file.stem for file in (ROOT / package / room).glob("*.py")} - {"__init__"}
+            assert modules, room
+            assert modules <= set(re.findall(r"`(\w+)`", says)), room
     for folder in re.findall(r"^\| `(models/\w+|macros|default_definitions)/`", layout, re.MULTILINE):
         assert (ROOT / "dbt_project" / folder).is_dir(), folder
 
@@ -71,4 +102,4 @@ def test_all_exit_codes_are_explained() -> None:
     from orchestration.settings.errors import ExitCode
 
     for code in ExitCode:
-        assert f"\n| {int(code)} |" in text("README.md"), code
+        assert f"\n| {int(code)} |" in text("docs/daily-run.md"), code

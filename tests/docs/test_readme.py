@@ -1,4 +1,4 @@
-"""README's queries, commands, programs and settings, run as they are printed."""
+"""The queries, commands, programs and settings of README and docs, run as they are printed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orchestration.commands import demo
 from orchestration.settings.config import SOURCE_TYPES
 from orchestration.settings.settings import load_settings
 from orchestration.steps.sources import build_source
-from tests.docs.printed import ROOT, Block, Reader, blocks, demo_and_own
+from tests.docs.printed import NOW, ON_OWN_FILES, ON_THE_DEMO, PAGES, README, ROOT, Block, Reader, blocks, demo_and_own
 
 pytestmark = pytest.mark.xdist_group("docs")
 
@@ -24,9 +24,11 @@ NOT_RUN = {
     ".venv/bin/pipeledger run --from 2026-03-01 --to 2026-03-02": "the demo is such a range; each build takes a while",
 }
 SYSTEMS = "Your own systems"
-BEFORE_OWN_DATA, OWN_DATA = demo_and_own("README.md")
-DOCUMENTS = ("README.md", "docs/questions.md")
-QUERIES = [block.text for document in DOCUMENTS for block in blocks(document) if block.language == "sql"]
+README_ON_THE_DEMO, README_ON_OWN_DATA = demo_and_own()
+DEMO = [*README_ON_THE_DEMO, *(block for page in ON_THE_DEMO for block in blocks(page))]
+OWN_FILES = [block for page in ON_OWN_FILES for block in blocks(page)]
+QUERIES = [block.text for page in (README, "docs/questions.md") for block in blocks(page) if block.language == "sql"]
+SOURCE_PAGES = [page for page in PAGES if page.startswith("docs/sources/")]
 
 DEALS = {
     "2026-03-02": ["1,A1,Proposal,100.00,rep", "2,A1,Proposal,300.00,rep", "3,A2,Negotiation,900.00,rep"],
@@ -40,15 +42,32 @@ def commands(parts: list[Block]) -> str:
     return "\n".join(line for line in lines if line not in NOT_RUN)
 
 
-def test_what_is_not_run_is_in_the_document() -> None:
-    lines = {line for block in blocks("README.md") for line in block.lines}
+def test_what_is_not_run_is_printed_somewhere() -> None:
+    lines = {line for page in PAGES for block in blocks(page) for line in block.lines}
     assert set(NOT_RUN) <= lines
 
 
 def test_every_block_is_of_a_kind_that_is_run_or_a_picture() -> None:
-    others = [block.text for block in blocks("README.md") if block.language not in ("sh", "sql", "python", "toml")]
+    others = [
+        block.text for page in PAGES for block in blocks(page) if block.language not in ("sh", "sql", "python", "toml")
+    ]
     assert [text for text in others if "pipeledger" in text] == [text for text in others if "* * *" in text]
     assert len(QUERIES) >= 10
+
+
+def test_every_block_stands_on_a_page_that_a_test_runs() -> None:
+    with_blocks = {page for page in PAGES if blocks(page)}
+    questions = {"docs/questions.md", "docs/drill-down.md"}
+    assert with_blocks == {README, *ON_THE_DEMO, *ON_OWN_FILES, *questions, *SOURCE_PAGES}
+
+
+def test_the_answer_that_readme_prints(demo: Reader) -> None:
+    position = next(number for number, block in enumerate(README_ON_THE_DEMO) if block.language == "sql")
+    question, answer = README_ON_THE_DEMO[position : position + 2]
+    assert f"A demo that was made on {NOW[:10]} answers:" in (ROOT / README).read_text(encoding="utf-8")
+    (demo.folder / "query.sql").write_text(question.text)
+    printed = demo.type('PIPELEDGER_HOME=.pipeledger-demo .venv/bin/pipeledger sql "$(cat query.sql)"')
+    assert [line.rstrip() for line in printed.splitlines()] == answer.text.splitlines()
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=[f"question {number}" for number in range(1, len(QUERIES) + 1)])
@@ -65,19 +84,20 @@ def test_every_question_that_the_demo_prints_has_an_answer(demo: Reader, questio
 
 
 def test_commands_on_the_demo(demo: Reader) -> None:
-    shown = demo.type(commands(BEFORE_OWN_DATA))
+    shown = demo.type(commands(DEMO))
     assert "fct_opportunity_current" in shown
     assert "days_in_stage" in shown
 
 
 def test_programs_on_the_demo(demo: Reader) -> None:
-    for block in BEFORE_OWN_DATA:
-        if block.language == "python":
-            assert "0 rows" not in demo.python(block.text)
+    programs = [block for block in DEMO if block.language == "python"]
+    assert programs
+    for program in programs:
+        assert "0 rows" not in demo.python(program.text)
 
 
 def test_the_tables_described_are_those_published(demo: Reader) -> None:
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / README).read_text(encoding="utf-8")
     described = text[text.index("| table | one row") :].split("\n\n")[0]
     named = set(re.findall(r"`((?:dim|fct|rpt)_\w+)`", described))
     published = demo.type('PIPELEDGER_HOME=.pipeledger-demo .venv/bin/pipeledger sql "show tables" --csv')
@@ -95,12 +115,25 @@ def test_the_demo_is_sound(demo: Reader) -> None:
     )
 
 
+def test_own_data_in_short(tmp_path: Path) -> None:
+    """README's few lines, on a file that needs no mapping. `run` is typed on the files of docs/own-data.md alone."""
+    lines = [line for block in README_ON_OWN_DATA for line in block.lines if block.language == "sh"]
+    assert set(lines) <= {line for block in blocks("docs/own-data.md") for line in block.lines}
+    *setup, run = lines
+    assert run == ".venv/bin/pipeledger run"
+    reader = Reader.at(tmp_path / "project")
+    exports = reader.folder / "exports" / "crm"
+    exports.mkdir(parents=True)
+    (exports / "opportunity.csv").write_text("opportunity_id,stage,amount,close_date\n1,Proposal,100.00,2026-03-31\n")
+    assert "source crm: 1 entities, newest day 2026-03-03" in reader.type("\n".join(setup))
+
+
 def test_own_data_from_the_first_day_to_a_restored_backup(tmp_path: Path) -> None:
     reader = Reader.at(tmp_path / "project")
     write_exports(reader.folder / "exports" / "crm")
     history = "select * from fct_opportunity_history order by opportunity_id, valid_from"
     before = None
-    for block in OWN_DATA:
+    for block in OWN_FILES:
         if block.section == SYSTEMS:
             continue  # vendors cannot be asked from here: see below
         if block.language == "toml":
@@ -122,7 +155,7 @@ def test_own_data_from_the_first_day_to_a_restored_backup(tmp_path: Path) -> Non
 
 def test_systems_are_set_up_as_described(tmp_path: Path) -> None:
     reader = Reader.at(tmp_path / "project")
-    setup, settings = (block for block in OWN_DATA if block.section == SYSTEMS)
+    setup, settings = (block for block in OWN_FILES if block.section == SYSTEMS)
     assert "pipeledger.toml" in reader.type(setup.text)
     written = reader.folder / "pipeledger.toml"
     assert "SOURCES__SF__CLIENT_SECRET" in written.read_text()
@@ -130,14 +163,30 @@ def test_systems_are_set_up_as_described(tmp_path: Path) -> None:
     loaded = load_settings(written, {"PIPELEDGER_HOME": str(tmp_path / "home")})
     for source in loaded.config.enabled:
         assert build_source(source, loaded).entities
-        text = (ROOT / "README.md").read_text()
+        text = (ROOT / "docs/own-data.md").read_text(encoding="utf-8")
         for key, what in SOURCE_TYPES[source.type].secrets.items():
             assert f"SOURCES__{source.name}__{key}".upper() in text or what.startswith("instead of")
     assert {source.type for source in loaded.config.enabled} == set(LANDED) - {"files", "demo"}
 
 
+@pytest.mark.parametrize("page", SOURCE_PAGES)
+def test_the_settings_of_a_source_are_accepted(tmp_path: Path, page: str) -> None:
+    [settings] = [block.text for block in blocks(page) if block.language == "toml"]
+    with_all_options = re.sub(r"^# (?=\w+ = )", "", settings, flags=re.MULTILINE)
+    assert with_all_options != settings
+    written = tmp_path / "pipeledger.toml"
+    for text in (settings, with_all_options):
+        written.write_text(f'[company]\ntime_zone = "America/New_York"\n{text}')
+        loaded = load_settings(written, {"PIPELEDGER_HOME": str(tmp_path / "home")})
+        [source] = loaded.config.enabled
+        assert build_source(source, loaded).entities
+    printed = (ROOT / page).read_text(encoding="utf-8")
+    for key in SOURCE_TYPES[source.type].secrets:
+        assert f"SOURCES__{source.name}__{key}".upper() in printed or f"`{key}`" in printed
+
+
 def write_exports(folder: Path) -> None:
-    """The files that README's settings describe: deals and companies, one file a day."""
+    """The files that the settings of docs/own-data.md describe: deals and companies, one file a day."""
     for day, lines in DEALS.items():
         for name, header, rows in (
             ("deals", "Deal ID,Account,Deal Stage,Close Value,Owner", lines),

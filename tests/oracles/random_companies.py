@@ -79,6 +79,14 @@ missing_next_step,*,New,,false,,,
 missing_next_step,Unknown,New,,true,,,
 """,
     "targets": TARGETS,
+    "metric_policy": """choice,value,valid_from,owner,definition
+velocity_window_days,60,,,
+velocity_window_days,30,2026-02-01,,
+small_sample_visits,12,,,
+small_sample_visits,7,2026-02-01,,
+small_sample_visits,1,2027-01-01,,
+stall_recovery_days,6,,,
+""",
     **random_billing.DEFINITIONS,
 }
 

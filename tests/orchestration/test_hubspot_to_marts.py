@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pytest
 
+from tests.dbt_project.grain import doubled_rows
 from tests.orchestration.conftest import Desk, OnVendor
 from tests.vendors.hubspot import TOKEN, HubspotServer
 from tests.vendors.server import status
@@ -280,6 +281,10 @@ def test_the_marts_are_published(account: Account) -> None:
         "published/pipeline.duckdb",
     )
     assert days == [("observed", 2), ("reconstructed", 18)]
+
+
+def test_no_model_has_two_rows_of_one_grain(account: Account) -> None:
+    assert doubled_rows(account.desk.home / "warehouse.duckdb") == {}
 
 
 def test_nothing_that_the_runs_left_holds_a_secret(account: Account) -> None:

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from tests.dbt_project.grain import doubled_rows
 from tests.orchestration.conftest import STAGES, Desk, OnVendor
 from tests.vendors.marketo import CLIENT_ID, CLIENT_SECRET, MAPPING, MarketoServer
 from tests.vendors.server import status
@@ -183,6 +184,10 @@ def test_touches_are_ours(marketo: Subscription) -> None:
 def test_the_ledger_verifies_and_holds_no_names(marketo: Subscription) -> None:
     assert marketo.run("verify").code == 0
     assert {"mkto_name", "email", "phone"}.isdisjoint(row[0] for row in marketo.read("describe ledger.marketo__lead"))
+
+
+def test_no_model_has_two_rows_of_one_grain(marketo: Subscription) -> None:
+    assert doubled_rows(marketo.desk.home / "warehouse.duckdb") == {}
 
 
 def test_nothing_that_the_runs_left_holds_a_secret(marketo: Subscription) -> None:

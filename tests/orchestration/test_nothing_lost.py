@@ -31,7 +31,7 @@ def write_half(table, rows, **options):
 at.write_deltalake = write_half""",
     "between the Delta commit and the interval cache": """
 import snapshots.capture as at
-at._Work._advance = die""",
+at._SourceCapture._advance = die""",
     "inside the transaction of the interval cache": """
 import snapshots.capture as at
 at.store_version = die""",

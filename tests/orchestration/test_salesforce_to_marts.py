@@ -16,6 +16,7 @@ import pytest
 from orchestration.settings.home import open_home
 from orchestration.settings.settings import load_settings
 from orchestration.steps.capture import land_and_capture
+from tests.dbt_project.grain import doubled_rows
 from tests.orchestration.conftest import STAGES, Desk, OnVendor
 from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceServer
 from tests.vendors.server import status
@@ -329,6 +330,10 @@ def test_what_was_extracted_is_known_under_our_names(org: Org) -> None:
             ("touch", "touched_at"), ("activity", "opportunity_id")} <= set(rows)  # fmt: skip
     assert ("opportunity", "currency_code") not in rows
     assert ("opportunity", "description") not in rows
+
+
+def test_no_model_has_two_rows_of_one_grain(org: Org) -> None:
+    assert doubled_rows(org.desk.home / "warehouse.duckdb") == {}
 
 
 def test_nothing_that_the_runs_left_holds_a_secret(org: Org) -> None:

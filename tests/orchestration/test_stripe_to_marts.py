@@ -12,6 +12,7 @@ import pytest
 
 from ingestion import demo
 from ingestion.entities import ENTITIES
+from tests.dbt_project.grain import doubled_rows
 from tests.orchestration.conftest import Desk, OnVendor
 from tests.vendors.server import status
 from tests.vendors.stripe import KEY, MAPPING, StripeServer
@@ -107,6 +108,10 @@ def test_versions_are_made_by_changes_only(account: Account) -> None:
 def test_the_doctor_names_the_key_and_the_lists(account: Account) -> None:
     found = account.run("doctor", "--json").json
     assert any("test mode" in str(each) for each in found)
+
+
+def test_no_model_has_two_rows_of_one_grain(account: Account) -> None:
+    assert doubled_rows(account.desk.home / "warehouse.duckdb") == {}
 
 
 def test_nothing_that_the_runs_left_holds_the_key(account: Account) -> None:

@@ -10,9 +10,9 @@
         "choice <> 'discounts' or value in ('recurring', 'none')": 'the value is recurring or none',
         "choice not in ('past_due', 'unpaid') or value in ('counts', 'excluded')":
             'the value is counts or excluded',
-        "choice <> 'churn_date' or value in ('ended', 'cancelled')": 'the value is ended or cancelled',
-        "choice <> 'renewal_grace_days' or coalesce(try_cast(value as decimal(18, 4)) between 0 and 366"
-        ~ " and try_cast(value as decimal(18, 4)) = try_cast(value as integer), false)":
+        "choice <> 'churn_date' or value in ('ended', 'cancelled')":
+            'the value is ended or cancelled',
+        "choice <> 'renewal_grace_days' or " ~ is_whole_number('value', 0, 366):
             'the value is a whole number of days from 0 to 366',
     },
 ) }}

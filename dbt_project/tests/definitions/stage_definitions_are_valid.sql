@@ -8,6 +8,7 @@
     rules={
         'probability between 0 and 1': 'the probability is a share between 0 and 1',
         "stage_category <> 'open' or stage_order is not null": 'an open stage needs a stage_order',
-        "coalesce(canonical_stage, stage) <> 'unmapped'": 'the name `unmapped` means that no row covers the stage',
+        "coalesce(canonical_stage, stage) <> 'unmapped'":
+            'the name `unmapped` means that no row covers the stage',
     },
 ) }}

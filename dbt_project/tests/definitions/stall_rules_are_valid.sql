@@ -4,11 +4,7 @@
     key=['rule', 'segment', 'stage'],
     types={'threshold': 'decimal(18, 4)', 'is_enabled': 'boolean'},
     required=['rule', 'segment', 'stage', 'is_enabled'],
-    accepted={
-        'rule': [
-            'age_in_stage', 'no_change', 'close_date_pushed', 'past_due', 'no_activity', 'missing_next_step',
-        ],
-    },
+    accepted={'rule': stall_rules()},
     rules={
         'threshold >= 0': 'a threshold is not negative',
         "rule = 'missing_next_step' or threshold is not null": 'the rule needs a threshold',

@@ -12,8 +12,9 @@ select
     source,
     count(*) as subscription_count,
     {{ finding(
-        'source', "': '", 'count(*)', "' subscriptions are called cancelled or expired and have no ended_at, "
-        ~ "such as '", 'min(subscription_id)', "'; they still count as MRR.'"
+        'source', "': '", 'count(*)',
+        "' subscriptions are called cancelled or expired and have no ended_at, such as '",
+        'min(subscription_id)', "'; they still count as MRR.'"
     ) }} as finding
 from versions
 where

@@ -4,7 +4,8 @@ select
     fiscal_days.fiscal_quarter,
     {{ finding(
         'fiscal_days.fiscal_quarter', "': '", 'count(*)',
-        "' opportunities close outside fiscal_calendar.csv, in the quarter that the start month gives.'"
+        "' opportunities close outside fiscal_calendar.csv, in the quarter that the start month "
+        ~ "gives.'"
     ) }} as finding
 from {{ ref('fct_opportunity_current') }} as opportunities
 inner join {{ ref('int_fiscal_days') }} as fiscal_days

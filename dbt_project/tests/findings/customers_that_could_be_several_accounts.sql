@@ -4,7 +4,8 @@ select
     source,
     count(distinct customer_id) as customer_count,
     {{ finding(
-        'source', "': '", 'count(distinct customer_id)', "' customers could be several accounts, such as '",
+        'source', "': '", 'count(distinct customer_id)',
+        "' customers could be several accounts, such as '",
         'min(customer_id)', "'; the one with the lowest source and id counts.'"
     ) }} as finding
 from {{ ref('int_customer_accounts') }}

@@ -4,7 +4,8 @@ select
     source,
     count(distinct customer_id) as customer_count,
     {{ finding(
-        'source', "': '", 'count(distinct customer_id)', "' customers pay and are no known account, such as '",
+        'source', "': '", 'count(distinct customer_id)',
+        "' customers pay and are no known account, such as '",
         'min(customer_id)', "'; their segment is (unassigned). See match_method in dim_customer.'"
     ) }} as finding
 from {{ ref('fct_mrr_monthly') }}

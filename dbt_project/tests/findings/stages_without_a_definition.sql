@@ -7,7 +7,8 @@ select
     count(*) as version_count,
     count(*) filter (where is_current) as opportunity_count,
     {{ finding(
-        'source', "': stage `'", 'source_stage', "'` of pipeline `'", 'pipeline', "'` has no definition; '",
+        'source', "': stage `'", 'source_stage', "'` of pipeline `'", 'pipeline',
+        "'` has no definition; '",
         'count(*) filter (where is_current)', "' opportunities now, '", 'count(*)',
         "' rows of history. Add it to stage_definitions.csv.'"
     ) }} as finding

@@ -5,8 +5,8 @@ select
     count(distinct subscriptions.subscription_key) as subscription_count,
     {{ finding(
         'subscriptions.source', "': '", 'count(distinct subscriptions.subscription_key)',
-        "' subscriptions count without an amount or a billing interval that is a number of days, weeks, months "
-        ~ "or years, such as '",
+        "' subscriptions count without an amount or a billing interval that is a number of days, "
+        ~ "weeks, months or years, such as '",
         'min(subscriptions.subscription_id)', "'; they are missing from MRR.'"
     ) }} as finding
 from {{ ref('int_subscription_terms') }} as terms

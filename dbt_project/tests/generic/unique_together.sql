@@ -1,4 +1,4 @@
-{#- No two rows agree in all of these columns: what the model calls its grain. -#}
+{#- No two rows of `model` agree in all of `columns`: what it calls its grain. -#}
 {% test unique_together(model, columns) %}
 
     select

@@ -1,6 +1,7 @@
 {#-
-    Values that staging could not cast: text of a column that was mapped after it had been captured. They are NULL
-    in every mart; the ledger still has them.
+    Values of `entity` that its staging `model` could not cast: text of a column that was mapped
+    after it had been captured. They are NULL in every mart; the ledger still has them. `canonical`
+    is what the model passes to conform.
 -#}
 {% test values_fit_their_types(model, entity, canonical={}) %}
 
@@ -15,11 +16,13 @@
     {%- endfor -%}
 
     {%- set checks = [] -%}
-    {%- for name, column in (graph.nodes['model.pipeledger.stg_' ~ entity].columns if execute else {}).items() -%}
+    {%- set columns = graph.nodes['model.pipeledger.stg_' ~ entity].columns if execute else {} -%}
+    {%- for name, column in columns.items() if column.data_type | lower != 'string' -%}
         {%- for group in groups -%}
             {%- set ours = canonical.get(name, name) -%}
-            {%- set theirs = group.fields.get(ours) if group.fields is defined else ledger_name(ours, group.mapping) -%}
-            {%- if theirs is string and theirs in group.columns and column.data_type | lower != 'string' -%}
+            {%- set theirs = group.fields.get(ours) if group.fields is defined
+                else ledger_name(ours, group.mapping) -%}
+            {%- if theirs is string and theirs in group.columns -%}
                 {%- do checks.append({
                     'group': group, 'theirs': theirs, 'name': name, 'column': column
                 }) if group.columns[theirs] | upper == 'VARCHAR' -%}
@@ -34,8 +37,8 @@
         '{{ check.name }}' as column_name,
         count(*) as row_count,
         source || '.{{ entity }}: ' || cast(count(*) as {{ dbt.type_string() }})
-        || ' values of {{ check.theirs }} are no {{ check.column.data_type }} and count as missing ({{ check.name }}), '
-        || 'such as ' || min({{ value }}) as finding
+        || ' values of {{ check.theirs }} are no {{ check.column.data_type }}'
+        || ' and count as missing ({{ check.name }}), such as ' || min({{ value }}) as finding
     from {{ check.group.relation }}
     where
         source in ({{ check.group.names | join(', ') }})

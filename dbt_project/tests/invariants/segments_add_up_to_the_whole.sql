@@ -1,13 +1,16 @@
 -- Cells of reports in which the segments do not add up to the row `(all)`.
 {%- set reports = {
     'rpt_stage_velocity': {
-        'place': ['fiscal_quarter', 'pipeline', 'stage'], 'measures': ['visits', 'won', 'converted'],
+        'place': ['fiscal_quarter', 'pipeline', 'stage'],
+        'measures': ['visits', 'won', 'converted'],
     },
     'rpt_pipeline_velocity': {
-        'place': ['month_start_date'], 'measures': ['open_opportunities', 'won_amount'],
+        'place': ['month_start_date'],
+        'measures': ['open_opportunities', 'won_amount'],
     },
     'rpt_stall_patterns': {
-        'place': ['rule', 'stage', 'fiscal_quarter'], 'measures': ['judged', 'stalled', 'stalled_amount'],
+        'place': ['rule', 'stage', 'fiscal_quarter'],
+        'measures': ['judged', 'stalled', 'stalled_amount'],
     },
 } %}
 {%- for report, terms in reports.items() %}

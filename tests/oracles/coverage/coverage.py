@@ -19,11 +19,10 @@ from tests.oracles.days.definitions import definition_rows
 from tests.oracles.opportunities.history import Oracle
 
 ALL = "(all)"
-ENOUGH = 20  # past opportunities, below which a segment's own share is none
-QUARTERS = 8
 DAY = timedelta(days=1)
 Row = dict[str, Any]
 Key = tuple[date, str, str]  # snapshot date, fiscal quarter, segment
+Pool = list[tuple[tuple[str, str, str], tuple[int, Any, Any]]]  # pipeline, stage, segment: count, amount, won amount
 
 
 class CoverageOracle(Oracle):
@@ -70,10 +69,11 @@ class CoverageOracle(Oracle):
             day = bounds[1] + DAY
 
     def past_quarters(self, day: date) -> list[tuple[date, date]]:
-        """The latest eight quarters that ended before the day and were captured from end to end."""
+        """The latest quarters that ended before the day and were captured from end to end, as many as are looked at."""
         found: list[tuple[date, date]] = []
+        most = self.choice("coverage_pool_quarters", day)
         first, last = self.bounds(self.bounds(day)[0] - DAY)
-        while first >= self.first and last <= self.last and len(found) < QUARTERS:
+        while first >= self.first and last <= self.last and len(found) < most:
             found.append((first, last))
             first, last = self.bounds(first - DAY)
         return found
@@ -116,7 +116,7 @@ class CoverageOracle(Oracle):
                 cells[key] = (count + 1, open_amount + amount, won_amount + (amount if won else 0))
         return cells
 
-    def pool(self, day: date, quarter_day: int) -> list[tuple[tuple[str, str, str], tuple[int, Any, Any]]]:
+    def pool(self, day: date, quarter_day: int) -> Pool:
         """The cells of the same day of the past quarters; of the last day of one that is too short."""
         found = []
         for first, last in self.past_quarters(day):
@@ -164,6 +164,7 @@ class CoverageOracle(Oracle):
         known = {name: self.target(day, quarter, name) for name in named}
         targets = {name: target for name, target in known.items() if target is not None}
         pool = self.pool(day, (day - first).days + 1)
+        enough = self.choice("small_pool_opportunities", day)
         for segment in {ALL, *targets, *(row["segment"] for row in [*due, *won])}:
             if segment == ALL:
                 target = self.target(day, quarter, ALL)
@@ -178,8 +179,8 @@ class CoverageOracle(Oracle):
             untargeted = [row for row in mine["due"] if row["segment"] not in targets]
             row = _amounts(**mine, target=target, untargeted=untargeted)
             row["quarter_day"] = (day - first).days + 1
-            row["expected_amount"] = expected(mine["due"], pool)
-            row |= required(segment, pool)
+            row["expected_amount"] = expected(mine["due"], pool, enough)
+            row |= required(segment, pool, enough)
             remaining = row["remaining_target_amount"]
             is_open = remaining is not None and remaining > 0
             row["coverage_ratio"] = _ratio(row["open_amount"], remaining) if is_open else None
@@ -203,15 +204,18 @@ def _amounts(due: list[Row], won: list[Row], past_due: list[Row], target: Decima
     }
 
 
-def expected(due: list[Row], pool: list[tuple[tuple[str, str, str], tuple[int, Any, Any]]]) -> Decimal | None:
-    """What past quarters let expect, each pipeline, stage and segment rounded; None if one of them has no share."""
+def expected(due: list[Row], pool: Pool, enough: int) -> Decimal | None:
+    """What past quarters let expect, each pipeline, stage and segment rounded; None if one of them has no share.
+
+    A segment's own share counts if it rests on `enough` past opportunities.
+    """
     cells: dict[tuple[str, str, str], Decimal] = defaultdict(Decimal)
     for row in due:
         cells[(row["pipeline"], row["stage"], row["segment"])] += row["amount"] or 0
     total = Decimal(0)
     for cell, amount in cells.items():
         own = [values for key, values in pool if key == cell]
-        if sum(count for count, _, _ in own) < ENOUGH:
+        if sum(count for count, _, _ in own) < enough:
             own = [values for key, values in pool if key[:2] == cell[:2]]
         denominator = sum((open_amount for _, open_amount, _ in own), Decimal(0))
         if denominator == 0:
@@ -221,10 +225,10 @@ def expected(due: list[Row], pool: list[tuple[tuple[str, str, str], tuple[int, A
     return total
 
 
-def required(segment: str, pool: list[tuple[tuple[str, str, str], tuple[int, Any, Any]]]) -> Row:
-    """How much of the pipeline of past quarters was won: the segment's own, or all, where it has too few."""
+def required(segment: str, pool: Pool, enough: int) -> Row:
+    """How much of the pipeline of past quarters was won: the segment's own, or all, where it has not `enough`."""
     own = [values for key, values in pool if key[2] == segment]
-    is_all = segment == ALL or sum(count for count, _, _ in own) < ENOUGH
+    is_all = segment == ALL or sum(count for count, _, _ in own) < enough
     used = [values for _, values in pool] if is_all else own
     open_amount = sum((amount for _, amount, _ in used), Decimal(0))
     won_amount = sum((won for _, _, won in used), Decimal(0))

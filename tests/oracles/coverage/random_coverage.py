@@ -14,6 +14,10 @@ from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
 
+POLICY = """choice,value,valid_from,owner,definition
+coverage_pool_quarters,3,2024-06-05,,
+small_pool_opportunities,12,2024-09-10,,
+"""
 FIRST_DAY = date(2022, 2, 21)
 DAYS = 1180
 ACCOUNTS = {"A1": "Large", "A2": "Large", "A3": "Small", "A4": "Small", "A5": "Rare", "A6": None}
@@ -70,6 +74,8 @@ def long_definitions(calendar: bool) -> dict[str, str]:
                         since = date(year - 1, 3, 1) + timedelta(days=90 * quarter - generator.randrange(0, 200))
                         lines.append(f"{name},{segment},{generator.randrange(0, 3_000_000) / 100:.2f},{since},,")
     definitions = {"stage_definitions": STAGES, "fx_rates": RATES, "segments": SEGMENTS}
+    if not calendar:
+        definitions["metric_policy"] = POLICY
     definitions["targets"] = HEADER + "\n".join(lines) + "\n"
     if calendar:
         definitions["fiscal_calendar"] = four_four_five()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.oracles.conftest import Built
-from tests.oracles.days.calendar import fiscal_quarter
+from tests.oracles.days.fiscal_quarters import fiscal_quarter
 
 
 def test_every_day_from_the_first_to_the_last_captured_is_captured_or_a_gap(built: Built) -> None:

@@ -15,8 +15,8 @@ from zoneinfo import ZoneInfo
 
 from tests.dbt_project.ledger_cache import FOREVER, Company
 from tests.oracles.accounts.segments import segment_of
-from tests.oracles.days.calendar import fiscal_quarter
-from tests.oracles.days.definitions import definition_rows
+from tests.oracles.days.definitions import definition_rows, metric_choice
+from tests.oracles.days.fiscal_quarters import fiscal_quarter
 
 CENT = Decimal("0.01")
 Row = dict[str, Any]
@@ -35,6 +35,11 @@ class Oracle:
         self.stages = definition_rows(definitions["stage_definitions"])
         self.rates = definition_rows(definitions["fx_rates"])
         self.segments = definition_rows(definitions["segments"])
+        self.metric_policy = definition_rows(definitions.get("metric_policy", ""))
+
+    def choice(self, name: str, day: date) -> int:
+        """A choice of the policy on metrics, as it is on a day."""
+        return metric_choice(self.metric_policy, name, day)
 
     def states(self, company: Company) -> dict[date, dict[str, Row]]:
         """Captured day -> opportunity -> its row of that day, of those that exist."""

@@ -36,7 +36,11 @@ missing_next_step,*,*,,true,,,
 missing_next_step,*,New,,false,,,
 missing_next_step,Unknown,New,,true,,,
 """
-DEFINITIONS = {**short.DEFINITIONS, "stall_rules": RULES}
+POLICY = """choice,value,valid_from,owner,definition
+stall_recovery_days,30,,,
+stall_recovery_days,12,2026-03-01,,
+"""
+DEFINITIONS = {**short.DEFINITIONS, "stall_rules": RULES, "metric_policy": POLICY}
 COMMAND = (
     "build", "--select", "+rpt_stall_patterns", "+fct_stall_signals", "+fct_opportunity_current",
     "--indirect-selection", "cautious", "--exclude", "resource_type:unit_test",

@@ -308,10 +308,14 @@ class StallOracle:
         row = self.states[source][self.days[source][-1]].get(identity)
         return row["stage_category"] if row else "gone"
 
+    def recovery_day(self, landmark: date) -> date:
+        """The last day on which what is stalled at the landmark can recover."""
+        return landmark + timedelta(days=self.oracle.choice("stall_recovery_days", landmark))
+
     def recovers(self, company: Company, identity: str, landmark: date, rule: str) -> bool:
-        """Whether the reason to be stalled ends within 30 days, while the opportunity is open or by winning it."""
+        """Whether the reason to be stalled ends in time, while the opportunity is open or by winning it."""
         source = company.source
-        until = landmark + timedelta(days=30)
+        until = self.recovery_day(landmark)
         later = [day for day in self.seen(source, identity) if landmark < day <= until]
         rows = {day: self.states[source][day][identity] for day in later}
         if rule != "no_change" and any(row["stage_category"] == "won" for row in rows.values()):
@@ -383,6 +387,6 @@ class StallOracle:
         cell.stalled_amount += row["amount"] or 0
         if judged.days is not None:
             cell.stall_days.append(judged.days)
-        if landmark + timedelta(days=30) <= self.days[company.source][-1]:
+        if self.recovery_day(landmark) <= self.days[company.source][-1]:
             cell.recovery_known += 1
             cell.recovered += self.recovers(company, identity, landmark, rule)

@@ -89,11 +89,12 @@ class VelocityOracle:
         last_days = {(day.year, day.month): day for day in days}
         found: dict[tuple[date, str], dict[str, Any]] = {}
         for (year, month), day in last_days.items():
+            window = timedelta(days=self.oracle.choice("velocity_window_days", day))
             rows: dict[str, list[Row]] = defaultdict(list)
             for states in self.states.values():
                 standing = max((captured for captured in states if captured <= day), default=None)
                 for row in states[standing].values() if standing else ():
-                    is_recent = row["close_date"] and day - timedelta(days=90) < row["close_date"] <= day
+                    is_recent = row["close_date"] and day - window < row["close_date"] <= day
                     if row["stage_category"] == "open" or (row["stage_category"] in ("won", "lost") and is_recent):
                         rows[row["segment"]].append(row)
                         rows["(all)"].append(row)

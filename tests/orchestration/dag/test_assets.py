@@ -188,7 +188,16 @@ def test_every_model_and_definition_says_what_it_is(company: Settings) -> None:
     manifest = read_manifest(prepare(company.config, company.home))
     described = {str(spec.key.path[-1]): str(spec.description) for spec in models.model_assets(company, manifest).specs}
     assert {"targets", "int_opportunity_history", "fct_pipeline_daily"} <= set(described)
-    assert [name for name, text in described.items() if len(text.split()) < 4] == []
+    assert [name for name, text in described.items() if len(text.split()) < 4 or not text.endswith(".")] == []
+
+
+def test_models_are_grouped_by_subject_and_keep_their_layer_in_their_key(company: Settings) -> None:
+    manifest = read_manifest(prepare(company.config, company.home))
+    groups = {spec.key.to_user_string(): spec.group_name for spec in models.model_assets(company, manifest).specs}
+    assert groups["definitions/targets"] == "definitions"
+    assert groups["staging/stg_opportunity"] == "staging"
+    assert groups["intermediate/int_coverage_due"] == groups["marts/rpt_pipeline_coverage"] == "coverage"
+    assert not {"intermediate", "marts"} & set(groups.values())
 
 
 def test_the_ledger_s_check_reads_every_day(company: Settings, instance: dg.DagsterInstance, desk: Desk) -> None:

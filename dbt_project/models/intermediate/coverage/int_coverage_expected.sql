@@ -20,10 +20,19 @@ coverage_days as (
 
 ),
 
+policy as (
+
+    select * from {{ ref('int_metric_policy') }}
+
+),
+
 segment_yields as (
 
-    select * from pooled
-    where yield_opportunities >= {{ small_pool() }}
+    select pooled.*
+    from pooled
+    inner join policy
+        on pooled.snapshot_date >= policy.valid_from and pooled.snapshot_date < policy.valid_to
+    where pooled.yield_opportunities >= policy.small_pool_opportunities
 
 ),
 

@@ -1,5 +1,5 @@
 -- One row per snapshot_date x fiscal quarter that coverage looks at x pipeline x stage x segment:
--- what the latest eight whole quarters say of such a day.
+-- what the latest whole quarters say of such a day.
 with
 
 coverage_days as (
@@ -21,6 +21,12 @@ yields as (
 
 ),
 
+policy as (
+
+    select * from {{ ref('int_metric_policy') }}
+
+),
+
 -- A past quarter that is shorter than the day's number contributes its last day.
 past_days as (
 
@@ -30,9 +36,14 @@ past_days as (
         quarters.quarter_number,
         least(coverage_days.quarter_day, quarters.day_count) as quarter_day
     from coverage_days
+    inner join policy
+        on
+            coverage_days.snapshot_date >= policy.valid_from
+            and coverage_days.snapshot_date < policy.valid_to
     inner join quarters
         on
-            quarters.quarter_number between coverage_days.current_quarter_number - 8
+            quarters.quarter_number
+            between coverage_days.current_quarter_number - policy.coverage_pool_quarters
             and coverage_days.current_quarter_number - 1
 
 ),

@@ -14,6 +14,12 @@ pooled_yields as (
 
 ),
 
+policy as (
+
+    select * from {{ ref('int_metric_policy') }}
+
+),
+
 pooled as (
 
     select
@@ -56,12 +62,16 @@ chosen as (
         coalesce(pooled.yield_won_amount, company.yield_won_amount, 0) as yield_won_amount,
         pooled.segment is null as is_yield_of_all_segments
     from segments
+    inner join policy
+        on
+            segments.snapshot_date >= policy.valid_from
+            and segments.snapshot_date < policy.valid_to
     left join pooled
         on
             segments.snapshot_date = pooled.snapshot_date
             and segments.fiscal_quarter = pooled.fiscal_quarter
             and segments.segment = pooled.segment
-            and pooled.yield_opportunities >= {{ small_pool() }}
+            and pooled.yield_opportunities >= policy.small_pool_opportunities
     left join company
         on
             segments.snapshot_date = company.snapshot_date

@@ -1,5 +1,5 @@
 -- One row per opportunity that was ever captured, with a number that stands for it within one
--- build: sorting and joining millions of states by a number costs a third of doing it by (source,
+-- build. Sorting and joining millions of states by a number costs a third of doing it by (source,
 -- opportunity_id).
 with
 

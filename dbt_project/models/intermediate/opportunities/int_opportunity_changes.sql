@@ -188,7 +188,8 @@ changes as (
             opportunities.source = sources.source
             -- the first captured day is the opening
             and events.snapshot_date > sources.first_captured_date
-    left join stages as from_stages on events.from_stage_interval_key = from_stages.stage_interval_key
+    left join stages as from_stages
+        on events.from_stage_interval_key = from_stages.stage_interval_key
     left join stages as to_stages on events.to_stage_interval_key = to_stages.stage_interval_key
     left join fiscal_days as from_days on events.from_close_date = from_days.date_day
     left join fiscal_days as to_days on events.to_close_date = to_days.date_day

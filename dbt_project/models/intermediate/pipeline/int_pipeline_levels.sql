@@ -51,9 +51,7 @@ weeks as (
     select
         days.week_start_date,
         max(pipeline_days.snapshot_date) as last_date,
-        cast(
-            {{ dbt.dateadd('day', 7, 'days.week_start_date') }} as date
-        ) as following_week_start_date
+        cast({{ dbt.dateadd('day', 7, 'days.week_start_date') }} as date) as next_week_date
     from pipeline_days
     inner join days on pipeline_days.snapshot_date = days.date_day
     group by days.week_start_date
@@ -64,14 +62,15 @@ closing as (
 
     select
         weeks.week_start_date,
-        weeks.following_week_start_date,
+        weeks.next_week_date,
         daily.close_fiscal_quarter as fiscal_quarter,
         daily.segment,
         sum(daily.open_amount) as amount,
         sum(daily.open_opportunities) as opportunities
     from daily
     inner join weeks on daily.snapshot_date = weeks.last_date
-    group by 1, 2, 3, 4
+    group by
+        weeks.week_start_date, weeks.next_week_date, daily.close_fiscal_quarter, daily.segment
 
 ),
 
@@ -117,7 +116,7 @@ parts as (
         0 as closing_amount,
         0 as closing_opportunities
     from closing
-    inner join weeks on closing.following_week_start_date = weeks.week_start_date
+    inner join weeks on closing.next_week_date = weeks.week_start_date
     union all
     select
         first_states.week_start_date,

@@ -144,8 +144,10 @@ open_clocks as (
         clocks.stay_from,
         clocks.last_changed_date,
         clocks.last_pushed_date,
-        case when not clocks.has_next_step then coalesce(clocks.blank_from, clocks.first_seen_date) end
-            as blank_from,
+        case
+            when not clocks.has_next_step
+                then coalesce(clocks.blank_from, clocks.first_seen_date)
+        end as blank_from,
         clocks.next_changed_date,
         clocks.next_filled_date,
         clocks.next_dated_date,

@@ -14,7 +14,8 @@ judged_days as (
     from source_days
     where
         source_days.date_day = source_days.last_captured_date
-        or source_days.date_day = cast({{ dbt.date_trunc('month', 'source_days.date_day') }} as date)
+        or source_days.date_day
+        = cast({{ dbt.date_trunc('month', 'source_days.date_day') }} as date)
     group by source_days.date_day
 
 )

@@ -1,5 +1,5 @@
 -- One row per open opportunity x landmark (the first day of a month): by which rules it is stalled,
--- since when, whether that ends within 30 days, and what becomes of the opportunity.
+-- since when, whether that ends in time, and what becomes of the opportunity.
 with
 
 facts as (
@@ -22,6 +22,12 @@ fiscal_days as (
 
 ),
 
+policy as (
+
+    select * from {{ ref('int_metric_policy') }}
+
+),
+
 -- What became of each opportunity by its source's last captured day.
 outcomes as (
 
@@ -39,14 +45,20 @@ limited as (
 
     select
         facts.*,
-        cast({{ dbt.dateadd('day', 30, 'facts.judged_date') }} as date) as recovery_date
+        cast({{ dbt.dateadd(
+            'day', 'policy.stall_recovery_days', 'facts.judged_date'
+        ) }} as date) as recovery_date
     from facts
+    inner join policy
+        on facts.judged_date >= policy.valid_from and facts.judged_date < policy.valid_to
 
 ),
 
 verdicts as (
 
     select
+        limited.opportunity_key,
+        limited.judged_date,
         fiscal_days.fiscal_quarter,
         limited.segment,
         limited.pipeline,
@@ -73,7 +85,8 @@ verdicts as (
         cast(limited.days_in_stage - floor(
             limited.age_in_stage_threshold * limited.doubled_median_days / 2
         ) as integer) as age_in_stage_days,
-        cast(limited.days_unchanged - floor(limited.no_change_threshold) as integer) as no_change_days,
+        cast(limited.days_unchanged - floor(limited.no_change_threshold) as integer)
+            as no_change_days,
         cast({{ dbt.datediff(
             'limited.last_pushed_date', 'limited.judged_date', 'day'
         ) }} as integer) as close_date_pushed_days,
@@ -84,15 +97,17 @@ verdicts as (
             'limited.blank_from', 'limited.judged_date', 'day'
         ) }} as integer) as missing_next_step_days,
 
-        -- whether it ends within 30 days, while the opportunity is open or by winning it
+        -- whether it ends by recovery_date, while the opportunity is open or by winning it
         coalesce(limited.next_stay_date <= limited.recovery_date, false) as age_in_stage_recovered,
         coalesce(limited.next_changed_date <= limited.recovery_date, false) as no_change_recovered,
-        coalesce(limited.next_won_date <= limited.recovery_date, false) as close_date_pushed_recovered,
+        coalesce(limited.next_won_date <= limited.recovery_date, false)
+            as close_date_pushed_recovered,
         coalesce(limited.next_dated_date <= limited.recovery_date, false)
         or coalesce(limited.next_won_date <= limited.recovery_date, false) as past_due_recovered,
         coalesce(
             limited.next_activity_date <= limited.recovery_date
-            and limited.next_activity_date <= coalesce(limited.next_lost_date, limited.recovery_date),
+            and limited.next_activity_date
+            <= coalesce(limited.next_lost_date, limited.recovery_date),
             false
         )
         or coalesce(limited.next_won_date <= limited.recovery_date, false) as no_activity_recovered,

@@ -2,7 +2,7 @@
 -- visits by opportunities that had been won by then.
 with
 
-visits as (
+won_visits as (
 
     select * from {{ ref('int_visits') }}
     where
@@ -18,17 +18,30 @@ judged_days as (
 
 ),
 
+visits as (
+
+    select
+        won_visits.stage_key,
+        won_visits.segment,
+        won_visits.won_from,
+        {{ dbt.datediff(
+            'won_visits.entered_date', 'won_visits.exited_date', 'day'
+        ) }} as days_in_stage
+    from won_visits
+
+),
+
 -- Few durations on few days: counted before they are compared with the judged days.
 won as (
 
     select
         visits.stage_key,
         visits.segment,
-        {{ dbt.datediff('visits.entered_date', 'visits.exited_date', 'day') }} as days_in_stage,
+        visits.days_in_stage,
         visits.won_from,
         count(*) as visits
     from visits
-    group by 1, 2, 3, 4
+    group by visits.stage_key, visits.segment, visits.days_in_stage, visits.won_from
 
 ),
 

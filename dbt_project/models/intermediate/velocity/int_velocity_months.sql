@@ -23,6 +23,12 @@ daily as (
 
 ),
 
+policy as (
+
+    select * from {{ ref('int_metric_policy') }}
+
+),
+
 months as (
 
     select
@@ -33,24 +39,27 @@ months as (
 
 ),
 
-open_pipeline as (
+-- The day's policy says how many days up to it count.
+windows as (
 
     select
         months.month_start_date,
         months.snapshot_date,
-        daily.segment,
-        daily.open_opportunities
-    from daily
-    inner join months on daily.snapshot_date = months.snapshot_date
+        cast({{ dbt.dateadd(
+            'day', '-policy.velocity_window_days', 'months.snapshot_date'
+        ) }} as date) as closed_after
+    from months
+    inner join policy
+        on months.snapshot_date >= policy.valid_from and months.snapshot_date < policy.valid_to
 
 ),
 
--- Closed on the day, with a close date in the 90 days up to it.
+-- Closed on the day, with a close date in the window.
 closed as (
 
     select
-        months.month_start_date,
-        months.snapshot_date,
+        windows.month_start_date,
+        windows.snapshot_date,
         history.segment,
         history.stage_category,
         coalesce(history.amount, 0) as amount,
@@ -59,28 +68,28 @@ closed as (
                 then {{ dbt.datediff('history.created_date', 'history.close_date', 'day') }}
         end as cycle_days
     from history
-    inner join months
+    inner join windows
         on
-            history.close_date <= months.snapshot_date
-            and cast({{ dbt.dateadd('day', 90, 'history.close_date') }} as date)
-            > months.snapshot_date
-            and history.valid_from <= months.snapshot_date
-            and history.valid_to > months.snapshot_date
+            history.close_date <= windows.snapshot_date
+            and history.close_date > windows.closed_after
+            and history.valid_from <= windows.snapshot_date
+            and history.valid_to > windows.snapshot_date
 
 ),
 
 parts as (
 
     select
-        open_pipeline.month_start_date,
-        open_pipeline.snapshot_date,
-        open_pipeline.segment,
-        open_pipeline.open_opportunities,
+        months.month_start_date,
+        months.snapshot_date,
+        daily.segment,
+        daily.open_opportunities,
         0 as won,
         0 as lost,
         0 as won_amount,
         null as cycle_days
-    from open_pipeline
+    from daily
+    inner join months on daily.snapshot_date = months.snapshot_date
     union all
     select
         closed.month_start_date,

@@ -25,8 +25,10 @@ stage_changes as (
     select
         opportunities.opportunity_key,
         changes.source,
+        changes.field,
         changes.old_value,
         changes.new_value,
+        changes.changed_at,
         {{ business_date('changes.changed_at') }} as changed_date
     from changes
     inner join opportunities

@@ -26,6 +26,13 @@ survival as (
 
 ),
 
+policy as (
+
+    select * from {{ ref('int_metric_policy') }}
+    where is_latest
+
+),
+
 placed as (
 
     select
@@ -136,8 +143,9 @@ velocity as (
 
         -- flags
         coalesce(totals.youngest_days > quantiles.km_p90_days, false) as is_mature,
-        totals.visits < 20 as is_small_sample
+        totals.visits < policy.small_sample_visits as is_small_sample
     from totals
+    cross join policy
     left join quantiles
         on
             totals.fiscal_quarter = quantiles.fiscal_quarter

@@ -1,0 +1,32 @@
+{#-
+    The configured sources whose rows of `entity` can be selected together: one group for each
+    relation and column mapping, as {relation, names (a SQL list), columns (column name -> type),
+    mapping (ours -> theirs)}. A vendor's staging has applied the mapping already.
+-#}
+{% macro source_groups(entity) -%}
+    {%- set relations = canonical_relations(entity) -%}
+    {%- set groups = {} -%}
+    {%- for name, settings in var('sources').items() if execute and settings.type in relations -%}
+        {%- set is_vendor = settings.type in vendor_fields() -%}
+        {%- set mapping = {} if is_vendor else settings.get('columns', {}).get(entity, {}) -%}
+        {%- set group_key = settings.type ~ tojson(mapping, sort_keys=true) -%}
+        {%- if group_key not in groups -%}
+            {%- set relation = relations[settings.type] -%}
+            {%- set found = load_relation(relation) -%}
+            {%- set columns = {} -%}
+            {%- if found is not none -%}
+                {%- for column in adapter.get_columns_in_relation(relation) -%}
+                    {%- do columns.update({column.name: column.dtype}) -%}
+                {%- endfor -%}
+            {%- endif -%}
+            {%- do groups.update({group_key: {
+                'relation': relation,
+                'names': [],
+                'columns': columns,
+                'mapping': mapping,
+            }}) -%}
+        {%- endif -%}
+        {%- do groups[group_key].names.append("'" ~ name | replace("'", "''") ~ "'") -%}
+    {%- endfor -%}
+    {{ return(groups.values() | list) }}
+{%- endmacro %}

@@ -1,0 +1,54 @@
+{#-
+    What is wrong with the governed definition `name`, a sentence (`finding`) for each row and
+    problem: values that do not parse as the types in `types` (column -> type), `required` ones
+    that are blank, values outside a list in `accepted` (column -> values), a `key` (columns) that
+    comes twice from the same day on, and whatever `rules` says ({'condition that must hold':
+    'what it says'}, over the typed rows).
+-#}
+{% macro definition_problems(name, key, types={}, required=[], accepted={}, rules={}) -%}
+    {%- set raw = ref(name) -%}
+    {%- set typed = ref('stg_' ~ name) -%}
+    {%- set file = name ~ '.csv: ' -%}
+    {%- set key_sql = [] -%}
+    {%- for column in key -%}
+        {%- do key_sql.append("coalesce(cast(" ~ column ~ " as " ~ dbt.type_string() ~ "), '')") -%}
+    {%- endfor -%}
+    {%- set row_name = key_sql | join(" || ', ' || ") -%}
+
+    {%- for column, type in dict(types, valid_from='date').items() %}
+    select
+        '{{ file }}' || {{ row_name }} || ': {{ column }} `' || {{ column }}
+        || '` is no {{ type }}.' as finding
+    from {{ raw }}
+    where
+        trim({{ column }}) <> ''
+        and try_cast(trim({{ column }}) as {{ type }}) is null
+    union all
+    {%- endfor %}
+    {%- for column in required %}
+    select '{{ file }}' || {{ row_name }} || ': {{ column }} is blank.' as finding
+    from {{ raw }}
+    where coalesce(trim({{ column }}), '') = ''
+    union all
+    {%- endfor %}
+    {%- for column, values in accepted.items() %}
+    select
+        '{{ file }}' || {{ row_name }} || ': {{ column }} `' || {{ column }}
+        || '` is none of {{ values | join(", ") }}.' as finding
+    from {{ typed }}
+    where {{ column }} not in ('{{ values | join("', '") }}')
+    union all
+    {%- endfor %}
+    {%- for condition, sentence in rules.items() %}
+    select '{{ file }}' || {{ row_name }} || ': {{ sentence }}.' as finding
+    from {{ typed }}
+    where not ({{ condition }})
+    union all
+    {%- endfor %}
+    select
+        '{{ file }}' || {{ row_name }} || ' comes ' || cast(count(*) as {{ dbt.type_string() }})
+        || ' times with the same valid_from.' as finding
+    from {{ typed }}
+    group by {{ key | join(', ') }}, valid_from
+    having count(*) > 1
+{%- endmacro %}

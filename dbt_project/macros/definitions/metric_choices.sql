@@ -1,0 +1,39 @@
+{#-
+    The choices that the models know, as {choice: {data_type, default, holds (what its value must
+    fulfil), says (what that is called)}}. metric_policy.csv says which values are in force, and
+    each choice is a column of int_metric_policy.
+-#}
+{% macro metric_choices() -%}
+    {{ return({
+        'coverage_pool_quarters': {
+            'data_type': 'integer',
+            'default': '8',
+            'holds': is_whole_number('value', 1, 40),
+            'says': 'whole number of quarters from 1 to 40',
+        },
+        'small_pool_opportunities': {
+            'data_type': 'integer',
+            'default': '20',
+            'holds': is_whole_number('value', 0, 1000000),
+            'says': 'whole number of opportunities from 0 to 1000000',
+        },
+        'small_sample_visits': {
+            'data_type': 'integer',
+            'default': '20',
+            'holds': is_whole_number('value', 0, 1000000),
+            'says': 'whole number of visits from 0 to 1000000',
+        },
+        'stall_recovery_days': {
+            'data_type': 'integer',
+            'default': '30',
+            'holds': is_whole_number('value', 1, 366),
+            'says': 'whole number of days from 1 to 366',
+        },
+        'velocity_window_days': {
+            'data_type': 'integer',
+            'default': '90',
+            'holds': is_whole_number('value', 1, 3660),
+            'says': 'whole number of days from 1 to 3660',
+        },
+    }) }}
+{%- endmacro %}

@@ -1,9 +1,0 @@
-{#-
-    The ledger's name of one of our columns, in a source with this mapping. Names that the ledger needs for itself
-    were landed with raw_ before them.
--#}
-{% macro ledger_name(canonical_name, mapping) -%}
-    {%- set reserved = ['source', 'snapshot_date', 'valid_from', 'valid_to'] -%}
-    {%- set unmapped = 'raw_' ~ canonical_name if canonical_name in reserved else canonical_name -%}
-    {{ return(mapping.get(canonical_name, unmapped)) }}
-{%- endmacro %}

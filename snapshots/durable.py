@@ -1,0 +1,47 @@
+"""Files that are whole or not there at all, whenever a process is killed or the power goes.
+
+A file is written under another name, made durable, and then takes the place of the old one.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from snapshots.digest import literal
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replaces a small file by `text`, in UTF-8."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    put_in_place(draft, path)
+
+
+def copy_whole(con: duckdb.DuckDBPyConnection, query: str, path: Path, options: str) -> None:
+    """Replaces a file by the rows of `query`, in the format that the `options` of DuckDB's COPY name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.new")
+    con.execute(f"copy ({query}) to {literal(str(draft))} ({options})")
+    put_in_place(draft, path)
+
+
+def put_in_place(draft: Path, path: Path) -> None:
+    """Makes a finished file in the same folder durable, then gives it the name of the one that it replaces."""
+    sync(draft)
+    draft.replace(path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Has the disk hold the bytes of a file, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

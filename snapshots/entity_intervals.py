@@ -1,0 +1,175 @@
+"""The interval tables of one source and entity, and what is stored of their state.
+
+`intervals.py` says what they are for. The state is the version that they stand at, what the hashes of their rows are
+made of, and the receipts of their days; it is stored in the transaction that advances them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from snapshots.digest import quoted
+from snapshots.ledger import OWNED
+from snapshots.receipts import Commit, Receipt, as_json, from_json
+
+CONTENT = "_pl_content"
+"""A hash of each current row, for comparing only: valid for one version of DuckDB and one list of columns."""
+VERSION = "_pl_version"
+"""The number of a row within its table: any, but never two alike."""
+FOREVER = "date '9999-12-31'"
+
+
+@dataclass(frozen=True)
+class EntityIntervals:
+    """The three tables of one source and entity, whose key and mode do not change. All tables are in one schema."""
+
+    source: str
+    source_type: str
+    entity: str
+    mode: str
+    key: tuple[str, ...]
+
+    @staticmethod
+    def of(receipts: Mapping[date, Receipt]) -> EntityIntervals:
+        """From the receipts of a table: the newest day says what it is."""
+        last = receipts[max(receipts)]
+        return EntityIntervals(last.source, last.source_type, last.entity, last.mode, last.key)
+
+    @property
+    def versions(self) -> str:
+        """Every row of the ledger: valid_from, _pl_version, the ledger's columns, the source's."""
+        return self._table("versions")
+
+    @property
+    def current(self) -> str:
+        """Of the versions without an end: key, valid_from, _pl_version, _pl_change, _pl_row_digest, _pl_content.
+
+        Not kept for events.
+        """
+        return self._table("current")
+
+    @property
+    def ended(self) -> str:
+        """Of the others: _pl_version, valid_to."""
+        return self._table("ended")
+
+    def _table(self, which: str) -> str:
+        return f"intervals.{quoted(f'{self.source}.{self.entity}.{which}')}"
+
+    def same_key(self, left: str, right: str) -> str:
+        """SQL that joins two relations on the key. Only events may have a null in theirs."""
+        equal = "is not distinct from" if self.mode == "events" else "="
+        return " and ".join(f"{left}.{quoted(k)} {equal} {right}.{quoted(k)}" for k in self.key)
+
+    def keys(self, qualifier: str = "") -> str:
+        """The key columns, as an SQL list."""
+        return ", ".join(f"{qualifier}{quoted(k)}" for k in self.key)
+
+    def create(self, con: duckdb.DuckDBPyConnection, columns: Mapping[str, str]) -> None:
+        """Creates the tables, or adds the columns that they lack."""
+        key = {name: columns[name] for name in self.key}
+        for table, wanted in (
+            (self.versions, {"valid_from": "DATE", VERSION: "BIGINT", **OWNED, **columns}),
+            (self.current, {**key, "valid_from": "DATE", VERSION: "BIGINT", **OWNED, CONTENT: "UBIGINT"}),
+            (self.ended, {VERSION: "BIGINT", "valid_to": "DATE"}),
+        ):
+            body = ", ".join(f"{quoted(name)} {kind}" for name, kind in wanted.items())
+            con.execute(f"create table if not exists {table} ({body})")
+            have = {row[0] for row in con.execute(f"describe {table}").fetchall()}
+            for name in (name for name in wanted if name not in have):
+                con.execute(f"alter table {table} add column {quoted(name)} {wanted[name]}")
+
+    def drop(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Removes the three tables, where they exist."""
+        for table in (self.versions, self.current, self.ended):
+            con.execute(f"drop table if exists {table}")
+
+    def rows(self) -> str:
+        """SQL for all versions with their `valid_to`."""
+        if self.mode == "events":
+            return f"(select *, {FOREVER} as valid_to from {self.versions})"
+        return (
+            f"(select v.*, coalesce(e.valid_to, {FOREVER}) as valid_to from {self.versions} as v "
+            f"left join {self.ended} as e on e.{VERSION} = v.{VERSION})"
+        )
+
+    def end_versions(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Fills the empty `current` and `ended` from `versions`."""
+        if self.mode == "events":
+            return
+        # lead() over keys needs half the memory of lead() over whole rows
+        con.execute(
+            f"create or replace temp table ends as "
+            f"select {self.keys()}, valid_from, {VERSION}, _pl_change, _pl_row_digest, "
+            f"lead(valid_from) over (partition by {self.keys()} order by valid_from) as valid_to from {self.versions}"
+        )
+        con.execute(f"insert into {self.ended} by name select {VERSION}, valid_to from ends where valid_to is not null")
+        con.execute(
+            f"insert into {self.current} by name "
+            f"select {self.keys()}, valid_from, {VERSION}, _pl_change, _pl_row_digest from ends where valid_to is null"
+        )
+        con.execute("drop table ends")
+
+
+def stored_version(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[int, str] | None:
+    """The Delta version, and the digest of its receipts, that the intervals of a table stand at."""
+    row = con.execute(
+        "select version, digest from intervals.tables where source = ? and entity = ?",
+        [path.parent.name, path.name],
+    ).fetchone()
+    return None if row is None else (int(row[0]), str(row[1]))
+
+
+def stored_comparison(con: duckdb.DuckDBPyConnection, intervals: EntityIntervals) -> str:
+    """What the hashes of the current rows were made of; empty if they are not to be used."""
+    row = con.execute(
+        "select comparison from intervals.tables where source = ? and entity = ?", [intervals.source, intervals.entity]
+    ).fetchone()
+    return "" if row is None else str(row[0])
+
+
+def store_version(
+    con: duckdb.DuckDBPyConnection, intervals: EntityIntervals, commit: Commit, comparison: str = ""
+) -> None:
+    """Records what version the intervals of a table stand at; belongs into the transaction that advances them."""
+    con.execute(
+        "insert or replace into intervals.tables values (?, ?, ?, ?, ?, ?)",
+        [intervals.source, intervals.entity, intervals.source_type, commit.version, commit.digest, comparison],
+    )
+
+
+def store_receipts(con: duckdb.DuckDBPyConnection, receipts: Iterable[Receipt]) -> None:
+    """Writes the receipts that now count for their days."""
+    rows = [(r.source, r.entity, r.snapshot_date, json.dumps({**as_json(r), "version": r.version})) for r in receipts]
+    con.execute(
+        "insert or replace into intervals.receipts select unnest(?), unnest(?), unnest(?), unnest(?)",
+        [list(column) for column in zip(*rows, strict=True)],
+    )
+
+
+def stored_days(con: duckdb.DuckDBPyConnection, source: str, entity: str) -> list[date]:
+    """The captured days of a table, in order, as of the version its intervals stand at."""
+    rows = con.execute(
+        "select snapshot_date from intervals.receipts where source = ? and entity = ? order by snapshot_date",
+        [source, entity],
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+def stored_receipts(
+    con: duckdb.DuckDBPyConnection, source: str, entity: str, first: date = date.min
+) -> dict[date, Receipt]:
+    """The receipts that count for a table from `first` on, by day, as of the version its intervals stand at."""
+    rows = con.execute(
+        "select receipt from intervals.receipts where source = ? and entity = ? and snapshot_date >= ? "
+        "order by snapshot_date",
+        [source, entity, first],
+    ).fetchall()
+    receipts = [from_json(json.loads(row[0])) for row in rows]
+    return {receipt.snapshot_date: receipt for receipt in receipts}

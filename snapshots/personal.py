@@ -1,0 +1,53 @@
+"""What is personal: kept apart from the ledger, so that a person can be erased.
+
+Comes from the landing and goes to `personal/<source>/<entity>.parquet`, the newest day alone. The ledger has only a
+digest of the e-mail address, salted with `personal/salt`.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+import duckdb
+
+from snapshots.digest import literal, quoted
+from snapshots.durable import copy_whole, put_in_place
+from snapshots.landed import EMAIL_DIGEST, Manifest
+from snapshots.ledger import LedgerTable
+from snapshots.receipts import tables
+from snapshots.store import CaptureError, Store
+
+
+def email_salt(store: Store, source: str) -> str:
+    """The secret that makes digests of e-mail addresses useless to others; made once, kept with the personal columns.
+
+    Raises CaptureError where it is lost: with another one, nobody would match their earlier self.
+    """
+    file = store.personal / "salt"
+    if not file.exists():
+        if any(EMAIL_DIGEST in LedgerTable(path).columns() for path in tables(store.ledger)):
+            raise CaptureError(
+                f"{source}: {file} is missing, and the ledger has digests of e-mail addresses that were made with it. "
+                "Nothing was captured. Restore the folder from a backup, then run the command again."
+            )
+        store.personal.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(".new")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_hex(32))
+        put_in_place(draft, file)
+    return file.read_text().strip()
+
+
+def write_personal(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> None:
+    """Replaces the personal columns of an entity by those of one extraction, whose landing is attached to `con`.
+
+    Rows that the source rejects or says are deleted have none.
+    """
+    columns = ", ".join(quoted(name) for name in (*manifest.key, *manifest.personal))
+    rows = (
+        f"select {columns} from landing.{quoted(manifest.source)}.{quoted(manifest.entity)} "
+        f"where _pl_extraction_id = {literal(manifest.extraction_id)} and _pl_reject is null"
+    )
+    if manifest.deleted:
+        rows += f" and lower(cast({quoted(manifest.deleted)} as varchar)) not in ('true', '1', 'yes') is not false"
+    copy_whole(con, rows, store.personal / manifest.source / f"{manifest.entity}.parquet", "format parquet")
