@@ -574,8 +574,15 @@ def click(account: Account, **options: Any) -> str:
     return account.server.email_event("CLICK", next(iter(account.server.email_campaigns)), "zoe@example.com", **options)
 
 
+def nothing(account: Account, at: datetime | None = None) -> str:
+    return ""
+
+
 def submit(account: Account, at: datetime | None = None) -> str:
     return account.server.submit(account.server.forms[0]["id"], "zoe@example.com", at)
+
+
+EVENTS: tuple[Callable[..., str], ...] = (click, submit, nothing)
 
 
 @pytest.mark.usefixtures("small_pages")
@@ -605,8 +612,7 @@ def test_random_days_leave_what_the_account_holds(account: Account, seed: int) -
             else:
                 server.add(objects)
             at = server.now - timedelta(hours=chance.choice([0, 0, 1, 23]))
-            if happens := chance.choice([click, submit, None]):
-                happens(account, at=at)
+            chance.choice(EVENTS)(account, at=at)
         found = account.extract("contact", "contact_email", "call", "email_event", "form_submission")
         for entity, objects, name in (("contact", "contacts", "hs_lead_status"), ("call", "calls", "hs_call_status")):
             truth = {each: row["values"].get(name) for each, row in server.rows[objects].items() if not row["archived"]}
