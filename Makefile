@@ -45,7 +45,7 @@ lint: setup-dev  ## ruff, mypy, import-linter, sqlfluff
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/checks dbt_project/tests
 
 format: setup-dev  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .

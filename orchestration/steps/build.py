@@ -77,15 +77,17 @@ def read_findings(warehouse: Path) -> list[str]:
         return []
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         tables = connection.execute(
-            "select table_name from duckdb_columns() "
-            f"where schema_name = '{FINDINGS}' and column_name = 'finding' order by 1"
+            "select table_name, bool_or(column_name = 'check_name') from duckdb_columns() "
+            f"where schema_name = '{FINDINGS}' group by table_name "
+            "having bool_or(column_name = 'finding') order by table_name"
         ).fetchall()
         return [
             str(finding)
-            for (table,) in tables
+            for table, has_checks in tables
             for (finding,) in connection.execute(
                 f"select finding from {FINDINGS}.{quoted(table)} qualify "
-                "row_number() over (partition by check_name order by finding) <= 20 order by check_name, finding"
+                f"row_number() over (partition by {'check_name' if has_checks else 'true'} order by finding) <= 20 "
+                f"order by {'check_name, ' if has_checks else ''}finding"
             ).fetchall()
         ]
 

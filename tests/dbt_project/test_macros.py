@@ -23,7 +23,8 @@ CALLED_BY_DBT = {"generate_schema_name"}
 MATERIALIZATIONS = files("macros/materializations/*.sql")
 MACROS = [path for path in files("macros/**/*.sql") if path not in MATERIALIZATIONS]
 READERS = {
-    path: path.read_text() for path in files("models/**/*.sql", "models/**/*.yml", "checks/**/*.sql", "tests/*.sql", "macros/**/*.sql")
+    path: path.read_text()
+    for path in files("models/**/*.sql", "models/**/*.yml", "checks/**/*.sql", "tests/**/*.sql", "macros/**/*.sql")
 }
 
 
