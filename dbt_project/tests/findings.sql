@@ -15,5 +15,4 @@
     'subscriptions_in_currencies_without_a_rate',
     'subscriptions_priced_below_zero',
     'subscriptions_without_a_price',
-    'values_that_do_not_fit_their_types',
 ]) }}
