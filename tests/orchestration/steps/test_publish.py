@@ -99,9 +99,9 @@ def test_only_models_are_published_where_they_are_named(tmp_path: Path, macros: 
         build_warehouse(tmp_path / "warehouse.duckdb", 1),
         tmp_path / "published" / "pipeline.duckdb",
     )
-    assert publish(warehouse, target, marts=["fct_things"], macros=macros).rows == {"fct_things": 100000}
+    assert publish(warehouse, target, marts={"fct_things": Texts("", {})}, macros=macros).rows == {"fct_things": 100000}
     with pytest.raises(PublishError, match="rpt_lost missing"):
-        publish(warehouse, target, marts=["fct_things", "rpt_lost"], macros=macros)
+        publish(warehouse, target, marts={"fct_things": Texts("", {}), "rpt_lost": Texts("", {})}, macros=macros)
 
 
 def test_what_a_crashed_publish_left_is_removed(tmp_path: Path, macros: Path) -> None:
