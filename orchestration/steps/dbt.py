@@ -281,15 +281,6 @@ def nearness(node: Mapping[str, Any]) -> int:
     return layers.index(node["schema"]) if node["schema"] in layers else -1
 
 
-def marts_of(manifest: Mapping[str, Any]) -> list[str]:
-    """The models that are published."""
-    return sorted(
-        node["alias"]
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["schema"] == "marts"
-    )
-
-
 def remove_run_folders(home: Home, keep: int = 3) -> None:
     """Each dbt run leaves a folder of artifacts; keep the newest few for those who look for a reason."""
     folders = [path for path in (home.dbt / "target").glob("*-*") if path.is_dir()]

@@ -136,7 +136,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = dbt_build.dbt(
         home,
         [],
-        command=("build", "--select", "+staging", "--exclude", "path:tests"),
+        command=(
+            "build",
+            "--select",
+            "+staging",
+            "values_that_do_not_fit_their_types",
+            "--exclude",
+            "path:tests/definitions",
+            "--indirect-selection",
+            "cautious",
+        ),
         sources=sources,
         time_zone="America/New_York",
     )

@@ -252,6 +252,13 @@ def live_a_little(account: Account, chance: random.Random) -> None:
         happens(account, at=at)
 
 
+def nothing(account: Account, at: object = None) -> str:
+    return ""
+
+
+EVENTS: tuple[Callable[..., str], ...] = (click, submit, nothing)
+
+
 @pytest.mark.usefixtures("small_pages")
 @pytest.mark.parametrize("seed", first_of(range(3)))
 def test_random_days_leave_what_the_account_holds(account: Account, seed: int) -> None:

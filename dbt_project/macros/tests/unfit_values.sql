@@ -1,11 +1,9 @@
 {#-
-    Values of `entity` that its staging `model` could not cast: text of a column that was mapped
+    Values of `entity` that its staging model could not cast: text of a column that was mapped
     after it had been captured. They are NULL in every mart; the ledger still has them. `canonical`
     is what the model passes to conform.
 -#}
-{% test values_fit_their_types(model, entity, canonical={}) %}
-
-    {{ config(severity='warn', store_failures=true, store_failures_as='table', schema='findings') }}
+{% macro unfit_values(entity, canonical={}) -%}
 
     {#- outside of any condition, so that dbt sees what is read when it parses -#}
     {%- set groups = source_groups(entity) -%}
@@ -54,4 +52,4 @@
     where false
     {%- endif %}
 
-{% endtest %}
+{%- endmacro %}
