@@ -1,4 +1,5 @@
 -- Values of columns that were mapped after they had been captured, and do not fit.
+-- depends_on: {{ ref('stg_opportunity') }} (what staging cannot cast is lost from there on)
 {%- set entities = {
     'account': {'source_segment': 'segment'},
     'activity': {},

@@ -265,14 +265,27 @@ def errors_in(event: Any) -> list[str]:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest, with every test that looks at several models attached to the one nearest to the reader."""
+    """The manifest; every test depends on the models it looks at, and is attached to the one nearest to the reader."""
     manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     nodes = manifest["nodes"]
     for node in nodes.values():
-        if node["resource_type"] == "test" and not node.get("attached_node"):
-            seen = [name for name in node["depends_on"]["nodes"] if name in nodes]
-            node["attached_node"] = max(seen, key=lambda name: (nearness(nodes[name]), name), default=None)
+        if node["resource_type"] == "test":
+            seen = sorted(looked_at(node, nodes))
+            node["depends_on"]["nodes"] = seen
+            for name in seen:  # dagster-dbt finds the tests of a model here
+                manifest["child_map"][name] = sorted({*manifest["child_map"][name], node["unique_id"]})
+            node["attached_node"] = max(seen, key=lambda name: (nearness(nodes[name]), name))
     return manifest
+
+
+def looked_at(node: Mapping[str, Any], nodes: Mapping[str, Any]) -> set[str]:
+    """The models and seeds that a test reads, itself or through checks, which are no tables of their own."""
+    found: set[str] = set()
+    for name in node["depends_on"]["nodes"]:
+        if name in nodes:
+            is_check = nodes[name]["config"]["materialized"] == "ephemeral"
+            found |= looked_at(nodes[name], nodes) if is_check else {name}
+    return found
 
 
 def nearness(node: Mapping[str, Any]) -> int:
