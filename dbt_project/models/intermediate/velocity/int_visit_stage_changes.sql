@@ -20,6 +20,19 @@ mappings as (
 
 ),
 
+-- A history names the field as the CRM does, or as we do. Several entities of a vendor may have it;
+-- it comes once, or each change would come as often.
+stage_fields as (
+
+    select
+        mappings.source,
+        lower(mappings.ledger_column) as field
+    from mappings
+    where mappings.entity = 'opportunity' and mappings.column_name = 'stage'
+    group by mappings.source, lower(mappings.ledger_column)
+
+),
+
 stage_changes as (
 
     select
@@ -35,14 +48,15 @@ stage_changes as (
         on
             changes.source = opportunities.source
             and changes.opportunity_id = opportunities.opportunity_id
-    left join mappings
+    left join stage_fields
         on
-            changes.source = mappings.source
-            and mappings.entity = 'opportunity'
-            and mappings.column_name = 'stage'
-    -- a history names the field as the CRM does, or as we do
+            changes.source = stage_fields.source
+            and lower(replace(changes.field, ' ', '_')) = stage_fields.field
     where
-        lower(replace(changes.field, ' ', '_')) in ('stage', lower(mappings.ledger_column))
+        (
+            lower(replace(changes.field, ' ', '_')) = 'stage'
+            or stage_fields.field is not null
+        )
         and changes.changed_at is not null
 
 )
