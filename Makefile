@@ -48,9 +48,9 @@ lint-python:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# sqlfluff passes over macros; tests/dbt_project reads them.
+# sqlfluff passes over macros; tests/dbt_project/test_macros.py reads them.
 lint-sql:
-	$(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
+	$(BIN)/sqlfluff lint dbt_project/models dbt_project/checks dbt_project/tests
 
 format: setup-dev  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .

@@ -30,7 +30,7 @@ from benchmarks.company import day_of
 from benchmarks.measure import Cost, step
 from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, stage_time, stage_time_spine
 from benchmarks.small import SIZES, costs
-from ingestion.salesforce_bulk import PAGE_ROWS
+from ingestion.vendors.salesforce.bulk import PAGE_ROWS
 
 DAYS = 1_095
 SHORT = 30

@@ -18,7 +18,7 @@ import duckdb
 import requests
 
 from benchmarks.measure import PROJECT
-from ingestion.salesforce_bulk import PAGE_ROWS
+from ingestion.vendors.salesforce.bulk import PAGE_ROWS
 from snapshots.digest import literal
 from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET, FIELDS, SalesforceServer
 from tests.vendors.salesforce import Job as ServedJob

@@ -115,7 +115,7 @@ def read_and_hash(file: str) -> float:
 
 def land(exports: str, home: str, day: int) -> dict[str, float]:
     """Lands a day's drop through the `files` source and dlt; gives rows and seconds."""
-    from ingestion.files import build_source
+    from ingestion.files.source import build_source
     from ingestion.landing import land as land_days
 
     where, at = Path(home), day_of(day)
@@ -133,24 +133,26 @@ def land_bulk(url: str, home: str) -> dict[str, float]:
 
     from benchmarks.bulk import ENTITY as PULLED
     from benchmarks.bulk import NOW
-    from ingestion.carried import Carried
     from ingestion.landing import land as land_days
-    from ingestion.salesforce import OBJECTS, build_source
-    from ingestion.secrets import Secrets
+    from ingestion.vendors.account import VendorAccount
+    from ingestion.vendors.carried_state import CarriedStates
+    from ingestion.vendors.salesforce.objects import OBJECTS
+    from ingestion.vendors.salesforce.source import build_source
+    from ingestion.vendors.secrets import Secrets
     from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET
 
     where = Path(home)
-    source = build_source(
-        "crm",
-        instance_url=url,
+    account = VendorAccount(
+        name="crm",
         secrets=Secrets(
             "crm", where, {"SOURCES__CRM__CLIENT_ID": CLIENT_ID, "SOURCES__CRM__CLIENT_SECRET": CLIENT_SECRET}
         ),
-        carried=Carried(where / "carried"),
+        carried=CarriedStates(where / "carried"),
         time_zone="UTC",
         clock=lambda: NOW,
         exclude=[entity for entity in OBJECTS if entity != PULLED],
     )
+    source = build_source(account, instance_url=url)
     today, before = NOW.date(), time.process_time()
     landed = land_days(source, [today], landing=where / "landing.duckdb", pipelines_dir=where / "dlt", today=today)
     return {"rows": sum(landed.rows.values()), "seconds": landed.seconds, "cpu": time.process_time() - before}
@@ -169,8 +171,8 @@ def yield_rows(url: str, home: str, file_format: Literal["parquet", "insert_valu
     import requests
 
     from benchmarks.bulk import sign_in
-    from ingestion.salesforce import API_VERSION
-    from ingestion.salesforce_bulk import PAGE_ROWS
+    from ingestion.vendors.salesforce.bulk import PAGE_ROWS
+    from ingestion.vendors.salesforce.client import API_VERSION
 
     where = Path(home)
     session = requests.Session()

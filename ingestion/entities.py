@@ -244,26 +244,3 @@ ENTITIES: dict[str, Entity] = {entity.name: entity for entity in _ALL}
 
 STEPS = ("mql_at", "sal_at", "sql_at")
 """The columns of `person` that say when somebody was marketing qualified, accepted by sales, and sales qualified."""
-
-LANDED: dict[str, tuple[str, ...]] = {
-    "files": tuple(ENTITIES),
-    "demo": tuple(ENTITIES),
-    "salesforce": (
-        *("opportunity", "account", "user", "contact", "lead", "opportunity_contact_role", "task", "event"),
-        *("campaign", "campaign_member", "opportunity_history", "opportunity_field_history"),
-    ),
-    "hubspot": (
-        *("deal", "company", "contact", "contact_email", "owner", "user", "deal_pipeline", "deal_pipeline_stage"),
-        *("deal_company", "deal_contact", "deal_property_history", "call", "email", "meeting", "note", "task"),
-        *("engagement_deal", "campaign", "campaign_asset", "form", "email_event", "form_submission"),
-    ),
-    "stripe": (
-        *("customer", "product", "price", "coupon", "subscription", "subscription_item", "discount"),
-        *("invoice", "invoice_line", "credit_note"),
-    ),
-    "marketo": ("lead", "activity", "data_value_change", "program", "campaign", "form"),
-}
-"""The entities that each source type lands. Those of a vendor are called as the vendor calls them, in snake_case.
-
-The first of a vendor is what it is asked for: that there is none is suspicious on the first day, too.
-"""

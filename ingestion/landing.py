@@ -11,23 +11,30 @@ cursor may ever live in them. Alone: `land(build_source(...), [day], landing=...
 import json
 import shutil
 import time
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from functools import cache
 from itertools import chain, groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion.findings import Finding
+from ingestion.source import (
+    RESERVED_SOURCES,
+    Extraction,
+    Extractions,
+    LandingError,
+    Settling,
+    Source,
+    SourceError,
+    landed_name,
+)
 
 if TYPE_CHECKING:
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
@@ -35,15 +42,10 @@ if TYPE_CHECKING:
 OnProgress = Callable[[str, date, int], None]
 """Called with entity, snapshot date and the rows extracted of it so far."""
 
-RESERVED_NAMES = frozenset({"source", "snapshot_date", "valid_from", "valid_to", "rowid"})
-RESERVED_SOURCES = frozenset(
-    {"carried", "information_schema", "landing", "ledger", "main", "pg_catalog", "system", "temp"}
-)
-
 GATHERED_ROWS = 65_536
 GATHERED_BYTES = 32 << 20
-MEMORY_MB = 128  # of DuckDB while it loads ...
-COLUMN_MEMORY_MB = 0.75  # ... and for each column, of which it holds some blocks
+MEMORY_MB = 128  # what DuckDB may take while it loads
+COLUMN_MEMORY_MB = 0.75  # what it may take besides for each column, of which it holds some blocks
 
 BOOKKEEPING = pa.schema(
     [
@@ -83,92 +85,6 @@ MANIFEST = pa.schema(
 )
 
 
-class LandingError(Exception):
-    """A landing run that failed; it names the source, entity and day, and nothing of the run counts."""
-
-
-class SourceError(LandingError):
-    """What a source cannot deliver: what, got, expected, next step."""
-
-
-@dataclass(frozen=True)
-class Extraction:
-    """One entity as a source held it on one day: complete, or not at all.
-
-    `tables` have source-shaped columns under landed names, and optionally the bookkeeping columns `_pl_file`
-    VARCHAR, `_pl_line` BIGINT and `_pl_reject` VARCHAR (why a row is not usable). An extraction without rows
-    yields one empty table, so that its columns are known. Column names in the other fields are landed names, all
-    of them among those columns.
-    """
-
-    entity: str
-    snapshot_date: date
-    tables: Iterable[pa.Table]
-    key: tuple[str, ...]
-    required: tuple[str, ...]
-    mode: str
-    governed: Mapping[str, str]
-    personal: tuple[str, ...] = ()
-    volatile: tuple[str, ...] = ()
-    deleted: str | None = None
-    is_dated: bool = False
-    email: str | None = None  # the personal column of which the ledger keeps a digest
-    may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
-
-
-@dataclass(frozen=True)
-class Days:
-    """Which days of a range a source can serve, and of the others, what each lacks."""
-
-    complete: tuple[date, ...]
-    incomplete: Mapping[date, tuple[str, ...]] = field(default_factory=dict)
-
-
-Extractions = Mapping[str, Callable[[], Iterator[Extraction]]]
-"""By entity, what extracts its days one by one."""
-
-
-class Source(Protocol):
-    """What `build_source()` of each source type returns."""
-
-    @property
-    def name(self) -> str:
-        """The user's name for it: schema of the landing, folder of the ledger, `source` column."""
-
-    @property
-    def type(self) -> str:
-        """The source type: files, demo, salesforce ..."""
-
-    @property
-    def entities(self) -> tuple[str, ...]:
-        """The entities it will land."""
-
-    def days(self, first: date, last: date) -> Days:
-        """Say which days from `first` to `last`, both included, it can serve."""
-
-    def chunks(self, days: Sequence[date]) -> Iterator[Sequence[date]]:
-        """Cut days into consecutive groups of bounded size, one landing run each."""
-
-    def extract(self, days: Sequence[date], today: date) -> Extractions:
-        """Prepare the extractions of `days` by entity; raise SourceError for a day that cannot be served."""
-
-
-@runtime_checkable
-class Checked(Protocol):
-    """A source that `pipeledger doctor` can ask how it is."""
-
-    def check(self) -> Iterator[Finding]:
-        """What is well and what is not; SourceError where that cannot even be asked."""
-
-
-@runtime_checkable
-class Settling(Protocol):
-    """A source that keeps something for its next run."""
-
-    def settle(self) -> None:
-        """Called once everything of a run has been loaded, and never for a run that broke off."""
-
-
 @dataclass(frozen=True)
 class Landed:
     """What one landing run landed, by entity and day. `rows` includes the rejected ones."""
@@ -179,18 +95,6 @@ class Landed:
     rejected: Mapping[tuple[str, date], int]
     extraction_ids: Mapping[tuple[str, date], str]
     seconds: float
-
-
-@cache
-def landed_name(header: str) -> str:
-    """Return the name under which a source's column lands: dlt's snake_case, accents removed, never a reserved one."""
-    from dlt.common.normalizers.naming.snake_case import NamingConvention
-
-    plain = "".join(c for c in unicodedata.normalize("NFKD", header) if not unicodedata.combining(c))
-    name = NamingConvention().normalize_path(NamingConvention().normalize_identifier(plain))
-    if name in RESERVED_NAMES or name.startswith("_"):
-        return f"raw_{name.lstrip('_')}"
-    return name
 
 
 def land(
@@ -286,6 +190,11 @@ class _Run:
             yield from self._extraction(entity, extraction, started_at)
 
     def _extraction(self, entity: str, of: Extraction, started_at: datetime) -> Iterator[pa.Table]:
+        """Yield an extraction's tables as they land, and note its manifest row once all of them have been read.
+
+        LandingError where the source breaks the contract: another entity, a day that came before, a column that changes
+        its type, names that are no landed names.
+        """
         what = f"{self.source.name}.{entity}: the extraction of {of.snapshot_date}"
         if of.entity != entity or (entity, of.snapshot_date) in self.manifest:
             raise LandingError(
@@ -354,7 +263,7 @@ class _Run:
 
 
 def _gathered(tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-    """Join small tables of equal shape and cut large ones: each becomes a row group, which is read as a whole."""
+    """Join small tables of one shape and cut large ones; each result becomes a row group, which is read as a whole."""
     waiting: list[pa.Table] = []
     rows = size = 0
     for table in chain.from_iterable(map(_cut, tables)):
@@ -447,6 +356,12 @@ def _open_without(landing: Path, schema: str) -> duckdb.DuckDBPyConnection:
 
 
 def _load(run: _Run, extractions: Extractions, connection: duckdb.DuckDBPyConnection, pipelines_dir: Path) -> None:
+    """Run dlt once over all extractions, the manifest last, so that it vouches for what has been read to its end.
+
+    Each entity is a dlt resource whose rows come as Parquet files, which DuckDB reads as they are. Its memory is set by
+    the widest table so far. LandingError where an extraction or dlt fails; then the load package is not complete, and
+    no manifest row of it counts.
+    """
     import dlt
     from dlt.common.configuration.container import Container
     from dlt.pipeline.exceptions import PipelineStepFailed
@@ -488,6 +403,7 @@ def _load(run: _Run, extractions: Extractions, connection: duckdb.DuckDBPyConnec
 
 
 def _load_id() -> str:
+    """The id of the load package that dlt is extracting into."""
     import dlt
 
     return str(dlt.current.load_package_state()["load_id"])

@@ -304,8 +304,8 @@ def init(
     as_of: Annotated[str | None, typer.Option(help="The day that undated files describe.")] = None,
 ) -> None:
     """Write a commented pipeledger.toml and the governed definitions."""
+    from ingestion.source_types import SOURCE_TYPES
     from orchestration.commands.init import Answers, propose, write_starter
-    from orchestration.settings.config import SOURCE_TYPES
 
     given_options = dict(part.partition("=")[::2] for part in option or [])
     questions = SOURCE_TYPES[kind].questions if kind in SOURCE_TYPES else {}

@@ -1,10 +1,10 @@
 """Accounts and their contacts: founded, grown into other segments, acquired, handed over."""
 
 from ingestion.demo_company import names
+from ingestion.demo_company.business_objects import SCORE_UNIT, Account, Customer, Person, User
 from ingestion.demo_company.calendar import HOUR
 from ingestion.demo_company.profile import SEGMENT, SEGMENTS
 from ingestion.demo_company.staff import Staff
-from ingestion.demo_company.things import SCORE_UNIT, Account, Customer, Person, User
 from ingestion.demo_company.world import World
 
 _INITIAL_ACCOUNTS = 430

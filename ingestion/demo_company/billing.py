@@ -3,6 +3,15 @@
 from functools import partial
 
 from ingestion.demo_company.accounts import Accounts
+from ingestion.demo_company.business_objects import (
+    CENTS,
+    SCORE_UNIT,
+    Account,
+    HealthScore,
+    Invoice,
+    Opportunity,
+    Subscription,
+)
 from ingestion.demo_company.calendar import HOUR, add_months, fiscal_quarter, is_business_day
 from ingestion.demo_company.profile import (
     BILLING_HISTORY_DAYS,
@@ -12,15 +21,6 @@ from ingestion.demo_company.profile import (
     SEGMENT,
 )
 from ingestion.demo_company.sales import Sales
-from ingestion.demo_company.things import (
-    CENTS,
-    SCORE_UNIT,
-    Account,
-    HealthScore,
-    Invoice,
-    Opportunity,
-    Subscription,
-)
 from ingestion.demo_company.world import World
 
 _INITIAL_CUSTOMERS = 200
@@ -106,6 +106,7 @@ class Billing:
     # ---- the life of a subscription
 
     def _start(self, account: Account, yearly_value: int, *, started: int, currency: str | None = None) -> Subscription:
+        """Sign up an account for `yearly_value` cents a year: as a customer of billing, with a new subscription."""
         world = self._world
         customer_id = self._accounts.register_with_billing(account, started)
         interval, count = world.chance.choices(

@@ -2,10 +2,10 @@
 
 from functools import partial
 
+from ingestion.demo_company.business_objects import CENTS, Activity, Opportunity
 from ingestion.demo_company.calendar import fiscal_quarter, month_end, next_business_day
 from ingestion.demo_company.profile import NEGOTIATION, PIPELINES, SEGMENT, STALLING_SEGMENT
 from ingestion.demo_company.staff import Staff
-from ingestion.demo_company.things import CENTS, Activity, Opportunity
 from ingestion.demo_company.world import World
 
 _ACTIVITY_TYPES = ("email", "email", "call", "call", "meeting", "demo")
@@ -82,6 +82,7 @@ class Habits:
         world.plan(day, partial(self._act, deal, deal.life))
 
     def _act(self, deal: Opportunity, life: int) -> None:
+        """Do something for a deal today, unless it has been closed or reopened since this was planned."""
         world = self._world
         if deal.life != life:
             return

@@ -97,6 +97,7 @@ def _definitions(start_date: date) -> dict[str, tuple[Sequence[str], Sequence[Li
 
 
 def _stages(pipeline: Pipeline, start_date: date) -> list[Line]:
+    """The lines of `stage_definitions.csv` for one pipeline."""
     lines: list[Line] = []
     for order, stage in enumerate(pipeline.stages, start=1):
         meaning: Line = (stage.forecast_category, stage.exit_criteria)

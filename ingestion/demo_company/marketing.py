@@ -4,6 +4,7 @@ from functools import partial
 
 from ingestion.demo_company import names
 from ingestion.demo_company.accounts import Accounts
+from ingestion.demo_company.business_objects import CENTS, SCORE_UNIT, Account, Activity, Campaign, Person, Touch, User
 from ingestion.demo_company.calendar import HOUR, MICROSECONDS, fiscal_quarter, is_business_day
 from ingestion.demo_company.profile import (
     CHANNELS,
@@ -15,7 +16,6 @@ from ingestion.demo_company.profile import (
 )
 from ingestion.demo_company.sales import Sales
 from ingestion.demo_company.staff import Staff
-from ingestion.demo_company.things import CENTS, SCORE_UNIT, Account, Activity, Campaign, Person, Touch, User
 from ingestion.demo_company.world import World
 
 _CHANNEL = {channel.name: channel for channel in CHANNELS}

@@ -2,9 +2,9 @@
 
 from functools import partial
 
+from ingestion.demo_company.business_objects import Opportunity
 from ingestion.demo_company.profile import CLOSED_LOST, CLOSED_WON, PIPELINES, RECYCLE_BIN_DAYS
 from ingestion.demo_company.sales import Sales
-from ingestion.demo_company.things import Opportunity
 from ingestion.demo_company.world import World
 
 _DELETIONS_A_DAY = 0.20
@@ -24,7 +24,7 @@ class Mishaps:
         self._sales = sales
 
     def live(self) -> None:
-        """One day."""
+        """One day: some deals are deleted, entered twice, reopened, or get another currency."""
         recent = self._sales.closed_deals[-_RECENT:]
         lost = [deal for deal in recent if deal.stage == CLOSED_LOST]
         won = [deal for deal in recent if deal.stage == CLOSED_WON and deal.opportunity_type == "new_business"]

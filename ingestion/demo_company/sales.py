@@ -5,6 +5,7 @@ from functools import partial
 from typing import Literal
 
 from ingestion.demo_company.accounts import Accounts
+from ingestion.demo_company.business_objects import CENTS, Account, ContactRole, Opportunity, Person, Subscription, User
 from ingestion.demo_company.calendar import fiscal_quarter, is_business_day, next_business_day
 from ingestion.demo_company.habits import Habits, is_stuck
 from ingestion.demo_company.profile import (
@@ -21,7 +22,6 @@ from ingestion.demo_company.profile import (
     Stage,
 )
 from ingestion.demo_company.staff import Staff
-from ingestion.demo_company.things import CENTS, Account, ContactRole, Opportunity, Person, Subscription, User
 from ingestion.demo_company.world import World
 
 Outcome = Literal["on", "skip", "back", "lost"]
@@ -124,6 +124,7 @@ class Sales:
         subscription: Subscription | None = None,
         term_end: int | None = None,
     ) -> Opportunity:
+        """A deal as a rep enters it today, before it has a stage; its amount, in cents, may still be empty."""
         world = self._world
         is_amount_known = pipeline is CUSTOMER or world.happens(0.86)
         deal = Opportunity(

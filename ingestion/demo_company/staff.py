@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from ingestion.demo_company import names
+from ingestion.demo_company.business_objects import User
 from ingestion.demo_company.profile import (
     ACCOUNT_EXECUTIVE,
     LEADERSHIP,
@@ -11,7 +12,6 @@ from ingestion.demo_company.profile import (
     UNTARGETED_SEGMENT,
     Team,
 )
-from ingestion.demo_company.things import User
 from ingestion.demo_company.world import World
 
 _REGIONS = ("North America", "North America", "EMEA")

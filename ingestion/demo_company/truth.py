@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 from ingestion.demo_company import profile
 from ingestion.demo_company.calendar import date_of
-from ingestion.demo_company.company import Company
+from ingestion.demo_company.simulation import SimulatedCompany
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def missing_days(start_date: date) -> tuple[date, ...]:
     return tuple(start_date + timedelta(days=offset) for offset in profile.OUTAGE_OFFSETS)
 
 
-def truth_of(company: Company) -> Truth:
+def truth_of(company: SimulatedCompany) -> Truth:
     """The truth of a company on its `today`."""
     return Truth(
         stalling_segment=StallingSegment(profile.STALLING_SEGMENT, profile.NEGOTIATION, profile.STALL_FACTOR),
@@ -101,13 +101,13 @@ def truth_of(company: Company) -> Truth:
     )
 
 
-def _pushing_rep(company: Company) -> PushingRep:
+def _pushing_rep(company: SimulatedCompany) -> PushingRep:
     pusher_id = company.staff.pusher_id
     pusher = next(user for user in company.staff.users if user.user_id == pusher_id)
     return PushingRep(pusher.user_id, pusher.user_name, pusher.team)
 
 
-def _fruitless_campaign(company: Company) -> FruitlessCampaign | None:
+def _fruitless_campaign(company: SimulatedCompany) -> FruitlessCampaign | None:
     giveaway = company.marketing.giveaway
     if giveaway is None:
         return None
@@ -115,7 +115,7 @@ def _fruitless_campaign(company: Company) -> FruitlessCampaign | None:
     return FruitlessCampaign(giveaway.campaign_id, giveaway.campaign_name, leads)
 
 
-def _churning_cohort(company: Company) -> ChurningCohort:
+def _churning_cohort(company: SimulatedCompany) -> ChurningCohort:
     quarter = company.billing.restless_quarter
     return ChurningCohort(
         fiscal_quarter=quarter.name,

@@ -1,6 +1,6 @@
 """The demo: a home of its own with the synthetic company's settings, every day of it captured, built and published.
 
-Comes from `ingestion.demo`; goes to a home that it marks as its own, and it refuses any other.
+Comes from `ingestion.demo_company`; goes to a home that it marks as its own, and it refuses any other.
 """
 
 import sys
@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ingestion import demo
+from ingestion.demo_company import source as demo
 from ingestion.demo_company.home import TIME_ZONE
 from orchestration.dag.runs import RunReport, run_range
 from orchestration.settings.config import FILE_NAME, load_config

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from ingestion.findings import Finding, Level
-from ingestion.landing import Checked, SourceError
+from ingestion.source import Checked, Finding, Level, SourceError
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.home import Home, check_home

@@ -11,9 +11,10 @@ from datetime import date
 from pathlib import Path
 
 from ingestion.entities import ENTITIES
-from ingestion.landing import Source, SourceError
-from ingestion.stages import Lifecycle, Staged
-from orchestration.settings.config import FILE_NAME, KINDS, SOURCE_TYPES, load_config, nearest
+from ingestion.source import Source, SourceError
+from ingestion.source_types import SOURCE_TYPES
+from ingestion.vendors.stages import Lifecycle, Staged
+from orchestration.settings.config import FILE_NAME, KINDS, load_config, nearest
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.settings import Settings
 from orchestration.steps.dbt import DEFAULT_DEFINITIONS, read_header
@@ -196,8 +197,8 @@ def api_text(answers: Answers) -> str:
         raise ConfigError(f"init: --type: got {answers.type!r}. {nearest(answers.type, ['files', *known])}")
     options = [f'{name} = "{value}"' for name, value in answers.options.items()]
     options += [
-        f"# {name} = ...                      # {KINDS[kind][1]}"
-        for name, (kind, _) in declared.options.items()
+        f"# {name} = ...                      # {KINDS[option.kind][1]}"
+        for name, option in declared.options.items()
         if name not in answers.options
     ]
     width = max(len(key) for key in declared.secrets)

@@ -19,16 +19,14 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from ingestion.entities import ENTITIES, STEPS
+from ingestion.source import RESERVED_SOURCES
+from ingestion.source_types import SOURCE_TYPES
 from orchestration.settings.errors import ConfigError
 from snapshots.store import Gates
 
 FILE_NAME = "pipeledger.toml"
 ENV_PREFIX = "PIPELEDGER_"
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-# Names of DuckDB catalogs and schemas, which a source's dataset in the landing would make ambiguous.
-RESERVED_SOURCE_NAMES = frozenset(
-    {"carried", "landing", "warehouse", "ledger", "marts", "main", "temp", "system", "pg_catalog", "information_schema"}
-)
 SECRET_NAME = re.compile(r"(password|secret|token|api_?key|private_?key|credential)", re.IGNORECASE)
 
 
@@ -108,75 +106,6 @@ class Config:
         return shared or self.today(now)
 
 
-@dataclass(frozen=True)
-class SourceOptions:
-    """What a source type accepts in pipeledger.toml beyond the common keys: option -> (kind, is required).
-
-    `secrets` (key -> what it is) are never in that file; `pipeledger init` says where they belong. `questions` are the
-    options that `init` asks for, with what it says of each. Of those that are `together`, both are given or neither.
-    """
-
-    options: Mapping[str, tuple[str, bool]]
-    entity_options: frozenset[str] = frozenset({"columns", "volatile", "personal"})
-    secrets: Mapping[str, str] = field(default_factory=dict)
-    questions: Mapping[str, str] = field(default_factory=dict)
-    together: tuple[str, ...] = ()
-
-
-# The options of each source type; `sources.py` says how each type is built.
-SOURCE_TYPES: dict[str, SourceOptions] = {
-    "files": SourceOptions(
-        {"path": ("path", True)},
-        frozenset({"file", "columns", "volatile", "personal", "delimiter", "encoding"}),
-    ),
-    "demo": SourceOptions({"seed": ("integer", False), "scale": ("number", False)}, frozenset({"columns", "volatile"})),
-    "salesforce": SourceOptions(
-        {
-            "instance_url": ("text", True),
-            "api_version": ("text", False),
-            "username": ("text", False),
-            "login_url": ("text", False),
-            "exclude": ("names", False),
-            "api_reserve": ("share", False),
-        },
-        secrets={
-            "client_id": "the consumer key of the external client app",
-            "client_secret": "its consumer secret",
-            "private_key": "instead of the secret: the PEM key of the JWT flow, with username above",
-        },
-        questions={"instance_url": "Address of the org (such as https://acme.my.salesforce.com)"},
-    ),
-    "hubspot": SourceOptions(
-        {
-            "api_version": ("text", False),
-            "base_url": ("text", False),
-            "exclude": ("names", False),
-            "api_reserve": ("share", False),
-        },
-        secrets={"access_token": "the access token of the private app"},
-    ),
-    "stripe": SourceOptions(
-        {"api_version": ("text", False), "base_url": ("text", False), "exclude": ("names", False)},
-        secrets={"api_key": "a restricted key with read access"},
-    ),
-    "marketo": SourceOptions(
-        {
-            "base_url": ("text", True),
-            "exclude": ("names", False),
-            "touches": ("names", False),
-            "lifecycle_field": ("text", False),
-            "lifecycle": ("steps", False),
-            "daily_export_mb": ("integer", False),
-            "export_reserve": ("share", False),
-        },
-        secrets={
-            "client_id": "the client id of the custom service in LaunchPoint",
-            "client_secret": "its client secret",
-        },
-        questions={"base_url": "Address of the REST API (such as https://123-ABC-456.mktorest.com)"},
-        together=("lifecycle_field", "lifecycle"),
-    ),
-}
 COMMON_SOURCE_KEYS = ("type", "enabled", "as_of", "start_date", "entities")
 
 
@@ -342,11 +271,11 @@ def read_company(reader: Reader, table: Mapping[str, Any], folder: Path) -> Comp
 def read_source(reader: Reader, name: str, table: Mapping[str, Any], folder: Path) -> SourceConfig:
     """[sources.<name>] with the options that its type declares."""
     prefix = f"sources.{name}."
-    if not SOURCE_NAME.fullmatch(name) or name in RESERVED_SOURCE_NAMES:
+    if not SOURCE_NAME.fullmatch(name) or name in RESERVED_SOURCES:
         raise reader.fail(
             f"sources.{name}",
             "not a usable name: lower case letters, digits and single underscores expected, and not "
-            f"one of {', '.join(sorted(RESERVED_SOURCE_NAMES))}.",
+            f"one of {', '.join(sorted(RESERVED_SOURCES))}.",
         )
     kind = reader.get(table, "type", "text", prefix)
     if kind not in SOURCE_TYPES:
@@ -355,18 +284,18 @@ def read_source(reader: Reader, name: str, table: Mapping[str, Any], folder: Pat
     declared = SOURCE_TYPES[kind].options
     reader.known(table, (*COMMON_SOURCE_KEYS, *declared), prefix)
     options: dict[str, Any] = {}
-    for option, (option_kind, is_required) in declared.items():
-        value = reader.get(table, option, option_kind, prefix)
-        if value is None and is_required:
-            raise reader.fail(f"{prefix}{option}", f"missing. {KINDS[option_kind][1]} expected.")
+    for option, known in declared.items():
+        value = reader.get(table, option, known.kind, prefix)
+        if value is None and known.is_required:
+            raise reader.fail(f"{prefix}{option}", f"missing. {KINDS[known.kind][1]} expected.")
         if value is not None:
-            options[option] = (folder / value).resolve() if option_kind == "path" else value
+            options[option] = (folder / value).resolve() if known.kind == "path" else value
     together = SOURCE_TYPES[kind].together
     given = [option for option in together if option in options]
     if given and (missing := [option for option in together if option not in options]):
         raise reader.fail(
             f"{prefix}{missing[0]}",
-            f"missing, and {given[0]} means nothing without it. {KINDS[declared[missing[0]][0]][1]} expected.",
+            f"missing, and {given[0]} means nothing without it. {KINDS[declared[missing[0]].kind][1]} expected.",
         )
     entities = reader.table(table, "entities", prefix)
     return SourceConfig(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from ingestion.entities import LANDED
+from ingestion.source_types import LANDED
 from orchestration.settings.config import Config, find_config, load_config
 from orchestration.settings.errors import ConfigError, HomeError
 from orchestration.settings.home import Home, find_home, read_marker

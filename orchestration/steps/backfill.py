@@ -5,7 +5,7 @@ Where that history lies says `histories.py`; how it becomes days, `snapshots/rec
 
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.settings import Settings, code_version
-from orchestration.steps.histories import past_of
+from orchestration.steps.histories import histories_of, past_of
 from snapshots.reconstruct import Reconstructed, reconstruct
 
 
@@ -16,7 +16,7 @@ def backfill(settings: Settings, source: SourceConfig) -> Reconstructed:
         settings.store,
         source.name,
         created_at=past.created_at,
-        histories=past.histories,
+        histories=histories_of(past),
         column_of=past.column_of,
         entity=past.entity,
         code_version=code_version(),

@@ -12,6 +12,9 @@ from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.settings import Settings, relations
 from orchestration.steps.dbt import assemble_definitions, remove_run_folders
 from snapshots import intervals
+from snapshots.digest import quoted
+
+FINDINGS = "findings"  # schema of the warehouse
 
 
 def refresh_intervals(settings: Settings, *, from_scratch: bool = False) -> None:
@@ -59,6 +62,7 @@ def before_build(settings: Settings) -> None:
             f"{settings.store.ledger}: no day captured yet, at least one expected. Nothing was built. "
             "Run `pipeledger doctor`, then `pipeledger run`."
         )
+    forget_findings(settings.home.warehouse)
 
 
 def after_build(settings: Settings) -> list[str]:
@@ -68,18 +72,27 @@ def after_build(settings: Settings) -> list[str]:
 
 
 def read_findings(warehouse: Path) -> list[str]:
-    """What the data-quality tests found: the column `finding` of their tables."""
+    """What the tests found, as sentences: at most 20 of each check."""
     if not warehouse.exists():
         return []
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         tables = connection.execute(
-            "select table_name from duckdb_columns() "
-            "where schema_name = 'findings' and column_name = 'finding' order by 1"
+            "select table_name, bool_or(column_name = 'check_name') from duckdb_columns() "
+            f"where schema_name = '{FINDINGS}' group by table_name "
+            "having bool_or(column_name = 'finding') order by table_name"
         ).fetchall()
         return [
             str(finding)
-            for (table,) in tables
+            for table, has_checks in tables
             for (finding,) in connection.execute(
-                f'select finding from findings."{table}" order by 1 limit 20'
+                f"select finding from {FINDINGS}.{quoted(table)} qualify "
+                f"row_number() over (partition by {'check_name' if has_checks else 'true'} order by finding) <= 20 "
+                f"order by {'check_name, ' if has_checks else ''}finding"
             ).fetchall()
         ]
+
+
+def forget_findings(warehouse: Path) -> None:
+    """Drop what the tests of an earlier build found: one that is not asked any more would be shown for ever."""
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(f"drop schema if exists {FINDINGS} cascade")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from ingestion.landing import LandingError, Source, SourceError, land
+from ingestion.landing import land
+from ingestion.source import LandingError, Source, SourceError
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.settings import Settings, code_version

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ingestion.source_types import SOURCE_TYPES
 from orchestration.settings.config import Config, nearest
 from orchestration.settings.errors import ConfigError, PipeledgerError
 from orchestration.settings.home import Home
@@ -102,7 +103,7 @@ def assemble_definitions(folder: Path, target: Path, defaults: Path = DEFAULT_DE
 
 def dbt_vars(config: Config) -> str:
     """The variables of a build as JSON, in a stable order."""
-    from ingestion.landing import landed_name
+    from ingestion.source import landed_name
 
     sources = {
         source.name: {
@@ -112,7 +113,11 @@ def dbt_vars(config: Config) -> str:
                 for entity, settings in sorted(source.entities.items())
                 if settings.columns
             },
-            **{name: source.options[name] for name in ("lifecycle_field", "lifecycle") if name in source.options},
+            **{
+                name: source.options[name]
+                for name, option in SOURCE_TYPES[source.type].options.items()
+                if option.is_for_models and name in source.options
+            },
         }
         for source in config.sources.values()
     }
@@ -274,15 +279,6 @@ def nearness(node: Mapping[str, Any]) -> int:
     """How near to the reader a node lies: definitions, staging, intermediate, marts."""
     layers = ("definitions", "staging", "intermediate", "marts")
     return layers.index(node["schema"]) if node["schema"] in layers else -1
-
-
-def marts_of(manifest: Mapping[str, Any]) -> list[str]:
-    """The models that are published."""
-    return sorted(
-        node["alias"]
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model" and node["schema"] == "marts"
-    )
 
 
 def remove_run_folders(home: Home, keep: int = 3) -> None:

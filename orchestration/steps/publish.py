@@ -16,7 +16,6 @@ import duckdb
 from ingestion.entities import ENTITIES
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.settings import Settings
-from orchestration.steps.dbt import marts_of
 from snapshots.digest import literal, quoted
 from snapshots.durable import put_in_place
 
@@ -34,6 +33,14 @@ class PublishError(PipeledgerError):
 
 
 @dataclass(frozen=True)
+class Texts:
+    """What a mart and its columns mean, in words."""
+
+    table: str
+    columns: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Published:
     """What was published: the file and the rows of each mart."""
 
@@ -42,8 +49,11 @@ class Published:
     bytes: int
 
 
-def publish(warehouse: Path, target: Path, marts: Collection[str] | None = None, macros: Path = MACROS) -> Published:
-    """Copy all marts (or only those named) with comments into a new file, and put it in place of `target`.
+def publish(
+    warehouse: Path, target: Path, marts: Mapping[str, Texts] | None = None, macros: Path = MACROS
+) -> Published:
+    """Copy all marts, or only those named and with their texts as comments, into a new file; put it in place of
+    `target`.
 
     Raises PublishError, and leaves `target` as it was, where there is nothing to publish or a column is personal.
     """
@@ -55,10 +65,10 @@ def publish(warehouse: Path, target: Path, marts: Collection[str] | None = None,
         connection.execute("set preserve_insertion_order = true")
         connection.execute(f"attach {literal(str(warehouse))} as warehouse (read_only)")
         connection.execute(f"attach {literal(str(new))} as pipeline (storage_version {literal(STORAGE_VERSION)})")
-        names = tables_to_publish(connection, marts)
+        names = tables_to_publish(connection, None if marts is None else set(marts))
         refuse_personal_columns(connection, names)
         rows = copy_tables(connection, names)
-        copy_comments(connection, names)
+        write_comments(connection, marts or {})
         connection.execute("use pipeline")
         if macros.is_file():
             connection.execute(macros.read_text(encoding="utf-8"))
@@ -72,7 +82,19 @@ def publish(warehouse: Path, target: Path, marts: Collection[str] | None = None,
 
 def publish_marts(settings: Settings, manifest: Mapping[str, Any]) -> Published:
     """Put the marts that the manifest names in front of people."""
-    return publish(settings.home.warehouse, settings.home.published, marts_of(manifest))
+    return publish(settings.home.warehouse, settings.home.published, texts_of_marts(manifest))
+
+
+def texts_of_marts(manifest: Mapping[str, Any]) -> dict[str, Texts]:
+    """The models that are published, and what dbt's manifest says of each and of its columns."""
+    return {
+        node["alias"]: Texts(
+            node["description"].strip(),
+            {name: column["description"].strip() for name, column in node["columns"].items()},
+        )
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["schema"] == SCHEMA
+    }
 
 
 def clear_leftovers(target: Path) -> None:
@@ -126,23 +148,18 @@ def copy_tables(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -
     return rows
 
 
-def copy_comments(connection: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
-    """Give the new tables and columns the comments of the old ones, which a copy leaves behind."""
-    inside = f"database_name = 'warehouse' and schema_name = {literal(SCHEMA)} and comment is not null"
-    tables = connection.execute(
-        f"select table_name, comment from duckdb_tables() where {inside} "
-        f"union all select view_name, comment from duckdb_views() where {inside}"
-    ).fetchall()
-    for table, comment in tables:
-        if table in names:
-            connection.execute(f"comment on table pipeline.{SCHEMA}.{quoted(table)} is {literal(comment)}")
-    columns = connection.execute(
-        f"select table_name, column_name, comment from duckdb_columns() where {inside}"
-    ).fetchall()
-    for table, column, comment in columns:
-        if table in names:
-            place = f"pipeline.{SCHEMA}.{quoted(table)}.{quoted(column)}"
-            connection.execute(f"comment on column {place} is {literal(comment)}")
+def write_comments(connection: duckdb.DuckDBPyConnection, marts: Mapping[str, Texts]) -> None:
+    """Say in the file what each table and column means."""
+    statements = ["begin"]
+    for table, texts in marts.items():
+        place = f"pipeline.{SCHEMA}.{quoted(table)}"
+        statements.append(f"comment on table {place} is {literal(texts.table)}")
+        statements += [
+            f"comment on column {place}.{quoted(column)} is {literal(text)}"
+            for column, text in texts.columns.items()
+            if text
+        ]
+    connection.execute(";\n".join([*statements, "commit"]))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""The registry of source types: how settings become a source that can be landed.
+"""How settings become a source that can be landed.
 
-To add a type: its options in `config.SOURCE_TYPES`, its entities in `ingestion.entities.LANDED`, its builder here.
 Sources are imported when used, so that a command that lands nothing does not load every vendor's code. All vendors have
-one builder.
+one builder: a new one is an entry of `ingestion/source_types.py`, and nothing here.
 """
 
 import os
@@ -10,9 +9,9 @@ from collections.abc import Callable
 from datetime import date
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from ingestion.landing import Source
+from ingestion.source import Source
+from ingestion.source_types import SOURCE_TYPES
 from orchestration.settings.config import Config, SourceConfig
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.settings import Settings, clock
@@ -20,7 +19,8 @@ from orchestration.settings.settings import Settings, clock
 
 def build_files(source: SourceConfig, settings: Settings) -> Source:
     """CSV or Parquet files, of their current state or one drop a day."""
-    from ingestion import files
+    from ingestion.files import source as files
+    from ingestion.files.columns import EntityOptions
 
     return files.build_source(
         source.name,
@@ -28,7 +28,7 @@ def build_files(source: SourceConfig, settings: Settings) -> Source:
         as_of=source.as_of,
         time_zone=settings.config.company.time_zone,
         entities={
-            name: files.EntityOptions(
+            name: EntityOptions(
                 file=entity.file,
                 columns=entity.columns,
                 volatile=entity.volatile,
@@ -44,7 +44,7 @@ def build_files(source: SourceConfig, settings: Settings) -> Source:
 
 def build_demo(source: SourceConfig, settings: Settings) -> Source:
     """The synthetic company."""
-    from ingestion import demo
+    from ingestion.demo_company import source as demo
 
     config = settings.config
     if source.start_date is None:
@@ -56,42 +56,36 @@ def build_demo(source: SourceConfig, settings: Settings) -> Source:
     )
 
 
-def api_options(source: SourceConfig, settings: Settings) -> dict[str, Any]:
-    """What every API source is built with: its options, its secrets (read when needed), what it carries over."""
-    from ingestion.carried import Carried
-    from ingestion.secrets import Secrets
-
-    return {
-        **source.options,
-        "time_zone": settings.config.company.time_zone,
-        "clock": clock,
-        "secrets": Secrets(source.name, settings.config.path.parent, os.environ),
-        "carried": Carried(settings.home.dlt / "carried" / source.name),
-        "columns": {name: entity.columns for name, entity in source.entities.items()},
-        "volatile": {name: entity.volatile for name, entity in source.entities.items()},
-        "personal": {name: entity.personal for name, entity in source.entities.items()},
-    }
-
-
 def build_api(source: SourceConfig, settings: Settings) -> Source:
-    """A vendor's account: each has a module of its type's name."""
-    built: Source = import_module(f"ingestion.{source.type}").build_source(source.name, **api_options(source, settings))
+    """A vendor's account: its secrets are read when needed, and what it carries from run to run lies in the home."""
+    from ingestion.vendors.account import VendorAccount
+    from ingestion.vendors.carried_state import CarriedStates
+    from ingestion.vendors.secrets import Secrets
+
+    options = dict(source.options)
+    account = VendorAccount(
+        name=source.name,
+        time_zone=settings.config.company.time_zone,
+        clock=clock,
+        secrets=Secrets(source.name, settings.config.path.parent, os.environ),
+        carried=CarriedStates(settings.home.dlt / "carried" / source.name),
+        exclude=options.pop("exclude", ()),
+        columns={name: entity.columns for name, entity in source.entities.items()},
+        volatile={name: entity.volatile for name, entity in source.entities.items()},
+        personal={name: entity.personal for name, entity in source.entities.items()},
+    )
+    module = import_module(f"{SOURCE_TYPES[source.type].package}.source")
+    built: Source = module.build_source(account, **options)
     return built
 
 
-BUILDERS: dict[str, Callable[[SourceConfig, Settings], Source]] = {
-    "files": build_files,
-    "demo": build_demo,
-    "salesforce": build_api,
-    "hubspot": build_api,
-    "stripe": build_api,
-    "marketo": build_api,
-}
+BUILDERS: dict[str, Callable[[SourceConfig, Settings], Source]] = {"files": build_files, "demo": build_demo}
+"""How the types that are no vendor's API are built."""
 
 
 def build_source(source: SourceConfig, settings: Settings) -> Source:
     """The source that a part of the settings describes."""
-    return BUILDERS[source.type](source, settings)
+    return BUILDERS.get(source.type, build_api)(source, settings)
 
 
 def entities_of(source: SourceConfig, settings: Settings) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from typing import Any
 import duckdb
 import yaml  # type: ignore[import-untyped]  # its stubs are not among our tools
 
-MODELS = Path(__file__).parents[2] / "dbt_project" / "models"
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+MODELS = PROJECT / "models"
 LAYERS = ("staging", "intermediate", "marts")
 
 

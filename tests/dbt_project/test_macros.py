@@ -1,4 +1,4 @@
-"""Macros and generic tests, read as text: sqlfluff skips their files and calls them clean."""
+"""Macros and materializations, read as text: sqlfluff skips their files and calls them clean."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from tests.dbt_project.portable_sql import (
 COMMENTS = re.compile(r"\{#.*?#\}", re.DOTALL)
 LONGEST_LINE = 100
 CALLED_BY_DBT = {"generate_schema_name"}
-MACROS = files("macros/**/*.sql")
-GENERIC_TESTS = files("tests/generic/*.sql")
+MATERIALIZATIONS = files("macros/materializations/*.sql")
+MACROS = [path for path in files("macros/**/*.sql") if path not in MATERIALIZATIONS]
 READERS = {
-    path: path.read_text() for path in files("models/**/*.sql", "models/**/*.yml", "tests/**/*.sql", "macros/**/*.sql")
+    path: path.read_text()
+    for path in files("models/**/*.sql", "models/**/*.yml", "checks/**/*.sql", "tests/**/*.sql", "macros/**/*.sql")
 }
 
 
 @dataclass(frozen=True)
 class Macro:
-    """A macro or generic test as its file has it. `body` is all up to the next one of the file."""
+    """A macro as its file has it. `body` is all up to the next one of the file."""
 
     name: str
     arguments: list[str]
@@ -42,8 +43,8 @@ class Macro:
 
 
 def macros(text: str) -> list[Macro]:
-    """The macros and generic tests that a text defines."""
-    starts = list(re.finditer(r"\{%-?\s*(?:macro|test)\s+(\w+)\((.*?)\)\s*-?%\}", text, re.DOTALL))
+    """The macros that a text defines."""
+    starts = list(re.finditer(r"\{%-?\s*macro\s+(\w+)\((.*?)\)\s*-?%\}", text, re.DOTALL))
     ends = [start.start() for start in starts[1:]] + [len(text)]
     return [
         Macro(start[1], re.findall(r"(?:^|,)\s*(\w+)", start[2]), text[start.end() : end])
@@ -101,14 +102,22 @@ def problems(name: str, text: str) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("path", [*MACROS, *GENERIC_TESTS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MACROS, ids=lambda path: path.stem)
 def test_a_macro_has_a_file_that_says_what_it_makes_in_portable_sql(path: Path) -> None:
     assert problems(path.stem, path.read_text()) == []
 
 
-@pytest.mark.parametrize("path", [*MACROS, *GENERIC_TESTS], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", MATERIALIZATIONS, ids=lambda path: path.stem)
+def test_a_materialization_says_what_it_does_and_for_which_engine(path: Path) -> None:
+    text = path.read_text()
+    assert text.startswith("{#-")
+    assert re.findall(r"materialization (\w+), adapter='(\w+)'", text) == [(path.stem, "duckdb")]
+    assert max(map(len, text.split("\n"))) <= LONGEST_LINE
+
+
+@pytest.mark.parametrize("path", MACROS, ids=lambda path: path.stem)
 def test_every_macro_is_used(path: Path) -> None:
-    called = rf"\b{path.stem}(\(|:)" if path in GENERIC_TESTS else rf"\b{path.stem}\("
+    called = rf"\b{path.stem}\("
     users = [each for each, text in READERS.items() if each != path and re.search(called, COMMENTS.sub(" ", text))]
     assert users or path.stem in CALLED_BY_DBT
 

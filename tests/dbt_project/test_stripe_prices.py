@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion.entities import LANDED
+from ingestion.source_types import LANDED
 from tests.dbt_project import dbt_build, ledger_cache
 
 FRAME = "source varchar, valid_from date, valid_to date, _pl_change varchar, _pl_origin varchar"

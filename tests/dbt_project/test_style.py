@@ -19,7 +19,7 @@ from tests.dbt_project.portable_sql import (
 
 MODELS = files("models/**/*.sql")
 MARTS = files("models/marts/**/*.sql")
-TESTS = files("tests/**/*.sql")
+TESTS = files("checks/**/*.sql", "tests/**/*.sql")
 LONGEST_LINE = 100
 MAX_LINES = 150
 LONGER = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from ingestion import demo as demo_source
-from ingestion.demo_company.company import Company
+from ingestion.demo_company import source as demo_source
+from ingestion.demo_company.simulation import SimulatedCompany
 from tests.docs.printed import NOW, Reader
 
 DAYS = 540
@@ -39,7 +39,7 @@ def published(demo: Reader) -> Path:
 
 
 @pytest.fixture(scope="session")
-def company() -> Company:
+def company() -> SimulatedCompany:
     """The simulated company of the demo, as it stood on its last day."""
     source = demo_source.build_source("demo", start_date=FIRST_DAY, time_zone="America/New_York")
     source.company.live_until(FIRST_DAY + timedelta(days=DAYS - 1))

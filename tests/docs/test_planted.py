@@ -8,13 +8,13 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion.demo import truth
-from ingestion.demo_company.company import Company
+from ingestion.demo_company.simulation import SimulatedCompany
+from ingestion.demo_company.source import truth
 from ingestion.demo_company.truth import Truth
 
 
 @pytest.fixture(scope="module")
-def planted(company: Company) -> Truth:
+def planted(company: SimulatedCompany) -> Truth:
     return truth(company)
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.entities import LANDED
+from ingestion.source_types import LANDED, SOURCE_TYPES
 from orchestration.commands import demo
-from orchestration.settings.config import SOURCE_TYPES
 from orchestration.settings.settings import load_settings
 from orchestration.steps.sources import build_source
 from tests.docs.printed import NOW, ON_OWN_FILES, ON_THE_DEMO, PAGES, README, ROOT, Block, Reader, blocks, demo_and_own

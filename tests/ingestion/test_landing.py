@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 
 from ingestion import landing as landing_module
-from ingestion.landing import Days, Extraction, Landed, LandingError, SourceError, land, landed_name
+from ingestion.landing import Landed, land
+from ingestion.source import Days, Extraction, LandingError, SourceError, landed_name
 
 DAY = date(2026, 11, 22)
 EARLIER = date(2026, 11, 21)
@@ -298,7 +299,7 @@ def test_a_landing_in_use_by_another_process_is_left_alone(place: Place) -> None
 ALONE = """
 from datetime import date
 from pathlib import Path
-from ingestion.files import build_source
+from ingestion.files.source import build_source
 from ingestion.landing import land
 
 source = build_source("crm", Path("exports"), time_zone="UTC")
@@ -357,7 +358,7 @@ import json, os, signal, sys
 from datetime import date
 from pathlib import Path
 import dlt, dlt.destinations, duckdb, pyarrow as pa
-from ingestion.files import build_source
+from ingestion.files.source import build_source
 from ingestion.landing import land
 
 home, exports, steps = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ingestion import demo
+from ingestion.demo_company import source as demo
 from ingestion.demo_company.home import TIME_ZONE
 from ingestion.entities import ENTITIES
 from tests.dbt_project.ledger_cache import Company

@@ -13,10 +13,10 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion import demo
+from ingestion.demo_company import source as demo
 from tests.orchestration.conftest import Desk
 from tests.vendors import hubspot, marketo, salesforce, stripe
-from tests.vendors.company import SEED, START, TIME_ZONE, Life, System, live
+from tests.vendors.mirrored_company import SEED, START, TIME_ZONE, Life, System, live
 
 SCALE = 0.1
 COMPANY = f"""

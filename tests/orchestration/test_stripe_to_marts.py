@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from ingestion import demo
+from ingestion.demo_company import source as demo
 from ingestion.entities import ENTITIES
 from tests.dbt_project.grain import doubled_rows
 from tests.orchestration.conftest import Desk, OnVendor

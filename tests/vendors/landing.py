@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
 
-from ingestion.carried import Carried
 from ingestion.landing import land
-from ingestion.secrets import Secrets
+from ingestion.vendors.account import VendorAccount
+from ingestion.vendors.carried_state import CarriedStates
+from ingestion.vendors.client import Patience
+from ingestion.vendors.secrets import Secrets
+
+OF_THE_ACCOUNT = ("exclude", "columns", "volatile", "personal")
 
 
 @dataclass
@@ -18,6 +23,7 @@ class Landing:
     """A simulated vendor and a home. `source` builds the source that is tested, called `name`."""
 
     name: ClassVar[str]
+    time_zone: ClassVar[str] = "America/New_York"
 
     server: Any
     home: Path
@@ -27,14 +33,18 @@ class Landing:
     def source(self, **options: Any) -> Any:
         raise NotImplementedError
 
-    def common(self) -> dict[str, Any]:
-        """What every source is built with: the vendor's clock, and no time lost by waiting."""
-        return {
-            "secrets": Secrets(self.name, self.home, self.environment),
-            "carried": Carried(self.home / "dlt" / "carried" / self.name),
-            "clock": lambda: self.server.now,
-            "sleep": self.waits.append,
-        }
+    def build(self, build_source: Callable[..., Any], patience: Patience | None = None, **options: Any) -> Any:
+        """The source at the vendor's clock, which waits for nothing. What is the account's of `options` goes there."""
+        account = VendorAccount(
+            name=self.name,
+            time_zone=self.time_zone,
+            clock=lambda: self.server.now,
+            secrets=Secrets(self.name, self.home, self.environment),
+            carried=CarriedStates(self.home / "dlt" / "carried" / self.name),
+            client={"sleep": self.waits.append, "patience": patience},
+            **{name: options.pop(name) for name in OF_THE_ACCOUNT if name in options},
+        )
+        return build_source(account, **options)
 
     def land(self, **options: Any) -> dict[str, int]:
         """Land today; the rows of each entity."""

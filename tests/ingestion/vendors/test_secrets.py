@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.landing import SourceError
-from ingestion.secrets import Secrets
+from ingestion.source import SourceError
+from ingestion.vendors.secrets import Secrets
 
 
 def place(folder: Path, text: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ingestion import demo
+from ingestion.demo_company import source as demo
 from tests.dbt_project import dbt_build
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.conftest import SETTINGS, Built

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from ingestion.findings import Finding
+from ingestion.source import Finding
 from orchestration.commands import doctor
 from orchestration.commands.doctor import examine
 from orchestration.settings.config import load_config

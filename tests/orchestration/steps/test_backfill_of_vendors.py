@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ingestion.entities import LANDED
+from ingestion.source_types import LANDED
 from orchestration.settings.settings import load_settings
 from orchestration.steps.backfill import backfill
 from orchestration.steps.capture import land_and_capture

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.steps.publish import PublishError, publish
+from orchestration.steps.publish import PublishError, Texts, publish
 
 READER = """
 import sys, duckdb
@@ -26,8 +26,6 @@ def build_warehouse(path: Path, version: int, extra: str = "") -> Path:
             f"{extra} "
             "from range(100000)"
         )
-        connection.execute("comment on table marts.fct_things is 'One row per thing; it''s a test.'")
-        connection.execute("comment on column marts.fct_things.version is 'Which build.'")
         connection.execute("create or replace view marts.dim_view as select 1 as one")
         connection.execute("create or replace table staging.stg_hidden as select 1 as one")
     return path
@@ -44,7 +42,11 @@ def macros(tmp_path: Path) -> Path:
 
 def test_marts_are_published_with_comments_and_macros_and_nothing_else(tmp_path: Path, macros: Path) -> None:
     target = tmp_path / "published" / "pipeline.duckdb"
-    done = publish(build_warehouse(tmp_path / "warehouse.duckdb", 1), target, macros=macros)
+    marts = {
+        "fct_things": Texts("One row per thing; it's a test.", {"version": "Which build.", "thing_id": ""}),
+        "dim_view": Texts("One row.", {}),
+    }
+    done = publish(build_warehouse(tmp_path / "warehouse.duckdb", 1), target, marts, macros=macros)
     assert done.rows == {"dim_view": 1, "fct_things": 100000}
     with duckdb.connect(str(target), read_only=True) as connection:
         schemas = connection.execute("select distinct table_schema from information_schema.tables").fetchall()
@@ -97,9 +99,9 @@ def test_only_models_are_published_where_they_are_named(tmp_path: Path, macros: 
         build_warehouse(tmp_path / "warehouse.duckdb", 1),
         tmp_path / "published" / "pipeline.duckdb",
     )
-    assert publish(warehouse, target, marts=["fct_things"], macros=macros).rows == {"fct_things": 100000}
+    assert publish(warehouse, target, marts={"fct_things": Texts("", {})}, macros=macros).rows == {"fct_things": 100000}
     with pytest.raises(PublishError, match="rpt_lost missing"):
-        publish(warehouse, target, marts=["fct_things", "rpt_lost"], macros=macros)
+        publish(warehouse, target, marts={"fct_things": Texts("", {}), "rpt_lost": Texts("", {})}, macros=macros)
 
 
 def test_what_a_crashed_publish_left_is_removed(tmp_path: Path, macros: Path) -> None:

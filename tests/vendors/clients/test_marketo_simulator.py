@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import requests
 
-from ingestion.landing import landed_name
+from ingestion.source import landed_name
 from tests.vendors.marketo import ACTIVITY, CLIENT_ID, CLIENT_SECRET, FIELDS, TYPES, MarketoServer
 
 ROWS = Path(__file__).parents[3].parent / "shared" / "data" / "vendor_rows" / "marketo"

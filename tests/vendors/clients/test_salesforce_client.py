@@ -14,10 +14,11 @@ import pytest
 import requests
 from requests.adapters import HTTPAdapter
 
-from ingestion.carried import Carried
 from ingestion.landing import land
-from ingestion.salesforce import build_source
-from ingestion.secrets import Secrets
+from ingestion.vendors.account import VendorAccount
+from ingestion.vendors.carried_state import CarriedStates
+from ingestion.vendors.salesforce.source import build_source
+from ingestion.vendors.secrets import Secrets
 from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET, VERSION, SalesforceServer
 
 simple_salesforce = pytest.importorskip("simple_salesforce", reason="simple-salesforce is not installed")
@@ -64,10 +65,11 @@ def client_of(server: SalesforceServer) -> Any:
 def landed(server: SalesforceServer, home: Path, query: str) -> list[tuple[Any, ...]]:
     """Rows of what our source lands."""
     secrets = {"SOURCES__CRM__CLIENT_ID": CLIENT_ID, "SOURCES__CRM__CLIENT_SECRET": CLIENT_SECRET}
-    source = build_source(
-        "crm", instance_url=server.url, secrets=Secrets("crm", home, secrets), carried=Carried(home / "carried"),
-        time_zone="UTC", clock=lambda: NOON, sleep=lambda _: None,
+    account = VendorAccount(
+        name="crm", secrets=Secrets("crm", home, secrets), carried=CarriedStates(home / "carried"),
+        time_zone="UTC", clock=lambda: NOON, client={"sleep": lambda _: None},
     )  # fmt: skip
+    source = build_source(account, instance_url=server.url)
     land(source, [NOON.date()], landing=home / "landing.duckdb", pipelines_dir=home / "dlt", today=NOON.date())
     with duckdb.connect(str(home / "landing.duckdb"), read_only=True) as connection:
         return connection.execute(query).fetchall()

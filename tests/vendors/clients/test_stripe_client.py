@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 import stripe
 
-from ingestion.carried import Carried
-from ingestion.secrets import Secrets
-from ingestion.stripe import API_VERSION, build_source
+from ingestion.vendors.account import VendorAccount
+from ingestion.vendors.carried_state import CarriedStates
+from ingestion.vendors.secrets import Secrets
+from ingestion.vendors.stripe.client import API_VERSION
+from ingestion.vendors.stripe.source import build_source
 from tests.vendors.stripe import KEY, StripeServer
 
 NOON = datetime(2026, 11, 2, 17, tzinfo=UTC)
@@ -41,14 +43,14 @@ def test_the_pinned_version_is_the_client_s() -> None:
 
 
 def test_the_client_reads_the_same_objects(server: StripeServer, client: stripe.StripeClient, tmp_path: Path) -> None:
-    source = build_source(
-        "billing",
-        base_url=server.url,
+    account = VendorAccount(
+        name="billing",
         secrets=Secrets("billing", tmp_path, {"SOURCES__BILLING__API_KEY": KEY}),
-        carried=Carried(tmp_path / "carried"),
+        carried=CarriedStates(tmp_path / "carried"),
         time_zone="UTC",
         clock=lambda: server.now,
     )
+    source = build_source(account, base_url=server.url)
     theirs: dict[str, Iterable[Any]] = {
         "customer": client.v1.customers.list({"limit": 10}).auto_paging_iter(),
         "subscription": client.v1.subscriptions.list({"status": "all", "limit": 10}).auto_paging_iter(),

@@ -71,7 +71,7 @@ chosen as (
             segments.snapshot_date = pooled.snapshot_date
             and segments.fiscal_quarter = pooled.fiscal_quarter
             and segments.segment = pooled.segment
-            and pooled.yield_opportunities >= policy.small_pool_opportunities
+            and policy.small_pool_opportunities <= pooled.yield_opportunities
     left join company
         on
             segments.snapshot_date = company.snapshot_date

@@ -40,10 +40,10 @@ in_force as (
 choices as (
 
     select
-        starts.valid_from
-        {%- for choice in metric_choices() %},
-        max(case when in_force.choice = '{{ choice }}' then in_force.value end) as {{ choice }}
+        {%- for choice in metric_choices() %}
+            max(case when in_force.choice = '{{ choice }}' then in_force.value end) as {{ choice }},
         {%- endfor %}
+        starts.valid_from
     from starts
     left join in_force
         on starts.valid_from = in_force.valid_from and in_force.recency = 1
@@ -62,8 +62,8 @@ periods as (
 
     select
         {%- for choice, known in metric_choices().items() %}
-        cast(coalesce(choices.{{ choice }}, '{{ known.default }}') as {{ known.data_type }})
-            as {{ choice }},
+            cast(coalesce(choices.{{ choice }}, '{{ known.default }}') as {{ known.data_type }})
+                as {{ choice }},
         {%- endfor %}
         choices.valid_from,
         cast(coalesce(

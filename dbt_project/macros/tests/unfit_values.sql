@@ -1,0 +1,55 @@
+{#-
+    Values of `entity` that its staging model could not cast: text of a column that was mapped
+    after it had been captured. They are NULL in every mart; the ledger still has them. `canonical`
+    is what the model passes to conform.
+-#}
+{% macro unfit_values(entity, canonical={}) -%}
+
+    {#- outside of any condition, so that dbt sees what is read when it parses -#}
+    {%- set groups = source_groups(entity) -%}
+    {%- for type, entities in vendor_fields().items() if type in configured_types() -%}
+        {%- for vendor_entity in entities.get(entity, {}) -%}
+            {%- do groups.extend(vendor_groups(type, entity, vendor_entity)) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+
+    {%- set checks = [] -%}
+    {%- set columns = graph.nodes['model.pipeledger.stg_' ~ entity].columns if execute else {} -%}
+    {%- for name, column in columns.items() if column.data_type | lower != 'string' -%}
+        {%- for group in groups -%}
+            {%- set ours = canonical.get(name, name) -%}
+            {%- set theirs = group.fields.get(ours) if group.fields is defined
+                else ledger_name(ours, group.mapping) -%}
+            {%- if theirs is string and theirs in group.columns -%}
+                {%- do checks.append({
+                    'group': group, 'theirs': theirs, 'name': name, 'column': column
+                }) if group.columns[theirs] | upper == 'VARCHAR' -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endfor -%}
+
+    {%- for check in checks %}
+    {%- set value = adapter.quote(check.theirs) %}
+    select
+        source,
+        '{{ check.name }}' as column_name,
+        count(*) as row_count,
+        source || '.{{ entity }}: ' || cast(count(*) as {{ dbt.type_string() }})
+        || ' values of {{ check.theirs }} are no {{ check.column.data_type }}'
+        || ' and count as missing ({{ check.name }}), such as ' || min({{ value }}) as finding
+    from {{ check.group.relation }}
+    where
+        source in ({{ check.group.names | join(', ') }})
+        and trim({{ value }}) <> ''
+        and {{ cast_from_ledger(value, 'string', check.column.data_type) }} is null
+    group by source
+    {% if not loop.last %}union all{% endif %}
+    {%- endfor %}
+    {%- if not checks %}
+    select
+        cast(null as {{ dbt.type_string() }}) as source,
+        cast(null as {{ dbt.type_string() }}) as finding
+    where false
+    {%- endif %}
+
+{%- endmacro %}

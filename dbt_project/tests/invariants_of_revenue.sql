@@ -1,0 +1,10 @@
+-- Invariants of revenue that do not hold.
+{{ broken_invariants([
+    'mrr_is_above_zero_or_not_known',
+    'mrr_movements_explain_every_change',
+    'one_account_has_one_parent_at_a_time',
+    'parents_pay_what_their_customers_pay',
+    'retention_bridges_close',
+    'retention_of_segments_adds_up',
+    'retention_rates_are_within_bounds',
+]) }}

@@ -1,0 +1,41 @@
+-- Marts in which rows share the columns that their yml calls the grain.
+{%- set marts = [
+    'dim_account',
+    'dim_owner',
+    'rpt_pipeline_coverage',
+    'dim_date',
+    'dim_snapshot',
+    'dim_stage',
+    'fct_opportunity_current',
+    'fct_booking_movements',
+    'fct_pipeline_daily',
+    'fct_pipeline_movements',
+    'rpt_pipeline_waterfall',
+    'dim_customer',
+    'fct_mrr_monthly',
+    'fct_mrr_movements',
+    'rpt_revenue_retention',
+    'fct_stall_signals',
+    'rpt_stall_patterns',
+    'fct_stage_visits',
+    'rpt_pipeline_velocity',
+    'rpt_stage_velocity',
+] %}
+{%- for mart in marts %}
+    {%- set node = graph.nodes['model.pipeledger.' ~ mart] if execute else {} %}
+    {%- set columns = node.config.meta.grain if execute else ['1'] %}
+    select
+        '{{ mart }}' as check_name,
+        {{ finding(
+            "'" ~ mart ~ ": '", 'count(*)',
+            "' keys (" ~ columns | join(', ') ~ ") have more than one row.'"
+        ) }} as finding
+    from (
+        select {{ columns | join(', ') }}
+        from {{ ref(mart) }}
+        group by {{ columns | join(', ') }}
+        having count(*) > 1
+    ) as doubled_keys
+    having count(*) > 0
+    {% if not loop.last %}union all{% endif %}
+{%- endfor %}

@@ -1,0 +1,1 @@
+"""The `files` source: CSV or Parquet files of any system."""

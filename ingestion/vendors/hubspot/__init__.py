@@ -1,0 +1,1 @@
+"""The `hubspot` source: HubSpot, by its API."""

@@ -1,0 +1,1 @@
+"""The `marketo` source: Marketo, by its API."""

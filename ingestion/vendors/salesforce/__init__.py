@@ -1,0 +1,1 @@
+"""The `salesforce` source: Salesforce, by its API."""

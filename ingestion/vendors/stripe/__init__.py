@@ -1,0 +1,1 @@
+"""The `stripe` source: Stripe, by its API."""

@@ -1,0 +1,173 @@
+"""A CSV file becomes what Python's csv module reads in it, with true lines, and no row is lost in silence."""
+
+import csv
+import io
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ingestion.files import csv_file
+from ingestion.files.csv_file import CsvError, Dialect, read, read_header
+
+CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
+    ["", '"', '""', "a,b", "x\ny", "x\r\ny", "\r", "NA", "null", " lead", "\N{BOM}", '5" pipe', "\x00", "é", "金額"]
+)
+HEADER = ["key", "second", "third"]
+
+
+def written(rows: Sequence[Sequence[str]], **options: Any) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, **options).writerows([HEADER, *rows])
+    return text.getvalue()
+
+
+def read_text(
+    text: str,
+    dialect: Dialect = Dialect(),  # noqa: B008 - frozen
+    encoding: str = "utf-8",
+) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.csv"
+        path.write_bytes(text.encode(encoding))
+        header = read_header(path, dialect)
+        table = pa.concat_tables(read(path, dialect, header, header.names, ("key",)))
+    return sorted(table.to_pylist(), key=lambda row: row["_pl_line"])
+
+
+def good(rows: list[dict[str, Any]]) -> list[list[Any]]:
+    return [list(row.values())[:-2] for row in rows if row["_pl_reject"] is None]
+
+
+def bad(rows: list[dict[str, Any]]) -> list[tuple[int, Any, str]]:
+    return [(row["_pl_line"], row["key"], row["_pl_reject"]) for row in rows if row["_pl_reject"] is not None]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    rows=st.lists(st.tuples(CELLS, CELLS, CELLS)),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    line_end=st.sampled_from(["\n", "\r\n"]),
+    delimiter=st.sampled_from([",", ";", "\t"]),
+    mark=st.sampled_from(["", "\N{BOM}"]),
+)
+def test_any_text_in_cells_survives(
+    rows: list[tuple[str, ...]], quoting: int, line_end: str, delimiter: str, mark: str
+) -> None:
+    text = mark + written(rows, quoting=quoting, lineterminator=line_end, delimiter=delimiter)
+
+    landed = read_text(text, Dialect(delimiter=delimiter))
+
+    expected = list(csv.reader(io.StringIO(text.removeprefix("\N{BOM}"), newline=""), delimiter=delimiter))[1:]
+    assert good(landed) == [[cell or None for cell in row] for row in expected if any(row) and len(row) == 3]
+    assert len(bad(landed)) == len([row for row in expected if any(row) and len(row) != 3])  # bare carriage returns
+
+
+@settings(max_examples=300, deadline=None)
+@given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS).filter(any)), line_end=st.sampled_from(["\n", "\r\n"]))
+def test_a_row_knows_the_line_it_begins_on(rows: list[tuple[str, ...]], line_end: str) -> None:
+    text = written(rows, lineterminator=line_end, quoting=csv.QUOTE_ALL)
+
+    landed = read_text(text)
+
+    reader = csv.reader(io.StringIO(text, newline=""))
+    next(reader)
+    begins = []
+    for _ in range(len(rows)):
+        begins.append(reader.line_num + 1)
+        next(reader)
+    assert [row["_pl_line"] for row in landed] == begins
+
+
+@settings(max_examples=500, deadline=None)
+@given(body=st.text(st.sampled_from('a1",\n\r é'), max_size=40))
+@example('1,"x\ny"\n2\n\n"3\n3",4')
+def test_both_readers_read_a_cleanly_quoted_file_alike(body: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.csv"
+        path.write_bytes(("key,second\n" + body).encode())
+        header = read_header(path, Dialect())
+        layout = csv_file._scan(path, Dialect())
+        if not layout.is_clean:
+            return
+        by_arrow = csv_file._read_clean(path, Dialect(), header, header.names, ("key",), layout)
+        by_python = csv_file._read_unclean(path, Dialect(), header, header.names, ("key",))
+        rows = [
+            sorted((tuple(row.values()) for table in tables for row in table.to_pylist()), key=lambda row: row[2])
+            for tables in (by_arrow, by_python)
+        ]
+
+    assert rows[0] == rows[1]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    before=st.lists(st.from_regex(r"\A[a-z]{1,5}\Z"), max_size=5),
+    after=st.lists(st.from_regex(r"\A[a-z]{1,5}\Z"), min_size=1, max_size=5),
+    broken=st.sampled_from(['b,"open', 'b,"text"after', 'b,"un"escaped"', '"b,x', "b", "b,1,2", "b,,,"]),
+)
+def test_a_broken_row_costs_no_row_but_itself(before: list[str], after: list[str], broken: str) -> None:
+    lines = [f"{word},ok" for word in before] + [broken] + [f'{word},"o,k"' for word in after]
+
+    landed = read_text("key,second\n" + "\n".join(lines))
+
+    assert [row[0] for row in good(landed)] == before + after
+    assert [(line, key) for line, key, _ in bad(landed)] == [(len(before) + 2, "b")]
+
+
+def test_wrong_counts_of_fields_are_rejected_with_line_key_and_reason() -> None:
+    landed = read_text('key,second\n1,"two\nlines"\n2\n\n3,x\n4,y,z\n')
+
+    assert good(landed) == [["1", "two\nlines"], ["3", "x"]]
+    assert bad(landed) == [(4, "2", "1 fields instead of 2"), (7, "4", "3 fields instead of 2")]
+
+
+def test_lines_stay_true_beyond_the_first_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 64)
+    lines = [f'{number},"a\nb"' if number % 7 == 0 else f"{number},c" for number in range(1, 200)]
+    lines[100] = "only one field"
+
+    landed = read_text("key,second\n" + "\n".join(lines))
+
+    line = 2
+    for row, text in zip(landed, lines, strict=True):
+        assert row["_pl_line"] == line
+        line += 1 + text.count("\n")
+    assert [key for _, key, _ in bad(landed)] == ["only one field"]
+
+
+def test_blank_lines_and_lines_of_bare_delimiters_are_no_rows() -> None:
+    assert good(read_text("key,second\n\n1,a\n,\n\n2,\n,,,\n")) == [["1", "a"], ["2", None]]
+
+
+def test_na_and_null_are_text_and_blank_is_null() -> None:
+    assert good(read_text('key,second\nNA,null\nN/A,""\nnan,\n')) == [["NA", "null"], ["N/A", None], ["nan", None]]
+
+
+@pytest.mark.parametrize("text", ["key,second", "key,second\n", "\n\nkey,second\r\n"])
+def test_a_header_alone_is_no_rows_and_keeps_its_columns(text: str) -> None:
+    assert read_text(text) == []
+
+
+@pytest.mark.parametrize("text", ["", "\n\r\n", "\N{BOM}"])
+def test_an_empty_file_is_an_error(text: str) -> None:
+    with pytest.raises(CsvError, match="empty"):
+        read_text(text)
+
+
+def test_bytes_that_are_not_utf_8_are_named_with_their_line() -> None:
+    with pytest.raises(CsvError, match="line 3 holds the byte 0xe9, which is not UTF-8"):
+        read_text("key,second\n1,a\n2,é\n", encoding="latin-1")
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-8-sig"])
+def test_other_encodings_are_read_when_named(encoding: str) -> None:
+    landed = read_text('key,second\n1,é\n2,"ü\nß"\n3\n', Dialect(encoding=encoding), encoding=encoding)
+
+    assert good(landed) == [["1", "é"], ["2", "ü\nß"]]
+    assert bad(landed) == [(5, "3", "1 fields instead of 2")]
