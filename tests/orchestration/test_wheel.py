@@ -19,7 +19,6 @@ import pytest
 PROJECT = Path(__file__).parents[2]
 SHIPPED = ("ingestion", "snapshots", "orchestration", "dbt_project")
 MADE_BY_RUNNING = shutil.ignore_patterns("__pycache__", "target", "logs")
-PROGRAMS = ("dbt", "dagster")
 DAYS = 20
 
 
@@ -79,10 +78,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Environment:
     packages = target / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
     # A folder named in a .pth file is searched, but its own .pth files, such as that of the editable install, are not.
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    for name in PROGRAMS:
-        _, script = Path(sys.executable).with_name(name).read_text().split("\n", 1)
-        (target / "bin" / name).write_text(f"#!{target / 'bin/python'}\n{script}")
-        (target / "bin" / name).chmod(0o755)
     folder = base / "elsewhere"
     folder.mkdir()
     return Environment(target / "bin", packages, folder)
