@@ -1,7 +1,7 @@
 {#-
     `column` of the ledger, whose type there is `ledger_type`, as `data_type`, one of ours.
     Governed columns have our type already. One that was mapped later is text in the ledger, and a
-    value that does not fit becomes NULL here (the test values_fit_their_types counts those).
+    value that does not fit becomes NULL here (values_that_do_not_fit_their_types counts those).
     Blank text is missing. A contract's `string` arrives here under the engine's own name.
 -#}
 {% macro cast_from_ledger(column, ledger_type, data_type) -%}
