@@ -33,6 +33,10 @@ event_log_storage:
   class: OpenEventLog
   config:
     base_dir: {base_dir}
+# No step prints anything, and capturing that costs two processes each.
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
 """
 
 
