@@ -12,17 +12,10 @@
         {%- set group_key = settings.type ~ tojson(mapping, sort_keys=true) -%}
         {%- if group_key not in groups -%}
             {%- set relation = relations[settings.type] -%}
-            {%- set found = load_relation(relation) -%}
-            {%- set columns = {} -%}
-            {%- if found is not none -%}
-                {%- for column in adapter.get_columns_in_relation(relation) -%}
-                    {%- do columns.update({column.name: column.dtype}) -%}
-                {%- endfor -%}
-            {%- endif -%}
             {%- do groups.update({group_key: {
                 'relation': relation,
                 'names': [],
-                'columns': columns,
+                'columns': columns_in_ledger(relation),
                 'mapping': mapping,
             }}) -%}
         {%- endif -%}

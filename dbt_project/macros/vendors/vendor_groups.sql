@@ -7,13 +7,7 @@
 -#}
 {% macro vendor_groups(type, entity, vendor_entity) -%}
     {%- set relation = source('ledger', type ~ '__' ~ vendor_entity) -%}
-    {%- set found = load_relation(relation) if execute else none -%}
-    {%- set columns = {} -%}
-    {%- if found is not none -%}
-        {%- for column in adapter.get_columns_in_relation(relation) -%}
-            {%- do columns.update({column.name: column.dtype}) -%}
-        {%- endfor -%}
-    {%- endif -%}
+    {%- set columns = columns_in_ledger(relation) -%}
     {%- set groups = {} -%}
     {%- for name, settings in var('sources').items() if settings.type == type -%}
         {%- set mapping = settings.get('columns', {}).get(entity, {}) -%}
