@@ -1,0 +1,17 @@
+-- Subscriptions of Stripe with a price that is known in another currency only: what they cost is not
+-- known.
+select
+    source,
+    currency_code,
+    unknown_prices,
+    {{ finding(
+        'source', "': '", 'count(distinct subscription_id)', "' subscriptions in '",
+        'currency_code', "', such as '", 'min(subscription_id)', "', have the price '",
+        'unknown_prices', "', whose amount in '", 'currency_code', "' is not captured; what they "
+        ~ "cost is unknown in '", 'count(*)', "' versions since '", 'min(valid_from)', "', '",
+        "count(*) filter (where valid_to = " ~ end_of_time() ~ ")",
+        "' of them current. Give the price this currency in Stripe, and let the key read prices.'"
+    ) }} as finding
+from {{ ref('stg_stripe__subscription') }}
+where unknown_prices is not null
+group by source, currency_code, unknown_prices
