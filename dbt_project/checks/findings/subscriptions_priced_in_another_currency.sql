@@ -1,4 +1,4 @@
--- Subscriptions of Stripe with a price that is known in another currency only: what they cost is not
+-- Subscriptions of Stripe with a price that is known in another currency only: their amount is not
 -- known.
 select
     source,
@@ -10,7 +10,7 @@ select
         'unknown_prices', "', whose amount in '", 'currency_code', "' is not captured; what they "
         ~ "cost is unknown in '", 'count(*)', "' versions since '", 'min(valid_from)', "', '",
         "count(*) filter (where valid_to = " ~ end_of_time() ~ ")",
-        "' of them current. Give the price this currency in Stripe, and let the key read prices.'"
+        "' of them current. Give the price this currency in Stripe; past versions stay unknown.'"
     ) }} as finding
 from {{ ref('stg_stripe__subscription') }}
 where unknown_prices is not null
