@@ -1,5 +1,7 @@
 -- Subscriptions of Stripe with a price that is known in another currency only: their amount is not
 -- known.
+{{ config(enabled='stripe' in configured_types()) }}
+
 select
     source,
     currency_code,

@@ -1,6 +1,6 @@
 {#-
-    What one unit costs by `price` in `currency`, in minor units: the price's own amount where this is
-    its currency, else its option for the currency; NULL where it has none, or none was captured.
+    What one unit costs by `price` in `currency`, in minor units: the price's own amount where this
+    is its currency, else its option for the currency; NULL where it has none, or none was captured.
 -#}
 {% macro duckdb__stripe_unit_amount(price, currency) -%}
     {%- set option = price ~ ".currency_options, '$.' || lower(" ~ currency ~ ") || " -%}

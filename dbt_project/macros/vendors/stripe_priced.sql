@@ -3,8 +3,9 @@
     (see vendor_rows), and what their items and discounts, landed in JSON, come to: first_interval
     and first_interval_count (those of the first item), total_quantity, and in minor units
     total_amount (after recurring discounts) and total_list_amount (before them). An amount is NULL
-    where a price or a discount is not known in the subscription's currency; prices_in_other_currencies
-    names the prices that are known in another currency only, and is NULL where there is none.
+    where a price or a discount is not known in the subscription's currency.
+    prices_in_other_currencies names the prices that are known in another one only; NULL where there
+    is none.
 -#}
 {% macro stripe_priced(subscriptions) -%}
     {{ adapter.dispatch('stripe_priced')(subscriptions) }}
