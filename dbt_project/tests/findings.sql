@@ -15,4 +15,6 @@
     'subscriptions_in_currencies_without_a_rate',
     'subscriptions_priced_below_zero',
     'subscriptions_without_a_price',
-]) }}
+] + ([
+    'subscriptions_priced_in_another_currency',
+] if 'stripe' in configured_types() else [])) }}

@@ -27,7 +27,8 @@ Row = dict[str, Any]
 
 def item(unit: str | None, quantity: int | None = 1, *, discounts: tuple[Row, ...] = (), **price: Any) -> Row:
     recurring = {"interval": "month", "interval_count": 1, "usage_type": "licensed"} | price.pop("recurring", {})
-    told = {"product": "prod_1", "unit_amount_decimal": unit, "recurring": recurring} | price
+    told = {"id": "price_1", "product": "prod_1", "currency": "usd", "unit_amount_decimal": unit} | price
+    told |= {"recurring": recurring}
     return {"quantity": quantity, "price": told, "discounts": list(discounts)}
 
 
@@ -39,6 +40,8 @@ def off(percent: float, **coupon: Any) -> Row:
     return discount(percent_off=percent, **coupon)
 
 
+IN_EUR = {"eur": {"unit_amount": 9000, "unit_amount_decimal": "9000"}}
+IN_JPY = {"jpy": {"unit_amount": 9500}}
 CASES: dict[str, tuple[list[Row], list[Row], str, str | None, str | None]] = {
     # items, discounts, currency, amount, list amount
     "quantity x unit amount": ([item("2500", 3)], [], "usd", "75.00", "75.00"),
@@ -57,14 +60,14 @@ CASES: dict[str, tuple[list[Row], list[Row], str, str | None, str | None]] = {
         "usd", "25.00", "30.00",
     ),
     "a fixed amount in another currency": (
-        [item("2000")],
+        [item("2000", currency="eur")],
         [discount(amount_off=500, currency_options={"eur": {"amount_off": 400}})],
         "eur", "16.00", "20.00",
     ),
     "a coupon that is not known": ([item("2000")], [{"source": {"coupon": "gone"}}], "usd", None, "20.00"),
-    "no decimals": ([item("2500", 2)], [], "jpy", "5000.00", "5000.00"),
-    "three decimals": ([item("5120")], [], "kwd", "5.12", "5.12"),
-    "decimals that are always 00": ([item("500")], [], "isk", "5.00", "5.00"),
+    "no decimals": ([item("2500", 2, currency="jpy")], [], "jpy", "5000.00", "5000.00"),
+    "three decimals": ([item("5120", currency="kwd")], [], "kwd", "5.12", "5.12"),
+    "decimals that are always 00": ([item("500", currency="isk")], [], "isk", "5.00", "5.00"),
     "a part of a cent": ([item("26666.666666666667", 168)], [], "usd", "44800.00", "44800.00"),
     "tiers": ([item(None, 3)], [], "usd", None, None),
     "metered only": ([item("5", None, recurring={"usage_type": "metered"})], [], "usd", None, None),
@@ -72,7 +75,18 @@ CASES: dict[str, tuple[list[Row], list[Row], str, str | None, str | None]] = {
                        "25.00"),
     "packages": ([item("1000", 11, transform_quantity={"divide_by": 5, "round": "up"})], [], "usd", "30.00", "30.00"),
     "two intervals": ([item("1000"), item("12000", recurring={"interval": "year"})], [], "usd", "20.00", "20.00"),
+    "a price in another currency": ([item("10000", 2, currency_options=IN_EUR)], [off(50)], "eur", "90.00", "180.00"),
+    "an option in whole units": ([item("10000", currency_options=IN_JPY)], [], "jpy", "9500.00", "9500.00"),
+    "an option beside the own price": ([item("10000", currency_options=IN_EUR)], [], "usd", "100.00", "100.00"),
+    "no such option": ([item("10000", currency_options=IN_JPY)], [], "eur", None, None),
+    "no options captured": ([item("10000"), item("5000", currency="eur")], [], "eur", None, None),
+    "an option with tiers": ([item(None, 3, currency_options={"eur": {"unit_amount": None}})], [], "eur", None, None),
+    "metered in another currency": (
+        [item("1000", currency="eur"), item("5", None, recurring={"usage_type": "metered"})],
+        [], "eur", "10.00", "10.00",
+    ),
 }  # fmt: skip
+UNKNOWN = {"no such option": "price_1 in USD", "no options captured": "price_1 in USD"}
 
 
 def halves(value: Decimal) -> Decimal:
@@ -198,6 +212,14 @@ def test_a_subscription_costs_what_its_items_do_after_recurring_discounts(home: 
     interval = (None, None) if name == "metered only" else ("month", 1)
     wanted = [None if value is None else Decimal(value) for value in (amount, listed)]
     assert rows == [(*wanted, currency.upper(), *interval, "acc-1")]
+
+
+def test_prices_that_are_known_in_another_currency_only_are_named(home: Path) -> None:
+    rows = dbt_build.read(
+        home,
+        "select subscription_id, unknown_prices from staging.stg_stripe__subscription where unknown_prices is not null",
+    )
+    assert dict(rows) == UNKNOWN
 
 
 def test_amounts_are_those_of_the_same_rules_in_plain_python(home: Path) -> None:

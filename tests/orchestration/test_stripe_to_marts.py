@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -118,6 +119,35 @@ def test_nothing_that_the_runs_left_holds_the_key(account: Account) -> None:
     left = [path for path in account.desk.folder.rglob("*") if path.is_file()]
     assert any("dagster" in str(path) for path in left)
     assert [str(path) for path in left if KEY.encode() in path.read_bytes()] == []
+
+
+def test_a_price_in_another_currency_counts_by_its_option_or_is_named(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    (tmp_path / "definitions").mkdir()
+    (tmp_path / "definitions" / "fx_rates.csv").write_text(
+        "currency_code,rate_to_base,valid_from,owner,definition\nEUR,1.10,,,\n"
+    )
+    with StripeServer(datetime(2026, 3, 5, 15, tzinfo=UTC)) as server:
+        toml = TOML.format(url=server.url).replace("[company]", '[company]\ndefinitions = "definitions"')
+        (tmp_path / "pipeledger.toml").write_text(toml)
+        priced = server.price("10000", currency_options={"eur": {"unit_amount": 9000, "unit_amount_decimal": "9000"}})
+        unpriced = server.price("10000")
+        start = int(datetime(2026, 1, 10, 12, tzinfo=UTC).timestamp())
+        paid, unknown = (
+            server.subscribe(server.add("customer"), [server.item(price, 2)], currency="eur", start_date=start)
+            for price in (priced, unpriced)
+        )
+        made = Account(server, desk, {})
+        done = made.run("run")
+    assert done.code == 0, done.err
+    amounts = made.read("select subscription_id, source_amount, currency_code from staging.stg_subscription")
+    assert set(amounts) == {(paid, Decimal("180.00"), "EUR"), (unknown, None, "EUR")}
+    mrr = made.read(
+        "select sum(mrr_amount) from marts.fct_mrr_monthly where month_end = '2026-02-28'", "published/pipeline.duckdb"
+    )
+    assert mrr == [(Decimal("198.00"),)]
+    named = f"such as {unknown}, have the price {unpriced['id']} in USD, whose amount in EUR is not captured"
+    assert named in " ".join(done.err.split())
 
 
 def test_init_says_where_the_key_belongs(tmp_path: Path) -> None:

@@ -102,13 +102,14 @@ _FILTERS = {
 }
 _EXPANDED = (
     "applies_to", "currency_options", "customer", "discount", "discount.source.coupon", "discounts",
-    "discounts.source.coupon", "items.data.discounts",
+    "discounts.source.coupon", "items.data.discounts", "items.data.price", "price",
 )  # fmt: skip
 _PREFIX = {
     "customer": "cus", "product": "prod", "price": "price", "coupon": "coupon", "subscription": "sub",
     "subscription_item": "si", "discount": "di", "invoice": "in", "line_item": "il", "credit_note": "cn",
     "event": "evt",
 }  # fmt: skip
+_OPTION = ("custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal")
 _DELETED_ARE_TOLD = ("customer",)
 
 
@@ -156,7 +157,7 @@ class StripeServer(VendorServer):
         self._tell(name, "deleted", row)
 
     def price(self, unit_amount: str | None = "1000", *, currency: str = "usd", **values: Any) -> Row:
-        """A price of a product of its own; the object, as subscriptions hold it."""
+        """A price of a product of its own, with `currency_options` if it is sold in other currencies; the object."""
         product = values.pop("product", None) or self.add("product", name="Seats", active=True)
         recurring = {"interval": "month", "interval_count": 1, "meter": None, "usage_type": "licensed"}
         recurring |= values.pop("recurring", {})
@@ -184,8 +185,9 @@ class StripeServer(VendorServer):
 
     def subscribe(self, customer: str, items: list[Row], *, discounts: tuple[Row, ...] = (), **values: Any) -> str:
         """A subscription to items."""
-        values = {"status": "active", "start_date": self.seconds, "cancel_at_period_end": False} | values
-        values |= {"currency": items[0]["price"]["currency"], "customer": customer, "discounts": list(discounts)}
+        plain = {"status": "active", "start_date": self.seconds, "cancel_at_period_end": False}
+        plain |= {"currency": items[0]["price"]["currency"]}
+        values = plain | values | {"customer": customer, "discounts": list(discounts)}
         row_id = self.add("subscription", items=items, **values)
         for item in items:
             item["subscription"] = row_id
@@ -410,6 +412,12 @@ class StripeServer(VendorServer):
             for name in ("applies_to", "currency_options"):
                 if name not in expand:
                     row.pop(name, None)
+        if row["object"] == "price":
+            own = {name: row[name] for name in _OPTION}
+            options = {row["currency"]: own} | (row.pop("currency_options", None) or {})
+            row |= {"currency_options": options} if "currency_options" in expand else {}
+        if row["object"] == "subscription_item":
+            row["price"] = self._shown(row["price"], [name.removeprefix("price.") for name in expand])
         if row["object"] in ("subscription", "invoice", "credit_note", "subscription_item"):
             deep = [name.removeprefix("discounts.source.coupon.") for name in expand]
             row["discounts"] = [
@@ -422,7 +430,7 @@ class StripeServer(VendorServer):
             deep = [name.removeprefix("discount.source.coupon.") for name in expand]
             row["discount"] = self._discount(row["discount"], deep)
         if row["object"] == "subscription":
-            inner = ["discounts"] if "items.data.discounts" in expand else []
+            inner = [name.removeprefix("items.data.") for name in expand if name.startswith("items.data.")]
             items = [self._shown(item, inner) for item in row["items"]]
             row["items"] = _nested(items, f"/v1/subscription_items?subscription={row['id']}")
         if row["object"] in ("invoice", "credit_note"):

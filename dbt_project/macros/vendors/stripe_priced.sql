@@ -3,7 +3,9 @@
     (see vendor_rows), and what their items and discounts, landed in JSON, come to: first_interval
     and first_interval_count (those of the first item), total_quantity, and in minor units
     total_amount (after recurring discounts) and total_list_amount (before them). An amount is NULL
-    where a price or a discount is not known.
+    where a price or a discount is not known in the subscription's currency.
+    prices_in_other_currencies names the prices that are known in another one only; NULL where there
+    is none.
 -#}
 {% macro stripe_priced(subscriptions) -%}
     {{ adapter.dispatch('stripe_priced')(subscriptions) }}
@@ -38,9 +40,12 @@
                 json_transform(subscriptions.items, '[{
                     "quantity": "BIGINT",
                     "price": {
+                        "id": "VARCHAR",
                         "product": "VARCHAR",
+                        "currency": "VARCHAR",
                         "unit_amount": "DECIMAL(18,0)",
                         "unit_amount_decimal": "DECIMAL(30,12)",
+                        "currency_options": "JSON",
                         "transform_quantity": {"divide_by": "BIGINT", "round": "VARCHAR"},
                         "recurring": {
                             "interval": "VARCHAR",
@@ -65,20 +70,32 @@
 
     ),
 
-    -- Tiered prices have no unit amount: NULL. Items of another interval count as often as the
-    -- first.
-    itemized as (
+    -- Tiered prices have no unit amount: NULL.
+    in_currency as (
 
         select
             parsed.*,
-            list_transform(parsed.priced_items, lambda each: each.price.product) as products,
-            parsed.priced_items[1].price.recurring.interval as first_interval,
-            parsed.priced_items[1].price.recurring.interval_count as first_interval_count,
             list_transform(
                 parsed.priced_items,
-                lambda each: cast(
+                lambda each: {{ duckdb__stripe_unit_amount('each.price', 'parsed.currency_code') }}
+            ) as unit_amounts
+        from parsed
+
+    ),
+
+    -- Items of another interval count as often as the first.
+    itemized as (
+
+        select
+            in_currency.*,
+            list_transform(in_currency.priced_items, lambda each: each.price.product) as products,
+            in_currency.priced_items[1].price.recurring.interval as first_interval,
+            in_currency.priced_items[1].price.recurring.interval_count as first_interval_count,
+            list_transform(
+                in_currency.priced_items,
+                lambda each, i: cast(
                     round(
-                        coalesce(each.price.unit_amount_decimal, each.price.unit_amount)
+                        in_currency.unit_amounts[i]
                         * case
                             when each.price.transform_quantity.divide_by is null
                                 then coalesce(each.quantity, 1)
@@ -90,8 +107,30 @@
                         end
                     ) as decimal(18, 0)
                 )
-            ) as item_amounts
-        from parsed
+            ) as item_amounts,
+            nullif(
+                array_to_string(
+                    list_filter(
+                        list_transform(
+                            in_currency.priced_items,
+                            lambda each, i: case
+                                when
+                                    in_currency.unit_amounts[i] is null
+                                    and coalesce(
+                                        each.price.unit_amount_decimal, each.price.unit_amount
+                                    ) is not null
+                                    then
+                                        each.price.id || ' in '
+                                        || coalesce(upper(each.price.currency), 'no currency')
+                            end
+                        ),
+                        lambda each: each is not null
+                    ),
+                    ', '
+                ),
+                ''
+            ) as prices_in_other_currencies
+        from in_currency
 
     ),
 

@@ -59,6 +59,7 @@ OBJECTS: dict[str, Object] = {
     "price": Object(
         "price",
         "/v1/prices",
+        expand=("currency_options",),
         also=("recurring.interval", "recurring.interval_count", "recurring.usage_type"),
         governed=_CREATED
         | _typed(COUNT, "unit_amount", "recurring_interval_count")

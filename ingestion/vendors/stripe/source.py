@@ -10,7 +10,9 @@ states. An object that is no longer there, or says `deleted`, has ended. Once a 
 are pulled whole, because not every change makes an event.
 
 A subscription lands with its items and the discounts in effect, their coupons filled in, and with what it takes from
-its customer: the discount that counts where it has none of its own, and the account. So its price is told by one row.
+its customer: the discount that counts where it has none of its own, and the account. Stripe tells an item's price in
+the price's own currency only; where the subscription's is another one, the price's option for it is filled in. So a
+subscription's price is told by one row.
 
 Alone: `pipeledger doctor` asks the account.
 """
@@ -61,6 +63,7 @@ class StripeSource(ApiSource):
     api: StripeApi
     _made: dict[str, Path] = field(default_factory=dict)  # the states of this run
     _coupons: dict[str, Row] = field(default_factory=dict)  # by id, those of deleted ones too
+    _options: dict[str, Row] = field(default_factory=dict)  # of prices: what they are in which currency
 
     # ------------------------------------------------------------ what landing asks for
 
@@ -69,6 +72,7 @@ class StripeSource(ApiSource):
         if entity == self.entities[0]:
             self._made.clear()
             self._coupons.clear()
+            self._options.clear()
         of = OBJECTS[entity]
         names = [*self._keys(entity), *of.also, *(name for name in self.account.ours(of.canonical) if "." in name)]
         columns = landed_columns(f"{self.name}.{entity}", dict.fromkeys(names))
@@ -167,10 +171,30 @@ class StripeSource(ApiSource):
         items = [
             {name: value for name, value in item.items() if name not in ("current_period_start", "current_period_end")}
             | {"discounts": self._in_effect(item.get("discounts"), f"/v1/subscription_items/{item['id']}")}
+            | {"price": self._price_in(row.get("currency"), item)}
             for item in row["items"]["data"]
         ]
         discounts = self._in_effect(row.get("discounts"), f"/v1/subscriptions/{row['id']}")
         return row | {"items": items, "discounts": discounts}
+
+    def _price_in(self, currency: str | None, item: Row) -> Row:
+        """An item's price, with its option for a currency that is not its own."""
+        price: Row = item["price"]
+        if currency is None or price["currency"] == currency:
+            return price
+        option = self._currency_options(price["id"], item["id"]).get(currency)
+        return price | {"currency_options": {currency: option} if option else None}
+
+    def _currency_options(self, price: str, item: str) -> Row:
+        """What a price is in which currency. One that is in no list that we read is told by an item that has it."""
+        if not self._options and "price" in self.entities:
+            self._options.update({row["id"]: row.get("currency_options") or {} for row in self._bodies("price")})
+        if price not in self._options:
+            told = self.api.get(f"/v1/subscription_items/{item}", ("price.currency_options",))
+            if told is None:
+                return {}
+            self._options[price] = told["price"].get("currency_options") or {}
+        return self._options[price]
 
     def _customers(self) -> dict[str, Row]:
         """What subscriptions take from their customers, of those that have any of it."""

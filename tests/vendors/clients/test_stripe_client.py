@@ -66,6 +66,22 @@ def test_the_client_reads_the_same_objects(server: StripeServer, client: stripe.
     assert len(list(lines.auto_paging_iter())) == 12
 
 
+def test_a_price_tells_its_currencies_to_who_expands_them(server: StripeServer, client: stripe.StripeClient) -> None:
+    price = server.price("10000", currency_options={"eur": {"unit_amount": 9000}})
+    item = server.item(price)
+    server.subscribe(next(iter(server.rows["customer"])), [item], currency="eur")
+    plain, expanded = (client.v1.prices.list({"expand": names}).data for names in ([], ["data.currency_options"]))
+    assert all("currency_options" not in each for each in plain)
+    options = {each.id: each["currency_options"] for each in expanded}
+    assert options[price["id"]]["eur"]["unit_amount"] == 9000
+    assert [sorted(each.to_dict()) for each in options.values()] == [["eur", "usd"], ["usd"]]
+    assert "currency_options" not in client.v1.subscription_items.retrieve(item["id"]).price
+    told = client.v1.subscription_items.retrieve(item["id"], {"expand": ["price.currency_options"]}).price
+    assert told["currency_options"]["eur"]["unit_amount"] == 9000
+    with pytest.raises(stripe.InvalidRequestError, match="more than 4 levels"):
+        client.v1.subscriptions.list({"expand": ["data.items.data.price.currency_options"]})
+
+
 def test_what_the_client_is_refused_is_what_stripe_refuses(server: StripeServer, client: stripe.StripeClient) -> None:
     with pytest.raises(stripe.InvalidRequestError, match="Invalid limit"):
         client.v1.customers.list({"limit": 101})

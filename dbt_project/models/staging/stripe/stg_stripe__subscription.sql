@@ -55,6 +55,7 @@ measured as (
         paused.status,
         paused.first_interval as interval,
         upper(paused.currency_code) as currency_code,
+        paused.prices_in_other_currencies as unknown_prices,
 
         -- numerics
         {{ stripe_money('paused.total_amount', 'paused.currency_code') }} as amount,
@@ -119,6 +120,7 @@ subscriptions as (
         interval_count,
         quantity,
         currency_code,
+        unknown_prices,
         valid_from,
         valid_to,
         _pl_change,

@@ -392,6 +392,47 @@ def test_a_discount_ends_and_a_deleted_coupon_still_discounts(account: Account) 
     assert json.loads(account.read(query)[0][0]) == []
 
 
+OPTIONS = {
+    "usd": {"unit_amount": 10000, "unit_amount_decimal": "10000"},
+    "eur": {"unit_amount": 9000, "unit_amount_decimal": "9000"},
+}
+
+
+def prices_of_items(account: Account, subscription: str) -> list[Any]:
+    """The currency options of a subscription's prices, as they landed."""
+    items = account.read(f"select items from billing.subscription where id = '{subscription}'")[0][0]
+    return [each["price"].get("currency_options", "not told") for each in json.loads(items)]
+
+
+def test_a_price_s_amounts_in_other_currencies_land_with_it_and_where_a_subscription_needs_them(
+    account: Account,
+) -> None:
+    server = account.server
+    customer = next(iter(server.rows["customer"]))
+    price, plain = server.price("10000", currency_options=OPTIONS), server.price("500")
+    own = server.subscribe(customer, [server.item(price)])
+    other = server.subscribe(customer, [server.item(price), server.item(plain)], currency="eur")
+    account.land()
+    landed = account.read(f"select currency_options from billing.price where id = '{price['id']}'")[0][0]
+    assert json.loads(landed) == OPTIONS
+    assert prices_of_items(account, own) == ["not told"]
+    assert prices_of_items(account, other) == [{"eur": OPTIONS["eur"]}, None]
+    server.pass_time(days=1)
+    server.change("price", price["id"], currency_options=OPTIONS | {"eur": {"unit_amount": 9500}})
+    account.land()
+    assert prices_of_items(account, other) == [{"eur": {"unit_amount": 9500}}, None]
+
+
+def test_a_price_that_is_in_no_list_is_told_by_its_item(account: Account) -> None:
+    server = account.server
+    item = server.item(server.price("10000", currency_options=OPTIONS))
+    subscription = server.subscribe(next(iter(server.rows["customer"])), [item, item], currency="eur")
+    account.land(exclude=["price"])
+    assert prices_of_items(account, subscription) == [{"eur": OPTIONS["eur"]}] * 2
+    assert account.whole("/v1/prices") == 0
+    assert account.whole(f"/v1/subscription_items/{item['id']}") == 1
+
+
 def test_a_customer_s_account_is_its_subscriptions(account: Account) -> None:
     account.land(columns={"customer": {"metadata.crm": "account_id"}})
     server = account.server
