@@ -93,6 +93,8 @@ def build_events(
     translator = Translator(settings)
     for result in results:
         node = manifest["nodes"][result.unique_id]
+        if result.status == "skipped":  # what it rests on failed, and that is said below
+            continue
         if node["resource_type"] == "test":
             yield check_result(result, manifest, translator)
         elif result.status == "success":

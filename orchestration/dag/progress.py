@@ -21,11 +21,7 @@ STEP_NAMES = {
     "capture_days": "days: landing and capturing",
 }
 QUIET = (
-    "Running dbt command",
-    "Copying `",
-    "Finished dbt command",
     "Executing steps",
-    "A dbt subsetted execution",
     "published: ",
 )
 CONSEQUENCE = "Dependencies for step"  # of a failure that is shown already
