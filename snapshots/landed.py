@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 
 import duckdb
 
-from snapshots.casts import cast, is_total
+from snapshots.casts import cast, id_text, is_total, key_text
 from snapshots.digest import literal, quoted
 from snapshots.store import CaptureError, Store
 
@@ -41,6 +41,7 @@ class Manifest:
     extraction_id: str
     mode: str
     key: tuple[str, ...]
+    ids: tuple[str, ...]
     required: tuple[str, ...]
     columns: tuple[str, ...]
     governed: Mapping[str, str]
@@ -59,6 +60,17 @@ class Manifest:
         """The columns that go into the ledger."""
         kept = tuple(name for name in self.columns if name not in self.personal)
         return (*kept, EMAIL_DIGEST) if self.email else kept
+
+    def value(self, name: str, landed: str, target: str) -> str:
+        """SQL that gives the landed column `name` (DuckDB type `landed`) as the ledger type `target`.
+
+        Ids and keys are read without the blanks around them; a key of one column is an id.
+        """
+        if target == "VARCHAR" and (name in self.ids or self.key == (name,)):
+            return id_text(quoted(name), landed)
+        if target == "VARCHAR" and name in self.key:
+            return key_text(quoted(name), landed)
+        return cast(quoted(name), landed, target)
 
 
 def read_manifests(
@@ -120,7 +132,7 @@ def landed_rows(
             email = f"nullif(lower(trim(cast({quoted(first.email)} as varchar))), '')"
             selected.append(f"sha256({literal(salt)} || {email}) as {quoted(name)}")
             continue
-        value = cast(quoted(name), landed[name], kind)
+        value = first.value(name, landed[name], kind)
         selected.append(f"{value} as {quoted(name)}")
         if not is_total(landed[name], kind):
             text = f"cast({quoted(name)} as varchar)"
@@ -162,6 +174,7 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         extraction_id=str(row["extraction_id"]),
         mode=str(row["mode"]),
         key=names("key_columns"),
+        ids=names("id_columns") if row.get("id_columns") else (),
         required=names("required_columns"),
         columns=names("columns"),
         governed=json.loads(str(row["governed"])),
