@@ -16,7 +16,7 @@ import duckdb
 
 from snapshots.casts import cast, id_text, is_total, key_text
 from snapshots.digest import literal, quoted
-from snapshots.store import CaptureError, Store
+from snapshots.store import CaptureError
 
 DAY, EXTRACTION, FILE, LINE, REJECT = (
     "_pl_snapshot_date",
@@ -110,17 +110,17 @@ def read_manifests(
 
 def landed_rows(
     con: duckdb.DuckDBPyConnection,
-    store: Store,
     manifests: Sequence[Manifest],
     types: Mapping[str, str],
     salt: str,
     condition: str = "true",
+    spelled: str | None = None,
 ) -> str:
     """SQL for the rows of `manifests` (one entity, days with equal columns) as the ledger will store them.
 
     Columns: `_day`, `_row` (identifies a landed row), `_problem` (why it is rejected, else null), `_gone` (the source
     says it is deleted), then each column of `types`, cast. `condition` is about the landing's own columns and is
-    applied before any cast.
+    applied before any cast. `spelled` is a relation of the keys that the ledger spells otherwise than they are read.
     """
     first = manifests[0]
     table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
@@ -149,9 +149,23 @@ def landed_rows(
         else "false"
     )
     ids = ", ".join(literal(manifest.extraction_id) for manifest in manifests)
-    return (
+    rows = (
         f"(select {DAY} as _day, rowid as _row, case {' '.join(problems)} end as _problem, {gone} as _gone, "
         f"{', '.join(selected)} from {table} where {EXTRACTION} in ({ids}) and {condition})"
+    )
+    return _as_spelled(rows, first.key, spelled) if spelled else rows
+
+
+def _as_spelled(rows: str, key: Sequence[str], spelled: str) -> str:
+    """SQL for `rows` with the keys of the relation `spelled` (`_read_<column>`, `_spelled_<column>`) as it has them."""
+    own = ", ".join(
+        f"case when s._is_spelled then s.{quoted(f'_spelled_{name}')} else r.{quoted(name)} end as {quoted(name)}"
+        for name in key
+    )
+    same = " and ".join(f"r.{quoted(name)} is not distinct from s.{quoted(f'_read_{name}')}" for name in key)
+    return (
+        f"(select r.* replace ({own}) from {rows} as r "
+        f"left join (select *, true as _is_spelled from {spelled}) as s on {same})"
     )
 
 

@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 from jinja2 import Environment
 
 from snapshots.casts import cast, id_text, is_total, key_text
+from snapshots.digest import quoted
+from snapshots.landed import Manifest
 from snapshots.receipts import read_receipts
+from snapshots.verify import verify
 from tests.snapshots.company import day, land, state, store, take
 
 MONEY, COUNT, SHARE = "DECIMAL(18,2)", "BIGINT", "DECIMAL(9,6)"
@@ -596,3 +599,19 @@ def test_personal_columns_have_the_key_of_the_ledger(tmp_path: Path) -> None:
     with duckdb.connect() as con:
         kept = con.execute(f"from '{where.personal}/crm/person.parquet'").fetchall()
     assert kept == [("7", "zoe@acme.test")]
+
+
+def test_a_key_keeps_the_spelling_that_the_ledger_has_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = store(tmp_path)
+    before = [{"opportunity_id": key, "stage": "New"} for key in ("D1 ", "7.0", "D2", "D3", " D3")]
+    after = [{"opportunity_id": key, "stage": "New"} for key in ("D1", "7", "D2", "D3")]
+    land(where, {day(0): before})
+    with monkeypatch.context() as as_it_was:
+        as_it_was.setattr(Manifest, "value", lambda _, name, landed, target: cast(quoted(name), landed, target))
+        take(where, [day(0)])
+    for number in (1, 2):
+        land(where, {day(number): after if number == 1 else [*after, {"opportunity_id": "D1\t", "stage": "Won"}]})
+        take(where, [day(number)])
+        assert state(where, day(number), columns="opportunity_id") == [("7.0",), ("D1 ",), ("D2",), ("D3",)]
+    assert [(r.upserts, r.deletes, r.rejected) for r in read_receipts(where)] == [(5, 0, 0), (0, 1, 0), (0, 0, 2)]
+    assert verify(where) == []
