@@ -21,9 +21,6 @@ _BLANKS = (
     "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
 )  # what Python's str.strip removes; DuckDB's trim alone would leave tabs and line breaks
-_SIGN = r"!-\x2d\x2f-~"  # ASCII without blanks and without the point
-_PLAIN_ID = f"[{_SIGN}](?:[ {_SIGN}]*[{_SIGN}])?"
-_PLAIN_TEXT = "[!-~](?:[ -~]*[!-~])?"
 _WHOLE_FLOAT = r"(?:0|[1-9]\d*)\.0+"
 _SCIENTIFIC = r"[1-9]\.(?:\d{1,15}[eE]\d{1,2}|\d{6,15}[eE]\+\d{1,2})"  # not 1.61478E+13: a spreadsheet rounded it
 _EXACT = 2**53
@@ -50,10 +47,7 @@ def cast(column: str, landed: str, target: str) -> str:
 def key_text(column: str, landed: str) -> str:
     """SQL that gives `column` (DuckDB type `landed`) as text without blanks around it; null where nothing is left."""
     text = cast(column, landed, "VARCHAR")
-    return (
-        f"case when regexp_full_match({text}, '{_PLAIN_TEXT}') then {text} "  # far cheaper than trim
-        f"else nullif(trim({text}, '{_BLANKS}'), '') end"
-    )
+    return f"case when {_has_no_blanks(text)} then {text} else nullif(trim({text}, '{_BLANKS}'), '') end"
 
 
 def id_text(column: str, landed: str) -> str:
@@ -72,7 +66,7 @@ def id_text(column: str, landed: str) -> str:
     trimmed = f"trim({text}, '{_BLANKS}')"
     number = f"try_cast({trimmed} as double)"
     return (
-        f"case when regexp_full_match({text}, '{_PLAIN_ID}') then {text} "
+        f"case when {_has_no_blanks(text)} and not contains({text}, '.') then {text} "
         f"when regexp_full_match({trimmed}, '{_WHOLE_FLOAT}') then split_part({trimmed}, '.', 1) "
         f"when regexp_full_match({trimmed}, '{_SCIENTIFIC}') and {number} < {_EXACT} and {number} = trunc({number}) "
         f"then cast(cast({number} as bigint) as varchar) "
@@ -92,6 +86,11 @@ def is_total(landed: str, target: str) -> bool:
     if target in ("DATE", "TIMESTAMP"):
         return landed == "DATE" or landed in _INSTANTS
     return target == "BIGINT" and landed in _WHOLE
+
+
+def _has_no_blanks(text: str) -> str:
+    """SQL that sees of ASCII text that it has no blanks around it, at a tenth of the cost of `trim`; else false."""
+    return f"{text} >= '!' and {text}[-1] >= '!' and strlen({text}) = length({text})"
 
 
 def _date(column: str, landed: str) -> str:

@@ -27,7 +27,9 @@
     {%- set trimmed = 'trim(' ~ column ~ ', ' ~ blanks() ~ ')' -%}
     {%- set number = 'try_cast(' ~ trimmed ~ ' as double)' -%}
     case
-        when regexp_full_match({{ column }}, '[!-\x2d\x2f-~](?:[ !-\x2d\x2f-~]*[!-\x2d\x2f-~])?')
+        when
+            {{ column }} >= '!' and {{ column }}[-1] >= '!'
+            and strlen({{ column }}) = length({{ column }}) and not contains({{ column }}, '.')
             then {{ column }}
         when regexp_full_match({{ trimmed }}, '(0|[1-9][0-9]*)[.]0+')
             then split_part({{ trimmed }}, '.', 1)
