@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -423,10 +423,10 @@ def id_from_ledger(column: str) -> str:
     """SQL that staging reads ids with."""
     macros = "".join((CONFORM / f"{name}.sql").read_text() for name in ("blanks", "id_from_ledger"))
     macros = macros.replace("dbt.type_string()", "'varchar'")
-    return str(Environment(autoescape=False).from_string(macros).module.duckdb__id_from_ledger(column))  # noqa: S701 - SQL
+    return str(Environment(autoescape=False).from_string(macros).module.__dict__["duckdb__id_from_ledger"](column))  # noqa: S701 - SQL
 
 
-def ids_read(con: duckdb.DuckDBPyConnection, texts: list[str | None]) -> list[str | None]:
+def ids_read(con: duckdb.DuckDBPyConnection, texts: Sequence[str | None]) -> list[str | None]:
     """The ids that landed `texts` are, at capture and in staging, which must agree."""
     cursor = con.cursor()
     cursor.register("landed", pa.table({"n": range(len(texts)), "v": pa.array(texts, pa.string())}))
@@ -568,8 +568,8 @@ def test_a_key_that_comes_twice_but_for_blanks_is_rejected_or_counts_once(tmp_pa
 
 def test_days_whose_ids_travelled_differently_are_one_state(tmp_path: Path) -> None:
     where = store(tmp_path)
-    row = {"opportunity_id": "1", "stage": "New", "account_id": "101"}
-    travelled = [
+    row: dict[str, Any] = {"opportunity_id": "1", "stage": "New", "account_id": "101"}
+    travelled: list[tuple[dict[str, pa.DataType], dict[str, Any]]] = [
         ({}, row),
         ({}, row | {"opportunity_id": " 1.0", "account_id": "101.00 "}),
         (dict.fromkeys(["opportunity_id", "account_id"], pa.float64()), row | {"opportunity_id": 1, "account_id": 101}),
