@@ -66,7 +66,8 @@ MANIFEST = pa.schema(
         ("snapshot_date", pa.date32()),
         ("extraction_id", pa.string()),
         ("mode", pa.string()),
-        ("key_columns", pa.string()),  # this and the next five: JSON text, landed names
+        ("key_columns", pa.string()),  # this and the next six: JSON text, landed names
+        ("id_columns", pa.string()),
         ("required_columns", pa.string()),
         ("columns", pa.string()),
         ("governed", pa.string()),
@@ -221,6 +222,7 @@ class _Run:
             "extraction_id": extraction_id,
             "mode": of.mode,
             "key_columns": json.dumps(of.key),
+            "id_columns": json.dumps(of.ids),
             "required_columns": json.dumps(of.required),
             "columns": json.dumps(list(columns)),
             "governed": json.dumps(dict(of.governed)),
@@ -253,7 +255,7 @@ class _Run:
                 f"{what} has {'the columns ' + ', '.join(wrong) if wrong else 'no column'}. Expected landed names. "
                 f"This is a fault of the source type {self.source.type}: report it."
             )
-        named = {*of.key, *of.required, *of.governed, *of.personal, *of.volatile}
+        named = {*of.key, *of.ids, *of.required, *of.governed, *of.personal, *of.volatile}
         named |= {name for name in (of.deleted, of.email) if name}
         if missing := sorted(named - set(columns)):
             raise LandingError(

@@ -56,6 +56,7 @@ class Extraction:
     deleted: str | None = None
     is_dated: bool = False
     email: str | None = None  # the personal column of which the ledger keeps a digest
+    ids: tuple[str, ...] = ()  # columns of ids, besides a key of one column: text, whatever they travelled as
     may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
 
 

@@ -25,6 +25,7 @@ class Columns:
 
     landed: tuple[str, ...]
     key: tuple[str, ...]
+    ids: tuple[str, ...]
     required: tuple[str, ...]
     governed: Mapping[str, str]
     personal: tuple[str, ...]

@@ -267,6 +267,7 @@ class FilesSource:
             snapshot_date=day,
             tables=self._tables(place, file, before, partial(tables_of, columns)),
             key=columns.key,
+            ids=columns.ids,
             required=columns.required,
             mode=ENTITIES[place.entity].mode,
             governed=columns.governed,
@@ -335,6 +336,7 @@ class FilesSource:
         return Columns(
             landed=landed,
             key=tuple(ours[column] for column in entity.key if column in ours),
+            ids=tuple(ours[column] for column in entity.ids if column in ours),
             required=tuple(ours[column] for column in entity.required),
             governed={ours[column]: kind for column, kind in entity.columns.items() if column in ours},
             personal=tuple(dict.fromkeys([*personal, *extra])),
