@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from ingestion.entities import ENTITIES
 from ingestion.files import csv_file, parquet_file
 from ingestion.files.columns import Columns, EntityOptions, canonical_columns, check_options
-from ingestion.source import Days, Extraction, Finding, SourceError, landed_name
+from ingestion.source import Days, Dialect, Extraction, Finding, SourceError, landed_name
 
 SUFFIXES = (".csv", ".parquet")
 CHUNK_BYTES = 256 << 20  # of CSV in one landing run; Parquet counts for more, being packed
@@ -276,6 +276,7 @@ class FilesSource:
             deleted=columns.deleted,
             is_dated=place.drops is not None or self.as_of is not None,
             email=columns.email,
+            dialect=Dialect(decimal=""),
         )
 
     def _header(self, place: _Place, file: Path) -> tuple[tuple[str, ...], Callable[[Columns], Iterator[pa.Table]]]:
