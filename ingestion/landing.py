@@ -74,6 +74,7 @@ MANIFEST = pa.schema(
         ("personal", pa.string()),
         ("volatile", pa.string()),
         ("dialect", pa.string()),
+        ("currency_column", pa.string()),
         ("deleted_column", pa.string()),
         ("email_column", pa.string()),
         ("is_dated", pa.bool_()),
@@ -230,6 +231,7 @@ class _Run:
             "personal": json.dumps(of.personal),
             "volatile": json.dumps(of.volatile),
             "dialect": json.dumps(asdict(of.dialect)),
+            "currency_column": of.currency,
             "deleted_column": of.deleted,
             "email_column": of.email,
             "is_dated": of.is_dated,
@@ -258,7 +260,7 @@ class _Run:
                 f"This is a fault of the source type {self.source.type}: report it."
             )
         named = {*of.key, *of.ids, *of.required, *of.governed, *of.personal, *of.volatile}
-        named |= {name for name in (of.deleted, of.email) if name}
+        named |= {name for name in (of.deleted, of.email, of.currency) if name}
         if missing := sorted(named - set(columns)):
             raise LandingError(
                 f"{what} lacks {', '.join(missing)}. Got the columns {', '.join(columns)}. "

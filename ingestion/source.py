@@ -46,14 +46,21 @@ class Dialect:
     decimal: str = "."
     """`.` or `,`; empty: nobody said so, and a column that leaves the size of its numbers unsure is refused."""
     thousands: str = ""
-    """Empty, `.`, `,`, `'` or a blank (a no-break space counts as one). Beside a decimal comma, points need no mention."""
+    """Empty, `.`, `,`, `'` or a blank (a no-break space counts as one).
+
+    Beside a decimal comma, points need no mention.
+    """
     date_format: str = ""
     """Empty: ISO 8601. Else DD, D, MM, M, YYYY, YY with `.`, `/` or `-` between: `DD.MM.YYYY`, `M/D/YYYY`.
 
     An instant carries HH:MM[:SS] [AM|PM] behind it.
     """
     currency_prefix: bool = False
-    """`USD 12,000.00`, `12.000,00 EUR` and `$1,200` are amounts."""
+    """`USD 12,000.00`, `12.000,00 EUR` and `$1,200` are amounts.
+
+    What stands there must be the currency of the row, or the base currency where the row says none: else the amount is
+    no value, and never one in the wrong currency.
+    """
     percent: bool = False
     """`60 %`, or `60`, is 0.6 where a rate is meant."""
     null_values: tuple[str, ...] = ()
@@ -90,6 +97,7 @@ class Extraction:
     email: str | None = None  # the personal column of which the ledger keeps a digest
     ids: tuple[str, ...] = ()  # columns of ids, besides a key of one column: text, whatever they travelled as
     dialect: Dialect = Dialect()
+    currency: str | None = None  # the column that says in which currency the amounts are
     may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
 
 

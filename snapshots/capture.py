@@ -194,7 +194,7 @@ class _SourceCapture:
 
         def shape(of: Mapping[str, Manifest]) -> dict[str, object]:
             return {
-                e: (m.kept, m.governed, m.ids, m.volatile, m.deleted, m.required, m.email, m.dialect)
+                e: (m.kept, m.governed, m.ids, m.volatile, m.deleted, m.required, m.email, m.dialect, m.currency)
                 for e, m in of.items()
             }
 
@@ -297,7 +297,9 @@ class _SourceCapture:
             slot=slot,
             intervals=intervals,
             days=[manifest.snapshot_date for manifest in manifests],
-            landed=lambda condition: landed_rows(self.con, manifests, landed_types, salt, condition, spelled),
+            landed=lambda condition: landed_rows(
+                self.con, manifests, landed_types, salt, self.store.base_currency, condition, spelled
+            ),
             state=f"(select rowid, *, {CONTENT} as _content from {intervals.current} where _pl_change = 'upsert')",
             wide_state=self._wide_state(table, intervals, types, None if is_next else first.snapshot_date),
             types=types,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 
 import duckdb
 
-from snapshots.dialect import BLANK, BLANKS, NUMBER, UNSURE, WITH_POINT, WITHOUT_POINT, Dialect
+from snapshots.dialect import BLANK, BLANKS, NUMBER, UNSURE, WITH_POINT, WITHOUT_POINT, Dialect, contradicts
 from snapshots.digest import literal, quoted
 
 _ISO_DAY = r"(\d{3}[1-9]|\d{2}[1-9]0|\d[1-9]00|[1-9]000)-\d{2}-\d{2}"  # the years 0001 to 9999
@@ -30,6 +30,7 @@ _EXACT = 2**53
 """Below it every whole number has a floating-point number of its own."""
 RATE = "DECIMAL(9,6)"
 """The type of probabilities, which some sources write as percentages."""
+MONEY = "DECIMAL(18,2)"
 PLAIN = Dialect()
 
 
@@ -133,6 +134,7 @@ def create_readings(con: duckdb.DuckDBPyConnection, dialects: Mapping[str, Diale
             "is_unsure": is_unsure("text", dialect),
             "has_point": has_point("text", dialect),
             "has_no_point": has_no_point("text", dialect),
+            "contradicts": contradicts("text", "code"),
             "read_text": key_text("text", "VARCHAR", dialect),
             "read_id": id_text("text", "VARCHAR", dialect),
             "read_flag": cast("text", "VARCHAR", "BOOLEAN", dialect),
@@ -142,8 +144,10 @@ def create_readings(con: duckdb.DuckDBPyConnection, dialects: Mapping[str, Diale
             "read_date": cast("text", "VARCHAR", "DATE", dialect, "zone"),
             "read_instant": cast("text", "VARCHAR", "TIMESTAMP", dialect, "zone"),
         }.items():
-            takes = "text, zone" if reading in ("read_date", "read_instant") else "text"
-            con.execute(f"create or replace macro ledger.{quoted(prefix + reading)}({takes}) as ({value})")
+            takes = {"read_date": "text, zone", "read_instant": "text, zone", "contradicts": "text, code"}
+            con.execute(
+                f"create or replace macro ledger.{quoted(prefix + reading)}({takes.get(reading, 'text')}) as ({value})"
+            )
 
 
 def _trimmed(text: str) -> str:
@@ -203,9 +207,7 @@ def _instant(column: str, landed: str, dialect: Dialect, company: str) -> str:
     return _first_match(text, dialect, *_instants(dialect, company, utc))
 
 
-def _instants(
-    dialect: Dialect, company: str, value: Callable[[str], str]
-) -> list[tuple[str, Callable[[str], str]]]:
+def _instants(dialect: Dialect, company: str, value: Callable[[str], str]) -> list[tuple[str, Callable[[str], str]]]:
     """The readings of a text that is an instant; `value` makes SQL of the instant, a TIMESTAMP WITH TIME ZONE."""
     zone = literal(dialect.time_zone) if dialect.time_zone else company
 

@@ -4,9 +4,10 @@ Every row of the ledger is one interval: `valid_from` is its day, `valid_to` the
 (9999-12-31 while there is none). Four tables per source and entity, so that a capture touches little: `versions` has
 the rows and only grows, `current` has key and digest of those without an end, `ended` the ends of the others. A number
 of each row's own ties them together, because joining millions of ends by key costs twice as much
-(`entity_intervals.py`). `spellings` says which keys are one, though the ledger spells them in several ways. One view per source type and entity puts them together, in the schema `ledger`. The version of
-each Delta table is stored in the transaction that advances its intervals: where the two differ (a crash between commit
-and cache, a restored backup) the intervals are rebuilt from the ledger.
+(`entity_intervals.py`). `spellings` says which keys are one, though the ledger spells them in several ways. One view
+per source type and entity puts them together, in the schema `ledger`. The version of each Delta table is stored in the
+transaction that advances its intervals: where the two differ (a crash between commit and cache, a restored backup) the
+intervals are rebuilt from the ledger.
 """
 
 from __future__ import annotations
@@ -144,8 +145,10 @@ def create_views(con: duckdb.DuckDBPyConnection, relations: Relations) -> None:
 
 def _spellings(con: duckdb.DuckDBPyConnection, sources: Iterable[Sequence[EntityIntervals]]) -> str:
     """SQL for the keys that the ledger spells in several ways: source, entity, key_text, spellings."""
-    selects = ["select null::varchar as source, null::varchar as entity, null::varchar as key_text, "
-               "null::varchar as spellings where false"]
+    selects = [
+        "select null::varchar as source, null::varchar as entity, null::varchar as key_text, "
+        "null::varchar as spellings where false"
+    ]
     for intervals in (each for group in sources for each in group if each.spelled(con)):
         read = ", ".join(quoted(f"_read_{name}") for name in intervals.key)
         selects.append(

@@ -14,8 +14,20 @@ from datetime import UTC, date, datetime
 
 import duckdb
 
-from snapshots.casts import PLAIN, RATE, cast, has_no_point, has_point, id_text, is_total, is_unsure, is_value, key_text
-from snapshots.dialect import Dialect
+from snapshots.casts import (
+    MONEY,
+    PLAIN,
+    RATE,
+    cast,
+    has_no_point,
+    has_point,
+    id_text,
+    is_total,
+    is_unsure,
+    is_value,
+    key_text,
+)
+from snapshots.dialect import Dialect, contradicts
 from snapshots.digest import literal, quoted
 from snapshots.store import CaptureError
 
@@ -56,6 +68,7 @@ class Manifest:
     ended_at: datetime
     row_count: int
     dialect: Dialect = PLAIN
+    currency: str | None = None
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -117,10 +130,14 @@ def landed_rows(
     manifests: Sequence[Manifest],
     types: Mapping[str, str],
     salt: str,
+    base_currency: str,
     condition: str = "true",
     spelled: str = "",
 ) -> str:
     """SQL for the rows of `manifests` (one entity, days with equal columns) as the ledger will store them.
+
+    An amount that stands beside another currency than its row's, or than `base_currency` where the row names none, is
+    a problem of the row.
 
     Columns: `_day`, `_row` (identifies a landed row), `_problem` (why it is rejected, else null), `_gone` (the source
     says it is deleted), then each column of `types`, cast. `condition` is about the landing's own columns and is
@@ -144,6 +161,13 @@ def landed_rows(
             problems.append(
                 f"when {value} is null and {is_value(text, first.dialect)} "
                 f"then {literal(name + ': got ')} || {text} || {literal(', expected ' + kind)}"
+            )
+        if kind == MONEY and landed[name] == "VARCHAR" and first.dialect.currency_prefix:
+            own = f"nullif(trim(cast({quoted(first.currency)} as varchar)), '')" if first.currency else "null"
+            code = f"coalesce({own}, {literal(base_currency)})"
+            problems.append(
+                f"when {contradicts(quoted(name), code)} "
+                f"then {literal(name + ': got ')} || {quoted(name)} || ' in a row whose currency is ' || {code}"
             )
         if name in first.required or (name in first.key and first.mode == "state"):
             empty = f"{value} is null or {value} = ''" if kind == "VARCHAR" else f"{value} is null"
@@ -201,6 +225,7 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         ended_at=instant("extraction_ended_at"),
         row_count=int(str(row["row_count"])),
         dialect=Dialect.from_json(str(row["dialect"])) if row.get("dialect") else PLAIN,
+        currency=str(row["currency_column"]) if row.get("currency_column") else None,
     )
 
 
@@ -264,6 +289,6 @@ def _check_numbers(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]
         raise CaptureError(
             f"{first.source}.{first.entity}: {file}, line {line}: {name} is {text.strip()}{others}, and no other value "
             "shows whether its point separates thousands or is a decimal point. Nothing was captured. Add "
-            f"decimal = \",\" to [sources.{first.source}] of pipeledger.toml if it separates thousands, or "
+            f'decimal = "," to [sources.{first.source}] of pipeledger.toml if it separates thousands, or '
             'decimal = ".", then run the command again.'
         )

@@ -28,6 +28,7 @@ class Columns:
     key: tuple[str, ...]
     ids: tuple[str, ...]
     required: tuple[str, ...]
+    currency: str | None
     governed: Mapping[str, str]
     personal: tuple[str, ...]
     volatile: tuple[str, ...]

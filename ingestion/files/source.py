@@ -278,6 +278,7 @@ class FilesSource:
             deleted=columns.deleted,
             is_dated=place.drops is not None or self.as_of is not None,
             email=columns.email,
+            currency=columns.currency,
             dialect=self.options.get(place.entity, EntityOptions()).dialect or self.dialect,
         )
 
@@ -341,6 +342,7 @@ class FilesSource:
             key=tuple(ours[column] for column in entity.key if column in ours),
             ids=tuple(ours[column] for column in entity.ids if column in ours),
             required=tuple(ours[column] for column in entity.required),
+            currency=ours.get("currency_code"),
             governed={ours[column]: kind for column, kind in entity.columns.items() if column in ours},
             personal=tuple(dict.fromkeys([*personal, *extra])),
             volatile=tuple(name for name in map(landed_name, options.volatile) if name in landed),

@@ -133,9 +133,13 @@ def dbt_vars(config: Config) -> str:
                 if settings.columns
             },
             "dialects": {
-                entity: {"readings": name if (name := f"{source.name}.{entity}") in named else "", "is_unsure": unsure}
+                entity: {
+                    "readings": f"{source.name}.{entity}" if f"{source.name}.{entity}" in named else "",
+                    "is_unsure": dialect.is_unsure,
+                    "has_currency": dialect.currency_prefix,
+                }
                 for entity in ENTITIES
-                if (unsure := dialect_of(source, entity).is_unsure) or f"{source.name}.{entity}" in named
+                if (dialect := dialect_of(source, entity)) != PLAIN
             },
             **{
                 name: source.options[name]

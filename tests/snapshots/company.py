@@ -73,6 +73,7 @@ def land(
     fresh: bool = True,
     types: Mapping[str, pa.DataType] | None = None,
     dialect: Dialect | None = None,
+    currency: str | None = None,
 ) -> None:
     """Lands `days` of one entity as text, with the tables that ingestion makes."""
     if fresh:
@@ -87,7 +88,8 @@ def land(
             f"create table if not exists {source}.manifest (source varchar, source_type varchar, entity varchar, "
             "snapshot_date date, extraction_id varchar, mode varchar, key_columns varchar, id_columns varchar, "
             "required_columns varchar, columns varchar, governed varchar, personal varchar, email_column varchar, "
-            "volatile varchar, dialect varchar, deleted_column varchar, is_dated boolean, may_begin_empty boolean, "
+            "volatile varchar, dialect varchar, currency_column varchar, "
+            "deleted_column varchar, is_dated boolean, may_begin_empty boolean, "
             "extraction_started_at timestamp, extraction_ended_at timestamp, "
             "row_count bigint, rejected_count bigint, load_id varchar)"
         )
@@ -112,7 +114,7 @@ def land(
             con.unregister("landed")
             started = datetime(at.year, at.month, at.day, 11, tzinfo=UTC)
             con.execute(
-                f"insert into {source}.manifest values ({', '.join('?' * 23)})",
+                f"insert into {source}.manifest values ({', '.join('?' * 24)})",
                 [
                     source,
                     source_type,
@@ -129,6 +131,7 @@ def land(
                     email,
                     json.dumps(list(volatile)),
                     json.dumps(asdict(dialect)) if dialect else None,
+                    currency,
                     deleted,
                     is_dated,
                     may_begin_empty,

@@ -599,7 +599,7 @@ def test_a_number_that_was_written_in_a_dialect_comes_back(
     texts = []
     for number, is_grouped, currency, blank in numbers:
         text = f"{number:,.2f}" if is_grouped and dialect.thousands else f"{number:.2f}"
-        text = text.translate(str.maketrans({",": dialect.thousands, ".": dialect.decimal}))
+        text = "".join({",": dialect.thousands, ".": dialect.decimal}.get(each, each) for each in text)
         texts.append(f"{blank}{currency if dialect.currency_prefix else ''}{text}{blank}")
     assert values_read(texts, MONEY, dialect) == [number for number, *_ in numbers]
 
@@ -649,6 +649,41 @@ def test_a_governed_column_that_is_mapped_to_another_of_ours_is_read_alike(
     assert staging.execute(f"select {read} from (select cast('{value}' as {have}) as v)").fetchall() == [(expected,)]
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "expected"),
+    [
+        ("USD 12,000.00", "USD", "12000.00"),
+        ("USD 12,000.00", "usd", "12000.00"),
+        ("USD 12,000.00", None, "12000.00"),  # the base currency
+        ("$12,000.00", None, "12000.00"),
+        ("$12,000.00", "CAD", "12000.00"),
+        ("12,000.00", "EUR", "12000.00"),
+        ("\u20ac5", "EUR", "5.00"),
+        ("EUR 12,000.00", None, NOT),
+        ("EUR 12,000.00", "USD", NOT),
+        ("$12,000.00", "EUR", NOT),
+        ("12 \u20ac", None, NOT),
+    ],
+)
+def test_an_amount_beside_another_currency_than_its_row_s_is_no_value(
+    tmp_path: Path, text: str, code: str | None, expected: str | None
+) -> None:
+    where = store(tmp_path)
+    row = {"opportunity_id": "1", "stage": "New", "amount": text, "currency_code": code}
+    governed = GOVERNED | {"currency_code": "VARCHAR"}
+    land(where, {day(0): [row]}, dialect=AMERICAN, governed=governed, currency="currency_code")
+    take(where, [day(0)])
+    captured = [] if expected is NOT else [(Decimal(expected),)]
+    assert state(where, day(0), columns="amount") == captured
+    if expected is NOT:
+        rejects = (where.rejects / "crm" / "opportunity" / f"{day(0)}.csv").read_text()
+        assert f"amount: got {text} in a row whose currency is {code or 'USD'}" in rejects
+    dialect = {"readings": "crm", "currency": "coalesce(code, 'USD')"}
+    read = cast_from_ledger("v", "VARCHAR", "decimal(18,2)", dialect=dialect)
+    found = warehouse(AMERICAN).execute(f"select {read} from (select ? as v, ? as code)", [text, code]).fetchall()
+    assert found == [(None if expected is NOT else Decimal(expected),)]
+
+
 # ---------------------------------------------------------------- numbers of an unsure size
 
 UNSAID = Dialect(decimal="")
@@ -692,13 +727,13 @@ def test_a_column_that_leaves_the_size_of_its_numbers_open_is_refused_or_unknown
     warehouse().register("landed", landed)
     read = [row[0] for row in warehouse().execute(f"select {mapped} from landed order by n").fetchall()]
     expected = values_read(texts, MONEY, PLAIN)
-    unsure = [bool(text) and re.fullmatch(r"-?\d{1,2}\.\d{3}", text.strip()) is not None for text in texts]
+    unsure = [re.fullmatch(r"-?\d{1,2}\.\d{3}", (text or "").strip()) is not None for text in texts]
     assert read == [NOT if is_refused and is_it else each for each, is_it in zip(expected, unsure, strict=True)]
 
 
 def test_what_has_a_type_or_a_dialect_is_never_in_doubt(tmp_path: Path) -> None:
     where = store(tmp_path)
-    row = {"opportunity_id": "1", "stage": "New", "amount": "1.500", "employee_count": None}
+    row: dict[str, Any] = {"opportunity_id": "1", "stage": "New", "amount": "1.500", "employee_count": None}
     land(where, {day(0): [row]}, dialect=Dialect())
     take(where, [day(0)])
     land(where, {day(1): [row]}, dialect=Dialect(decimal=","))
@@ -714,7 +749,7 @@ def test_what_has_a_type_or_a_dialect_is_never_in_doubt(tmp_path: Path) -> None:
 
 def test_texts_that_mean_no_value_reject_nothing(tmp_path: Path) -> None:
     where = store(tmp_path)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"opportunity_id": "1", "stage": "New", "amount": "-", "close_date": "k. A.", "account_id": " - ", "note": "-"},
         {"opportunity_id": "2", "stage": "-", "amount": "5", "close_date": None, "account_id": "7.0", "note": None},
     ]
@@ -848,7 +883,9 @@ def test_whole_numbers_that_travelled_as_floats_are_the_same_ids(ids: list[int])
     assert ids_read(warehouse(), [repr(float(each)) for each in ids]) == clean
     with duckdb.connect() as con:
         scientific = [format(Decimal(each), "E").replace("E+", "E") for each in ids]
-        assert ids_read(warehouse(), scientific) == [s if "." not in s else c for s, c in zip(scientific, clean, strict=True)]
+        assert ids_read(warehouse(), scientific) == [
+            s if "." not in s else c for s, c in zip(scientific, clean, strict=True)
+        ]
         con.register("landed", pa.table({"n": range(len(ids)), "v": pa.array(map(float, ids), pa.float64())}))
         got = con.execute(f"select {id_text('v', 'DOUBLE')} from landed order by n").fetchall()
         assert [row[0] for row in got] == clean
@@ -973,5 +1010,7 @@ def test_an_event_that_is_spelled_in_several_ways_is_one(tmp_path: Path, monkeyp
     land(where, days, mode="events")
     capture_as_it_was(where, list(days), monkeypatch)
     with connect(where) as con:
-        rows = con.execute("select valid_from, opportunity_id, stage from ledger.files__opportunity order by 1").fetchall()
+        rows = con.execute(
+            "select valid_from, opportunity_id, stage from ledger.files__opportunity order by 1"
+        ).fetchall()
     assert rows == [(day(0), "E1", "E1 "), (day(2), "E2", "E2")]

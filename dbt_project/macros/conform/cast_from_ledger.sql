@@ -3,7 +3,9 @@
     where it `is_id`. Governed columns have our type already. One that was mapped later is text in
     the ledger, and is read here as capture reads text: by functions that the cache brings along
     (snapshots/casts.py). `dialect` is that of the source: {readings: the name of its functions,
-    is_unsure: whether nobody said what a point in a number means}; nothing where it writes plainly.
+    is_unsure: whether nobody said what a point in a number means, currency: SQL for what the row's
+    amounts are in, where the source writes a currency beside them}; nothing where it writes
+    plainly.
     A value that does not fit becomes NULL (values_that_do_not_fit_their_types counts those), and
     blank text is missing. A contract's `string` arrives here under the engine's own name.
 -#}
@@ -34,12 +36,18 @@
         {{ reading }}({{ text }}, '{{ var("time_zone") }}')
     {%- elif name in ['read_text', 'read_id', 'read_flag'] -%}
         {{ reading }}({{ text }})
-    {%- elif is_text and dialect.is_unsure and name != 'read_rate' -%}
+    {%- elif is_text and name != 'read_rate' and (dialect.is_unsure or dialect.currency) -%}
         case
+            {%- if dialect.is_unsure %}
             when
                 {{ reading_of('is_unsure', dialect) }}({{ text }})
                 and not {{ has_decimal_points(text, dialect) }}
                 then null
+            {%- endif %}
+            {%- if dialect.currency and wanted == 'decimal(18,2)' %}
+            when {{ reading_of('contradicts', dialect) }}({{ text }}, {{ dialect.currency }})
+                then null
+            {%- endif %}
             else try_cast({{ reading }}({{ text }}) as {{ data_type }})
         end
     {%- else -%}

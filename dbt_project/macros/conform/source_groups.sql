@@ -14,12 +14,17 @@
         {%- set group_key = settings.type ~ tojson([mapping, dialect], sort_keys=true) -%}
         {%- if group_key not in groups -%}
             {%- set relation = relations[settings.type] -%}
+            {%- set columns = columns_in_ledger(relation) -%}
+            {%- set code = ledger_name('currency_code', mapping) -%}
+            {%- set own = reading_of('read_text') ~ '(' ~ adapter.quote(code) ~ ')'
+                if code in columns else 'null' -%}
+            {%- set currency = "coalesce(" ~ own ~ ", '" ~ var('base_currency') ~ "')" -%}
             {%- do groups.update({group_key: {
                 'relation': relation,
                 'names': [],
-                'columns': columns_in_ledger(relation),
+                'columns': columns,
                 'mapping': mapping,
-                'dialect': dialect,
+                'dialect': dict(dialect, currency=currency) if dialect.has_currency else dialect,
             }}) -%}
         {%- endif -%}
         {%- do groups[group_key].names.append("'" ~ name | replace("'", "''") ~ "'") -%}

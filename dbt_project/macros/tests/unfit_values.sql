@@ -37,11 +37,11 @@
         count(*) as row_count,
         source || '.{{ entity }}: ' || cast(count(*) as {{ dbt.type_string() }})
         || ' values of {{ check.theirs }} are no {{ check.column.data_type }}'
-        || ' and count as missing ({{ check.name }}), such as ' || min(text)
+        || ' and count as missing ({{ check.name }}), such as ' || min(said)
         {%- if dialect.is_unsure %}
         || max(
             case
-                when {{ reading_of('is_unsure', dialect) }}(text)
+                when {{ reading_of('is_unsure', dialect) }}(said)
                     then ' (what its point means cannot be told: say `decimal` in the settings)'
                 else ''
             end
@@ -50,14 +50,14 @@
     from (
         select
             source,
-            {{ value }} as text,
+            {{ value }} as said,
             {{ cast_from_ledger(
                 value, 'string', check.column.data_type, dialect=dialect
-            ) }} as value_of_text
+            ) }} as value_said
         from {{ check.group.relation }}
         where source in ({{ check.group.names | join(', ') }})
     ) as readings
-    where {{ reading_of('is_value', dialect) }}(text) and value_of_text is null
+    where {{ reading_of('is_value', dialect) }}(said) and value_said is null
     group by source
     {% if not loop.last %}union all{% endif %}
     {%- endfor %}
