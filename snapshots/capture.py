@@ -193,7 +193,10 @@ class _SourceCapture:
         mine = {entity: by_day[day] for entity, by_day in manifests.items() if day in by_day}
 
         def shape(of: Mapping[str, Manifest]) -> dict[str, object]:
-            return {e: (m.kept, m.governed, m.volatile, m.deleted, m.required, m.email) for e, m in of.items()}
+            return {
+                e: (m.kept, m.governed, m.ids, m.volatile, m.deleted, m.required, m.email, m.dialect, m.currency)
+                for e, m in of.items()
+            }
 
         return shape(mine) == shape(others)
 
@@ -288,12 +291,15 @@ class _SourceCapture:
         landed_types = {name: kind for name, kind in types.items() if name in first.kept}
         salt = email_salt(self.store, self.source) if first.email else ""
         slot = f"{self.source}.{first.entity}"
+        spelled = intervals.spelled(self.con)
         difference = Difference(
             con=self.con,
             slot=slot,
             intervals=intervals,
             days=[manifest.snapshot_date for manifest in manifests],
-            landed=lambda condition: landed_rows(self.con, self.store, manifests, landed_types, salt, condition),
+            landed=lambda condition: landed_rows(
+                self.con, manifests, landed_types, salt, self.store.base_currency, condition, spelled
+            ),
             state=f"(select rowid, *, {CONTENT} as _content from {intervals.current} where _pl_change = 'upsert')",
             wide_state=self._wide_state(table, intervals, types, None if is_next else first.snapshot_date),
             types=types,

@@ -14,9 +14,22 @@ from datetime import UTC, date, datetime
 
 import duckdb
 
-from snapshots.casts import cast, is_total
+from snapshots.casts import (
+    MONEY,
+    PLAIN,
+    RATE,
+    cast,
+    has_no_point,
+    has_point,
+    id_text,
+    is_total,
+    is_unsure,
+    is_value,
+    key_text,
+)
+from snapshots.dialect import Dialect, contradicts
 from snapshots.digest import literal, quoted
-from snapshots.store import CaptureError, Store
+from snapshots.store import CaptureError
 
 DAY, EXTRACTION, FILE, LINE, REJECT = (
     "_pl_snapshot_date",
@@ -41,6 +54,7 @@ class Manifest:
     extraction_id: str
     mode: str
     key: tuple[str, ...]
+    ids: tuple[str, ...]
     required: tuple[str, ...]
     columns: tuple[str, ...]
     governed: Mapping[str, str]
@@ -53,6 +67,8 @@ class Manifest:
     started_at: datetime
     ended_at: datetime
     row_count: int
+    dialect: Dialect = PLAIN
+    currency: str | None = None
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -60,13 +76,25 @@ class Manifest:
         kept = tuple(name for name in self.columns if name not in self.personal)
         return (*kept, EMAIL_DIGEST) if self.email else kept
 
+    def value(self, name: str, landed: str, target: str) -> str:
+        """SQL that gives the landed column `name` (DuckDB type `landed`) as the ledger type `target`.
+
+        Ids and keys are read without the blanks around them; a key of one column is an id.
+        """
+        if target == "VARCHAR" and (name in self.ids or self.key == (name,)):
+            return id_text(quoted(name), landed, self.dialect)
+        if target == "VARCHAR" and name in self.key:
+            return key_text(quoted(name), landed, self.dialect)
+        return cast(quoted(name), landed, target, self.dialect if name in self.governed else PLAIN)
+
 
 def read_manifests(
     con: duckdb.DuckDBPyConnection, source: str, days: Sequence[date]
 ) -> dict[str, dict[date, Manifest]]:
     """The newest complete manifest of each entity and day of `source`, from the attached landing.
 
-    Raises CaptureError where a day has none at all, or where the rows that a manifest vouches for are not there.
+    Raises CaptureError where a day has none at all, where the rows that a manifest vouches for are not there, or where
+    the size of a number cannot be told.
     """
     table = f"landing.{quoted(source)}"
     try:
@@ -93,22 +121,28 @@ def read_manifests(
     for by_day in found.values():
         _check_names(by_day)
         _check_rows(con, by_day)
+        _check_numbers(con, list(by_day.values()))
     return found
 
 
 def landed_rows(
     con: duckdb.DuckDBPyConnection,
-    store: Store,
     manifests: Sequence[Manifest],
     types: Mapping[str, str],
     salt: str,
+    base_currency: str,
     condition: str = "true",
+    spelled: str = "",
 ) -> str:
     """SQL for the rows of `manifests` (one entity, days with equal columns) as the ledger will store them.
 
+    An amount that stands beside another currency than its row's, or than `base_currency` where the row names none, is
+    a problem of the row.
+
     Columns: `_day`, `_row` (identifies a landed row), `_problem` (why it is rejected, else null), `_gone` (the source
     says it is deleted), then each column of `types`, cast. `condition` is about the landing's own columns and is
-    applied before any cast.
+    applied before any cast. `spelled` is the relation of keys that the ledger spells otherwise than they are read, if
+    there are any (see `EntityIntervals.spelled`).
     """
     first = manifests[0]
     table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
@@ -120,13 +154,20 @@ def landed_rows(
             email = f"nullif(lower(trim(cast({quoted(first.email)} as varchar))), '')"
             selected.append(f"sha256({literal(salt)} || {email}) as {quoted(name)}")
             continue
-        value = cast(quoted(name), landed[name], kind)
+        value = first.value(name, landed[name], kind)
         selected.append(f"{value} as {quoted(name)}")
         if not is_total(landed[name], kind):
             text = f"cast({quoted(name)} as varchar)"
             problems.append(
-                f"when {value} is null and trim({text}) <> '' "
+                f"when {value} is null and {is_value(text, first.dialect)} "
                 f"then {literal(name + ': got ')} || {text} || {literal(', expected ' + kind)}"
+            )
+        if kind == MONEY and landed[name] == "VARCHAR" and first.dialect.currency_prefix:
+            own = f"nullif(trim(cast({quoted(first.currency)} as varchar)), '')" if first.currency else "null"
+            code = f"coalesce({own}, {literal(base_currency)})"
+            problems.append(
+                f"when {contradicts(quoted(name), code)} "
+                f"then {literal(name + ': got ')} || {quoted(name)} || ' in a row whose currency is ' || {code}"
             )
         if name in first.required or (name in first.key and first.mode == "state"):
             empty = f"{value} is null or {value} = ''" if kind == "VARCHAR" else f"{value} is null"
@@ -137,10 +178,18 @@ def landed_rows(
         else "false"
     )
     ids = ", ".join(literal(manifest.extraction_id) for manifest in manifests)
-    return (
+    rows = (
         f"(select {DAY} as _day, rowid as _row, case {' '.join(problems)} end as _problem, {gone} as _gone, "
         f"{', '.join(selected)} from {table} where {EXTRACTION} in ({ids}) and {condition})"
     )
+    return _as_spelled(rows, first.key, spelled) if spelled else rows
+
+
+def _as_spelled(rows: str, key: Sequence[str], spelled: str) -> str:
+    """SQL for `rows` with the keys that `spelled` has as it spells them."""
+    own = ", ".join(f"coalesce(s.{quoted(name)}, r.{quoted(name)}) as {quoted(name)}" for name in key)
+    same = " and ".join(f"r.{quoted(name)} is not distinct from s.{quoted(f'_read_{name}')}" for name in key)
+    return f"(select r.* replace ({own}) from {rows} as r left join {spelled} as s on {same})"
 
 
 def _manifest(row: Mapping[str, object]) -> Manifest:
@@ -162,6 +211,7 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         extraction_id=str(row["extraction_id"]),
         mode=str(row["mode"]),
         key=names("key_columns"),
+        ids=names("id_columns") if row.get("id_columns") else (),
         required=names("required_columns"),
         columns=names("columns"),
         governed=json.loads(str(row["governed"])),
@@ -174,6 +224,8 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         started_at=instant("extraction_started_at"),
         ended_at=instant("extraction_ended_at"),
         row_count=int(str(row["row_count"])),
+        dialect=Dialect.from_json(str(row["dialect"])) if row.get("dialect") else PLAIN,
+        currency=str(row["currency_column"]) if row.get("currency_column") else None,
     )
 
 
@@ -201,3 +253,42 @@ def _check_rows(con: duckdb.DuckDBPyConnection, manifests: Mapping[date, Manifes
                 f"expected the {manifest.row_count:,} of the manifest. "
                 f"Nothing was captured. Run `pipeledger run --date {day}` to land it again."
             )
+
+
+def _check_numbers(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
+    """Refuses a column of text that leaves open whether `1.500` is 1500, where nobody said what a point means.
+
+    One number that shows a decimal point (`12.5`, `1234.567`, `0.125`) settles it for the column, unless another shows
+    the contrary (`1.234.567`, `12,5`). A rate is below 1000, so that its point is never in doubt.
+    """
+    first = manifests[0]
+    if not first.dialect.is_unsure:
+        return
+    table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
+    landed = {row[0]: row[1] for row in con.execute(f"describe {table}").fetchall()}
+    numbers = [
+        name
+        for name, kind in first.governed.items()
+        if landed.get(name) == "VARCHAR" and kind != RATE and kind.startswith(("DECIMAL", "BIGINT"))
+    ]
+    rows = f"{table} where {EXTRACTION} in ({', '.join(literal(manifest.extraction_id) for manifest in manifests)})"
+    unsure = {name: is_unsure(quoted(name), first.dialect) for name in numbers}
+    found = con.execute(f"select {', '.join([f'bool_or({each})' for each in unsure.values()]) or 'null'} from {rows}")
+    for name, is_found in zip(numbers, found.fetchall()[0], strict=False):
+        if not is_found:
+            continue
+        proof, doubt = has_point(quoted(name), first.dialect), has_no_point(quoted(name), first.dialect)
+        count, text, file, line, is_proved = con.execute(
+            f"select count(*) filter ({unsure[name]}), arg_min({quoted(name)}, {LINE}) filter ({unsure[name]}), "
+            f"arg_min({FILE}, {LINE}) filter ({unsure[name]}), min({LINE}) filter ({unsure[name]}), "
+            f"bool_or({proof}) and not bool_or({doubt}) from {rows}"
+        ).fetchall()[0]
+        if is_proved:
+            continue
+        others = f", one of {count:,} such values" if count > 1 else ""
+        raise CaptureError(
+            f"{first.source}.{first.entity}: {file}, line {line}: {name} is {text.strip()}{others}, and no other value "
+            "shows whether its point separates thousands or is a decimal point. Nothing was captured. Add "
+            f'decimal = "," to [sources.{first.source}] of pipeledger.toml if it separates thousands, or '
+            'decimal = ".", then run the command again.'
+        )

@@ -16,7 +16,7 @@ Relations = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Store:
-    """Paths of one home, and the company's time zone (an IANA name) in which its days are counted."""
+    """Paths of one home, the company's time zone (an IANA name) in which its days are counted, and its currency."""
 
     ledger: Path
     personal: Path
@@ -24,6 +24,7 @@ class Store:
     warehouse: Path
     rejects: Path
     time_zone: str
+    base_currency: str = "USD"
 
     def rejects_file(self, source: str, entity: str, day: date) -> Path:
         """Where the rejected rows of a day are listed, with their file, line and reason."""

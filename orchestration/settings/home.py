@@ -78,7 +78,7 @@ class Home:
         """The lock file, which names its holder."""
         return self.root / "lock"
 
-    def store(self, time_zone: str) -> Store:
+    def store(self, time_zone: str, base_currency: str) -> Store:
         """The paths that `snapshots` works with."""
         return Store(
             ledger=self.root / "ledger",
@@ -87,6 +87,7 @@ class Home:
             warehouse=self.warehouse,
             rejects=self.root / "rejects",
             time_zone=time_zone,
+            base_currency=base_currency,
         )
 
 

@@ -34,7 +34,7 @@ class Settings:
     @property
     def store(self) -> Store:
         """The paths that `snapshots` works with."""
-        return self.home.store(self.config.company.time_zone)
+        return self.home.store(self.config.company.time_zone, self.config.company.base_currency)
 
 
 def load_settings(config: Path | None = None, env: Mapping[str, str] | None = None) -> Settings:

@@ -31,6 +31,8 @@ GBP,"1,3",,,
 """,
     "targets": """fiscal_quarter,segment,target_amount,valid_from,owner,definition
 2026Q1,(all),1000,,,
+FY2026-Q2,SMB,250.000,,,
+FY2026-Q2,Enterprise,1000.50,26-03-31,,
 """,
     "stall_rules": """rule,segment,stage,threshold,is_enabled,valid_from,owner,definition
 no_motion,*,*,30,true,,,
@@ -75,6 +77,9 @@ EXPECTED = {
     "fx_rates.csv: USD: the base currency is worth 1 of itself.",
     "fx_rates.csv: GBP: rate_to_base `1,3` is no decimal(18, 10).",
     "targets.csv: 2026Q1, (all): a fiscal quarter is written like FY2026-Q3.",
+    "targets.csv: FY2026-Q2, SMB: target_amount `250.000` could be 250000 or a decimal number. "
+    "Write it without separators of thousands, and decimals with one or two digits.",
+    "targets.csv: FY2026-Q2, Enterprise: valid_from `26-03-31` is no date.",
     "stall_rules.csv: no_change, *, *: the rule needs a threshold.",
     "mrr_policy.csv: discounts: the value is recurring or none.",
     "mrr_policy.csv: past_due: the value is counts or excluded.",

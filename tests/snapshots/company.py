@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from snapshots.capture import Captured, capture
+from snapshots.dialect import Dialect
 from snapshots.digest import quoted
 from snapshots.intervals import connect
 from snapshots.store import Gates, Store
@@ -55,6 +57,7 @@ def land(
     source: str = "crm",
     entity: str = "opportunity",
     key: Sequence[str] = ("opportunity_id",),
+    ids: Sequence[str] = (),
     required: Sequence[str] | None = None,
     mode: str = "state",
     columns: Sequence[str] | None = None,
@@ -69,6 +72,8 @@ def land(
     is_complete: bool = True,
     fresh: bool = True,
     types: Mapping[str, pa.DataType] | None = None,
+    dialect: Dialect | None = None,
+    currency: str | None = None,
 ) -> None:
     """Lands `days` of one entity as text, with the tables that ingestion makes."""
     if fresh:
@@ -81,8 +86,9 @@ def land(
         con.execute(f"create table if not exists {source}._dlt_loads (load_id varchar, status bigint)")
         con.execute(
             f"create table if not exists {source}.manifest (source varchar, source_type varchar, entity varchar, "
-            "snapshot_date date, extraction_id varchar, mode varchar, key_columns varchar, required_columns varchar, "
-            "columns varchar, governed varchar, personal varchar, email_column varchar, volatile varchar, "
+            "snapshot_date date, extraction_id varchar, mode varchar, key_columns varchar, id_columns varchar, "
+            "required_columns varchar, columns varchar, governed varchar, personal varchar, email_column varchar, "
+            "volatile varchar, dialect varchar, currency_column varchar, "
             "deleted_column varchar, is_dated boolean, may_begin_empty boolean, "
             "extraction_started_at timestamp, extraction_ended_at timestamp, "
             "row_count bigint, rejected_count bigint, load_id varchar)"
@@ -108,7 +114,7 @@ def land(
             con.unregister("landed")
             started = datetime(at.year, at.month, at.day, 11, tzinfo=UTC)
             con.execute(
-                f"insert into {source}.manifest values ({', '.join('?' * 21)})",
+                f"insert into {source}.manifest values ({', '.join('?' * 24)})",
                 [
                     source,
                     source_type,
@@ -117,12 +123,15 @@ def land(
                     extraction,
                     mode,
                     json.dumps(list(key)),
+                    json.dumps(list(ids)),
                     json.dumps(list(key if required is None else required)),
                     json.dumps(names),
                     json.dumps({n: k for n, k in (governed or GOVERNED).items() if n in names}),
                     json.dumps(list(personal)),
                     email,
                     json.dumps(list(volatile)),
+                    json.dumps(asdict(dialect)) if dialect else None,
+                    currency,
                     deleted,
                     is_dated,
                     may_begin_empty,

@@ -20,8 +20,13 @@
         {%- if group and name in kept %}
         cast({{ kept[name] }} as {{ column.data_type }}) as {{ name }}
         {%- elif group and theirs in group.columns %}
-        {{ cast_from_ledger(adapter.quote(theirs), group.columns[theirs], column.data_type) }}
-            as {{ name }}
+        {{ cast_from_ledger(
+            adapter.quote(theirs),
+            group.columns[theirs],
+            column.data_type,
+            name.endswith('_id'),
+            group.dialect,
+        ) }} as {{ name }}
         {%- else %}
         cast(null as {{ column.data_type }}) as {{ name }}
         {%- endif %}
