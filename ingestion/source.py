@@ -62,6 +62,10 @@ class Dialect:
     """Of instants without an offset; empty: the company's."""
 
 
+UNSAID = Dialect(decimal="")
+"""The dialect of files of which the settings say nothing."""
+
+
 @dataclass(frozen=True)
 class Extraction:
     """One entity as a source held it on one day: complete, or not at all.
@@ -86,6 +90,7 @@ class Extraction:
     email: str | None = None  # the personal column of which the ledger keeps a digest
     ids: tuple[str, ...] = ()  # columns of ids, besides a key of one column: text, whatever they travelled as
     dialect: Dialect = Dialect()
+    notes: Mapping[str, str] = field(default_factory=dict)  # by kind, what a person is to hear; whole once it is read
     may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
 
 

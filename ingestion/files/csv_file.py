@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +30,7 @@ import pyarrow.csv as pacsv
 
 from ingestion.files import edges
 from ingestion.files.edges import Line
+from ingestion.files.layout import Layout
 
 BLOCK_BYTES = 4 << 20  # read at a time; also the longest row that the fast reader takes
 SLOW_BATCH_ROWS = 10_000
@@ -52,20 +53,6 @@ _Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 class CsvError(Exception):
     """A file that is no readable CSV; the message says where and why, and leaves the file's name to the caller."""
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a file is laid out. Quotes are always `"`, doubled inside a quoted field.
-
-    `skip_rows` lines stand before the header, `skip_footer` lines that are not blank after the last row (0: the footer
-    is found by what it looks like). Without a `delimiter` it is the one that a first line `sep=;` names, else a comma.
-    """
-
-    delimiter: str = ""
-    encoding: str = "utf-8"
-    skip_rows: int = 0
-    skip_footer: int = 0
 
 
 @dataclass(frozen=True)
@@ -96,7 +83,7 @@ class _Quoting:
     inner_breaks: _Integers
 
 
-_Piece = pa.Table | list[Line]
+_Piece: TypeAlias = "pa.Table | list[Line]"
 """Rows of a file, or its malformed ones."""
 
 
@@ -120,7 +107,7 @@ def read_header(path: Path, layout: Layout) -> Header:
             rest = text if named else chain([first] if first else [], text)
             names, lines, records, before = _find_header(rest, known.delimiter, line)
     except csv.Error as error:
-        raise CsvError(f"the header, behind line {line}, is not readable ({error})") from error
+        raise CsvError(f"the header is not readable ({error})") from error
     except UnicodeError as error:
         raise CsvError(_undecodable(path, layout)) from error
     if not names:
@@ -129,9 +116,7 @@ def read_header(path: Path, layout: Layout) -> Header:
     return Header(names, line + lines, len(above) + records, known, before, has_open_quotes)
 
 
-def _find_header(
-    text: Iterable[str], delimiter: str, above: int
-) -> tuple[tuple[str, ...], int, int, tuple[Line, ...]]:
+def _find_header(text: Iterable[str], delimiter: str, above: int) -> tuple[tuple[str, ...], int, int, tuple[Line, ...]]:
     """The column names, the lines and records of `text` that end with them, and the lines of a title before."""
     reader = csv.reader(text, delimiter=delimiter, strict=True)
     found: list[list[str]] = []
@@ -231,9 +216,7 @@ def _last_full_row(table: pa.Table, width: int, held: int) -> tuple[int, Line | 
 def _lines(table: pa.Table) -> list[Line]:
     """The rows of a table as lines."""
     cells = [table[name].to_pylist() for name in table.column_names if name not in (LINE, REJECT)]
-    return [
-        Line(number, row) for number, row in zip(table[LINE].to_pylist(), zip(*cells, strict=True), strict=True)
-    ]
+    return [Line(number, row) for number, row in zip(table[LINE].to_pylist(), zip(*cells, strict=True), strict=True)]
 
 
 # ---------------------------------------------------------------- bytes

@@ -16,7 +16,7 @@ MAX_LINES = 50  # of a title or of a footer; more are rows of a strange table
 NAMED_LINES = 3  # of what was left out, in a warning
 
 _FOOTER = re.compile(
-    r"confidential|generated (by|on)|copyright|©|\(c\) |vertraulich|erstellt (von|am)|exported (by|on)|exportiert",
+    r"confidential|generated (by|on)|copyright|©\s*\w|\(c\) |vertraulich|erstellt (von|am)|exported (by|on)|exportiert",
     re.IGNORECASE,
 )
 _TOTAL = re.compile(r"((grand )?totals?|gesamt(summe|ergebnis)?|summe)(\s*\(.*\))?:?", re.IGNORECASE)
@@ -44,12 +44,17 @@ class Line:
         """Whether it may belong to a footer: fewer cells than the header, one filled cell, or a footer's words."""
         return len(self.cells) < width or len(self.filled) < min(2, width) or self.speaks_of_the_table(width)
 
+    def is_text(self, width: int) -> bool:
+        """Whether it has fewer cells than the header and begins with words."""
+        first = str(self.cells[0] or "") if self.cells else ""
+        return len(self.cells) < width and any(sign.isalpha() for sign in first)
+
     def speaks_of_the_table(self, width: int) -> bool:
         """Whether it has the words of a footer, or of a line of totals, and is not filled as rows are."""
         filled = self.filled
         if not filled or len(filled) == width:
             return False
-        first = str(filled[0]).strip()
+        first = next((str(cell).strip() for cell in self.cells[:2] if cell is not None and str(cell).strip()), "")
         is_alone = len(filled) == 1 or len(self.cells) < width
         return _TOTAL.fullmatch(first) is not None or (is_alone and _FOOTER.match(first) is not None)
 
@@ -57,13 +62,13 @@ class Line:
 def header_position(records: Sequence[Sequence[Any]]) -> int:
     """The position of the header among the first records of a file, blank ones included.
 
-    It is the first record that is not blank, unless that one has a single filled cell and the table that follows is
+    It is the first record that is not blank, unless that one has nothing but its first cell and the table that follows is
     wider: after a blank record, or in most records.
     """
     filled = [sum(1 for cell in record if cell is not None and str(cell).strip()) for record in records]
     first = next((position for position, count in enumerate(filled) if count), 0)
     wider = next((position for position, count in enumerate(filled) if count > 1), None)
-    if not records or filled[first] > 1 or wider is None:
+    if not records or filled[first] > 1 or wider is None or not str(records[first][0] or "").strip():
         return first
     follows_blank = any(count == 0 for count in filled[first:wider])
     is_most = sum(count > 1 for count in filled) > sum(count == 1 for count in filled)
@@ -78,7 +83,7 @@ def footer_position(lines: Sequence[Line], table_end: int, width: int) -> int:
     previous = table_end
     for position, line in enumerate(lines):
         follows_blank = line.number > previous + 1
-        if line.speaks_of_the_table(width) or (follows_blank and len(line.cells) < width):
+        if line.speaks_of_the_table(width) or (follows_blank and line.is_text(width)):
             return position
         previous = line.end
     return len(lines)

@@ -27,17 +27,8 @@ def build_files(source: SourceConfig, settings: Settings) -> Source:
         path=Path(source.options["path"]),
         as_of=source.as_of,
         time_zone=settings.config.company.time_zone,
-        entities={
-            name: EntityOptions(
-                file=entity.file,
-                columns=entity.columns,
-                volatile=entity.volatile,
-                personal=entity.personal,
-                delimiter=entity.delimiter,
-                encoding=entity.encoding,
-            )
-            for name, entity in source.entities.items()
-        },
+        entities={name: EntityOptions(**vars(entity)) for name, entity in source.entities.items()},
+        common={name: EntityOptions(**vars(entity)) for name, entity in source.common.items()},
         clock=clock,
     )
 

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingestion.files import csv_file
-from ingestion.files.csv_file import CsvError, Layout, read, read_header
+from ingestion.files.csv_file import CsvError, read, read_header
+from ingestion.files.layout import Layout
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
     ["", '"', '""', "a,b", "x\ny", "x\r\ny", "\r", "NA", "null", " lead", "\N{BOM}", '5" pipe', "\x00", "é", "金額"]
@@ -31,12 +33,16 @@ def read_text(
     text: str,
     layout: Layout = Layout(),  # noqa: B008 - frozen
     encoding: str = "utf-8",
+    left_out: list[str] | None = None,
 ) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.csv"
         path.write_bytes(text.encode(encoding))
         header = read_header(path, layout)
-        table = pa.concat_tables(read(path, header, header.names, ("key",)))
+        said = [] if left_out is None else left_out
+        table = pa.concat_tables(
+            read(path, header, header.names, ("key",), lambda kind, text: said.extend(re.findall(r"line \d+", text)))
+        )
     return sorted(table.to_pylist(), key=lambda row: row["_pl_line"])
 
 
@@ -61,11 +67,13 @@ def test_any_text_in_cells_survives(
 ) -> None:
     text = mark + written(rows, quoting=quoting, lineterminator=line_end, delimiter=delimiter)
 
-    landed = read_text(text, Layout(delimiter=delimiter))
+    left_out: list[str] = []
+    landed = read_text(text, Layout(delimiter=delimiter), left_out=left_out)
 
     expected = list(csv.reader(io.StringIO(text.removeprefix("\N{BOM}"), newline=""), delimiter=delimiter))[1:]
     assert good(landed) == [[cell or None for cell in row] for row in expected if any(row) and len(row) == 3]
-    assert len(bad(landed)) == len([row for row in expected if any(row) and len(row) != 3])  # bare carriage returns
+    # bare carriage returns: the short lines that they make may look like a footer
+    assert len(bad(landed)) + len(left_out) == len([row for row in expected if any(row) and len(row) != 3])
 
 
 @settings(max_examples=300, deadline=None)
@@ -215,7 +223,9 @@ def around(text: str, layout: Layout = Layout(), encoding: str = "utf-8") -> tup
     return len(rows) - len(reasons), reasons, said
 
 
-@pytest.mark.parametrize("footer", [FOOTER, PADDED, FOOTER.lstrip()], ids=["as it is", "padded", "without a blank line"])
+@pytest.mark.parametrize(
+    "footer", [FOOTER, PADDED, FOOTER.lstrip()], ids=["as it is", "padded", "without a blank line"]
+)
 def test_the_footer_of_a_report_is_left_out_and_named(footer: str) -> None:
     rows, reasons, said = around(NAMES + REPORT + footer)
 
