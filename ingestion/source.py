@@ -46,7 +46,7 @@ class Dialect:
     decimal: str = "."
     """`.` or `,`; empty: nobody said so, and a column that leaves the size of its numbers unsure is refused."""
     thousands: str = ""
-    """Empty, `.`, `,`, `'` or a blank (a no-break space counts as one)."""
+    """Empty, `.`, `,`, `'` or a blank (a no-break space counts as one). Beside a decimal comma, points need no mention."""
     date_format: str = ""
     """Empty: ISO 8601. Else DD, D, MM, M, YYYY, YY with `.`, `/` or `-` between: `DD.MM.YYYY`, `M/D/YYYY`.
 
@@ -55,7 +55,7 @@ class Dialect:
     currency_prefix: bool = False
     """`USD 12,000.00`, `12.000,00 EUR` and `$1,200` are amounts."""
     percent: bool = False
-    """`60 %` is 0.6 where a rate is meant."""
+    """`60 %`, or `60`, is 0.6 where a rate is meant."""
     null_values: tuple[str, ...] = ()
     """Texts that mean no value: `-`, `n/a`, `NULL`."""
     time_zone: str = ""
@@ -63,7 +63,7 @@ class Dialect:
 
 
 UNSAID = Dialect(decimal="")
-"""The dialect of files of which the settings say nothing."""
+"""The dialect of text of which nobody said anything."""
 
 
 @dataclass(frozen=True)

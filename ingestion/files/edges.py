@@ -62,8 +62,8 @@ class Line:
 def header_position(records: Sequence[Sequence[Any]]) -> int:
     """The position of the header among the first records of a file, blank ones included.
 
-    It is the first record that is not blank, unless that one has nothing but its first cell and the table that follows is
-    wider: after a blank record, or in most records.
+    It is the first record that is not blank, unless that one has nothing but its first cell and the table that follows
+    is wider: after a blank record, or in most records.
     """
     filled = [sum(1 for cell in record if cell is not None and str(cell).strip()) for record in records]
     first = next((position for position, count in enumerate(filled) if count), 0)

@@ -89,6 +89,10 @@ class SourceConfig:
         """How an entity is read: by its own table, else by what the source says for all."""
         return self.entities.get(name) or self.common.get(name) or EntityConfig()
 
+    def dialect_of(self, entity: str) -> Dialect:
+        """How the source writes the values of an entity; what is no file has types of its own."""
+        return self.entity(entity).dialect if self.type == "files" else Dialect()
+
 
 @dataclass(frozen=True)
 class Schedule:
