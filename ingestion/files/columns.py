@@ -97,6 +97,16 @@ def landed_columns(header: Sequence[str], entity: Entity, options: EntityOptions
     return tuple(names)
 
 
+def twin_columns(header: Sequence[str], landed: Sequence[str]) -> dict[str, str]:
+    """The columns of a file that have one name, with all the names that they land under."""
+    plain = [landed_name(name) if name.strip() else "" for name in header]
+    twins: dict[str, list[str]] = {}
+    for theirs, name, ours in zip(header, plain, landed, strict=True):
+        if name and plain.count(name) > 1:
+            twins.setdefault(theirs, []).append(ours)
+    return {theirs: " and ".join(names) for theirs, names in twins.items()}
+
+
 def check_options(what: str, entity: str, options: EntityOptions) -> None:
     """SourceError for settings of an entity that cannot be right; `what` is source.entity."""
     if entity not in ENTITIES:

@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from ingestion.entities import ENTITIES, TEXT
 from ingestion.files import csv_file, excel_file, parquet_file
-from ingestion.files.columns import Columns, EntityOptions, canonical_columns, check_options, landed_columns
+from ingestion.files.columns import Columns, EntityOptions, canonical_columns, check_options, landed_columns, twin_columns
 from ingestion.files.distinct import distinct
 from ingestion.source import Days, Extraction, Finding, SourceError, landed_name
 
@@ -283,10 +283,9 @@ class FilesSource:
         def note(kind: str, text: str) -> None:
             notes[kind] = f"{self._what(place, file)}: {text}."
 
-        if len(set(map(landed_name, header))) < len(header):
-            twins = [name for name, landed in zip(header, columns.landed, strict=True) if header.count(name) > 1]
-            if twins:
-                note("twins", f"several columns are called {twins[0]}; each is kept, with a number behind its name")
+        if twins := twin_columns(header, columns.landed):
+            named = ", ".join(f"{name!r} as {landed}" for name, landed in twins.items())
+            note("twins", f"columns of one name are kept with a number behind it: {named}")
         return Extraction(
             entity=place.entity,
             snapshot_date=day,
