@@ -46,7 +46,10 @@ class Dialect:
     decimal: str = "."
     """`.` or `,`; empty: nobody said so, and a column that leaves the size of its numbers unsure is refused."""
     thousands: str = ""
-    """Empty, `.`, `,`, `'` or a blank (a no-break space counts as one). Beside a decimal comma, points need no mention."""
+    """Empty, `.`, `,`, `'` or a blank (a no-break space counts as one).
+
+    Beside a decimal comma, points need no mention.
+    """
     date_format: str = ""
     """Empty: ISO 8601. Else DD, D, MM, M, YYYY, YY with `.`, `/` or `-` between: `DD.MM.YYYY`, `M/D/YYYY`.
 

@@ -30,6 +30,16 @@ class ExcelError(Exception):
     """A workbook that is not readable, or a sheet that is not there; the message leaves the file's name to others."""
 
 
+class SeveralSheetsError(ExcelError):
+    """A workbook with several sheets, of which nobody said which."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(
+            f'it has several sheets: {", ".join(names)}. Expected to know which one. Say it: sheet = "{names[0]}"'
+        )
+
+
 @dataclass(frozen=True)
 class Sheet:
     """The table of a sheet: the column names, its rows with their numbers, and the lines around it."""
@@ -97,9 +107,7 @@ def _cells(path: Path, named: str) -> list[list[Any]]:
         raise ExcelError(f"it is no readable workbook ({error})") from error
     filled = [name for name, rows in sheets.items() if rows] or list(sheets)[:1]
     if len(filled) > 1:
-        raise ExcelError(
-            f'it has several sheets: {", ".join(filled)}. Expected to know which one. Say it: sheet = "{filled[0]}"'
-        )
+        raise SeveralSheetsError(filled)
     return sheets[filled[0]]
 
 

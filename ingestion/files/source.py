@@ -28,7 +28,14 @@ import pyarrow.parquet as pq
 
 from ingestion.entities import ENTITIES, TEXT
 from ingestion.files import csv_file, excel_file, parquet_file
-from ingestion.files.columns import Columns, EntityOptions, canonical_columns, check_options, landed_columns, twin_columns
+from ingestion.files.columns import (
+    Columns,
+    EntityOptions,
+    canonical_columns,
+    check_options,
+    landed_columns,
+    twin_columns,
+)
 from ingestion.files.distinct import distinct
 from ingestion.source import Days, Extraction, Finding, SourceError, landed_name
 
