@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime
 
 import duckdb
 
-from snapshots.casts import cast, id_text, is_total, key_text
+from snapshots.casts import PLAIN, RATE, cast, has_no_point, has_point, id_text, is_total, is_unsure, is_value, key_text
+from snapshots.dialect import Dialect
 from snapshots.digest import literal, quoted
 from snapshots.store import CaptureError
 
@@ -54,6 +55,7 @@ class Manifest:
     started_at: datetime
     ended_at: datetime
     row_count: int
+    dialect: Dialect = PLAIN
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -67,10 +69,10 @@ class Manifest:
         Ids and keys are read without the blanks around them; a key of one column is an id.
         """
         if target == "VARCHAR" and (name in self.ids or self.key == (name,)):
-            return id_text(quoted(name), landed)
+            return id_text(quoted(name), landed, self.dialect)
         if target == "VARCHAR" and name in self.key:
-            return key_text(quoted(name), landed)
-        return cast(quoted(name), landed, target)
+            return key_text(quoted(name), landed, self.dialect)
+        return cast(quoted(name), landed, target, self.dialect if name in self.governed else PLAIN)
 
 
 def read_manifests(
@@ -78,7 +80,8 @@ def read_manifests(
 ) -> dict[str, dict[date, Manifest]]:
     """The newest complete manifest of each entity and day of `source`, from the attached landing.
 
-    Raises CaptureError where a day has none at all, or where the rows that a manifest vouches for are not there.
+    Raises CaptureError where a day has none at all, where the rows that a manifest vouches for are not there, or where
+    the size of a number cannot be told.
     """
     table = f"landing.{quoted(source)}"
     try:
@@ -105,6 +108,7 @@ def read_manifests(
     for by_day in found.values():
         _check_names(by_day)
         _check_rows(con, by_day)
+        _check_numbers(con, list(by_day.values()))
     return found
 
 
@@ -114,13 +118,14 @@ def landed_rows(
     types: Mapping[str, str],
     salt: str,
     condition: str = "true",
-    spelled: str | None = None,
+    spelled: str = "",
 ) -> str:
     """SQL for the rows of `manifests` (one entity, days with equal columns) as the ledger will store them.
 
     Columns: `_day`, `_row` (identifies a landed row), `_problem` (why it is rejected, else null), `_gone` (the source
     says it is deleted), then each column of `types`, cast. `condition` is about the landing's own columns and is
-    applied before any cast. `spelled` is a relation of the keys that the ledger spells otherwise than they are read.
+    applied before any cast. `spelled` is the relation of keys that the ledger spells otherwise than they are read, if
+    there are any (see `EntityIntervals.spelled`).
     """
     first = manifests[0]
     table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
@@ -137,7 +142,7 @@ def landed_rows(
         if not is_total(landed[name], kind):
             text = f"cast({quoted(name)} as varchar)"
             problems.append(
-                f"when {value} is null and trim({text}) <> '' "
+                f"when {value} is null and {is_value(text, first.dialect)} "
                 f"then {literal(name + ': got ')} || {text} || {literal(', expected ' + kind)}"
             )
         if name in first.required or (name in first.key and first.mode == "state"):
@@ -157,16 +162,10 @@ def landed_rows(
 
 
 def _as_spelled(rows: str, key: Sequence[str], spelled: str) -> str:
-    """SQL for `rows` with the keys of the relation `spelled` (`_read_<column>`, `_spelled_<column>`) as it has them."""
-    own = ", ".join(
-        f"case when s._is_spelled then s.{quoted(f'_spelled_{name}')} else r.{quoted(name)} end as {quoted(name)}"
-        for name in key
-    )
+    """SQL for `rows` with the keys that `spelled` has as it spells them."""
+    own = ", ".join(f"coalesce(s.{quoted(name)}, r.{quoted(name)}) as {quoted(name)}" for name in key)
     same = " and ".join(f"r.{quoted(name)} is not distinct from s.{quoted(f'_read_{name}')}" for name in key)
-    return (
-        f"(select r.* replace ({own}) from {rows} as r "
-        f"left join (select *, true as _is_spelled from {spelled}) as s on {same})"
-    )
+    return f"(select r.* replace ({own}) from {rows} as r left join {spelled} as s on {same})"
 
 
 def _manifest(row: Mapping[str, object]) -> Manifest:
@@ -201,6 +200,7 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         started_at=instant("extraction_started_at"),
         ended_at=instant("extraction_ended_at"),
         row_count=int(str(row["row_count"])),
+        dialect=Dialect.from_json(str(row["dialect"])) if row.get("dialect") else PLAIN,
     )
 
 
@@ -228,3 +228,42 @@ def _check_rows(con: duckdb.DuckDBPyConnection, manifests: Mapping[date, Manifes
                 f"expected the {manifest.row_count:,} of the manifest. "
                 f"Nothing was captured. Run `pipeledger run --date {day}` to land it again."
             )
+
+
+def _check_numbers(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
+    """Refuses a column of text that leaves open whether `1.500` is 1500, where nobody said what a point means.
+
+    One number that shows a decimal point (`12.5`, `1234.567`, `0.125`) settles it for the column, unless another shows
+    the contrary (`1.234.567`, `12,5`). A rate is below 1000, so that its point is never in doubt.
+    """
+    first = manifests[0]
+    if not first.dialect.is_unsure:
+        return
+    table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
+    landed = {row[0]: row[1] for row in con.execute(f"describe {table}").fetchall()}
+    numbers = [
+        name
+        for name, kind in first.governed.items()
+        if landed.get(name) == "VARCHAR" and kind != RATE and kind.startswith(("DECIMAL", "BIGINT"))
+    ]
+    rows = f"{table} where {EXTRACTION} in ({', '.join(literal(manifest.extraction_id) for manifest in manifests)})"
+    unsure = {name: is_unsure(quoted(name), first.dialect) for name in numbers}
+    found = con.execute(f"select {', '.join([f'bool_or({each})' for each in unsure.values()]) or 'null'} from {rows}")
+    for name, is_found in zip(numbers, found.fetchall()[0], strict=False):
+        if not is_found:
+            continue
+        proof, doubt = has_point(quoted(name), first.dialect), has_no_point(quoted(name), first.dialect)
+        count, text, file, line, is_proved = con.execute(
+            f"select count(*) filter ({unsure[name]}), arg_min({quoted(name)}, {LINE}) filter ({unsure[name]}), "
+            f"arg_min({FILE}, {LINE}) filter ({unsure[name]}), min({LINE}) filter ({unsure[name]}), "
+            f"bool_or({proof}) and not bool_or({doubt}) from {rows}"
+        ).fetchall()[0]
+        if is_proved:
+            continue
+        others = f", one of {count:,} such values" if count > 1 else ""
+        raise CaptureError(
+            f"{first.source}.{first.entity}: {file}, line {line}: {name} is {text.strip()}{others}, and no other value "
+            "shows whether its point separates thousands or is a decimal point. Nothing was captured. Add "
+            f"decimal = \",\" to [sources.{first.source}] of pipeledger.toml if it separates thousands, or "
+            'decimal = ".", then run the command again.'
+        )

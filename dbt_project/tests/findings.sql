@@ -8,6 +8,7 @@
     'customers_that_could_be_several_accounts',
     'customers_without_an_account',
     'definitions_that_nothing_uses',
+    'keys_spelled_in_several_ways',
     'opportunities_of_unknown_accounts',
     'opportunities_of_unknown_owners',
     'opportunities_with_several_ids_in_one',

@@ -10,7 +10,7 @@ import duckdb
 
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.settings import Settings, relations
-from orchestration.steps.dbt import assemble_definitions, remove_run_folders
+from orchestration.steps.dbt import assemble_definitions, dialects, remove_run_folders
 from snapshots import intervals
 from snapshots.digest import quoted
 
@@ -23,9 +23,9 @@ def refresh_intervals(settings: Settings, *, from_scratch: bool = False) -> None
         for leftover in settings.home.root.glob("warehouse.duckdb*"):
             if leftover.is_file():
                 leftover.unlink()
-        intervals.rebuild(settings.store, relations())
+        intervals.rebuild(settings.store, relations(), dialects(settings.config))
     else:
-        intervals.refresh(settings.store, relations())
+        intervals.refresh(settings.store, relations(), dialects(settings.config))
 
 
 class NothingCapturedError(PipeledgerError):

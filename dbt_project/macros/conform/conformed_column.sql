@@ -12,10 +12,9 @@
             {%- set value = in_our_values(
                 adapter.quote(theirs), group.columns[theirs], group.our_values.get(ours, {})
             ) -%}
-            {%- do found.append(
-                id_from_ledger(value) if name.endswith('_id')
-                else cast_from_ledger(value, group.columns[theirs], column.data_type)
-            ) -%}
+            {%- do found.append(cast_from_ledger(
+                value, group.columns[theirs], column.data_type, name.endswith('_id'), group.dialect
+            )) -%}
         {%- endfor -%}
     {%- endfor -%}
     {%- if name in group.defaults -%}

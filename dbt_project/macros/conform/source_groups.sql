@@ -2,8 +2,8 @@
     The configured sources whose rows of `entity` can be selected together: one group for each
     relation and what the settings say of its columns, as {relation, names (a SQL list), columns
     (column name -> type), mapping (ours -> theirs), also (ours -> more of theirs), our_values (ours
-    -> their value -> our value), defaults (ours -> value)}. A vendor's staging has applied the
-    mapping already.
+    -> their value -> our value), defaults (ours -> value), dialect (see cast_from_ledger)}. A
+    vendor's staging has applied the mapping already, and knows no dialects.
 -#}
 {% macro source_groups(entity) -%}
     {%- set relations = canonical_relations(entity) -%}
@@ -16,6 +16,7 @@
             'also': settings.get('also', {}).get(entity, {}),
             'our_values': settings.get('values', {}).get(entity, {}),
             'defaults': settings.get('defaults', {}).get(entity, {}),
+            'dialect': {} if is_vendor else settings.get('dialects', {}).get(entity, {}),
         } -%}
         {%- set group_key = settings.type ~ tojson(said, sort_keys=true) -%}
         {%- if group_key not in groups -%}
