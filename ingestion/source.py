@@ -98,6 +98,7 @@ class Extraction:
     ids: tuple[str, ...] = ()  # columns of ids, besides a key of one column: text, whatever they travelled as
     dialect: Dialect = Dialect()
     currency: str | None = None  # the column that says in which currency the amounts are
+    notes: Mapping[str, str] = field(default_factory=dict)  # by kind, what a person is to hear; whole once it is read
     may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
 
 

@@ -11,6 +11,7 @@
     'keys_spelled_in_several_ways',
     'opportunities_of_unknown_accounts',
     'opportunities_of_unknown_owners',
+    'opportunities_with_several_ids_in_one',
     'quarters_without_a_target',
     'stages_without_a_definition',
     'subscriptions_in_currencies_without_a_rate',

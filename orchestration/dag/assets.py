@@ -157,6 +157,8 @@ def attempt(
         result = capture.failed(source, error)
         attempts.record_attempt(settings, source.name, days, now, result)
     build.refresh_intervals(settings)
+    for note in result.notes:
+        context.log.warning(note)
     for message in (*result.tripped, *([result.error] if result.error else [])):
         context.log.error(message)
     if not result.is_complete:
@@ -202,6 +204,7 @@ def check_results(settings: Settings, result: SourceResult) -> Iterator[dg.Asset
         passed=result.error is None,
         severity=dg.AssetCheckSeverity.ERROR,
         description=result.error or f"{len(result.days)} captured",
+        metadata={"notes": dg.MetadataValue.json(list(result.notes))},
     )
     yield dg.AssetCheckResult(
         asset_key=key,

@@ -32,6 +32,7 @@ class SourceResult:
     tripped: tuple[str, ...] = ()
     error: str | None = None
     seconds: float = 0.0
+    notes: tuple[str, ...] = ()  # what a person is to hear of what was landed
 
     @property
     def is_complete(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from ingestion.landing import land
+from ingestion.landing import Landed, land
 from ingestion.source import LandingError, Source, SourceError
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.errors import PipeledgerError
@@ -45,9 +45,12 @@ def land_and_capture(
     built = build_source(source, settings)
     captured: list[CapturedDay] = []
     landed: dict[tuple[str, date], int] = {}
+    notes: dict[str, None] = {}
     tripped: tuple[str, ...] = ()
     for chunk in built.chunks(days):
-        landed |= land_chunk(settings, built, chunk, now, progress)
+        landing = land_chunk(settings, built, chunk, now, progress)
+        landed |= landing.rows
+        notes |= dict.fromkeys(landing.notes)
         done = capture(
             settings.store,
             source.name,
@@ -62,13 +65,11 @@ def land_and_capture(
         if tripped:
             break
     seconds = (datetime.now(UTC) - now).total_seconds()
-    return SourceResult(source.name, tuple(captured), landed, tripped, seconds=round(seconds, 1))
+    return SourceResult(source.name, tuple(captured), landed, tripped, seconds=round(seconds, 1), notes=tuple(notes))
 
 
-def land_chunk(
-    settings: Settings, source: Source, chunk: Sequence[date], now: datetime, progress: Progress
-) -> Mapping[tuple[str, date], int]:
-    """One landing run; the rows landed by entity and day."""
+def land_chunk(settings: Settings, source: Source, chunk: Sequence[date], now: datetime, progress: Progress) -> Landed:
+    """One landing run."""
     done = land(
         source,
         chunk,
@@ -78,7 +79,7 @@ def land_chunk(
         on_progress=lambda entity, day, rows: progress.show(f"{source.name}: {entity} {day}: {rows:,} rows"),
     )
     progress.show(f"{source.name}: capturing {chunk[-1]}")
-    return done.rows
+    return done
 
 
 def progress_line(

@@ -17,5 +17,8 @@ left join {{ ref('dim_account') }} as accounts
     on
         opportunities.source = accounts.source
         and opportunities.account_id = accounts.account_id
-where accounts.account_id is null and not opportunities.is_deleted
+where
+    accounts.account_id is null
+    and opportunities.segment = '(unassigned)'
+    and not opportunities.is_deleted
 group by opportunities.source

@@ -1,8 +1,9 @@
 {#-
     The configured sources whose rows of `entity` can be selected together: one group for each
-    relation, column mapping and dialect, as {relation, names (a SQL list), columns (column name ->
-    type), mapping (ours -> theirs), dialect (see cast_from_ledger)}. A vendor's staging has applied
-    the mapping already, and knows no dialects.
+    relation and what the settings say of its columns, as {relation, names (a SQL list), columns
+    (column name -> type), mapping (ours -> theirs), also (ours -> more of theirs), our_values (ours
+    -> their value -> our value), defaults (ours -> value), dialect (see cast_from_ledger)}. A
+    vendor's staging has applied the mapping already, and knows no dialects.
 -#}
 {% macro source_groups(entity) -%}
     {%- set relations = canonical_relations(entity) -%}
@@ -10,8 +11,14 @@
     {%- for name, settings in var('sources').items() if execute and settings.type in relations -%}
         {%- set is_vendor = settings.type in vendor_fields() -%}
         {%- set mapping = {} if is_vendor else settings.get('columns', {}).get(entity, {}) -%}
-        {%- set dialect = {} if is_vendor else settings.get('dialects', {}).get(entity, {}) -%}
-        {%- set group_key = settings.type ~ tojson([mapping, dialect], sort_keys=true) -%}
+        {%- set said = {
+            'mapping': mapping,
+            'also': settings.get('also', {}).get(entity, {}),
+            'our_values': settings.get('values', {}).get(entity, {}),
+            'defaults': settings.get('defaults', {}).get(entity, {}),
+            'dialect': {} if is_vendor else settings.get('dialects', {}).get(entity, {}),
+        } -%}
+        {%- set group_key = settings.type ~ tojson(said, sort_keys=true) -%}
         {%- if group_key not in groups -%}
             {%- set relation = relations[settings.type] -%}
             {%- set columns = columns_in_ledger(relation) -%}
@@ -19,13 +26,11 @@
             {%- set own = reading_of('read_text') ~ '(' ~ adapter.quote(code) ~ ')'
                 if code in columns else 'null' -%}
             {%- set currency = "coalesce(" ~ own ~ ", '" ~ var('base_currency') ~ "')" -%}
-            {%- do groups.update({group_key: {
-                'relation': relation,
-                'names': [],
-                'columns': columns,
-                'mapping': mapping,
-                'dialect': dict(dialect, currency=currency) if dialect.has_currency else dialect,
-            }}) -%}
+            {%- do said.update(dialect=dict(said.dialect, currency=currency))
+                if said.dialect.has_currency -%}
+            {%- do groups.update({group_key: dict(
+                said, relation=relation, names=[], columns=columns
+            )}) -%}
         {%- endif -%}
         {%- do groups[group_key].names.append("'" ~ name | replace("'", "''") ~ "'") -%}
     {%- endfor -%}
