@@ -189,6 +189,7 @@ _ALL = (
             "started_at": INSTANT,
             "ended_at": INSTANT,
             "cancelled_at": INSTANT,
+            "trial_start_at": INSTANT,
             "trial_end_at": INSTANT,
             "paused_from": DATE,
             "paused_to": DATE,

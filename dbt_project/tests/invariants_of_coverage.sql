@@ -3,6 +3,6 @@
     'coverage_agrees_with_the_daily_pipeline',
     'coverage_equals_the_history_on_sample_days',
     'coverage_has_four_quarters_on_every_day',
-    'coverage_of_the_segments_sums_to_all',
     'coverage_ratios_fit_their_amounts',
+    'nothing_is_expected_of_all_where_a_segment_has_no_share',
 ]) }}

@@ -5,6 +5,6 @@
     'one_account_has_one_parent_at_a_time',
     'parents_pay_what_their_customers_pay',
     'retention_bridges_close',
-    'retention_of_segments_adds_up',
     'retention_rates_are_within_bounds',
+    'who_leaves_a_segment_arrives_in_another',
 ]) }}

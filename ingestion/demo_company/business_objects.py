@@ -170,6 +170,7 @@ class Subscription:
     started_at: int
     ended_at: int | None
     cancelled_at: int | None
+    trial_start_at: int | None
     trial_end_at: int | None
     paused_from: int | None
     paused_to: int | None

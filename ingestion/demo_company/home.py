@@ -204,6 +204,7 @@ def _mrr_policy() -> list[Line]:
         ("discounts", "recurring", "", "Finance", "MRR is what is left after recurring discounts."),
         ("past_due", "counts", "", "Finance", "A late payment alone does not end a subscription."),
         ("unpaid", "excluded", "", "Finance", "What billing gave up is no revenue."),
+        ("trial_of_payer", "counts", "", "Finance", "A free month given to a customer is a gift, not churn."),
         (
             "churn_date",
             "ended",

@@ -10,6 +10,7 @@ import duckdb
 
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.settings import Settings, relations
+from orchestration.steps.closed_months import closed_months_changed
 from orchestration.steps.dbt import assemble_definitions, dialects, remove_run_folders
 from snapshots import intervals
 from snapshots.digest import quoted
@@ -68,6 +69,7 @@ def before_build(settings: Settings) -> None:
 def after_build(settings: Settings) -> list[str]:
     """Tidy up after dbt; return what its tests found in the data, as sentences."""
     remove_run_folders(settings.home)
+    keep_finding(settings.home.warehouse, "closed_months_changed", closed_months_changed(settings))
     return read_findings(settings.home.warehouse)
 
 
@@ -90,6 +92,15 @@ def read_findings(warehouse: Path) -> list[str]:
                 f"order by {'check_name, ' if has_checks else ''}finding"
             ).fetchall()
         ]
+
+
+def keep_finding(warehouse: Path, check: str, sentences: list[str]) -> None:
+    """Put what a check outside of dbt found where dbt's tests put theirs."""
+    if sentences:
+        with duckdb.connect(str(warehouse)) as connection:
+            connection.execute(f"create schema if not exists {FINDINGS}")
+            connection.execute(f"create table {FINDINGS}.{quoted(check)} (finding varchar)")
+            connection.executemany(f"insert into {FINDINGS}.{quoted(check)} values (?)", [[each] for each in sentences])
 
 
 def forget_findings(warehouse: Path) -> None:

@@ -16,6 +16,7 @@ import duckdb
 from ingestion.entities import ENTITIES
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.settings import Settings
+from orchestration.steps.closed_months import note_published
 from snapshots.digest import literal, quoted
 from snapshots.durable import put_in_place
 
@@ -82,7 +83,9 @@ def publish(
 
 def publish_marts(settings: Settings, manifest: Mapping[str, Any]) -> Published:
     """Put the marts that the manifest names in front of people."""
-    return publish(settings.home.warehouse, settings.home.published, texts_of_marts(manifest))
+    done = publish(settings.home.warehouse, settings.home.published, texts_of_marts(manifest))
+    note_published(settings)
+    return done
 
 
 def texts_of_marts(manifest: Mapping[str, Any]) -> dict[str, Texts]:

@@ -47,6 +47,28 @@ def test_a_build_tests_the_grain_of_every_mart() -> None:
     assert sorted(tested) == sorted(marts - set(TESTED_IN_CI_ONLY))
 
 
+NUMBERS = ("integer", "bigint", "decimal")
+REPORTS = {
+    name: model
+    for name, model in DESCRIBED.items()
+    if model["layer"] == "marts" and name.startswith("rpt_") and "segment" in grain(model)
+}
+
+
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_says_which_of_its_measures_sum_over_segments(name: str) -> None:
+    meta = REPORTS[name]["config"]["meta"]
+    numbers = {column["name"] for column in REPORTS[name]["columns"] if column["data_type"].startswith(NUMBERS)}
+    measures = numbers - set(grain(REPORTS[name]))
+    assert meta["additive"]
+    assert sorted([*meta["additive"], *meta["not_additive"]]) == sorted(measures)
+
+
+def test_a_build_sums_the_segments_of_every_report() -> None:
+    text = (PROJECT / "tests" / "segments_sum_to_the_whole.sql").read_text()
+    assert sorted(re.findall(r"^    '(rpt_\w+)',$", text, re.MULTILINE)) == sorted(REPORTS)
+
+
 @pytest.mark.parametrize("kind", ["findings", "invariants"])
 def test_a_build_asks_every_check(kind: str) -> None:
     checks = {path.stem for path in (PROJECT / "checks" / kind).rglob("*.sql")}

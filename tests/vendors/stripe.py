@@ -294,7 +294,8 @@ class StripeServer(VendorServer):
         return {
             "customer": self.ids["customer", row["customer_id"]], "status": row["status"], "currency": currency,
             "start_date": _seconds(row["started_at"]), "ended_at": _seconds(row["ended_at"]),
-            "canceled_at": _seconds(row["cancelled_at"]), "trial_end": _seconds(row["trial_end_at"]),
+            "canceled_at": _seconds(row["cancelled_at"]), "trial_start": _seconds(row["trial_start_at"]),
+            "trial_end": _seconds(row["trial_end_at"]),
             "metadata": {name: str(row[name]) for name in names if row.get(name) is not None},
             "items": [item], "discounts": discounts,
         }  # fmt: skip

@@ -22,6 +22,7 @@
             'started_at': 'start_date',
             'ended_at': 'ended_at',
             'cancelled_at': 'canceled_at',
+            'trial_start_at': 'trial_start',
             'trial_end_at': 'trial_end',
             'currency_code': 'currency',
             'salesforce_account_id': ['metadata_salesforce_account_id', 'string', 'account_id'],

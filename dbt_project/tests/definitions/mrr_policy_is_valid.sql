@@ -4,11 +4,13 @@
     key=['choice'],
     required=['choice', 'value'],
     accepted={
-        'choice': ['discounts', 'past_due', 'unpaid', 'churn_date', 'renewal_grace_days'],
+        'choice': [
+            'discounts', 'past_due', 'unpaid', 'trial_of_payer', 'churn_date', 'renewal_grace_days',
+        ],
     },
     rules={
         "choice <> 'discounts' or value in ('recurring', 'none')": 'the value is recurring or none',
-        "choice not in ('past_due', 'unpaid') or value in ('counts', 'excluded')":
+        "choice not in ('past_due', 'unpaid', 'trial_of_payer') or value in ('counts', 'excluded')":
             'the value is counts or excluded',
         "choice <> 'churn_date' or value in ('ended', 'cancelled')":
             'the value is ended or cancelled',

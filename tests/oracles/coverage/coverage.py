@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.days.definitions import definition_rows
-from tests.oracles.opportunities.history import Oracle
+from tests.oracles.opportunities.history import Oracle, currencies, is_unpriced
 
 ALL = "(all)"
 DAY = timedelta(days=1)
@@ -88,10 +88,12 @@ class CoverageOracle(Oracle):
         return rows
 
     def is_complete(self, day: date) -> bool:
-        """Whether every source that had been captured before was captured, and every stage has a definition."""
+        """Whether every source that had been captured before was captured, every stage has a definition, and every
+        open opportunity a rate."""
         begun = [states for states in self.by_source.values() if min(states) <= day]
         return all(day in states for states in begun) and all(
-            row["stage_category"] != "unmapped" for row in self.standing(day)
+            row["stage_category"] != "unmapped" and not (row["stage_category"] == "open" and is_unpriced(row))
+            for row in self.standing(day)
         )
 
     # ---- what past quarters say
@@ -153,7 +155,7 @@ class CoverageOracle(Oracle):
         """Segment and coverage of one quarter on one day."""
         due, won, past_due = [], [], []
         for row in self.standing(day):
-            if row["close_date"] and row["stage_category"] == "open" and row["close_date"] < first:
+            if row["close_date"] and row["stage_category"] == "open" and row["close_date"] < self.bounds(day)[0]:
                 past_due.append(row)
             elif row["close_date"] and first <= row["close_date"] <= last:
                 if row["stage_category"] == "open":
@@ -165,42 +167,51 @@ class CoverageOracle(Oracle):
         targets = {name: target for name, target in known.items() if target is not None}
         pool = self.pool(day, (day - first).days + 1)
         enough = self.choice("small_pool_opportunities", day)
-        for segment in {ALL, *targets, *(row["segment"] for row in [*due, *won])}:
+        for segment in {ALL, *targets, *(row["segment"] for row in [*due, *won, *past_due])}:
             if segment == ALL:
                 target = self.target(day, quarter, ALL)
-                if target is None and targets:
+                is_sum = target is None
+                if is_sum and targets:
                     target = sum(targets.values(), Decimal(0))
             else:
-                target = targets.get(segment)
+                target, is_sum = targets.get(segment), False
             mine = {
                 name: [row for row in rows if segment in (ALL, row["segment"])]
                 for name, rows in {"due": due, "won": won, "past_due": past_due}.items()
             }
-            untargeted = [row for row in mine["due"] if row["segment"] not in targets]
-            row = _amounts(**mine, target=target, untargeted=untargeted)
+            targeted = {name: [row for row in rows if row["segment"] in targets] for name, rows in mine.items()}
+            row = _amounts(**mine)
             row["quarter_day"] = (day - first).days + 1
+            row["targeted_open_amount"] = _sum(targeted["due"])
+            row["targeted_won_amount"] = _sum(targeted["won"])
+            row["untargeted_open_amount"] = row["open_amount"] - row["targeted_open_amount"]
             row["expected_amount"] = expected(mine["due"], pool, enough)
+            row["targeted_expected_amount"] = expected(targeted["due"], pool, enough)
             row |= required(segment, pool, enough)
-            remaining = row["remaining_target_amount"]
+            # a target that is a sum of the segments' is compared with what these segments have
+            prefix = "targeted_" if is_sum else ""
+            opened, done, hoped = (row[f"{prefix}{name}_amount"] for name in ("open", "won", "expected"))
+            remaining = None if target is None else target - done
             is_open = remaining is not None and remaining > 0
-            row["coverage_ratio"] = _ratio(row["open_amount"], remaining) if is_open else None
-            row["expected_coverage_ratio"] = _ratio(row["expected_amount"], remaining) if is_open else None
-            row["total_coverage_ratio"] = _ratio(row["open_amount"] + row["won_amount"], target)
+            row["target_amount"], row["remaining_target_amount"] = target, remaining
+            row["coverage_ratio"] = _ratio(opened, remaining) if is_open else None
+            row["expected_coverage_ratio"] = _ratio(hoped, remaining) if is_open else None
+            row["total_coverage_ratio"] = _ratio(opened + done, target)
             row["status"] = "no_target" if target is None else "open" if is_open else "covered"
             yield segment, row
 
 
-def _amounts(due: list[Row], won: list[Row], past_due: list[Row], target: Decimal | None, untargeted: list[Row]) -> Row:
-    won_amount = _sum(won)
+def _amounts(due: list[Row], won: list[Row], past_due: list[Row]) -> Row:
+    unpriced = [row["currency_code"] for row in due if is_unpriced(row)]
     return {
         "open_opportunities": len(due),
         "open_amount": _sum(due),
         "won_opportunities": len(won),
-        "won_amount": won_amount,
+        "won_amount": _sum(won),
+        "past_due_open_opportunities": len(past_due),
         "past_due_open_amount": _sum(past_due),
-        "untargeted_open_amount": _sum(untargeted),
-        "target_amount": target,
-        "remaining_target_amount": None if target is None else target - won_amount,
+        "unpriced_open_opportunities": len(unpriced),
+        "unpriced_currencies": currencies(unpriced),
     }
 
 

@@ -22,6 +22,16 @@ CENT = Decimal("0.01")
 Row = dict[str, Any]
 
 
+def is_unpriced(row: Row) -> bool:
+    """Whether its currency has no rate on the day."""
+    return row["amount"] is None and row["source_amount"] is not None
+
+
+def currencies(found: list[str]) -> str | None:
+    """The different ones, in order."""
+    return ", ".join(sorted(set(found))) or None
+
+
 class Oracle:
     """What the marts must hold for these companies and definitions."""
 
@@ -151,7 +161,7 @@ class Oracle:
         return result
 
     def daily(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
-        """fct_pipeline_daily: cell -> (opportunities, amount, weighted amount, is complete)."""
+        """fct_pipeline_daily: cell -> (opportunities, amount, weighted amount, unpriced, currencies, is complete)."""
         captured = {company.source: sorted(company.states["opportunity"]) for company in self.companies}
         states = {company.source: self.states(company) for company in self.companies}
         first = min(days[0] for days in captured.values())
@@ -159,7 +169,7 @@ class Oracle:
         result: dict[tuple[Any, ...], tuple[Any, ...]] = {}
         day = first
         while day <= last:
-            cells: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, Decimal(0), Decimal(0)])
+            cells: dict[tuple[Any, ...], list[Any]] = defaultdict(lambda: [0, Decimal(0), Decimal(0), []])
             complete = True
             for source, days in captured.items():
                 standing = [each for each in days if each <= day]
@@ -181,10 +191,13 @@ class Oracle:
                     cell[1] += amount or 0
                     if amount is not None and probability is not None:
                         cell[2] += (amount * probability).quantize(CENT, ROUND_HALF_UP)
+                    if is_unpriced(row):
+                        cell[3].append(row["currency_code"])
+                        complete = False
             if not cells:
-                cells[("(none)",) * 5] = [0, Decimal(0), Decimal(0)]
+                cells[("(none)",) * 5] = [0, Decimal(0), Decimal(0), []]
             for key, cell in cells.items():
-                result[(day, *key)] = (*cell, complete)
+                result[(day, *key)] = (*cell[:3], len(cell[3]), currencies(cell[3]), complete)
             day += timedelta(days=1)
         return result
 
@@ -219,6 +232,8 @@ class Oracle:
                 until = gone or (entered if is_closed else days[-1])
                 aged = (until - row["created_date"]).days if row["created_date"] else None
                 result[(company.source, identity)] = {
+                    "is_open": gone is None and row["stage_category"] == "open",
+                    "is_won": gone is None and row["stage_category"] == "won",
                     "is_deleted": gone is not None,
                     "age_days": aged if aged is not None and aged >= 0 else None,
                     "days_in_stage": (days[-1] - entered).days

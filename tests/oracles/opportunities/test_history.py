@@ -16,7 +16,7 @@ HISTORY = [
     "currency_code", "stage_probability", "close_date", "close_fiscal_quarter", "created_date", "amount", "valid_from",
     "valid_to",
 ]  # fmt: skip
-CURRENT = ["is_deleted", "age_days", "days_in_stage", "push_count", "days_pushed"]
+CURRENT = ["is_open", "is_won", "is_deleted", "age_days", "days_in_stage", "push_count", "days_pushed"]
 
 
 @pytest.fixture(scope="module")
@@ -47,11 +47,13 @@ def test_daily_pipeline_equals_counting_every_day(built: Built, oracle: Oracle) 
     found = read(
         built.home,
         """select snapshot_date, pipeline, opportunity_type, segment, stage, close_fiscal_quarter, open_opportunities,
-        open_amount, weighted_amount, is_complete from marts.fct_pipeline_daily""",
+        open_amount, weighted_amount, unpriced_open_opportunities, unpriced_currencies, is_complete
+        from marts.fct_pipeline_daily""",
     )
     expected = oracle.daily()
     assert {row[:6]: row[6:] for row in found} == expected
     assert len(found) == len(expected) > 500
+    assert any(row[-2] for row in found) or len(built.companies) == 1
 
 
 def test_current_opportunities_equal_looking_back_from_the_last_day(built: Built, oracle: Oracle) -> None:

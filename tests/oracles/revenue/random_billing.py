@@ -31,6 +31,8 @@ unpaid,counts,,,
 unpaid,excluded,2025-10-01,,
 churn_date,cancelled,2025-08-10,,
 churn_date,ended,2026-01-31,,
+trial_of_payer,excluded,2025-09-15,,
+trial_of_payer,counts,2026-01-10,,
 renewal_grace_days,20,,,
 renewal_grace_days,45,2026-02-01,,
 renewal_grace_days,0,2026-03-01,,
@@ -216,7 +218,7 @@ def _renew(chance: random.Random, row: Row, ended: Row) -> None:
 def _edit(chance: random.Random, row: Row, names: list[str]) -> None:
     field = chance.choice(
         ["status", "account_id", "account_id", "started_at", "ended_at", "ended_at", "ended_at", "cancelled_at",
-         "trial_end_at", "paused", "amount", "amount", "amount", "list_amount", "interval", "interval_count",
+         "trial_start_at", "trial_end_at", "trial_end_at", "paused", "amount", "amount", "amount", "list_amount", "interval", "interval_count",
          "currency_code", "quantity", "customer_id"]
     )  # fmt: skip
     match field:
@@ -247,8 +249,8 @@ def _edit_time(chance: random.Random, row: Row, field: str) -> None:
             row[field] = chance.choice([None, None, _instant(chance, later(600)), _instant(chance, later(100))])
             if row.get("ended_at") and chance.random() < 0.5:  # on the very last day of a month
                 row["ended_at"] = row["ended_at"].replace(day=1, hour=chance.choice([1, 12]))
-        case "trial_end_at":
-            row[field] = chance.choice([None, _instant(chance, later(60))])
+        case "trial_start_at" | "trial_end_at":
+            row[field] = chance.choice([None, _instant(chance, later(60)), _instant(chance, later(400))])
         case "paused":
             first = chance.choice([None, later(300)])
             row["paused_from"] = first

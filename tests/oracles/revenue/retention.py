@@ -28,10 +28,22 @@ DEFAULTS = {
     "discounts": "recurring",
     "past_due": "counts",
     "unpaid": "excluded",
+    "trial_of_payer": "counts",
     "churn_date": "ended",
     "renewal_grace_days": "0",
 }
 DAY = timedelta(days=1)
+
+
+class Break(NamedTuple):
+    """A trial or a pause. A gift is a trial of a subscription that was paid for before."""
+
+    first: date
+    end: date
+    is_gift: bool = False
+
+    def meets(self, other: Break) -> bool:
+        return self.first < other.end and other.first < self.end
 
 
 class Payer(NamedTuple):
@@ -78,6 +90,7 @@ class Subscription:
         self.source, self.identity = source, identity
         self.days = {day: rows[(identity,)] for day, rows in sorted(states.items()) if (identity,) in rows}
         self.latest = self.days[max(self.days)]
+        self.captured = sorted(states)
         self.gone = min((day for day in states if day > max(self.days)), default=FOREVER)
 
     def row(self, day: date) -> Raw:
@@ -147,10 +160,48 @@ class Retention:
         return chosen
 
     def begins(self, subscription: Subscription) -> date:
-        """The first day that is neither before the start nor in the trial."""
+        """The first day that is neither before the start nor in a trial it began with."""
         started = self.business_date(subscription.latest["started_at"])
         assert started
-        return max(started, self.business_date(subscription.latest.get("trial_end_at")) or started)
+        return max([started, *(each.end for each in self.trials(subscription) if not each.is_gift)])
+
+    @cache  # noqa: B019 (lives as long as the test)
+    def trials(self, subscription: Subscription) -> list[Break]:
+        """Every trial that the source ever told of, each as it was last told."""
+        started = self.business_date(subscription.latest["started_at"])
+        assert started
+        told: dict[date, Break | None] = {}
+        last_end, begun = None, []
+        for day, row in subscription.days.items():
+            first, end = (self.business_date(row.get(name)) for name in ("trial_start_at", "trial_end_at"))
+            was_paid = bool(told) and started < day and (last_end is None or (last_end < day and last_end != end))
+            if first or (end and was_paid):
+                begun.append(first or day)
+            first = first or max(begun, default=date.min)
+            told[day] = Break(first, end, first > started) if end and first < end else None
+            last_end = end
+        return self._lasting(subscription, told)
+
+    @cache  # noqa: B019
+    def pauses(self, subscription: Subscription) -> list[Break]:
+        """Every pause that the source ever told of, each as it was last told."""
+        told: dict[date, Break | None] = {}
+        for day, row in subscription.days.items():
+            first, end = row.get("paused_from"), row.get("paused_to") or FOREVER
+            told[day] = Break(first, end) if first and first < end else None
+        return self._lasting(subscription, told)
+
+    def _lasting(self, subscription: Subscription, told: Mapping[date, Break | None]) -> list[Break]:
+        """A break told anew replaces the one that it meets; one that is told no longer was over on that day."""
+        lasting: list[Break] = []
+        standing: Break | None = None
+        last_day = date.min
+        for day, said in told.items():
+            if standing and not (said and said.meets(standing)):
+                over = min(each for each in subscription.captured if each > last_day)
+                lasting.append(standing._replace(end=min(standing.end, over)))
+            standing, last_day = said, day
+        return [each for each in [*lasting, *filter(None, [standing])] if each.first < each.end]
 
     def ends(self, subscription: Subscription, policy: Mapping[str, str]) -> date:
         """The first day on which it is over."""
@@ -166,10 +217,12 @@ class Retention:
 
     def counts(self, subscription: Subscription, day: date, policy: Mapping[str, str]) -> bool:
         """Whether it is paid for on the day. A price that is not known counts, nought does not."""
-        latest = subscription.latest
-        paused_from, paused_to = latest.get("paused_from"), latest.get("paused_to")
-        is_paused = paused_from and paused_from <= day and (paused_to is None or paused_to > day)
-        if not self.begins(subscription) <= day < self.ends(subscription, policy) or is_paused:
+        if not self.begins(subscription) <= day < self.ends(subscription, policy):
+            return False
+        breaks = [*self.pauses(subscription), *self.trials(subscription)]
+        if policy["trial_of_payer"] == "counts":
+            breaks = [each for each in breaks if not each.is_gift]
+        if any(each.first <= day < each.end for each in breaks):
             return False
         row = subscription.row(day)
         status = (row.get("status") or "").lower()

@@ -30,6 +30,7 @@ POLICIES = {
     2: """discounts,none,,,
 past_due,excluded,,,
 unpaid,counts,,,
+trial_of_payer,excluded,,,
 churn_date,cancelled,,,
 renewal_grace_days,40,,,
 """,

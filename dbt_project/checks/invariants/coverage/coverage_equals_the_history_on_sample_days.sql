@@ -47,15 +47,17 @@ counted as (
             where history.is_won and history.close_fiscal_quarter = sampled.fiscal_quarter
         ) as won_amount,
         sum(history.amount) filter (
-            where history.is_open and history.close_date < quarters.start_date
+            where history.is_open and history.close_date < own_quarters.start_date
         ) as past_due_open_amount
     from history
     inner join sampled
         on
             history.valid_from <= sampled.snapshot_date
             and history.valid_to > sampled.snapshot_date
-    inner join {{ ref('int_fiscal_quarters') }} as quarters
-        on sampled.fiscal_quarter = quarters.fiscal_quarter
+    inner join {{ ref('int_fiscal_days') }} as fiscal_days
+        on sampled.snapshot_date = fiscal_days.date_day
+    inner join {{ ref('int_fiscal_quarters') }} as own_quarters
+        on fiscal_days.fiscal_quarter = own_quarters.fiscal_quarter
     group by sampled.snapshot_date, sampled.fiscal_quarter
 
 )

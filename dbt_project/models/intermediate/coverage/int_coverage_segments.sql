@@ -1,5 +1,15 @@
 -- One row per snapshot_date x fiscal quarter that coverage looks at x segment, `(all)` included:
 -- the amounts that coverage compares.
+{%- set counts = [
+    'open_opportunities', 'unpriced_open_opportunities', 'past_due_open_opportunities',
+    'won_opportunities',
+] %}
+{%- set targeted = [
+    'targeted_open_amount', 'targeted_won_amount', 'targeted_expected_amount',
+    'targeted_unrated_cells',
+] %}
+{%- set amounts = ['open_amount', 'past_due_open_amount', 'won_amount'] + targeted[:2] %}
+{%- set measures = counts + amounts + ['expected_amount', 'unrated_cells'] + targeted[2:] %}
 with
 
 coverage_days as (
@@ -27,14 +37,17 @@ company_targets as (
 
 ),
 
+-- What belongs to the segments that have a target, beside the whole.
 rated as (
 
     select
         cells.*,
-        case when cells.target_amount is null then cells.open_amount else 0 end
-            as untargeted_open_amount,
         expected.expected_amount,
-        coalesce(expected.unrated_cells, 0) as unrated_cells
+        expected.unrated_cells,
+        {%- for measure in targeted %}
+            case when cells.target_amount is null then 0 else {{ measure[9:] }} end
+                as {{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from cells
     left join expected
         on
@@ -44,95 +57,92 @@ rated as (
 
 ),
 
-company as (
+parts as (
 
+    select
+        rated.snapshot_date,
+        rated.fiscal_quarter,
+        rated.segment,
+        {%- for measure in measures %}
+            rated.{{ measure }},
+        {%- endfor %}
+        rated.target_amount,
+        true as is_compared_whole
+    from rated
+    union all
     select
         coverage_days.snapshot_date,
         coverage_days.fiscal_quarter,
         '(all)' as segment,
-        coalesce(sum(rated.open_opportunities), 0) as open_opportunities,
-        coalesce(sum(rated.open_amount), 0) as open_amount,
-        coalesce(sum(rated.untargeted_open_amount), 0) as untargeted_open_amount,
-        coalesce(sum(rated.past_due_open_amount), 0) as past_due_open_amount,
-        coalesce(sum(rated.won_opportunities), 0) as won_opportunities,
-        coalesce(sum(rated.won_amount), 0) as won_amount,
-        sum(rated.target_amount) as target_amount,
-        sum(rated.expected_amount) as expected_amount,
-        coalesce(sum(rated.unrated_cells), 0) as unrated_cells
+        {%- for measure in measures %}
+            sum(rated.{{ measure }}) as {{ measure }},
+        {%- endfor %}
+        coalesce(max(company_targets.target_amount), sum(rated.target_amount)) as target_amount,
+        max(company_targets.target_amount) is not null as is_compared_whole
     from coverage_days
     left join rated
         on
             coverage_days.snapshot_date = rated.snapshot_date
             and coverage_days.fiscal_quarter = rated.fiscal_quarter
+    left join company_targets
+        on
+            coverage_days.fiscal_quarter = company_targets.fiscal_quarter
+            and coverage_days.snapshot_date >= company_targets.valid_from
+            and coverage_days.snapshot_date < company_targets.valid_to
     group by coverage_days.snapshot_date, coverage_days.fiscal_quarter
 
 ),
 
-parts as (
+measured as (
 
     select
-        company.snapshot_date,
-        company.fiscal_quarter,
-        company.segment,
-        company.open_opportunities,
-        company.open_amount,
-        company.untargeted_open_amount,
-        company.past_due_open_amount,
-        company.won_opportunities,
-        company.won_amount,
-        coalesce(company_targets.target_amount, company.target_amount) as target_amount,
-        company.expected_amount,
-        company.unrated_cells
-    from company
-    left join company_targets
-        on
-            company.fiscal_quarter = company_targets.fiscal_quarter
-            and company.snapshot_date >= company_targets.valid_from
-            and company.snapshot_date < company_targets.valid_to
-    union all
+        parts.snapshot_date,
+        parts.fiscal_quarter,
+        parts.segment,
+        parts.is_compared_whole,
+        {%- for measure in counts %}
+            cast(coalesce(parts.{{ measure }}, 0) as integer) as {{ measure }},
+        {%- endfor %}
+        {%- for measure in amounts %}
+            cast(coalesce(parts.{{ measure }}, 0) as decimal(18, 2)) as {{ measure }},
+        {%- endfor %}
+        cast(parts.target_amount as decimal(18, 2)) as target_amount,
+        {%- for part in ['', 'targeted_'] %}
+            cast(
+                case
+                    when coalesce(parts.{{ part }}unrated_cells, 0) = 0
+                        then coalesce(parts.{{ part }}expected_amount, 0)
+                end as decimal(18, 2)
+            ) as {{ part }}expected_amount{{ ',' if not loop.last }}
+        {%- endfor %}
+    from parts
+
+),
+
+-- A target that is the sum of the segments' compares with what those segments have.
+compared as (
+
     select
-        rated.snapshot_date,
-        rated.fiscal_quarter,
-        rated.segment,
-        rated.open_opportunities,
-        rated.open_amount,
-        rated.untargeted_open_amount,
-        rated.past_due_open_amount,
-        rated.won_opportunities,
-        rated.won_amount,
-        rated.target_amount,
-        rated.expected_amount,
-        rated.unrated_cells
-    from rated
-    where
-        rated.open_opportunities > 0
-        or rated.won_opportunities > 0
-        or rated.target_amount is not null
+        measured.*,
+        {%- for measure in ['open_amount', 'won_amount', 'expected_amount'] %}
+            case
+                when measured.is_compared_whole then measured.{{ measure }}
+                else measured.targeted_{{ measure }}
+            end as compared_{{ measure }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from measured
 
 ),
 
 segments as (
 
     select
-        parts.snapshot_date,
-        parts.fiscal_quarter,
-        parts.segment,
-
-        -- numerics
-        cast(parts.open_opportunities as integer) as open_opportunities,
-        cast(parts.open_amount as decimal(18, 2)) as open_amount,
-        cast(parts.untargeted_open_amount as decimal(18, 2)) as untargeted_open_amount,
-        cast(parts.past_due_open_amount as decimal(18, 2)) as past_due_open_amount,
-        cast(parts.won_opportunities as integer) as won_opportunities,
-        cast(parts.won_amount as decimal(18, 2)) as won_amount,
-        cast(parts.target_amount as decimal(18, 2)) as target_amount,
-        cast(parts.target_amount - parts.won_amount as decimal(18, 2))
-            as remaining_target_amount,
-        cast(
-            case when parts.unrated_cells = 0 then coalesce(parts.expected_amount, 0) end
-            as decimal(18, 2)
-        ) as expected_amount
-    from parts
+        compared.*,
+        cast(compared.open_amount - compared.targeted_open_amount as decimal(18, 2))
+            as untargeted_open_amount,
+        cast(compared.target_amount - compared.compared_won_amount as decimal(18, 2))
+            as remaining_target_amount
+    from compared
 
 )
 

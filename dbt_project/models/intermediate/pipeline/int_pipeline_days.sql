@@ -33,6 +33,12 @@ sources as (
 
 ),
 
+unpriced as (
+
+    select * from {{ ref('int_pipeline_unpriced') }}
+
+),
+
 unmapped_history as (
 
     select history.*
@@ -109,16 +115,30 @@ unmapped as (
 
 ),
 
+unpriced_days as (
+
+    select
+        unpriced.snapshot_date,
+        sum(unpriced.opportunities) as opportunities
+    from unpriced
+    group by unpriced.snapshot_date
+
+),
+
 pipeline_days as (
 
     select
         days.date_day as snapshot_date,
         cast(gaps.missing_source_count as integer) as missing_sources,
         cast(unmapped.unmapped_opportunities as integer) as unmapped_opportunities,
-        gaps.missing_source_count = 0 and unmapped.unmapped_opportunities = 0 as is_complete
+        cast(coalesce(unpriced_days.opportunities, 0) as integer) as unpriced_open_opportunities,
+        gaps.missing_source_count = 0
+        and unmapped.unmapped_opportunities = 0
+        and unpriced_days.opportunities is null as is_complete
     from days
     inner join gaps on days.date_day = gaps.date_day
     inner join unmapped on days.date_day = unmapped.date_day
+    left join unpriced_days on days.date_day = unpriced_days.snapshot_date
 
 )
 

@@ -39,6 +39,9 @@ choices as (
         max(case when in_force.choice = 'past_due' then in_force.value end) as past_due,
         max(case when in_force.choice = 'unpaid' then in_force.value end) as unpaid,
         max(case when in_force.choice = 'churn_date' then in_force.value end) as churn_date,
+        max(
+            case when in_force.choice = 'trial_of_payer' then in_force.value end
+        ) as trial_of_payer,
         max(case when in_force.choice = 'renewal_grace_days' then in_force.value end) as grace_days
     from starts
     left join in_force
@@ -55,6 +58,7 @@ periods as (
         coalesce(choices.past_due, 'counts') = 'counts' as counts_past_due,
         coalesce(choices.unpaid, 'excluded') = 'counts' as counts_unpaid,
         coalesce(choices.churn_date, 'ended') = 'cancelled' as is_churn_at_cancellation,
+        coalesce(choices.trial_of_payer, 'counts') = 'counts' as counts_trials_of_payers,
         cast(coalesce(choices.grace_days, '0') as integer) as renewal_grace_days,
         choices.valid_from,
         cast(coalesce(

@@ -9,6 +9,12 @@ versions as (
 
 ),
 
+breaks as (
+
+    select * from {{ ref('int_subscription_breaks') }}
+
+),
+
 ranked as (
 
     select
@@ -31,18 +37,27 @@ lifetimes as (
         ranked.customer_id,
         coalesce(ranked.account_id, '') as named_account_id,
         {{ business_date('ranked.started_at') }} as started_date,
-        {{ business_date('ranked.trial_end_at') }} as trial_end_date,
         least(
             coalesce({{ business_date('ranked.ended_at') }}, {{ end_of_time() }}),
             ranked.valid_to
         ) as ended_date,
         coalesce(
             {{ business_date('ranked.cancelled_at') }}, {{ end_of_time() }}
-        ) as cancelled_date,
-        ranked.paused_from,
-        coalesce(ranked.paused_to, {{ end_of_time() }}) as paused_to
+        ) as cancelled_date
     from ranked
     where ranked.recency = 1
+
+),
+
+first_trials as (
+
+    select
+        breaks.source,
+        breaks.subscription_id,
+        max(breaks.valid_to) as trial_end_date
+    from breaks
+    where breaks.kind = 'trial' and not breaks.is_of_payer
+    group by breaks.source, breaks.subscription_id
 
 ),
 
@@ -62,21 +77,16 @@ subscriptions as (
         lifetimes.named_account_id,
 
         -- dates
-        case
-            when lifetimes.trial_end_date > lifetimes.started_date then lifetimes.trial_end_date
-            else lifetimes.started_date
-        end as paid_from,
+        greatest(
+            lifetimes.started_date, coalesce(first_trials.trial_end_date, lifetimes.started_date)
+        ) as paid_from,
         lifetimes.ended_date,
-        least(lifetimes.ended_date, lifetimes.cancelled_date) as cancelled_date,
-        case
-            when lifetimes.paused_to > lifetimes.paused_from then lifetimes.paused_from
-            else {{ end_of_time() }}
-        end as paused_from,
-        case
-            when lifetimes.paused_to > lifetimes.paused_from then lifetimes.paused_to
-            else {{ end_of_time() }}
-        end as paused_to
+        least(lifetimes.ended_date, lifetimes.cancelled_date) as cancelled_date
     from lifetimes
+    left join first_trials
+        on
+            lifetimes.source = first_trials.source
+            and lifetimes.subscription_id = first_trials.subscription_id
 
 )
 

@@ -54,9 +54,11 @@ matches as (
         scoped.stage,
         cast(sum(scoped.stalled) as integer) as matched_decided,
         cast(sum(scoped.stalled_won) as integer) as matched_won,
-        sum(
+        -- decimals: a sum of doubles depends on the order in which threads add them
+        sum(cast(
             cast(scoped.stalled * scoped.others_won as double) / nullif(scoped.others, 0)
-        ) as matched_expected_won
+            as decimal(28, 15)
+        )) as matched_expected_won
     from scoped
     where scoped.stalled > 0 and scoped.others > 0
     group by 1, 2, 3, 4

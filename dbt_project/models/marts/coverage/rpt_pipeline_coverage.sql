@@ -1,5 +1,5 @@
 -- One row per snapshot_date x fiscal_quarter x segment: the day's own fiscal quarter and the three
--- after it, `(all)` and each segment with a target, an open or a won opportunity.
+-- after it, `(all)` and each segment with a target, an open, a won or a past-due opportunity.
 with
 
 coverage_days as (
@@ -17,6 +17,12 @@ segments as (
 required as (
 
     select * from {{ ref('int_coverage_required') }}
+
+),
+
+unpriced as (
+
+    select * from {{ ref('int_coverage_unpriced') }}
 
 ),
 
@@ -53,9 +59,15 @@ coverage as (
         judged.remaining_target_amount,
         judged.open_opportunities,
         judged.open_amount,
+        judged.targeted_open_amount,
+        judged.targeted_won_amount,
         judged.untargeted_open_amount,
+        judged.past_due_open_opportunities,
         judged.past_due_open_amount,
+        judged.unpriced_open_opportunities,
+        unpriced.unpriced_currencies,
         judged.expected_amount,
+        judged.targeted_expected_amount,
         required.yield_opportunities,
         required.yield_open_amount,
         required.yield_won_amount,
@@ -65,15 +77,15 @@ coverage as (
         case
             when judged.status = 'open'
                 then
-                    cast(judged.open_amount as double)
+                    cast(judged.compared_open_amount as double)
                     / nullif(cast(judged.remaining_target_amount as double), 0)
         end as coverage_ratio,
-        cast(judged.open_amount + judged.won_amount as double)
+        cast(judged.compared_open_amount + judged.compared_won_amount as double)
         / nullif(cast(judged.target_amount as double), 0) as total_coverage_ratio,
         case
             when judged.status = 'open'
                 then
-                    cast(judged.expected_amount as double)
+                    cast(judged.compared_expected_amount as double)
                     / nullif(cast(judged.remaining_target_amount as double), 0)
         end as expected_coverage_ratio,
         case
@@ -92,6 +104,11 @@ coverage as (
             judged.snapshot_date = required.snapshot_date
             and judged.fiscal_quarter = required.fiscal_quarter
             and judged.segment = required.segment
+    left join unpriced
+        on
+            judged.snapshot_date = unpriced.snapshot_date
+            and judged.fiscal_quarter = unpriced.fiscal_quarter
+            and judged.segment = unpriced.segment
 
 )
 

@@ -149,8 +149,8 @@ current_opportunities as (
         latest.next_step,
 
         -- flags
-        latest.is_open,
-        latest.is_won,
+        latest.is_open and latest.is_current as is_open,
+        latest.is_won and latest.is_current as is_won,
         not latest.is_current as is_deleted,
         latest.is_merged,
 

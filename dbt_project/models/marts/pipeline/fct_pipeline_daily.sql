@@ -15,6 +15,12 @@ pipeline_days as (
 
 ),
 
+unpriced as (
+
+    select * from {{ ref('int_pipeline_unpriced') }}
+
+),
+
 day_numbers as (
 
     select * from {{ ref('int_day_numbers') }}
@@ -173,6 +179,28 @@ filled as (
 
 ),
 
+unpriced_cells as (
+
+    select
+        unpriced.snapshot_date,
+        unpriced.pipeline,
+        unpriced.opportunity_type,
+        unpriced.segment,
+        unpriced.stage,
+        unpriced.close_fiscal_quarter,
+        sum(unpriced.opportunities) as opportunities,
+        {{ listed('unpriced.currency_code') }} as currencies
+    from unpriced
+    group by
+        unpriced.snapshot_date,
+        unpriced.pipeline,
+        unpriced.opportunity_type,
+        unpriced.segment,
+        unpriced.stage,
+        unpriced.close_fiscal_quarter
+
+),
+
 daily as (
 
     select
@@ -185,9 +213,19 @@ daily as (
         cast(filled.open_opportunities as integer) as open_opportunities,
         cast(filled.open_amount as decimal(18, 2)) as open_amount,
         cast(filled.weighted_amount as decimal(18, 2)) as weighted_amount,
+        cast(coalesce(unpriced_cells.opportunities, 0) as integer) as unpriced_open_opportunities,
+        unpriced_cells.currencies as unpriced_currencies,
         pipeline_days.is_complete
     from filled
     inner join pipeline_days on filled.snapshot_date = pipeline_days.snapshot_date
+    left join unpriced_cells
+        on
+            filled.snapshot_date = unpriced_cells.snapshot_date
+            and filled.pipeline = unpriced_cells.pipeline
+            and filled.opportunity_type = unpriced_cells.opportunity_type
+            and filled.segment = unpriced_cells.segment
+            and filled.stage = unpriced_cells.stage
+            and filled.close_fiscal_quarter = unpriced_cells.close_fiscal_quarter
 
 )
 

@@ -79,7 +79,7 @@ filled as (
             as median_stall_days,
         cast(coalesce(matches.matched_decided, 0) as integer) as matched_decided,
         cast(coalesce(matches.matched_won, 0) as integer) as matched_won,
-        coalesce(matches.matched_expected_won, 0) as matched_expected_won
+        cast(coalesce(matches.matched_expected_won, 0) as double) as matched_expected_won
     from patterns
     left join matches
         on

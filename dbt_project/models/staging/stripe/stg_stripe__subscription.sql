@@ -67,6 +67,7 @@ measured as (
         paused.started_at,
         paused.ended_at,
         paused.cancelled_at,
+        paused.trial_start_at,
         paused.trial_end_at,
         coalesce(
             paused.paused_from,
@@ -111,6 +112,7 @@ subscriptions as (
         started_at,
         ended_at,
         cancelled_at,
+        trial_start_at,
         trial_end_at,
         paused_from,
         paused_to,

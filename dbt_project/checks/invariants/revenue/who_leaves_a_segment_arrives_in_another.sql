@@ -1,0 +1,7 @@
+-- Months in which somebody went to another segment and did not arrive.
+select
+    level,
+    month_end
+from {{ ref('rpt_revenue_retention') }}
+group by level, month_end
+having sum(segment_in_mrr) + sum(segment_out_mrr) <> 0

@@ -1,0 +1,44 @@
+-- Measures that reports call additive (`meta: {additive: [...]}` in their yml) and whose segments
+-- do not sum to the row `(all)`.
+{%- set reports = [
+    'rpt_pipeline_coverage',
+    'rpt_pipeline_waterfall',
+    'rpt_revenue_retention',
+    'rpt_stall_patterns',
+    'rpt_pipeline_velocity',
+    'rpt_stage_velocity',
+] %}
+{%- for report in reports %}
+    {%- set meta = graph.nodes['model.pipeledger.' ~ report].config.meta if execute else {} %}
+    {%- set place = meta.get('grain', ['1']) | reject('equalto', 'segment') | list %}
+    {%- set measures = meta.get('additive', ['1']) %}
+    {%- set named = [] %}
+    {%- for measure in measures %}
+        {%- do named.append(
+            "case when count(*) filter (where sum_" ~ loop.index ~ " <> 0) > 0 then ' "
+            ~ measure ~ "' else '' end"
+        ) %}
+    {%- endfor %}
+    select
+        '{{ report }}' as check_name,
+        {{ finding(
+            "'" ~ report ~ ": the segments do not sum to (all) in '", 'count(*)',
+            "' cells (" ~ place | join(', ') ~ "):'", named | join(' || '), "'.'"
+        ) }} as finding
+    from (
+        select
+            {%- for measure in measures %}
+                sum(case when segment = '(all)' then -{{ measure }} else {{ measure }} end)
+                    as sum_{{ loop.index }}{{ ',' if not loop.last }}
+            {%- endfor %}
+        from {{ ref(report) }}
+        where {{ meta.get('additive_where', 'true') }}
+        group by {{ place | join(', ') }}
+    ) as cells
+    where
+        {%- for measure in measures %}
+            sum_{{ loop.index }} <> 0{{ ' or' if not loop.last }}
+        {%- endfor %}
+    having count(*) > 0
+    {% if not loop.last %}union all{% endif %}
+{%- endfor %}
