@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from itertools import chain, groupby
 from operator import attrgetter
@@ -74,6 +74,7 @@ MANIFEST = pa.schema(
         ("volatile", pa.string()),
         ("deleted_column", pa.string()),
         ("email_column", pa.string()),
+        ("contact", pa.string()),  # JSON text: the fields of `Contact`
         ("is_dated", pa.bool_()),
         ("may_begin_empty", pa.bool_()),
         ("extraction_started_at", pa.timestamp("us", "UTC")),
@@ -228,6 +229,7 @@ class _Run:
             "volatile": json.dumps(of.volatile),
             "deleted_column": of.deleted,
             "email_column": of.email,
+            "contact": json.dumps(asdict(of.contact)) if of.contact else None,
             "is_dated": of.is_dated,
             "may_begin_empty": of.may_begin_empty,
             "extraction_started_at": started_at,
@@ -255,6 +257,7 @@ class _Run:
             )
         named = {*of.key, *of.required, *of.governed, *of.personal, *of.volatile}
         named |= {name for name in (of.deleted, of.email) if name}
+        named |= {*of.contact.phones, *of.contact.names} if of.contact else set()
         if missing := sorted(named - set(columns)):
             raise LandingError(
                 f"{what} lacks {', '.join(missing)}. Got the columns {', '.join(columns)}. "

@@ -11,6 +11,8 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from ingestion.entities import Entity
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -35,6 +37,19 @@ class SourceError(LandingError):
 
 
 @dataclass(frozen=True)
+class Contact:
+    """The personal columns, under landed names, that tell how somebody can be reached.
+
+    The ledger keeps none of them, but what is made of them: `has_email`, `is_email_well_formed`, `email_domain` (where
+    it is neither free mail nor, by the `names`, the person's own) and `has_phone`.
+    """
+
+    email: str | None = None
+    phones: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Extraction:
     """One entity as a source held it on one day: complete, or not at all.
 
@@ -56,6 +71,7 @@ class Extraction:
     deleted: str | None = None
     is_dated: bool = False
     email: str | None = None  # the personal column of which the ledger keeps a digest
+    contact: Contact | None = None  # of people alone
     may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
 
 
@@ -161,6 +177,14 @@ class Past:
     def column_of(self, named: str) -> str:
         """The landed column that a field of a history is about."""
         return self.columns.get(named) or self.columns.get(landed_name(named)) or landed_name(named)
+
+
+def contact_of(entity: Entity, landed: Mapping[str, str]) -> Contact | None:
+    """How the people of an entity can be reached, where `landed` says which column of ours landed under which name."""
+    if not entity.made:
+        return None
+    phones, names = ((landed[name],) if name in landed else () for name in ("phone", "full_name"))
+    return Contact(landed.get("email"), phones, names)
 
 
 @cache

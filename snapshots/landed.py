@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime
 import duckdb
 
 from snapshots.casts import cast, is_total
+from snapshots.contact import EMAIL_DIGEST, Contact
 from snapshots.digest import literal, quoted
 from snapshots.store import CaptureError, Store
 
@@ -25,7 +26,6 @@ DAY, EXTRACTION, FILE, LINE, REJECT = (
     "_pl_line",
     "_pl_reject",
 )
-EMAIL_DIGEST = "email_digest"
 RESERVED = ("source", "snapshot_date", "valid_from", "valid_to", "rowid")
 """What no source's column may be called; nor may it begin with an underscore."""
 
@@ -46,6 +46,7 @@ class Manifest:
     governed: Mapping[str, str]
     personal: tuple[str, ...]
     email: str | None
+    contact: Contact
     volatile: tuple[str, ...]
     deleted: str | None
     is_dated: bool
@@ -56,9 +57,14 @@ class Manifest:
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """The columns that go into the ledger."""
+        """The columns that go into the ledger: what is not personal, and what is made of that."""
         kept = tuple(name for name in self.columns if name not in self.personal)
-        return (*kept, EMAIL_DIGEST) if self.email else kept
+        return (*kept, *((EMAIL_DIGEST,) if self.email else ()), *self.made)
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """What is made of how people can be reached. What the source says itself stays as it is."""
+        return tuple(name for name in self.contact.made if name not in self.columns)
 
 
 def read_manifests(
@@ -120,6 +126,9 @@ def landed_rows(
             email = f"nullif(lower(trim(cast({quoted(first.email)} as varchar))), '')"
             selected.append(f"sha256({literal(salt)} || {email}) as {quoted(name)}")
             continue
+        if name in first.made:
+            selected.append(f"{first.contact.made[name]} as {quoted(name)}")
+            continue
         value = cast(quoted(name), landed[name], kind)
         selected.append(f"{value} as {quoted(name)}")
         if not is_total(landed[name], kind):
@@ -152,6 +161,7 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         assert isinstance(value, datetime), column  # noqa: S101 - the manifest's own type
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
+    contact = Contact.of(json.loads(str(row["contact"]))) if row.get("contact") else Contact()
     day = row["snapshot_date"]
     assert isinstance(day, date), "snapshot_date"  # noqa: S101 - the manifest's own type
     return Manifest(
@@ -164,9 +174,10 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         key=names("key_columns"),
         required=names("required_columns"),
         columns=names("columns"),
-        governed=json.loads(str(row["governed"])),
+        governed=contact.types | json.loads(str(row["governed"])),
         personal=names("personal"),
         email=str(row["email_column"]) if row.get("email_column") else None,
+        contact=contact,
         volatile=names("volatile"),
         deleted=str(row["deleted_column"]) if row["deleted_column"] else None,
         is_dated=bool(row["is_dated"]),

@@ -138,6 +138,7 @@ def _extraction(entity: str, day: date, table: pa.Table) -> Extraction:
         mode=known.mode,
         governed={landed[column]: column_type for column, column_type in known.columns.items()},
         personal=tuple(landed[column] for column in known.personal),
+        email=landed["email"] if "email" in known.personal else None,
         deleted=landed[known.deleted] if known.deleted else None,
         is_dated=True,
     )

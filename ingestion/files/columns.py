@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ingestion.entities import ENTITIES, Entity
-from ingestion.source import RESERVED_COLUMNS, SourceError, landed_name
+from ingestion.source import RESERVED_COLUMNS, Contact, SourceError, landed_name
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Columns:
     volatile: tuple[str, ...]
     deleted: str | None
     email: str | None
+    contact: Contact | None
+    line: str | None  # to be made from the order of the rows
 
 
 def canonical_columns(entity: Entity, options: EntityOptions) -> dict[str, str]:

@@ -7,7 +7,8 @@ typed or mapped here; the mapping only tells which landed columns are governed.
 
 Which day. A drop describes its date. An undated file describes `as_of`, else today, and is refused for any other
 day. Where some entities have drops and others an undated file, the drops decide which days there are, and an
-undated file is landed on the day that it describes and on no other.
+undated file is landed on the day that it describes and on no other. An occasional entity (`team_pipeline`) has drops
+on some days only and decides nothing: on the others it is landed without rows.
 
 Alone: `python -c "from ingestion.files.source import *; print(*build_source('crm', Path('exports'),
 time_zone='UTC').check())"`
@@ -15,9 +16,10 @@ time_zone='UTC').check())"`
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -27,7 +29,7 @@ import pyarrow.parquet as pq
 from ingestion.entities import ENTITIES
 from ingestion.files import csv_file, parquet_file
 from ingestion.files.columns import Columns, EntityOptions, canonical_columns, check_options
-from ingestion.source import Days, Extraction, Finding, SourceError, landed_name
+from ingestion.source import Days, Extraction, Finding, SourceError, contact_of, landed_name
 
 SUFFIXES = (".csv", ".parquet")
 CHUNK_BYTES = 256 << 20  # of CSV in one landing run; Parquet counts for more, being packed
@@ -46,8 +48,17 @@ class _Place:
     drops: Mapping[date, Path] | None  # None: the path is one undated file
     strays: tuple[str, ...] = ()  # data files in a folder of drops that are not named after a day
 
+    @property
+    def is_due(self) -> bool:
+        """Whether each day has to have a drop."""
+        return self.drops is not None and not ENTITIES[self.entity].occasional
+
     def file_of(self, day: date) -> Path | None:
         return self.path if self.drops is None else self.drops.get(day)
+
+    def last_before(self, day: date) -> Path | None:
+        """The newest drop before a day."""
+        return max(((at, file) for at, file in (self.drops or {}).items() if at < day), default=(day, None))[1]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -94,7 +105,7 @@ class FilesSource:
     def days(self, first: date, last: date) -> Days:
         """Days with a drop of every entity drawn from dated drops; without any drops, the one described day."""
         places = self._places()
-        dated = [place for place in places if place.drops is not None]
+        dated = [place for place in places if place.is_due]
         described = self.as_of or self.clock().astimezone(self.zone).date()
         complete: list[date] = []
         incomplete: dict[date, tuple[str, ...]] = {}
@@ -230,7 +241,7 @@ class FilesSource:
         return _Place(entity, folder, drops, tuple(strays))
 
     def _check_day(self, places: Sequence[_Place], day: date, today: date) -> None:
-        dated = [place for place in places if place.drops is not None]
+        dated = [place for place in places if place.is_due]
         missing = [place for place in dated if place.file_of(day) is None]
         if missing:
             names = ", ".join(self._drop_name(place, day) for place in missing)
@@ -257,6 +268,12 @@ class FilesSource:
             file = place.file_of(day)
             if file is not None:
                 yield self._extraction(place, file, day)
+            elif (before := place.last_before(day)) is not None:
+                yield self._without_rows(self._extraction(place, before, day))
+
+    def _without_rows(self, of: Extraction) -> Extraction:
+        """Nothing came of an occasional entity on a day: its columns are those of the drop before."""
+        return replace(of, tables=(table.slice(0, 0) for table in islice(of.tables, 1)))
 
     def _extraction(self, place: _Place, file: Path, day: date) -> Extraction:
         before = _fingerprint(file)
@@ -265,7 +282,7 @@ class FilesSource:
         return Extraction(
             entity=place.entity,
             snapshot_date=day,
-            tables=self._tables(place, file, before, partial(tables_of, columns)),
+            tables=self._tables(place, file, before, partial(tables_of, columns), columns.line),
             key=columns.key,
             required=columns.required,
             mode=ENTITIES[place.entity].mode,
@@ -275,6 +292,7 @@ class FilesSource:
             deleted=columns.deleted,
             is_dated=place.drops is not None or self.as_of is not None,
             email=columns.email,
+            contact=columns.contact,
         )
 
     def _header(self, place: _Place, file: Path) -> tuple[tuple[str, ...], Callable[[Columns], Iterator[pa.Table]]]:
@@ -290,11 +308,21 @@ class FilesSource:
         return header.names, lambda columns: csv_file.read(file, dialect, header, columns.landed, columns.key)
 
     def _tables(
-        self, place: _Place, file: Path, before: tuple[int, int], tables: Callable[[], Iterator[pa.Table]]
+        self,
+        place: _Place,
+        file: Path,
+        before: tuple[int, int],
+        tables: Callable[[], Iterator[pa.Table]],
+        line: str | None,
     ) -> Iterator[pa.Table]:
-        name = pa.scalar(self._relative(file), pa.string())
+        """The rows, with the name of the file, and their place in it as the column `line` if that is to be made."""
+        name, rows = pa.scalar(self._relative(file), pa.string()), 0
         try:
             for table in tables():
+                if line:
+                    numbers = pa.array(map(str, range(rows + 1, rows + table.num_rows + 1)), pa.string())
+                    table = table.append_column(line, numbers)
+                    rows += table.num_rows
                 yield table.append_column("_pl_file", pa.repeat(name, table.num_rows))
         except (csv_file.CsvError, pa.ArrowInvalid, OSError) as error:
             raise self._unreadable(place, file, error) from error
@@ -324,6 +352,8 @@ class FilesSource:
         landed = self._landed(place, file, header)
         self._check_named(place, file, header, landed, options)
         ours = {ours: name for ours, name in canonical_columns(entity, options).items() if name in landed}
+        made_line = entity.line if entity.line and entity.line not in ours else None
+        ours |= {made_line: made_line} if made_line else {}
         if missing := [column for column in entity.required if column not in ours]:
             raise SourceError(
                 f"{self._what(place, file)} lacks {', '.join(missing)}. Got the columns {', '.join(header)}. Expected "
@@ -341,6 +371,8 @@ class FilesSource:
             volatile=tuple(name for name in map(landed_name, options.volatile) if name in landed),
             deleted=ours.get(entity.deleted) if entity.deleted else None,
             email=ours.get("email") if "email" in entity.personal else None,
+            contact=contact_of(entity, ours),
+            line=made_line,
         )
 
     def _landed(self, place: _Place, file: Path, header: Sequence[str]) -> tuple[str, ...]:

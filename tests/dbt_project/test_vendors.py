@@ -65,7 +65,12 @@ def test_a_contract_has_our_columns_but_for_those_of_people(vendor: str) -> None
         known = ENTITIES[entity]
         ours = [name for name in known.columns if name not in known.personal]
         frame = ["valid_from", "valid_to", "_pl_change", "_pl_origin"]
-        assert re.findall(r"- name: (\w+)", text)[1:] == ["source", *ours, *FOUND.get(vendor, {}).get(entity, []), *frame]
+        assert re.findall(r"- name: (\w+)", text)[1:] == [
+            "source",
+            *ours,
+            *FOUND.get(vendor, {}).get(entity, []),
+            *frame,
+        ]
 
 
 # What vendors tell as days without a time: staging makes them midnight, company time.

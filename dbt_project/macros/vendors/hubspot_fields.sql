@@ -15,6 +15,7 @@
                 'owner_id': 'hubspot_owner_id',
                 'forecast_category': 'hs_manual_forecast_category',
                 'probability': 'hs_deal_stage_probability',
+                'expected_revenue': 'hs_projected_amount',
                 'lead_source': 'hs_analytics_source',
                 'next_step': 'hs_next_step',
                 'last_activity_at': 'notes_last_updated',
