@@ -70,6 +70,7 @@ SOURCE_TYPES: dict[str, SourceType] = {
         (
             *("opportunity", "account", "user", "contact", "lead", "opportunity_contact_role", "task", "event"),
             *("campaign", "campaign_member", "opportunity_history", "opportunity_field_history"),
+            *("forecasting_item", "forecasting_quota", "case"),
         ),
         {
             "instance_url": Option("text", True, "Address of the org (such as https://acme.my.salesforce.com)"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 from ingestion.demo_company.business_objects import ForecastSubmission, ListLine, Opportunity, Quota
-from ingestion.demo_company.calendar import HOUR, FiscalQuarter, date_of, fiscal_quarter, month_end
+from ingestion.demo_company.calendar import HOUR, FiscalQuarter, date_of, fiscal_quarter
 from ingestion.demo_company.profile import (
     CLOSED_WON,
     LIST_DELAY_DAYS,
@@ -23,11 +23,10 @@ from ingestion.demo_company.world import World
 _SELLING = tuple(team for team in TEAMS if team.segment)
 _QUOTA_DEALS = 3  # of the segment's usual size, to be won in a quarter
 _DOLLARS = {"USD": 1.0, "EUR": 1.08}  # as managers reckon
-_LISTS_FROM_OFFSET = 14
 
 
 class Planning:
-    """What is expected of sales, by whom. It draws nothing from chance."""
+    """What is expected of sales, by whom. It begins the day, and so it sees all as it was when the last one ended."""
 
     def __init__(self, world: World, staff: Staff, sales: Sales) -> None:
         self._world = world
@@ -40,7 +39,7 @@ class Planning:
         self._set_quotas()
 
     def live(self) -> None:
-        """One day: a quarter begins, a Monday brings forecasts, a month ends with lists for the next."""
+        """One day: a quarter begins, a Monday brings forecasts, and a team draws up its list."""
         world = self._world
         if world.day == fiscal_quarter(world.day).first_day:
             self._set_quotas()
@@ -48,13 +47,11 @@ class Planning:
             deals = self._deals_of(fiscal_quarter(world.day))
             for team in _SELLING:
                 self._submit(team, [deal for deal in deals if deal.account.size == team.segment])
-        posted = month_end(world.day - 1) + 1  # the first of a month, if that is today
-        if world.day >= world.start_day + _LISTS_FROM_OFFSET and posted == world.day:
-            self._post("finance", self._lines("finance", world.day))
-        posted = world.day + LIST_DELAY_DAYS
-        if posted >= world.start_day + _LISTS_FROM_OFFSET and month_end(posted - 1) + 1 == posted:
-            lines = self._lines("marketing", posted)
-            world.plan(posted, partial(self._post, "marketing", lines))
+        if _is_list_day(world.day - 1):
+            self._post(self._lines("finance", world.day - 1))
+        listed = world.day - 1 + LIST_DELAY_DAYS
+        if _is_list_day(listed):
+            world.plan(listed, partial(self._post, self._lines("marketing", listed)))
 
     # ---- quotas
 
@@ -115,7 +112,7 @@ class Planning:
     # ---- the teams' own lists
 
     def _lines(self, team: str, as_of: int) -> list[ListLine]:
-        """The open deals that are due in the quarter of `as_of`, as they stand today. Finance's list has one twice."""
+        """The open deals that are due in the quarter of `as_of`, as they stand now. Finance's list has one twice."""
         quarter = fiscal_quarter(as_of)
         open_deals = [deal for deal in self._deals_of(quarter) if deal.is_open]
         lines = [
@@ -141,9 +138,14 @@ class Planning:
             self.doubled.append((largest.list_id, largest.opportunity_id))
         return lines
 
-    def _post(self, team: str, lines: Sequence[ListLine]) -> None:
+    def _post(self, lines: Sequence[ListLine]) -> None:
         for line in lines:
             self._world.log("team_pipeline", line)
+
+
+def _is_list_day(day: int) -> bool:
+    """The first Monday of a month."""
+    return date_of(day).weekday() == 0 and date_of(day).day <= 7
 
 
 def _dollars(deal: Opportunity) -> float:

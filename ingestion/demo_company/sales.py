@@ -29,6 +29,7 @@ from ingestion.demo_company.profile import (
     SEGMENT,
     STALL_FACTOR,
     TOO_HIGH_SEGMENT,
+    TOO_HIGH_STAGES,
     Pipeline,
     Stage,
 )
@@ -203,7 +204,7 @@ class Sales:
         deal.forecast_category = stage.forecast_category
         if stage.name == NEGOTIATION and world.happens(0.2):
             deal.forecast_category = "Best Case"
-        if deal.account.size == TOO_HIGH_SEGMENT and stage.forecast_category == "Best Case":
+        if deal.account.size == TOO_HIGH_SEGMENT and stage.name in TOO_HIGH_STAGES:
             deal.forecast_category = "Commit"
         deal.next_step = self.habits.next_step(deal)
         self._reprice(deal, stage)

@@ -45,6 +45,7 @@ class SimulatedCompany:
         while self.world.day < day_number(day):
             self.world.dawn()
             for department in (
+                self.planning,
                 self.staff,
                 self.accounts,
                 self.marketing,
@@ -53,7 +54,6 @@ class SimulatedCompany:
                 self.billing,
                 self.support,
                 self.contacts,
-                self.planning,
             ):
                 department.live()
             self.world.work_off_agenda()

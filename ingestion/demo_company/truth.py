@@ -91,11 +91,10 @@ class TooHighTeam:
 
 @dataclass(frozen=True)
 class TooHighSegment:
-    """Its deals are called Commit from `stage` on, one stage earlier than elsewhere: their forecast is too high."""
+    """Its deals are called Commit already in these stages, earlier than elsewhere: their forecast is too high."""
 
     segment: str
-    stage: str
-    forecast_category: str
+    stages: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -202,7 +201,7 @@ def truth_of(company: SimulatedCompany) -> Truth:
         ),
         handed_over_ids=tuple(deal.opportunity_id for deal in company.sales.handed_over),
         too_high_team=TooHighTeam(profile.TOO_HIGH_TEAM, profile.TOO_HIGH_FACTOR),
-        too_high_segment=TooHighSegment(profile.TOO_HIGH_SEGMENT, "Proposal", "Commit"),
+        too_high_segment=TooHighSegment(profile.TOO_HIGH_SEGMENT, profile.TOO_HIGH_STAGES),
         backdated_wins=_backdated_wins(company),
         late_answers=LateAnswers(profile.LATE_ANSWER_HOURS, profile.LATE_ANSWER_FACTOR),
         spare_channel=SpareChannel(

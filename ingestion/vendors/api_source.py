@@ -56,6 +56,10 @@ class ApiSource(ABC):
     def extraction(self, entity: str, today: date) -> Extraction:
         """The whole current state of one entity; SourceError for what cannot be had whole."""
 
+    def has(self, entity: str) -> bool:
+        """Whether the account has an entity at all. One that it has not is not landed, and that is no error."""
+        return True
+
     @abstractmethod
     def check(self) -> Iterator[Finding]:
         """What `doctor` says about credentials, scopes and limits. Raises SourceError where nothing can be asked."""
@@ -150,4 +154,5 @@ class ApiSource(ABC):
     def _extractions(self, entity: str, today: date) -> Iterator[Extraction]:
         if entity == self.entities[0]:
             self.account.carried.discard()
-        yield replace(self.extraction(entity, today), may_begin_empty=entity != self.entities[0])
+        if self.has(entity):
+            yield replace(self.extraction(entity, today), may_begin_empty=entity != self.entities[0])

@@ -75,6 +75,15 @@
             'owner_id': 'hubspot_owner_id',
             'created_at': 'createdate',
             'first_response_at': 'hs_sa_first_engagement_date',
+            'has_email': 'has_email',
+            'is_email_well_formed': 'is_email_well_formed',
+            'email_domain': 'email_domain',
+            'has_phone': 'has_phone',
+            'email_digest': ['email_digest', 'string', 'person_id'],
+            'bounce_reason': [
+                'hs_email_hard_bounce_reason_enum', 'string', 'is_email_bounced'
+            ],
+            'merged_ids': ['hs_merged_object_ids', 'string', 'merged_into_person_id'],
         }},
         'opportunity_contact_role': {'deal_contact': {
             'opportunity_id': 'deal_id',

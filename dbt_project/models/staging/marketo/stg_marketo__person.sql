@@ -114,7 +114,6 @@ people as (
 
         -- what became of them
         leads.converted_opportunity_id,
-        leads.email_digest,
         lower(leads.record_type) as record_type,
         leads.converted_person_id,
         coalesce(leads.merged_into_person_id, merges.person_id) as merged_into_person_id,
@@ -125,6 +124,7 @@ people as (
         leads.is_email_well_formed,
         leads.email_domain,
         leads.has_phone,
+        leads.email_digest,
 
         -- the version
         leads.valid_from,

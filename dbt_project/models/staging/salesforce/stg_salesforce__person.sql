@@ -58,7 +58,6 @@ people as (
 
         -- what became of them
         records.converted_opportunity_id,
-        records.email_digest,
         cast(records.record_kind as {{ dbt.type_string() }}) as record_type,
         records.converted_person_id,
         records.merged_into_person_id,
@@ -72,6 +71,7 @@ people as (
         records.is_email_well_formed,
         records.email_domain,
         records.has_phone,
+        records.email_digest,
 
         -- the version
         records.valid_from,
