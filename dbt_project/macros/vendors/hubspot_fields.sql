@@ -190,5 +190,22 @@
                 'stage_label': ['label', 'string', 'new_value'],
             },
         },
+        'quota': {'goal_target': {
+            'quota_id': 'id',
+            'owner_id': 'owner_id',
+            'team': 'hs_assignee_team_id',
+            'quota_amount': 'hs_target_amount',
+            'currency_code': 'hs_goal_target_currency_code',
+            'goal_type': ['hs_goal_type', 'string', 'quota_amount'],
+            'starts_at': ['hs_start_datetime', 'timestamp', 'period_start_date'],
+            'ends_at': ['hs_end_datetime', 'timestamp', 'period_end_date'],
+        }},
+        'ticket': {'ticket': {
+            'ticket_id': 'id',
+            'account_id': 'company_id',
+            'opened_at': 'createdate',
+            'closed_at': 'closed_date',
+            'severity': 'hs_ticket_priority',
+        }},
     }) }}
 {%- endmacro %}
