@@ -47,10 +47,10 @@ class Planning:
             deals = self._deals_of(fiscal_quarter(world.day))
             for team in _SELLING:
                 self._submit(team, [deal for deal in deals if deal.account.size == team.segment])
-        if _is_list_day(world.day - 1):
+        if self._is_list_day(world.day - 1):
             self._post(self._lines("finance", world.day - 1))
         listed = world.day - 1 + LIST_DELAY_DAYS
-        if _is_list_day(listed):
+        if self._is_list_day(listed):
             world.plan(listed, partial(self._post, self._lines("marketing", listed)))
 
     # ---- quotas
@@ -111,6 +111,11 @@ class Planning:
 
     # ---- the teams' own lists
 
+    def _is_list_day(self, day: int) -> bool:
+        """The first Monday of a month, once all that a list shows can be asked of the CRM."""
+        is_first_monday = date_of(day).weekday() == 0 and date_of(day).day <= 7
+        return is_first_monday and day >= self._world.start_day + LIST_DELAY_DAYS
+
     def _lines(self, team: str, as_of: int) -> list[ListLine]:
         """The open deals that are due in the quarter of `as_of`, as they stand now. Finance's list has one twice."""
         quarter = fiscal_quarter(as_of)
@@ -141,11 +146,6 @@ class Planning:
     def _post(self, lines: Sequence[ListLine]) -> None:
         for line in lines:
             self._world.log("team_pipeline", line)
-
-
-def _is_list_day(day: int) -> bool:
-    """The first Monday of a month."""
-    return date_of(day).weekday() == 0 and date_of(day).day <= 7
 
 
 def _dollars(deal: Opportunity) -> float:

@@ -43,6 +43,7 @@ class Object:
 
 
 _TIMES = {"CreatedDate": INSTANT, "IsDeleted": FLAG}
+_PERIOD = {"Period.StartDate": DATE, "Period.EndDate": DATE}
 
 OBJECTS: dict[str, Object] = {
     "opportunity": Object(
@@ -93,15 +94,15 @@ OBJECTS: dict[str, Object] = {
     "forecasting_item": Object(
         "ForecastingItem",
         ("forecast_submission",),
-        {"ForecastAmount": MONEY, "IsAmount": FLAG},
-        also=("Period.StartDate", "Period.EndDate"),
+        {"ForecastAmount": MONEY, "IsAmount": FLAG, **_PERIOD},
+        also=tuple(_PERIOD),
         optional=True,
     ),
     "forecasting_quota": Object(
         "ForecastingQuota",
         ("quota",),
-        {"QuotaAmount": MONEY, "IsAmount": FLAG, "StartDate": DATE},
-        also=("Period.StartDate", "Period.EndDate"),
+        {"QuotaAmount": MONEY, "IsAmount": FLAG, "StartDate": DATE, **_PERIOD},
+        also=tuple(_PERIOD),
         optional=True,
     ),
     "case": Object(

@@ -139,7 +139,8 @@ class SalesforceSource(ApiSource):
             described = self._fields(entity)
         except SourceError as error:
             return Finding(entity, "fail", str(error), f'grant the user read access, or exclude = ["{entity}"]')
-        if missing := self.missing(of.canonical, of.governed, described):
+        parents = [name for name in of.also if self._has_parent(name, described)]
+        if missing := self.missing(of.canonical, of.governed, [*described, *parents]):
             return Finding(
                 entity,
                 "warn",

@@ -41,7 +41,6 @@ merges as (
 
 ),
 
-{% set contact_columns = columns_in_ledger(source('ledger', 'hubspot__contact')) -%}
 people as (
 
     select
@@ -78,7 +77,7 @@ people as (
             case
                 when
                     contacts._pl_change = 'upsert'
-                    and {{ 'hs_email_hard_bounce_reason_enum' in contact_columns }}
+                    and {{ vendor_has('hubspot', 'contact', 'hs_email_hard_bounce_reason_enum') }}
                     then contacts.bounce_reason is not null
             end
         ) as is_email_bounced,

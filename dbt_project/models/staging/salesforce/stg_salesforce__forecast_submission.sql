@@ -1,4 +1,5 @@
--- One row per forecast of Salesforce x version, tombstones included. One in pieces is none in money.
+-- One row per forecast of Salesforce x version, tombstones included. One in pieces is none in
+-- money.
 with
 
 renamed as (
@@ -17,7 +18,7 @@ submissions as (
         renamed.period_start_date,
         renamed.period_end_date,
 
-        -- a cumulative call holds what is better than it and what is won; any other is its own alone
+        -- a cumulative call holds what is better and what is won; any other is its own alone
         case renamed.forecast_category
             when 'CommitForecast' then 'commit'
             when 'MostLikelyForecast' then 'most_likely'

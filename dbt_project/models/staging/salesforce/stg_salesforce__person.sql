@@ -13,22 +13,17 @@ leads as (
 
 ),
 
-{% set bounces_are_known = {} -%}
-{%- for entity in ['contact', 'lead'] -%}
-    {%- set columns = columns_in_ledger(source('ledger', 'salesforce__' ~ entity)) -%}
-    {%- do bounces_are_known.update({entity: 'email_bounced_date' in columns}) -%}
-{%- endfor -%}
 records as (
 
     select
         'contact' as record_kind,
-        {{ bounces_are_known.contact }} as bounces_are_known,
+        {{ vendor_has('salesforce', 'contact', 'email_bounced_date') }} as bounces_are_known,
         contacts.*
     from contacts
     union all
     select
         'lead' as record_kind,
-        {{ bounces_are_known.lead }} as bounces_are_known,
+        {{ vendor_has('salesforce', 'lead', 'email_bounced_date') }} as bounces_are_known,
         leads.*
     from leads
 

@@ -1,4 +1,4 @@
--- One row per quota of Salesforce x version, tombstones included. A quota in pieces is none in money.
+-- One row per quota of Salesforce x version, tombstones included. One in pieces is none in money.
 with
 
 renamed as (

@@ -304,11 +304,11 @@ def test_results_that_are_gone_end_the_run_and_the_next_one_is_whole(org: Org, c
 
 
 def test_the_run_stops_before_the_org_s_daily_limit(org: Org) -> None:
-    org.server.limit, org.server.used = 1_000, 890
+    org.server.limit, org.server.used = 2_000, 1_790
     with pytest.raises(LandingError, match="daily API calls are used, and 10% of them are not ours"):
         org.land()
-    assert org.server.used <= 902
-    org.server.used = 905
+    assert org.server.used <= 1_802
+    org.server.used = 1_805
     with pytest.raises(LandingError, match="daily API calls are used"):
         org.land()
     assert org.land(api_reserve=0.01)["opportunity"] == OPPORTUNITIES
