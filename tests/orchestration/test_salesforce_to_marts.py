@@ -214,7 +214,7 @@ def test_what_became_of_people_and_how_they_can_be_reached(org: Org) -> None:
     assert org.read(f"select person_id, {columns} from staging.stg_person order by person_id, valid_from") == [
         (ids["contact"], "contact", None, None, False, True, True, "globex.example", False, True, False),
         (ids["twin"], "contact", None, None, True, True, True, None, False, True, False),
-        (ids["twin"], "contact", None, ids["contact"], None, None, None, None, None, False, True),
+        (ids["twin"], "contact", None, ids["contact"], None, True, True, None, False, True, True),
         (ids["lead"], "lead", ids["contact"], None, False, True, True, "initech.example", False, True, False),
     ]
 

@@ -212,11 +212,11 @@ def test_days_before_the_start_and_after_today_cannot_be_extracted(company: Obse
         company.source.extract([START + timedelta(days=1)], START)
 
 
-def test_chunks_have_sixty_days_at_most(company: Observed) -> None:
+def test_chunks_have_a_bounded_number_of_days(company: Observed) -> None:
     days = company.source.days(START, LAST).complete
     chunks = list(company.source.chunks(days))
     assert [day for chunk in chunks for day in chunk] == list(days)
-    assert max(len(chunk) for chunk in chunks) == 60
+    assert [len(chunk) for chunk in chunks] == [135, 135, 135, 133]
 
 
 def test_events_of_a_missing_day_arrive_on_the_next(company: Observed) -> None:
