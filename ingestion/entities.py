@@ -22,7 +22,11 @@ SCORE = "DECIMAL(18,4)"
 
 @dataclass(frozen=True)
 class Entity:
-    """One canonical entity: its columns in order with DuckDB types, and what the ledger must know of it."""
+    """One canonical entity: its columns in order with DuckDB types, and what the ledger must know of it.
+
+    `made` columns come from personal ones when the ledger is written, unless a source gives them itself. A file without
+    the column `line` gets it from the order of its rows. An entity that is `occasional` has a file on some days only.
+    """
 
     name: str
     columns: Mapping[str, str]
@@ -32,6 +36,9 @@ class Entity:
     personal: tuple[str, ...] = ()
     deleted: str | None = None
     stand_ins: Mapping[str, str] = field(default_factory=dict)  # an id -> the name that is the id where there is none
+    made: tuple[str, ...] = ()
+    line: str | None = None
+    occasional: bool = False
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -59,6 +66,7 @@ _ALL = (
             "owner_name": TEXT,
             "forecast_category": TEXT,
             "probability": PROBABILITY,
+            "expected_revenue": MONEY,
             "lead_source": TEXT,
             "campaign_id": TEXT,
             "next_step": TEXT,
@@ -127,10 +135,19 @@ _ALL = (
             "sql_at": INSTANT,
             "first_response_at": INSTANT,
             "converted_opportunity_id": TEXT,
+            "record_type": TEXT,
+            "converted_person_id": TEXT,
+            "merged_into_person_id": TEXT,
+            "is_email_bounced": FLAG,
+            "has_email": FLAG,
+            "is_email_well_formed": FLAG,
+            "email_domain": TEXT,
+            "has_phone": FLAG,
         },
         key=("person_id",),
         required=("person_id",),
         personal=("full_name", "email", "phone"),
+        made=("has_email", "is_email_well_formed", "email_domain", "has_phone"),
     ),
     Entity(
         name="opportunity_contact_role",
@@ -249,6 +266,69 @@ _ALL = (
         key=("opportunity_id", "field", "old_value", "new_value", "changed_at"),
         required=("opportunity_id", "field", "changed_at"),
         mode="events",
+    ),
+    Entity(
+        name="forecast_submission",
+        columns={
+            "submission_id": TEXT,
+            "owner_id": TEXT,
+            "team": TEXT,
+            "period_start_date": DATE,
+            "period_end_date": DATE,
+            "forecast_category": TEXT,
+            "amount": MONEY,
+            "currency_code": TEXT,
+            "submitted_at": INSTANT,
+        },
+        key=("submission_id",),
+        required=("submission_id", "period_start_date", "forecast_category", "amount"),
+    ),
+    Entity(
+        name="quota",
+        columns={
+            "quota_id": TEXT,
+            "owner_id": TEXT,
+            "team": TEXT,
+            "period_start_date": DATE,
+            "period_end_date": DATE,
+            "quota_amount": MONEY,
+            "currency_code": TEXT,
+        },
+        key=("quota_id",),
+        required=("quota_id", "period_start_date", "quota_amount"),
+    ),
+    Entity(
+        name="ticket",
+        columns={
+            "ticket_id": TEXT,
+            "account_id": TEXT,
+            "opened_at": INSTANT,
+            "closed_at": INSTANT,
+            "severity": TEXT,
+        },
+        key=("ticket_id",),
+        required=("ticket_id", "opened_at"),
+    ),
+    Entity(
+        name="team_pipeline",
+        columns={
+            "list_id": TEXT,
+            "line_number": COUNT,
+            "team": TEXT,
+            "as_of": DATE,
+            "opportunity_id": TEXT,
+            "opportunity_name": TEXT,
+            "account_name": TEXT,
+            "amount": MONEY,
+            "currency_code": TEXT,
+            "close_date": DATE,
+            "fiscal_quarter": TEXT,
+        },
+        key=("list_id", "line_number"),
+        required=("list_id", "line_number", "team", "as_of"),
+        mode="events",
+        line="line_number",
+        occasional=True,
     ),
 )
 

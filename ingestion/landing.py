@@ -77,6 +77,7 @@ MANIFEST = pa.schema(
         ("currency_column", pa.string()),
         ("deleted_column", pa.string()),
         ("email_column", pa.string()),
+        ("contact", pa.string()),  # JSON text: the fields of `Contact`
         ("is_dated", pa.bool_()),
         ("may_begin_empty", pa.bool_()),
         ("extraction_started_at", pa.timestamp("us", "UTC")),
@@ -248,6 +249,7 @@ class _Run:
             "currency_column": of.currency,
             "deleted_column": of.deleted,
             "email_column": of.email,
+            "contact": json.dumps(asdict(of.contact)) if of.contact else None,
             "is_dated": of.is_dated,
             "may_begin_empty": of.may_begin_empty,
             "extraction_started_at": started_at,
@@ -275,6 +277,7 @@ class _Run:
             )
         named = {*of.key, *of.ids, *of.required, *of.governed, *of.personal, *of.volatile}
         named |= {name for name in (of.deleted, of.email, of.currency) if name}
+        named |= {*of.contact.phones, *of.contact.names} if of.contact else set()
         if missing := sorted(named - set(columns)):
             raise LandingError(
                 f"{what} lacks {', '.join(missing)}. Got the columns {', '.join(columns)}. "

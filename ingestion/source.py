@@ -11,6 +11,8 @@ from datetime import date
 from functools import cache
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
+from ingestion.entities import Entity
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -74,6 +76,19 @@ UNSAID = Dialect(decimal="")
 
 
 @dataclass(frozen=True)
+class Contact:
+    """The personal columns, under landed names, that tell how somebody can be reached.
+
+    The ledger keeps none of them, but what is made of them: `has_email`, `is_email_well_formed`, `email_domain` (where
+    it is neither free mail nor, by the `names`, the person's own) and `has_phone`.
+    """
+
+    email: str | None = None
+    phones: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Extraction:
     """One entity as a source held it on one day: complete, or not at all.
 
@@ -99,6 +114,7 @@ class Extraction:
     dialect: Dialect = Dialect()
     currency: str | None = None  # the column that says in which currency the amounts are
     notes: Mapping[str, str] = field(default_factory=dict)  # by kind, what a person is to hear; whole once it is read
+    contact: Contact | None = None  # of people alone
     may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
 
 
@@ -204,6 +220,14 @@ class Past:
     def column_of(self, named: str) -> str:
         """The landed column that a field of a history is about."""
         return self.columns.get(named) or self.columns.get(landed_name(named)) or landed_name(named)
+
+
+def contact_of(entity: Entity, landed: Mapping[str, str]) -> Contact | None:
+    """How the people of an entity can be reached, where `landed` says which column of ours landed under which name."""
+    if not entity.made:
+        return None
+    phones, names = ((landed[name],) if name in landed else () for name in ("phone", "full_name"))
+    return Contact(landed.get("email"), phones, names)
 
 
 @cache

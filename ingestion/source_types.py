@@ -94,6 +94,7 @@ SOURCE_TYPES: dict[str, SourceType] = {
         (
             *("opportunity", "account", "user", "contact", "lead", "opportunity_contact_role", "task", "event"),
             *("campaign", "campaign_member", "opportunity_history", "opportunity_field_history"),
+            *("forecasting_item", "forecasting_quota", "case"),
         ),
         {
             "instance_url": Option("text", True, "Address of the org (such as https://acme.my.salesforce.com)"),
@@ -116,6 +117,7 @@ SOURCE_TYPES: dict[str, SourceType] = {
             *("deal", "company", "contact", "contact_email", "owner", "user", "deal_pipeline", "deal_pipeline_stage"),
             *("deal_company", "deal_contact", "deal_property_history", "call", "email", "meeting", "note", "task"),
             *("engagement_deal", "campaign", "campaign_asset", "form", "email_event", "form_submission"),
+            *("ticket", "goal_target"),
         ),
         {
             "api_version": Option("text"),

@@ -27,6 +27,7 @@ from snapshots.casts import (
     is_value,
     key_text,
 )
+from snapshots.contact import EMAIL_DIGEST, Contact
 from snapshots.dialect import Dialect, contradicts
 from snapshots.digest import literal, quoted
 from snapshots.store import CaptureError
@@ -38,7 +39,6 @@ DAY, EXTRACTION, FILE, LINE, REJECT = (
     "_pl_line",
     "_pl_reject",
 )
-EMAIL_DIGEST = "email_digest"
 RESERVED = ("source", "snapshot_date", "valid_from", "valid_to", "rowid")
 """What no source's column may be called; nor may it begin with an underscore."""
 
@@ -60,6 +60,7 @@ class Manifest:
     governed: Mapping[str, str]
     personal: tuple[str, ...]
     email: str | None
+    contact: Contact
     volatile: tuple[str, ...]
     deleted: str | None
     is_dated: bool
@@ -72,9 +73,14 @@ class Manifest:
 
     @property
     def kept(self) -> tuple[str, ...]:
-        """The columns that go into the ledger."""
+        """The columns that go into the ledger: what is not personal, and what is made of that."""
         kept = tuple(name for name in self.columns if name not in self.personal)
-        return (*kept, EMAIL_DIGEST) if self.email else kept
+        return (*kept, *((EMAIL_DIGEST,) if self.email else ()), *self.made)
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """What is made of how people can be reached. What the source says itself stays as it is."""
+        return tuple(name for name in self.contact.made if name not in self.columns)
 
     def value(self, name: str, landed: str, target: str) -> str:
         """SQL that gives the landed column `name` (DuckDB type `landed`) as the ledger type `target`.
@@ -154,6 +160,9 @@ def landed_rows(
             email = f"nullif(lower(trim(cast({quoted(first.email)} as varchar))), '')"
             selected.append(f"sha256({literal(salt)} || {email}) as {quoted(name)}")
             continue
+        if name in first.made:
+            selected.append(f"{first.contact.made[name]} as {quoted(name)}")
+            continue
         value = first.value(name, landed[name], kind)
         selected.append(f"{value} as {quoted(name)}")
         if not is_total(landed[name], kind):
@@ -201,6 +210,7 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         assert isinstance(value, datetime), column  # noqa: S101 - the manifest's own type
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
+    contact = Contact.of(json.loads(str(row["contact"]))) if row.get("contact") else Contact()
     day = row["snapshot_date"]
     assert isinstance(day, date), "snapshot_date"  # noqa: S101 - the manifest's own type
     return Manifest(
@@ -214,9 +224,10 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         ids=names("id_columns") if row.get("id_columns") else (),
         required=names("required_columns"),
         columns=names("columns"),
-        governed=json.loads(str(row["governed"])),
+        governed=contact.types | json.loads(str(row["governed"])),
         personal=names("personal"),
         email=str(row["email_column"]) if row.get("email_column") else None,
+        contact=contact,
         volatile=names("volatile"),
         deleted=str(row["deleted_column"]) if row["deleted_column"] else None,
         is_dated=bool(row["is_dated"]),

@@ -10,9 +10,10 @@ import secrets
 
 import duckdb
 
+from snapshots.contact import EMAIL_DIGEST
 from snapshots.digest import literal, quoted
 from snapshots.durable import copy_whole, put_in_place
-from snapshots.landed import EMAIL_DIGEST, Manifest
+from snapshots.landed import Manifest
 from snapshots.ledger import LedgerTable
 from snapshots.receipts import tables
 from snapshots.store import CaptureError, Store

@@ -1,5 +1,6 @@
 """Billing: subscriptions and their invoices, renewals, and the health of customers."""
 
+from collections.abc import Callable
 from functools import partial
 
 from ingestion.demo_company.accounts import Accounts
@@ -40,6 +41,7 @@ class Billing:
         self._accounts = accounts
         self._sales = sales
         self.running: list[Subscription] = []
+        self.on_term: list[Callable[[Subscription, int], None]] = []  # told of each term of a subscription, and its end
         before = fiscal_quarter(fiscal_quarter(world.start_day).first_day - 1)
         self.restless_quarter = before
         sales.on_won.append(self._book)
@@ -163,6 +165,8 @@ class Billing:
         world = self._world
         first_day = add_months(subscription.start_day, number * subscription.months)
         world.plan(first_day, partial(self._begin_term, subscription, number))
+        for tell in self.on_term:
+            tell(subscription, first_day)
         if not subscription.renews_itself and number > 0:
             world.plan(first_day - _RENEWAL_NOTICE_DAYS, partial(self._renew, subscription, first_day))
 

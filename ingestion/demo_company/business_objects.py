@@ -84,9 +84,38 @@ class Person:
     sql_at: int | None = None
     first_response_at: int | None = None
     converted_opportunity_id: str | None = None
+    record_type: str = "contact"
+    converted_person_id: str | None = None  # a lead becomes a contact under its own id
+    merged_into_person_id: str | None = None
+    is_email_bounced: bool = False
 
     account: Account | None = None
     campaign_id: str | None = None
+
+    # What else is made where the ledger is written, of millions of rows: here once for each version.
+
+    @property
+    def has_email(self) -> bool:
+        """Everybody has an address."""
+        return True
+
+    @property
+    def is_email_well_formed(self) -> bool:
+        """And it is one."""
+        return True
+
+    @property
+    def email_domain(self) -> str | None:
+        """That of the address, unless a word of the person's name is in it."""
+        domain = self.email.lower().split("@")[1]
+        words = self.full_name.lower().split()
+        is_own = any(word in domain if len(word) > 3 else domain.startswith(f"{word}.") for word in words)
+        return None if is_own else domain
+
+    @property
+    def has_phone(self) -> bool:
+        """Not everybody gives their number."""
+        return self.phone is not None
 
 
 @dataclass(slots=True, eq=False)
@@ -152,6 +181,11 @@ class Opportunity:
     life: int = 0  # counts openings: the rep's habits end with each
     roles: list[ContactRole] = field(default_factory=list)
     leads: list[Person] = field(default_factory=list)  # who became contacts through it
+
+    @property
+    def expected_revenue(self) -> int | None:
+        """What the CRM expects of it, in cents: the amount times the probability."""
+        return None if self.amount is None else round(self.amount * self.probability / 1_000_000)
 
     @property
     def is_renewal(self) -> bool:
@@ -256,3 +290,59 @@ class Touch:
     campaign_id: str | None
     touch_type: str
     touched_at: int
+
+
+@dataclass(slots=True, eq=False)
+class ForecastSubmission:
+    """What the manager of a team calls for a quarter, in one category; it is called anew every week."""
+
+    submission_id: str
+    owner_id: str
+    team: str
+    period_start_date: int
+    period_end_date: int
+    forecast_category: str
+    amount: int
+    currency_code: str
+    submitted_at: int
+
+
+@dataclass(slots=True, eq=False)
+class Quota:
+    """What somebody is to win in a quarter."""
+
+    quota_id: str
+    owner_id: str
+    team: str
+    period_start_date: int
+    period_end_date: int
+    quota_amount: int
+    currency_code: str
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """A customer asks support."""
+
+    ticket_id: str
+    account_id: str
+    opened_at: int
+    closed_at: int | None
+    severity: str
+
+
+@dataclass(slots=True, eq=False)
+class ListLine:
+    """One line of a team's own list of the pipeline."""
+
+    list_id: str
+    line_number: int
+    team: str
+    as_of: int
+    opportunity_id: str
+    opportunity_name: str
+    account_name: str
+    amount: int | None
+    currency_code: str
+    close_date: int | None
+    fiscal_quarter: str

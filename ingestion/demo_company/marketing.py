@@ -5,13 +5,17 @@ from functools import partial
 from ingestion.demo_company import names
 from ingestion.demo_company.accounts import Accounts
 from ingestion.demo_company.business_objects import CENTS, SCORE_UNIT, Account, Activity, Campaign, Person, Touch, User
-from ingestion.demo_company.calendar import HOUR, MICROSECONDS, fiscal_quarter, is_business_day
+from ingestion.demo_company.calendar import HOUR, MICROSECONDS, FiscalQuarter, fiscal_quarter, is_business_day
 from ingestion.demo_company.profile import (
     CHANNELS,
     GIVEAWAY_DAYS,
     GIVEAWAY_LEADS_A_DAY,
     GIVEAWAY_NAME,
     GIVEAWAY_START_OFFSET,
+    LATE_ANSWER_FACTOR,
+    LATE_ANSWER_HOURS,
+    SPARE_CAMPAIGN_COST,
+    SPARE_CHANNEL,
     Channel,
 )
 from ingestion.demo_company.sales import Sales
@@ -35,6 +39,7 @@ class Marketing:
         self._campaigns: list[Campaign] = []
         self.leads: list[Person] = []
         self.giveaway: Campaign | None = None
+        self.spare_campaigns: list[Campaign] = []
         staff.on_leave.append(self._hand_over)
 
     def found(self) -> None:
@@ -69,6 +74,21 @@ class Marketing:
             last_day = quarter.last_day if number == 0 else first_day + world.chance.randint(20, 60)
             theme = world.chance.choice(names.CAMPAIGN_THEMES)
             self._add_campaign(f"{channel.name}: {theme} {quarter.name}", channel, first_day, last_day)
+        self._plan_spare_campaign(quarter)
+
+    def _plan_spare_campaign(self, quarter: FiscalQuarter) -> None:
+        """Planted: money for a channel, a quarter long, and nobody comes from it."""
+        campaign = Campaign(
+            campaign_id=self._world.new_id("cmp", 3),
+            campaign_name=f"{SPARE_CHANNEL}: Sponsored Season {quarter.name}",
+            channel=SPARE_CHANNEL,
+            cost=SPARE_CAMPAIGN_COST * CENTS,
+            currency_code="USD",
+            start_date=quarter.first_day,
+            end_date=quarter.last_day,
+        )
+        self.spare_campaigns.append(campaign)
+        self._world.save("campaign", campaign)
 
     def _plan_giveaway(self) -> None:
         """Planted: many leads, no pipeline."""
@@ -125,6 +145,7 @@ class Marketing:
             status="new",
             owner_id=None,
             created_at=world.now(),
+            record_type="lead",
             account=account,
             campaign_id=campaign.campaign_id if campaign else None,
         )
@@ -151,6 +172,8 @@ class Marketing:
         if world.happens(0.95):
             hours = world.around(6.0, 1.25)
             answered = world.clock.next_office_instant(self._after(person.mql_at, hours), world.chance)
+            if answered - person.mql_at > LATE_ANSWER_HOURS * HOUR * MICROSECONDS:
+                quality *= LATE_ANSWER_FACTOR
             world.plan(world.clock.day_of(answered), partial(self._answer, person, answered, quality))
 
     def _answer(self, person: Person, answered: int, quality: float) -> None:
@@ -164,7 +187,7 @@ class Marketing:
             Activity(world.new_id("act", 6), None, person.person_id, person.owner_id, "call", answered),
         )
         decided = world.clock.next_office_instant(self._after(answered, world.around(9.0, 1.2)), world.chance)
-        is_accepted = world.happens(min(0.95, 0.74 * quality))
+        is_accepted = world.happens(min(0.95, 0.85 * quality))
         world.plan(world.clock.day_of(decided), partial(self._accept, person, decided, is_accepted))
 
     def _accept(self, person: Person, decided: int, is_accepted: bool) -> None:
@@ -197,7 +220,7 @@ class Marketing:
         person.account, person.account_id = account, account.account_id
         account.contacts.append(person)
         person.owner_id = account.owner_id
-        person.status = "converted"
+        person.status, person.record_type = "converted", "contact"
         paid = [subscription for subscription in account.subscriptions if subscription.is_running]
         if account.open_deals and world.happens(0.5):
             deal = account.open_deals[0]

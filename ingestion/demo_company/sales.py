@@ -6,18 +6,30 @@ from typing import Literal
 
 from ingestion.demo_company.accounts import Accounts
 from ingestion.demo_company.business_objects import CENTS, Account, ContactRole, Opportunity, Person, Subscription, User
-from ingestion.demo_company.calendar import fiscal_quarter, is_business_day, next_business_day
+from ingestion.demo_company.calendar import (
+    FiscalQuarter,
+    fiscal_quarter,
+    is_business_day,
+    month_end,
+    next_business_day,
+)
 from ingestion.demo_company.habits import Habits, is_stuck
 from ingestion.demo_company.profile import (
+    BACKDATED_QUARTER,
     CLOSED_LOST,
     CLOSED_WON,
     CUSTOMER,
+    FAVOURED_LOSS,
+    FAVOURED_SOURCE,
+    HANDED_OVER,
     NEGOTIATION,
     NEW_BUSINESS,
     PIPELINES,
     RENAMES,
     SEGMENT,
     STALL_FACTOR,
+    TOO_HIGH_SEGMENT,
+    TOO_HIGH_STAGES,
     Pipeline,
     Stage,
 )
@@ -33,6 +45,14 @@ _ROLES = ("Decision Maker", "Champion", "Economic Buyer", "Evaluator", "User")
 _OUTBOUND_SOURCES = ("Outbound", "Outbound", "Outbound", "Referral", "Partner")
 
 
+def backdated_quarter(start_day: int) -> FiscalQuarter:
+    """The quarter in whose first month wins are dated back, for a company that can be asked from `start_day` on."""
+    quarter = fiscal_quarter(start_day)
+    for _ in range(BACKDATED_QUARTER):
+        quarter = fiscal_quarter(quarter.last_day + 1)
+    return quarter
+
+
 class Sales:
     """All deals, oldest first; other departments are told when one is won, lost or taken back."""
 
@@ -43,6 +63,7 @@ class Sales:
         self.habits = Habits(world, staff)
         self.open_deals: list[Opportunity] = []
         self.closed_deals: list[Opportunity] = []
+        self.handed_over: list[Opportunity] = []  # to an account manager, after they were won
         self.on_won: list[OnDeal] = []
         self.on_lost: list[OnDeal] = []
         self.on_reversed: list[OnDeal] = []
@@ -183,6 +204,8 @@ class Sales:
         deal.forecast_category = stage.forecast_category
         if stage.name == NEGOTIATION and world.happens(0.2):
             deal.forecast_category = "Best Case"
+        if deal.account.size == TOO_HIGH_SEGMENT and stage.name in TOO_HIGH_STAGES:
+            deal.forecast_category = "Commit"
         deal.next_step = self.habits.next_step(deal)
         self._reprice(deal, stage)
         self.habits.revise_close_date(deal)
@@ -216,6 +239,8 @@ class Sales:
     def _outcome(self, deal: Opportunity) -> Outcome:
         stages = PIPELINES[deal.pipeline].stages
         loss = stages[deal.step].loss * SEGMENT[deal.account.size].caution * (1.6 - 1.2 * deal.interest)
+        if deal.lead_source == FAVOURED_SOURCE:
+            loss *= FAVOURED_LOSS
         if deal.is_renewal:
             is_last = deal.step == len(stages) - 1
             loss = deal.subscription.yearly_churn if deal.subscription and is_last else 0.0
@@ -279,7 +304,7 @@ class Sales:
         deal.stage = CLOSED_WON if is_won else CLOSED_LOST
         deal.probability = MILLION if is_won else 0
         deal.forecast_category = "Closed" if is_won else "Omitted"
-        deal.close_date = self._world.day
+        deal.close_date = self._signed_on(deal, is_won)
         deal.next_step = None
         deal.loss_reason = None if is_won else self._world.chance.choice(_LOSS_REASONS)
         if is_won:
@@ -288,8 +313,17 @@ class Sales:
         self._world.save("opportunity", deal)
         if is_won and deal.opportunity_type == "new_business":
             self._move_rivals(deal)
+            self._plan_hand_over(deal)
         for tell in self.on_won if is_won else self.on_lost:
             tell(deal)
+
+    def _signed_on(self, deal: Opportunity, is_won: bool) -> int:
+        """The close date is today's. In one month first purchases won count for the quarter before."""
+        day = self._world.day
+        quarter = backdated_quarter(self._world.start_day)
+        is_backdated = is_won and quarter.first_day <= day <= month_end(quarter.first_day)
+        created = self._world.clock.day_of(deal.created_at)
+        return max(quarter.first_day - 1, created) if is_backdated and not deal.is_renewal else day
 
     def halt(self, deal: Opportunity) -> None:
         """Stop all that is planned for a deal and take it off the list of open ones."""
@@ -346,6 +380,18 @@ class Sales:
             if deal.pipeline == pipeline.name and deal.stage != self._label(deal):
                 deal.stage = self._label(deal)
                 self._world.save("opportunity", deal)
+
+    def _plan_hand_over(self, won: Opportunity) -> None:
+        """Some days after it was won, a deal may go to the account manager, who has the account by then."""
+        chance = self._world.chance_of(won.opportunity_id)
+        if chance.random() < HANDED_OVER:
+            self._world.plan(self._world.day + chance.randint(3, 20), partial(self._give_to_account_manager, won))
+
+    def _give_to_account_manager(self, won: Opportunity) -> None:
+        if won.stage == CLOSED_WON and not won.is_deleted and won.owner_id != won.account.owner_id:
+            won.owner_id = won.account.owner_id
+            self.handed_over.append(won)
+            self._world.save("opportunity", won)
 
     def _hand_over(self, leaver: User) -> None:
         for deal in self.open_deals:

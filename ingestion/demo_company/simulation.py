@@ -8,10 +8,13 @@ from datetime import date
 from ingestion.demo_company.accounts import Accounts
 from ingestion.demo_company.billing import Billing
 from ingestion.demo_company.calendar import date_of, day_number
+from ingestion.demo_company.contacts import Contacts
 from ingestion.demo_company.marketing import Marketing
 from ingestion.demo_company.mishaps import Mishaps
+from ingestion.demo_company.planning import Planning
 from ingestion.demo_company.sales import Sales
 from ingestion.demo_company.staff import Staff
+from ingestion.demo_company.support import Support
 from ingestion.demo_company.world import World
 
 
@@ -27,6 +30,9 @@ class SimulatedCompany:
         self.mishaps = Mishaps(self.world, self.sales)
         self.billing = Billing(self.world, self.accounts, self.sales)
         self.marketing = Marketing(self.world, self.staff, self.accounts, self.sales)
+        self.support = Support(self.world, self.billing)
+        self.contacts = Contacts(self.world, self.accounts)
+        self.planning = Planning(self.world, self.staff, self.sales)
         self._found()
 
     @property
@@ -39,17 +45,20 @@ class SimulatedCompany:
         while self.world.day < day_number(day):
             self.world.dawn()
             for department in (
+                self.planning,
                 self.staff,
                 self.accounts,
                 self.marketing,
                 self.sales,
                 self.mishaps,
                 self.billing,
+                self.support,
+                self.contacts,
             ):
                 department.live()
             self.world.work_off_agenda()
 
     def _found(self) -> None:
-        for department in (self.staff, self.accounts, self.marketing, self.billing):
+        for department in (self.staff, self.accounts, self.marketing, self.billing, self.planning):
             department.found()
         self.world.work_off_agenda()

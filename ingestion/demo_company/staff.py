@@ -55,6 +55,10 @@ class Staff:
         """Who works in a team today, its manager left out."""
         return [user for user in self.users if user.team == team and user.is_active and user.role == _TEAM[team].role]
 
+    def manager(self, team: str) -> User:
+        """Who leads a team."""
+        return self._managers[team]
+
     def seller(self, segment: str) -> User:
         """An account executive who sells to a segment."""
         return self._world.chance.choice(self.members(_SELLERS[segment].name))

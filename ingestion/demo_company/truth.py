@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from ingestion.demo_company import profile
-from ingestion.demo_company.calendar import date_of
+from ingestion.demo_company.calendar import date_of, day_number, month_end
+from ingestion.demo_company.sales import backdated_quarter
 from ingestion.demo_company.simulation import SimulatedCompany
 
 
@@ -65,6 +66,87 @@ class RenamedStage:
 
 
 @dataclass(frozen=True)
+class ChangedContacts:
+    """Contacts whose mail bounces since they left, and those who got another title."""
+
+    leaver_ids: tuple[str, ...]
+    retitled_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Accounts and people that were entered twice: the first entry, and the second in another spelling."""
+
+    account_ids: tuple[tuple[str, str], ...]
+    person_ids: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class TooHighTeam:
+    """Its manager submits `factor` times what other managers would have called."""
+
+    team: str
+    factor: float
+
+
+@dataclass(frozen=True)
+class TooHighSegment:
+    """Its deals are called Commit already in these stages, earlier than elsewhere: their forecast is too high."""
+
+    segment: str
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BackdatedWins:
+    """What was won from `first_date` to `last_date` (renewals left out) has `close_date`, or the day it was created."""
+
+    first_date: date
+    last_date: date
+    close_date: date
+
+
+@dataclass(frozen=True)
+class LateAnswers:
+    """Leads that are answered more than `hours` after they qualified are accepted `factor` times as often."""
+
+    hours: int
+    factor: float
+
+
+@dataclass(frozen=True)
+class SpareChannel:
+    """A channel that costs money and has neither touches nor leads."""
+
+    channel: str
+    campaign_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TroubledCustomers:
+    """Customers with a pile of tickets before a term ends, most of whom then leave (yearly chance)."""
+
+    account_ids: tuple[str, ...]
+    yearly_churn: float
+
+
+@dataclass(frozen=True)
+class FavouredSource:
+    """Deals of this lead source are lost `loss_factor` times as often at each stage."""
+
+    lead_source: str
+    loss_factor: float
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Marketing's list shows the pipeline of `marketing_days_old` days before; finance's has a deal twice."""
+
+    marketing_days_old: int
+    finance_doubled: tuple[tuple[str, str], ...]  # list and opportunity
+
+
+@dataclass(frozen=True)
 class Truth:
     """Everything planted, as far as the company has lived (the campaign is None before it began)."""
 
@@ -74,6 +156,17 @@ class Truth:
     churning_cohort: ChurningCohort
     renamed_stages: tuple[RenamedStage, ...]
     missing_days: tuple[date, ...]
+    changed_contacts: ChangedContacts
+    duplicates: Duplicates
+    handed_over_ids: tuple[str, ...]  # opportunities that went to another owner after they were won
+    too_high_team: TooHighTeam
+    too_high_segment: TooHighSegment
+    backdated_wins: BackdatedWins
+    late_answers: LateAnswers
+    spare_channel: SpareChannel
+    troubled_customers: TroubledCustomers
+    favoured_source: FavouredSource
+    lists: Lists
 
 
 def missing_days(start_date: date) -> tuple[date, ...]:
@@ -98,6 +191,34 @@ def truth_of(company: SimulatedCompany) -> Truth:
             for rename in profile.RENAMES
         ),
         missing_days=missing_days(company.start_date),
+        changed_contacts=ChangedContacts(
+            tuple(person.person_id for person in company.contacts.leavers),
+            tuple(person.person_id for person in company.contacts.retitled),
+        ),
+        duplicates=Duplicates(
+            tuple((first.account_id, again.account_id) for first, again in company.contacts.doubled_accounts),
+            tuple((first.person_id, again.person_id) for first, again in company.contacts.doubled_people),
+        ),
+        handed_over_ids=tuple(deal.opportunity_id for deal in company.sales.handed_over),
+        too_high_team=TooHighTeam(profile.TOO_HIGH_TEAM, profile.TOO_HIGH_FACTOR),
+        too_high_segment=TooHighSegment(profile.TOO_HIGH_SEGMENT, profile.TOO_HIGH_STAGES),
+        backdated_wins=_backdated_wins(company),
+        late_answers=LateAnswers(profile.LATE_ANSWER_HOURS, profile.LATE_ANSWER_FACTOR),
+        spare_channel=SpareChannel(
+            profile.SPARE_CHANNEL, tuple(campaign.campaign_id for campaign in company.marketing.spare_campaigns)
+        ),
+        troubled_customers=TroubledCustomers(
+            tuple(account.account_id for account in company.support.troubled), profile.TROUBLED_CHURN
+        ),
+        favoured_source=FavouredSource(profile.FAVOURED_SOURCE, profile.FAVOURED_LOSS),
+        lists=Lists(profile.LIST_DELAY_DAYS, tuple(company.planning.doubled)),
+    )
+
+
+def _backdated_wins(company: SimulatedCompany) -> BackdatedWins:
+    quarter = backdated_quarter(day_number(company.start_date))
+    return BackdatedWins(
+        date_of(quarter.first_day), date_of(month_end(quarter.first_day)), date_of(quarter.first_day - 1)
     )
 
 

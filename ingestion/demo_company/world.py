@@ -37,6 +37,10 @@ class World:
         }
         self._shuffle()
 
+    def chance_of(self, department: str) -> Random:
+        """Today's chance of one department alone: what it draws leaves everybody else's as it is."""
+        return Random(f"{self.seed}/{department}/{self.day - self.start_day}")  # noqa: S311 - a simulation, not a secret
+
     def dawn(self) -> None:
         """Begin the next day."""
         self.day += 1
@@ -80,11 +84,12 @@ class World:
         """Throw a coin with this probability."""
         return self.chance.random() < probability
 
-    def how_many(self, mean: float) -> int:
+    def how_many(self, mean: float, chance: Random | None = None) -> int:
         """How often something happens today that at full scale happens `mean` times (Poisson)."""
-        limit, product, count = math.exp(-mean * self.scale), self.chance.random(), 0
+        draw = (chance or self.chance).random
+        limit, product, count = math.exp(-mean * self.scale), draw(), 0
         while product > limit:
-            product *= self.chance.random()
+            product *= draw()
             count += 1
         return count
 

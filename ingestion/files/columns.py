@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from ingestion.entities import ENTITIES, Entity
 from ingestion.files.layout import PLAIN, Layout, layout_problem
-from ingestion.source import RESERVED_COLUMNS, UNSAID, Dialect, SourceError, landed_name
+from ingestion.source import RESERVED_COLUMNS, UNSAID, Contact, Dialect, SourceError, landed_name
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,8 @@ class Columns:
     volatile: tuple[str, ...]
     deleted: str | None
     email: str | None
+    contact: Contact | None
+    line: str | None  # to be made from the order of the rows
 
 
 def canonical_columns(entity: Entity, options: EntityOptions) -> dict[str, str]:

@@ -8,7 +8,8 @@ text and could not be typed otherwise.
 
 Which day. A drop describes its date. An undated file describes `as_of`, else today, and is refused for any other
 day. Where some entities have drops and others an undated file, the drops decide which days there are, and an
-undated file is landed on the day that it describes and on no other.
+undated file is landed on the day that it describes and on no other. An occasional entity (`team_pipeline`) has drops
+on some days only and decides nothing: on the others it is landed without rows.
 
 Alone: `python -c "from ingestion.files.source import *; print(*build_source('crm', Path('exports'),
 time_zone='UTC').check())"`
@@ -16,9 +17,10 @@ time_zone='UTC').check())"`
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -37,7 +39,7 @@ from ingestion.files.columns import (
     twin_columns,
 )
 from ingestion.files.distinct import distinct
-from ingestion.source import Days, Extraction, Finding, SourceError, landed_name
+from ingestion.source import Days, Extraction, Finding, SourceError, contact_of, landed_name
 
 SUFFIXES = (".csv", *excel_file.SUFFIXES, ".parquet")
 CHUNK_BYTES = 256 << 20  # of CSV in one landing run; Parquet counts for more, being packed
@@ -61,8 +63,17 @@ class _Place:
     drops: Mapping[date, Path] | None  # None: the path is one undated file
     strays: tuple[str, ...] = ()  # data files in a folder of drops that are not named after a day
 
+    @property
+    def is_due(self) -> bool:
+        """Whether each day has to have a drop."""
+        return self.drops is not None and not ENTITIES[self.entity].occasional
+
     def file_of(self, day: date) -> Path | None:
         return self.path if self.drops is None else self.drops.get(day)
+
+    def last_before(self, day: date) -> Path | None:
+        """The newest drop before a day."""
+        return max(((at, file) for at, file in (self.drops or {}).items() if at < day), default=(day, None))[1]
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -114,7 +125,7 @@ class FilesSource:
     def days(self, first: date, last: date) -> Days:
         """Days with a drop of every entity drawn from dated drops; without any drops, the one described day."""
         places = self._places()
-        dated = [place for place in places if place.drops is not None]
+        dated = [place for place in places if place.is_due]
         described = self.as_of or self.clock().astimezone(self.zone).date()
         complete: list[date] = []
         incomplete: dict[date, tuple[str, ...]] = {}
@@ -252,7 +263,7 @@ class FilesSource:
         return _Place(entity, folder, drops, tuple(strays))
 
     def _check_day(self, places: Sequence[_Place], day: date, today: date) -> None:
-        dated = [place for place in places if place.drops is not None]
+        dated = [place for place in places if place.is_due]
         missing = [place for place in dated if place.file_of(day) is None]
         if missing:
             names = ", ".join(self._drop_name(place, day) for place in missing)
@@ -279,6 +290,12 @@ class FilesSource:
             file = place.file_of(day)
             if file is not None:
                 yield self._extraction(place, file, day)
+            elif (before := place.last_before(day)) is not None:
+                yield self._without_rows(self._extraction(place, before, day))
+
+    def _without_rows(self, of: Extraction) -> Extraction:
+        """Nothing came of an occasional entity on a day: its columns are those of the drop before."""
+        return replace(of, tables=(table.slice(0, 0) for table in islice(of.tables, 1)))
 
     def _extraction(self, place: _Place, file: Path, day: date) -> Extraction:
         before = _fingerprint(file)
@@ -296,7 +313,9 @@ class FilesSource:
         return Extraction(
             entity=place.entity,
             snapshot_date=day,
-            tables=self._tables(place, file, before, partial(self._rows, options, columns, tables_of, note)),
+            tables=self._tables(
+                place, file, before, partial(self._rows, options, columns, tables_of, note), columns.line
+            ),
             key=columns.key,
             ids=columns.ids,
             required=columns.required,
@@ -310,6 +329,7 @@ class FilesSource:
             currency=columns.currency,
             dialect=options.dialect,
             notes=notes,
+            contact=columns.contact,
         )
 
     def _options(self, entity: str) -> EntityOptions:
@@ -351,11 +371,21 @@ class FilesSource:
             yield table
 
     def _tables(
-        self, place: _Place, file: Path, before: tuple[int, int], tables: Callable[[], Iterator[pa.Table]]
+        self,
+        place: _Place,
+        file: Path,
+        before: tuple[int, int],
+        tables: Callable[[], Iterator[pa.Table]],
+        line: str | None,
     ) -> Iterator[pa.Table]:
-        name = pa.scalar(self._relative(file), pa.string())
+        """The rows, with the name of the file, and their place in it as the column `line` if that is to be made."""
+        name, rows = pa.scalar(self._relative(file), pa.string()), 0
         try:
             for table in tables():
+                if line:
+                    numbers = pa.array(map(str, range(rows + 1, rows + table.num_rows + 1)), pa.string())
+                    table = table.append_column(line, numbers)
+                    rows += table.num_rows
                 yield table.append_column("_pl_file", pa.repeat(name, table.num_rows))
         except UNREADABLE as error:
             raise self._unreadable(place, file, error) from error
@@ -406,6 +436,8 @@ class FilesSource:
         for number, name in entity.stand_ins.items():
             if number in entity.required and number not in ours and name in options.columns.values() and name in ours:
                 ours[number] = ours[name]
+        made_line = entity.line if entity.line and entity.line not in ours else None
+        ours |= {made_line: made_line} if made_line else {}
         required = [column for column in entity.required if column not in options.defaults]
         if missing := [column for column in required if column not in ours]:
             raise SourceError(
@@ -429,6 +461,8 @@ class FilesSource:
             ),
             deleted=ours.get(entity.deleted) if entity.deleted else None,
             email=ours.get("email") if "email" in entity.personal else None,
+            contact=contact_of(entity, ours),
+            line=made_line,
         )
 
     def _landed(self, place: _Place, file: Path, header: Sequence[str]) -> tuple[str, ...]:

@@ -29,8 +29,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from ingestion.entities import ENTITIES, TEXT
-from ingestion.source import Days, Extraction, Finding, SourceError, landed_name
+from ingestion.source import Contact, Days, Extraction, Finding, SourceError, landed_name
 from ingestion.vendors.account import VendorAccount
+
+_PHONES = ("phone", "mobile_phone", "mobilephone", "home_phone", "other_phone")
+_NAMES = ("name", "first_name", "firstname", "last_name", "lastname")
+"""Landed columns of people, whatever the vendor: what tells how they can be reached."""
 
 _TODAY_ONLY = ("an API tells the present only",)
 
@@ -51,6 +55,10 @@ class ApiSource(ABC):
     @abstractmethod
     def extraction(self, entity: str, today: date) -> Extraction:
         """The whole current state of one entity; SourceError for what cannot be had whole."""
+
+    def has(self, entity: str) -> bool:
+        """Whether the account has an entity at all. One that it has not is not landed, and that is no error."""
+        return True
 
     @abstractmethod
     def check(self) -> Iterator[Finding]:
@@ -79,7 +87,7 @@ class ApiSource(ABC):
     ) -> dict[str, Any]:
         """What the ledger must know of `columns` (theirs -> landed), as fields of an Extraction.
 
-        They are `governed`, `personal`, `volatile` and `email`: the vendor's own `typed` (-> type), `hidden`
+        They are `governed`, `personal`, `volatile`, `email` and `contact`: the vendor's own `typed` (-> type), `hidden`
         (personal) and `volatile` columns, by either name, and those that the settings name.
         """
         kinds = {**typed, **{theirs: kind for theirs, kind in self.account.ours(canonical).items() if kind != TEXT}}
@@ -103,7 +111,20 @@ class ApiSource(ABC):
                 if not volatile.isdisjoint((name, landed)) and landed not in personal
             ),
             "email": "email" if "email" in personal else None,
+            "contact": self._contact(personal) if "person" in canonical else None,
         }
+
+    def _contact(self, personal: Iterable[str]) -> Contact:
+        """The personal columns that tell how people can be reached: the vendor's, and those mapped to `phone`."""
+        mapped = [
+            landed_name(theirs) for theirs, ours in self.account.columns.get("person", {}).items() if ours == "phone"
+        ]
+        known = set(personal)
+        return Contact(
+            email="email" if "email" in known else None,
+            phones=tuple(name for name in dict.fromkeys((*_PHONES, *mapped)) if name in known),
+            names=tuple(name for name in _NAMES if name in known),
+        )
 
     def days(self, first: date, last: date) -> Days:
         """Today, if it lies in the range; every other day cannot be served."""
@@ -133,4 +154,5 @@ class ApiSource(ABC):
     def _extractions(self, entity: str, today: date) -> Iterator[Extraction]:
         if entity == self.entities[0]:
             self.account.carried.discard()
-        yield replace(self.extraction(entity, today), may_begin_empty=entity != self.entities[0])
+        if self.has(entity):
+            yield replace(self.extraction(entity, today), may_begin_empty=entity != self.entities[0])

@@ -41,6 +41,10 @@ ENTITY_DESCRIPTIONS = {
     "invoice": "What was billed and paid.",
     "customer": "Who is billed, and what tells which account it is.",
     "customer_health": "Health scores of customers.",
+    "forecast_submission": "What people called: the forecasts that they submitted.",
+    "quota": "What people and teams are to win in a period.",
+    "ticket": "Support tickets of customers.",
+    "team_pipeline": "Teams' own lists of the pipeline, on the days on which they made one.",
     "opportunity_change": "The source's own field history; it describes days before the first captured one.",
 }
 

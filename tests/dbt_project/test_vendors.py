@@ -55,7 +55,10 @@ def test_a_vendor_has_a_model_and_a_contract_for_each_entity_and_its_relations_a
 
 
 # What staging finds out about a record, beside the columns of its entity.
-FOUND = {"stripe": {"subscription": ["unknown_prices"]}}
+FOUND = {
+    "stripe": {"subscription": ["unknown_prices"]},
+    **{vendor: {"person": ["email_digest"]} for vendor in ("salesforce", "hubspot", "marketo")},
+}
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -87,6 +90,8 @@ def test_a_vendor_types_what_staging_reads_as_typed(vendor: str) -> None:
             typed = {landed_name(name): kind for name, kind in read[vendor_entity].governed.items()}
             for ours, theirs in names.items():
                 kind = ENTITIES[entity].columns.get(ours, TEXT)
+                if ours in ENTITIES[entity].made:
+                    continue  # not the vendor's: the ledger knows their types
                 if isinstance(theirs, str) and kind != TEXT and theirs not in AS_TEXT.get(vendor, ()):
                     assert typed.get(theirs) == kind, (vendor_entity, theirs)
             assert entity in read[vendor_entity].canonical, (entity, vendor_entity)

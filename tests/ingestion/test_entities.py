@@ -11,7 +11,8 @@ TYPE_BY_SUFFIX = {"_at": "TIMESTAMP", "_date": "DATE", "_id": "VARCHAR", "_count
 
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda entity: entity.name)
 def test_keys_required_personal_and_deleted_are_columns_of_the_entity(entity: Entity) -> None:
-    named = {*entity.key, *entity.required, *entity.personal, *([entity.deleted] if entity.deleted else [])}
+    named = {*entity.key, *entity.required, *entity.personal, *entity.made}
+    named |= {column for column in (entity.deleted, entity.line) if column}
 
     assert named <= set(entity.columns)
     assert entity.key
@@ -21,7 +22,7 @@ def test_keys_required_personal_and_deleted_are_columns_of_the_entity(entity: En
 @pytest.mark.parametrize("entity", ENTITIES.values(), ids=lambda entity: entity.name)
 def test_a_columns_name_tells_its_type(entity: Entity) -> None:
     for name, kind in entity.columns.items():
-        if name.startswith("is_"):
+        if name.startswith(("is_", "has_")):
             assert kind == "BOOLEAN", name
         for suffix, expected in TYPE_BY_SUFFIX.items():
             if name.endswith(suffix):
@@ -37,7 +38,7 @@ def test_money_is_never_a_floating_number() -> None:
     }
 
 
-def test_there_are_the_twelve_entities_in_order() -> None:
+def test_there_are_the_entities_in_order() -> None:
     assert list(ENTITIES) == [
         "opportunity",
         "account",
@@ -52,6 +53,10 @@ def test_there_are_the_twelve_entities_in_order() -> None:
         "customer",
         "customer_health",
         "opportunity_change",
+        "forecast_submission",
+        "quota",
+        "ticket",
+        "team_pipeline",
     ]
 
 
@@ -60,6 +65,7 @@ def test_only_append_only_entities_are_events() -> None:
         "activity",
         "touch",
         "opportunity_change",
+        "team_pipeline",
     }
 
 

@@ -49,7 +49,7 @@ time_zone = "UTC"
 type = "salesforce"
 instance_url = "{url}"
 exclude = ["user", "contact", "lead", "opportunity_contact_role", "task", "event", "campaign", "campaign_member",
-    "opportunity_history", "opportunity_field_history"]
+    "opportunity_history", "opportunity_field_history", "forecasting_item", "forecasting_quota", "case"]
 
 [sources.sf.entities.opportunity]
 columns = {{ Value__c = "amount" }}
@@ -89,7 +89,9 @@ def live(server: SalesforceServer) -> dict[str, str]:
     server.pass_time(days=5)  # the 10th
     server.move(first, Amount=30_000_000.0)
     server.move(second, OwnerId=bob)
-    lead = add("Lead", Name="Lee Ad", Email="lee@initech.example", Status="Open", ConvertedOpportunityId=second)
+    lead = add("Lead", Name="Lee Ad", Email="lee@initech.example", Status="Open", ConvertedOpportunityId=second,
+               ConvertedContactId=contact)  # fmt: skip
+    twin = add("Contact", Name="Z. Ünal", Email="zoe@gmail.com", AccountId=account, EmailBouncedDate=server.now)
     add("OpportunityContactRole", OpportunityId=first, ContactId=contact, Role="Decision Maker", IsPrimary=True)
     campaign = add("Campaign", Name="Fair", Type="Event", ActualCost=12_345_678.5, StartDate=date(2026, 11, 1))
     add("CampaignMember", CampaignId=campaign, ContactId=contact, Status="Attended", HasResponded=True,
@@ -99,9 +101,16 @@ def live(server: SalesforceServer) -> dict[str, str]:
                CompletedDateTime=server.now)  # fmt: skip
     add("Task", WhatId=first, OwnerId=ada, IsClosed=False, Type="Call", ActivityDate=date(2026, 12, 1))
     add("Event", WhatId=account, OwnerId=ada, ActivityDateTime=server.now)
+    period = add("Period", Type="Quarter", StartDate=date(2026, 11, 1), EndDate=date(2027, 1, 31))
+    call = add("ForecastingItem", OwnerId=ada, PeriodId=period, ForecastingItemCategory="CommitForecast",
+               ForecastAmount=40_000_000.0, IsAmount=True)  # fmt: skip
+    add("ForecastingItem", OwnerId=ada, PeriodId=period, ForecastingItemCategory="CommitForecast", IsAmount=False)
+    add("ForecastingQuota", QuotaOwnerId=ada, PeriodId=period, StartDate=date(2026, 11, 1), QuotaAmount=50_000_000.0,
+        IsAmount=True)  # fmt: skip
+    add("Case", AccountId=account, Priority="High", Subject="It is broken")
     server.pass_time(days=10)  # the 20th
     return {"ada": ada, "bob": bob, "account": account, "contact": contact, "lead": lead, "first": first,
-            "second": second, "done": done}  # fmt: skip
+            "second": second, "done": done, "twin": twin, "call": call}  # fmt: skip
 
 
 def retype(server: SalesforceServer, ids: dict[str, str]) -> None:
@@ -129,6 +138,8 @@ def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
         server.pass_time(days=1)
         server.move(ids["first"], StageName="Closed Lost", Probability=0.0, Loss_Reason__c="Price")
         server.delete("Opportunity", ids["second"])
+        server.merge("Contact", ids["contact"], ids["twin"])
+        server.change("ForecastingItem", ids["call"], ForecastAmount=35_000_000.0)
         retype(server, ids)
         server.put(status(400, [{"errorCode": "X", "message": f"says {CLIENT_SECRET}"}]), path="/results", after=6)
         broken = org.run("run")
@@ -187,16 +198,47 @@ def test_accounts_and_users_are_ours(org: Org) -> None:
 def test_contacts_and_leads_are_people(org: Org) -> None:
     assert org.read(
         "select person_id, account_id, title, status, mql_at, converted_opportunity_id "
-        "from staging.stg_person order by 1"
+        f"from staging.stg_person where person_id <> '{org.ids['twin']}' order by 1"
     ) == [
         (org.ids["contact"], org.ids["account"], "CFO", None, START.replace(tzinfo=None), None),
         (org.ids["lead"], None, None, "Open", None, org.ids["second"]),
     ]
 
 
+def test_what_became_of_people_and_how_they_can_be_reached(org: Org) -> None:
+    ids = org.ids
+    columns = (
+        "record_type, converted_person_id, merged_into_person_id, is_email_bounced, has_email, is_email_well_formed, "
+        "email_domain, has_phone, email_digest is not null, is_tombstone"
+    )
+    assert org.read(f"select person_id, {columns} from staging.stg_person order by person_id, valid_from") == [
+        (ids["contact"], "contact", None, None, False, True, True, "globex.example", False, True, False),
+        (ids["twin"], "contact", None, None, True, True, True, None, False, True, False),
+        (ids["twin"], "contact", None, ids["contact"], None, True, True, None, False, True, True),
+        (ids["lead"], "lead", ids["contact"], None, False, True, True, "initech.example", False, True, False),
+    ]
+
+
+def test_forecasts_quotas_and_tickets_are_ours_on_the_day_on_which_they_were_told(org: Org) -> None:
+    quarter = date(2026, 11, 1), date(2027, 1, 31)
+    assert org.read(
+        "select valid_from, owner_id, period_start_date, period_end_date, forecast_category, source_amount "
+        "from staging.stg_forecast_submission order by 1"
+    ) == [
+        (FIRST, org.ids["ada"], *quarter, "commit", Decimal("40000000.00")),
+        (SECOND, org.ids["ada"], *quarter, "commit", Decimal("35000000.00")),
+    ]
+    assert org.read("select owner_id, period_start_date, period_end_date, quota_amount from staging.stg_quota") == [
+        (org.ids["ada"], *quarter, Decimal("50000000.00"))
+    ]
+    assert org.read("select account_id, severity, closed_at from staging.stg_ticket") == [
+        (org.ids["account"], "High", None)
+    ]
+
+
 def test_names_and_addresses_of_people_stay_out_of_the_ledger(org: Org) -> None:
     assert {"name", "email", "phone"}.isdisjoint(row[0] for row in org.read("describe ledger.salesforce__contact"))
-    assert org.read("select count(distinct email_digest) from ledger.salesforce__contact") == [(1,)]
+    assert org.read("select count(distinct email_digest) from ledger.salesforce__contact") == [(2,)]
 
 
 def test_roles_campaigns_activities_and_touches_are_ours(org: Org) -> None:

@@ -64,6 +64,7 @@ def land(
     governed: Mapping[str, str] | None = None,
     personal: Sequence[str] = (),
     email: str | None = None,
+    contact: Mapping[str, Any] | None = None,
     volatile: Sequence[str] = (),
     deleted: str | None = None,
     is_dated: bool = True,
@@ -88,7 +89,7 @@ def land(
             f"create table if not exists {source}.manifest (source varchar, source_type varchar, entity varchar, "
             "snapshot_date date, extraction_id varchar, mode varchar, key_columns varchar, id_columns varchar, "
             "required_columns varchar, columns varchar, governed varchar, personal varchar, email_column varchar, "
-            "volatile varchar, dialect varchar, currency_column varchar, "
+            "contact varchar, volatile varchar, dialect varchar, currency_column varchar, "
             "deleted_column varchar, is_dated boolean, may_begin_empty boolean, "
             "extraction_started_at timestamp, extraction_ended_at timestamp, "
             "row_count bigint, rejected_count bigint, load_id varchar)"
@@ -114,7 +115,7 @@ def land(
             con.unregister("landed")
             started = datetime(at.year, at.month, at.day, 11, tzinfo=UTC)
             con.execute(
-                f"insert into {source}.manifest values ({', '.join('?' * 24)})",
+                f"insert into {source}.manifest values ({', '.join('?' * 25)})",
                 [
                     source,
                     source_type,
@@ -129,6 +130,7 @@ def land(
                     json.dumps({n: k for n, k in (governed or GOVERNED).items() if n in names}),
                     json.dumps(list(personal)),
                     email,
+                    json.dumps(contact) if contact else None,
                     json.dumps(list(volatile)),
                     json.dumps(asdict(dialect)) if dialect else None,
                     currency,

@@ -399,6 +399,7 @@ def run_people(where: Store, number: int, people: Sequence[Row], **how: Any) -> 
         columns=("person_id", "full_name", "email", "phone", "title"),
         personal=("full_name", "email", "phone"),
         email="email",
+        contact={"email": "email", "phones": ["phone"], "names": ["full_name"]},
         **how,
     )
     take(where, [day(number)], accept=True)
@@ -436,6 +437,10 @@ def test_personal_columns_never_enter_the_ledger_or_the_warehouse(tmp_path: Path
         "person_id",
         "title",
         "email_digest",
+        "has_email",
+        "is_email_well_formed",
+        "email_domain",
+        "has_phone",
         "_pl_change",
         "_pl_origin",
     }
@@ -476,7 +481,7 @@ def test_people_without_an_address_do_not_match_each_other(tmp_path: Path) -> No
 def test_another_name_makes_no_version_and_another_address_does(tmp_path: Path) -> None:
     where = store(tmp_path)
     run_people(where, 0, PEOPLE)
-    run_people(where, 1, [PEOPLE[0] | {"full_name": "Ada King", "phone": None}, PEOPLE[1]])
+    run_people(where, 1, [PEOPLE[0] | {"full_name": "Ada King", "phone": "+44 9"}, PEOPLE[1]])
     run_people(where, 2, [PEOPLE[0] | {"full_name": "Ada King", "email": "ada@king.example"}, PEOPLE[1]])
     assert [receipt.upserts for receipt in read_receipts(where)] == [2, 0, 1]
     assert personal(where)[0] == {

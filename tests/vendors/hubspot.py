@@ -35,7 +35,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "dealtype": "enumeration", "hs_manual_forecast_category": "enumeration", "hs_next_step": "string",
         "hs_deal_stage_probability": "number", "closed_lost_reason": "string", "notes_last_updated": "datetime",
         "hs_primary_associated_company": "number", "hs_analytics_source": "enumeration",
-        "hs_v2_time_in_current_stage": "datetime",
+        "hs_v2_time_in_current_stage": "datetime", "hs_projected_amount": "number",
     },
     "companies": _RECORD
     | {
@@ -47,7 +47,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
     "contacts": _RECORD
     | {
         "lastmodifieddate": "datetime", "firstname": "string", "lastname": "string", "email": "string",
-        "hs_additional_emails": "enumeration",
+        "hs_additional_emails": "enumeration", "hs_email_hard_bounce_reason_enum": "enumeration",
         "phone": "phone_number", "jobtitle": "string", "company": "string", "createdate": "datetime",
         "annualrevenue": "string", "hs_lead_status": "enumeration", "hubspotscore": "number",
         "associatedcompanyid": "number", "hs_analytics_source": "enumeration",
@@ -69,11 +69,20 @@ PROPERTIES: dict[str, dict[str, str]] = {
     "tasks": _ENGAGEMENT
     | {"hs_task_type": "enumeration", "hs_task_status": "enumeration", "hs_task_priority": "enumeration",
        "hs_task_completion_date": "datetime", "hs_task_body": "string", "hs_task_subject": "string"},
+    "tickets": _RECORD
+    | {"subject": "string", "content": "string", "createdate": "datetime", "closed_date": "datetime",
+       "hs_pipeline": "enumeration", "hs_pipeline_stage": "enumeration", "hs_ticket_priority": "enumeration",
+       "hs_ticket_category": "enumeration"},
+    "goal_targets": _RECORD
+    | {"hs_goal_name": "string", "hs_goal_type": "enumeration", "hs_target_amount": "number",
+       "hs_goal_target_currency_code": "enumeration", "hs_start_datetime": "datetime", "hs_end_datetime": "datetime",
+       "hs_assignee_user_id": "number", "hs_assignee_team_id": "number"},
 }  # fmt: skip
 SCOPES = {
     "deals": "crm.objects.deals.read", "companies": "crm.objects.companies.read", "users": "crm.objects.users.read",
     "contacts": "crm.objects.contacts.read", "owners": "crm.objects.owners.read", "forms": "forms",
-    "campaigns": "marketing.campaigns.read", "email": "content",
+    "campaigns": "marketing.campaigns.read", "email": "content", "tickets": "tickets",
+    "goal_targets": "crm.objects.goals.read",
     **dict.fromkeys(("calls", "emails", "meetings", "notes", "tasks"), "crm.objects.contacts.read"),
 }  # fmt: skip
 _CHANGED = {"contacts": "lastmodifieddate"}

@@ -42,6 +42,7 @@ FIELDS: dict[str, dict[str, str]] = {
         "Probability": "percent", "CloseDate": "date", "ForecastCategory": "picklist", "OwnerId": "reference",
         "LeadSource": "picklist", "CampaignId": "reference", "NextStep": "string", "LastActivityDate": "date",
         "Loss_Reason__c": "picklist", "Health__c": "double", "Description": "textarea", "LastViewedDate": "datetime",
+        "ExpectedRevenue": "currency",
     },
     "Account": _AUDIT
     | {
@@ -56,11 +57,15 @@ FIELDS: dict[str, dict[str, str]] = {
     },
     "UserRole": {"Id": "id", "Name": "string"},
     "Contact": _AUDIT | _PERSON
-    | {"AccountId": "reference", "MailingStreet": "textarea", "MailingCountry": "string", "MQL_Date__c": "datetime"},
+    | {
+        "AccountId": "reference", "MailingStreet": "textarea", "MailingCountry": "string", "MQL_Date__c": "datetime",
+        "MasterRecordId": "reference", "EmailBouncedDate": "datetime",
+    },
     "Lead": _AUDIT | _PERSON
     | {
         "Status": "picklist", "Company": "string", "IsConverted": "boolean", "ConvertedOpportunityId": "reference",
-        "ConvertedAccountId": "reference", "MQL_Date__c": "datetime",
+        "ConvertedAccountId": "reference", "ConvertedContactId": "reference", "MQL_Date__c": "datetime",
+        "MasterRecordId": "reference", "EmailBouncedDate": "datetime",
     },
     "OpportunityContactRole": _AUDIT
     | {"OpportunityId": "reference", "ContactId": "reference", "Role": "picklist", "IsPrimary": "boolean"},
@@ -94,6 +99,22 @@ FIELDS: dict[str, dict[str, str]] = {
         "Id": "id", "IsDeleted": "boolean", "OpportunityId": "reference", "CreatedDate": "datetime",
         "CreatedById": "reference", "Field": "picklist", "OldValue": "anyType", "NewValue": "anyType",
     },
+    "Period": {"Id": "id", "Type": "picklist", "StartDate": "date", "EndDate": "date"},
+    "ForecastingItem": {  # no dates: what it said yesterday is gone
+        "Id": "id", "OwnerId": "reference", "PeriodId": "reference", "ForecastingItemCategory": "picklist",
+        "ForecastCategoryName": "picklist", "ForecastAmount": "currency", "OwnerOnlyAmount": "currency",
+        "IsAmount": "boolean", "HasAdjustment": "boolean",
+    },
+    "ForecastingQuota": {
+        "Id": "id", "CreatedDate": "datetime", "SystemModstamp": "datetime", "QuotaOwnerId": "reference",
+        "PeriodId": "reference", "StartDate": "date", "QuotaAmount": "currency", "IsAmount": "boolean",
+    },
+    "Case": _AUDIT
+    | {
+        "AccountId": "reference", "ContactId": "reference", "Priority": "picklist", "Status": "picklist",
+        "IsClosed": "boolean", "ClosedDate": "datetime", "Subject": "string", "Description": "textarea",
+        "SuppliedName": "string", "SuppliedEmail": "email",
+    },
 }  # fmt: skip
 STAGES: list[dict[str, Any]] = [
     {"ApiName": name, "SortOrder": order, "IsClosed": closed, "IsWon": won, "DefaultProbability": probability,
@@ -109,7 +130,8 @@ STAGES: list[dict[str, Any]] = [
 PREFIX = {
     "Opportunity": "006", "Account": "001", "User": "005", "UserRole": "00E", "Contact": "003", "Lead": "00Q",
     "OpportunityContactRole": "00K", "Task": "00T", "Event": "00U", "Campaign": "701", "CampaignMember": "00v",
-    "OpportunityHistory": "008", "OpportunityFieldHistory": "017",
+    "OpportunityHistory": "008", "OpportunityFieldHistory": "017", "Period": "026", "ForecastingItem": "0CT",
+    "ForecastingQuota": "0J9", "Case": "500",
 }  # fmt: skip
 # A company of ours as an org: where it keeps what Salesforce has no standard field for, and how settings say so.
 CUSTOM: dict[str, dict[str, str]] = {
@@ -196,6 +218,10 @@ class SalesforceServer(VendorServer):
     def delete(self, object_name: str, row_id: str) -> None:
         """Into the recycle bin."""
         self.change(object_name, row_id, IsDeleted=True)
+
+    def merge(self, object_name: str, kept: str, lost: str) -> None:
+        """One record takes another in, which goes into the recycle bin."""
+        self.change(object_name, lost, IsDeleted=True, MasterRecordId=kept)
 
     def purge(self, object_name: str, row_id: str) -> None:
         """Out of the recycle bin, and out of everything."""

@@ -15,6 +15,7 @@
                 'owner_id': 'hubspot_owner_id',
                 'forecast_category': 'hs_manual_forecast_category',
                 'probability': 'hs_deal_stage_probability',
+                'expected_revenue': 'hs_projected_amount',
                 'lead_source': 'hs_analytics_source',
                 'next_step': 'hs_next_step',
                 'last_activity_at': 'notes_last_updated',
@@ -74,6 +75,15 @@
             'owner_id': 'hubspot_owner_id',
             'created_at': 'createdate',
             'first_response_at': 'hs_sa_first_engagement_date',
+            'has_email': 'has_email',
+            'is_email_well_formed': 'is_email_well_formed',
+            'email_domain': 'email_domain',
+            'has_phone': 'has_phone',
+            'email_digest': ['email_digest', 'string', 'person_id'],
+            'bounce_reason': [
+                'hs_email_hard_bounce_reason_enum', 'string', 'is_email_bounced'
+            ],
+            'merged_ids': ['hs_merged_object_ids', 'string', 'merged_into_person_id'],
         }},
         'opportunity_contact_role': {'deal_contact': {
             'opportunity_id': 'deal_id',
@@ -180,5 +190,22 @@
                 'stage_label': ['label', 'string', 'new_value'],
             },
         },
+        'quota': {'goal_target': {
+            'quota_id': 'id',
+            'owner_id': 'owner_id',
+            'team': 'hs_assignee_team_id',
+            'quota_amount': 'hs_target_amount',
+            'currency_code': 'hs_goal_target_currency_code',
+            'goal_type': ['hs_goal_type', 'string', 'quota_amount'],
+            'starts_at': ['hs_start_datetime', 'timestamp', 'period_start_date'],
+            'ends_at': ['hs_end_datetime', 'timestamp', 'period_end_date'],
+        }},
+        'ticket': {'ticket': {
+            'ticket_id': 'id',
+            'account_id': 'company_id',
+            'opened_at': 'createdate',
+            'closed_at': 'closed_date',
+            'severity': 'hs_ticket_priority',
+        }},
     }) }}
 {%- endmacro %}

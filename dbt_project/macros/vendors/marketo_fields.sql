@@ -11,6 +11,13 @@
                 'status': 'lead_status',
                 'owner_id': 'sfdc_lead_owner_id',
                 'created_at': 'created_at',
+                'record_type': 'sfdc_type',
+                'is_email_bounced': 'email_invalid',
+                'has_email': 'has_email',
+                'is_email_well_formed': 'is_email_well_formed',
+                'email_domain': 'email_domain',
+                'has_phone': 'has_phone',
+                'email_digest': ['email_digest', 'string', 'person_id'],
             },
             'data_value_change': {
                 'person_id': 'lead_id',

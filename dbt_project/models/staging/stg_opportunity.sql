@@ -7,6 +7,7 @@ conformed as (
         'source_stage': 'stage',
         'source_amount': 'amount',
         'source_probability': 'probability',
+        'source_expected_amount': 'expected_revenue',
         'source_forecast_category': 'forecast_category',
         'source_segment': 'segment',
     }, stand_ins={'account_id': 'account_name', 'owner_id': 'owner_name'}) }}

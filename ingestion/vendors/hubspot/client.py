@@ -103,6 +103,16 @@ class HubspotApi:
                 "" if enough else "wait for HubSpot's day to pass, or lower api_reserve",
             )
 
+    def may_read(self, objects: str) -> bool:
+        """Whether the app has the scope of some objects, and the account has bought them; other failures are raised."""
+        try:
+            self.get("crm/objects", objects, limit=1)
+        except SourceError as error:
+            if "HTTP 403" in str(error):
+                return False
+            raise
+        return True
+
     @cached_property
     def _portal(self) -> str:
         return str(self.get("account-info", "details").json()["portalId"])

@@ -34,8 +34,12 @@ class Object:
     changed: str | None = None  # the property by which changes are found; None: listed whole
     only: tuple[str, ...] = ()  # the properties that are read; without any, all
     people: bool = False  # names and addresses are those of people
+    shown: tuple[str, ...] = ()  # what looks personal and is not
     ended: bool = False  # archived and merged ones land with a mark
     with_contacts: bool = False  # the ids of associated contacts land with it
+    with_company: bool = False  # the id of the associated company lands with it
+    with_owner: bool = False  # the owner whose user it is assigned to lands with it
+    optional: bool = False  # an account may be without it
 
 
 def _engagement(name: str, *also: str, **governed: str) -> Object:
@@ -61,6 +65,7 @@ OBJECTS: dict[str, Object] = {
             "createdate": INSTANT,
             "notes_last_updated": INSTANT,
             "hs_deal_stage_probability": PROBABILITY,
+            "hs_projected_amount": MONEY,
             ARCHIVED: FLAG,
         },
         ended=True,
@@ -76,6 +81,7 @@ OBJECTS: dict[str, Object] = {
         {"createdate": INSTANT, "hubspotscore": SCORE, "hs_sa_first_engagement_date": INSTANT},
         changed="lastmodifieddate",
         people=True,
+        shown=("hs_email_hard_bounce_reason_enum",),
     ),
     "user": Object("users", ("user",), {}, people=True),
     "call": _engagement(
@@ -89,6 +95,30 @@ OBJECTS: dict[str, Object] = {
     "task": _engagement(
         *("tasks", "hs_task_type", "hs_task_status", "hs_task_priority", "hs_task_completion_date"),
         hs_task_completion_date=INSTANT,
+    ),
+    # what customers write in tickets, no metric reads
+    "ticket": Object(
+        "tickets",
+        ("ticket",),
+        {"createdate": INSTANT, "closed_date": INSTANT},
+        changed="hs_lastmodifieddate",
+        only=(
+            *("createdate", "closed_date", "hs_lastmodifieddate", "hubspot_owner_id", "hs_pipeline"),
+            *("hs_pipeline_stage", "hs_ticket_priority", "hs_ticket_category"),
+        ),
+        with_company=True,
+        optional=True,
+    ),
+    "goal_target": Object(
+        "goal_targets",
+        ("quota",),
+        {"hs_target_amount": MONEY, "hs_start_datetime": INSTANT, "hs_end_datetime": INSTANT},
+        only=(
+            *("hs_goal_name", "hs_goal_type", "hs_target_amount", "hs_goal_target_currency_code", "hs_start_datetime"),
+            *("hs_end_datetime", "hs_assignee_user_id", "hs_assignee_team_id"),
+        ),
+        with_owner=True,
+        optional=True,
     ),
 }
 ENGAGEMENTS = tuple(entity for entity, of in OBJECTS.items() if of.with_contacts)

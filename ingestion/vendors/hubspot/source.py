@@ -87,6 +87,11 @@ class HubspotSource(ApiSource):
             self._deals.clear()
         return self._object(entity, today) if entity in OBJECTS else self._table(entity, today)
 
+    def has(self, entity: str) -> bool:
+        """An account may be without tickets and goals, or grant neither; whatever else is missing is an error."""
+        of = OBJECTS.get(entity)
+        return of is None or not of.optional or self.api.may_read(of.name)
+
     def check(self) -> Iterator[Finding]:
         """The token, calls left, and for each entity its scope and the properties that metrics and mappings read."""
         yield from self.api.check()
@@ -129,6 +134,13 @@ class HubspotSource(ApiSource):
             if of is None:
                 self._probe(entity)
                 return Finding(entity, "ok", "readable")
+            if not self.has(entity):
+                return Finding(
+                    entity,
+                    "warn",
+                    f"the app may not read {of.name}: they are not captured, and cannot be had later",
+                    f'grant the private app the scope, or exclude = ["{entity}"]',
+                )
             self.api.get("crm/objects", of.name, limit=1)
             described = self.api.properties(of.name)
         except SourceError as error:
@@ -161,9 +173,16 @@ class HubspotSource(ApiSource):
         described = self.api.properties(of.name)
         if of.only:
             described = {name: each for name, each in described.items() if name in of.only or name in ours}
-        extra = [*([ARCHIVED, "merged_into_id"] if of.ended else []), *(["contact_ids"] if of.with_contacts else [])]
+        marks = {
+            ARCHIVED: of.ended,
+            "merged_into_id": of.ended,
+            "contact_ids": of.with_contacts,
+            "company_id": of.with_company,
+            "owner_id": of.with_owner,
+        }
+        extra = [name for name, lands in marks.items() if lands]
         columns = landed_columns(f"{self.name}.{entity}", ["id", *described, *extra])
-        hidden = [name for name in described if of.people and OF_PEOPLE.search(name)]
+        hidden = [name for name in described if of.people and OF_PEOPLE.search(name) and name not in of.shown]
         volatile = [name for name in described if VOLATILE.fullmatch(name)]
         return Extraction(
             entity=entity,
@@ -198,8 +217,7 @@ class HubspotSource(ApiSource):
             if of.ended:
                 self._deals.extend(row["id"] for row in rows)
                 self._merged.update((lost, row["id"]) for row in rows for lost in taken_in(row))
-            if of.with_contacts:
-                self._add_contacts(entity, rows)
+            self._add_others(entity, rows)
             yield from rows
 
     def _changed(self, entity: str, described: Mapping[str, Row], columns: Mapping[str, str]) -> Iterator[pa.Table]:
@@ -251,8 +269,7 @@ class HubspotSource(ApiSource):
         for page in self.api.reader.changed(entity, of.name, list(described), str(of.changed), since):
             rows = [flat(row, described) for row in page]
             merged.update(lost for row in rows for lost in taken_in(row))
-            if of.with_contacts:
-                self._add_contacts(entity, rows)
+            self._add_others(entity, rows)
             yield from rows
 
     def _archived(self, entity: str) -> Iterator[str]:
@@ -260,6 +277,32 @@ class HubspotSource(ApiSource):
         for page in self.api.reader.listed(entity, OBJECTS[entity].name, [MERGED], archived=True):
             for row in page:
                 yield from (row["id"], *taken_in(row["properties"]))
+
+    def _add_others(self, entity: str, rows: Sequence[dict[str, Any]]) -> None:
+        """Put what an object says of other objects beside its properties."""
+        of = OBJECTS[entity]
+        if of.with_contacts:
+            self._add_contacts(entity, rows)
+        if of.with_company:
+            self._add_companies(entity, rows)
+        if of.with_owner:
+            for row in rows:
+                row["owner_id"] = self._owner_of_user.get(str(row.get("hs_assignee_user_id")))
+
+    def _add_companies(self, entity: str, rows: Sequence[dict[str, Any]]) -> None:
+        """The primary company, else the one with the smallest id."""
+        found: dict[str, tuple[bool, int]] = {}
+        ids = [row["id"] for row in rows]
+        for row_id, company, types in self.api.reader.associated(entity, OBJECTS[entity].name, "companies", ids):
+            is_primary = any(str(each.get("label") or "").lower() == PRIMARY for each in types)
+            found[row_id] = min(found.get(row_id, (True, int(company))), (not is_primary, int(company)))
+        for row in rows:
+            row["company_id"] = str(found[row["id"]][1]) if row["id"] in found else None
+
+    @cached_property
+    def _owner_of_user(self) -> dict[str, str]:
+        """Goals are assigned to users, and everything else to owners."""
+        return {str(owner["userId"]): str(owner["id"]) for owner in self._owners()}
 
     def _add_contacts(self, entity: str, rows: Sequence[dict[str, Any]]) -> None:
         found: dict[str, list[str]] = {}

@@ -48,7 +48,7 @@ class Object:
 _TIMES = {"createdAt": INSTANT, "updatedAt": INSTANT}
 
 OBJECTS: dict[str, Object] = {
-    "lead": Object(("person",), {**_TIMES, "leadScore": SCORE}),
+    "lead": Object(("person",), {**_TIMES, "leadScore": SCORE, "emailInvalid": FLAG}),
     "activity": Object(
         ("touch",),
         {"activityDate": INSTANT, "success": FLAG},

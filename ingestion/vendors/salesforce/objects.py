@@ -39,15 +39,17 @@ class Object:
     without: tuple[str, ...] = ()  # fields that are left out
     people: bool = False  # names and addresses are those of people, and so personal
     shown: tuple[str, ...] = ()  # names that are not personal all the same
+    optional: bool = False  # an org may be without it
 
 
 _TIMES = {"CreatedDate": INSTANT, "IsDeleted": FLAG}
+_PERIOD = {"Period.StartDate": DATE, "Period.EndDate": DATE}
 
 OBJECTS: dict[str, Object] = {
     "opportunity": Object(
         "Opportunity",
         ("opportunity",),
-        {**_TIMES, "Amount": MONEY, "CloseDate": DATE, "Probability": PROBABILITY},
+        {**_TIMES, "Amount": MONEY, "CloseDate": DATE, "Probability": PROBABILITY, "ExpectedRevenue": MONEY},
     ),
     "account": Object("Account", ("account",), {**_TIMES, "NumberOfEmployees": COUNT}),
     "user": Object(
@@ -87,6 +89,30 @@ OBJECTS: dict[str, Object] = {
     ),
     "opportunity_field_history": Object(
         "OpportunityFieldHistory", ("opportunity_change",), _TIMES, changed="CreatedDate", mode="events"
+    ),
+    # read-only rollups without dates of their own: what they said yesterday is gone
+    "forecasting_item": Object(
+        "ForecastingItem",
+        ("forecast_submission",),
+        {"ForecastAmount": MONEY, "IsAmount": FLAG, **_PERIOD},
+        also=tuple(_PERIOD),
+        optional=True,
+    ),
+    "forecasting_quota": Object(
+        "ForecastingQuota",
+        ("quota",),
+        {"QuotaAmount": MONEY, "IsAmount": FLAG, "StartDate": DATE, **_PERIOD},
+        also=tuple(_PERIOD),
+        optional=True,
+    ),
+    "case": Object(
+        "Case",
+        ("ticket",),
+        {**_TIMES, "ClosedDate": INSTANT},
+        changed="SystemModstamp",
+        without=("Description", "Subject", "Comments"),
+        people=True,
+        optional=True,
     ),
 }
 

@@ -92,6 +92,10 @@ class SalesforceSource(ApiSource):
             **self.governance(of.canonical, columns, typed=of.governed, hidden=hidden, volatile=VOLATILE),
         )
 
+    def has(self, entity: str) -> bool:
+        """An org may be without forecasts, quotas and cases, or hide them; whatever else is missing is an error."""
+        return not OBJECTS[entity].optional or OBJECTS[entity].name in self._objects
+
     def check(self) -> Iterator[Finding]:
         """Credentials, calls left, objects and the fields that metrics and mappings read."""
         yield from self.api.check()
@@ -124,11 +128,19 @@ class SalesforceSource(ApiSource):
 
     def _check_object(self, entity: str) -> Finding:
         of = OBJECTS[entity]
+        if not self.has(entity):
+            return Finding(
+                entity,
+                "warn",
+                f"the user may not read {of.name}, or the org has none: it is not captured, and cannot be had later",
+                f'grant the user read access, or exclude = ["{entity}"]',
+            )
         try:
             described = self._fields(entity)
         except SourceError as error:
             return Finding(entity, "fail", str(error), f'grant the user read access, or exclude = ["{entity}"]')
-        if missing := self.missing(of.canonical, of.governed, described):
+        parents = [name for name in of.also if self._has_parent(name, described)]
+        if missing := self.missing(of.canonical, of.governed, [*described, *parents]):
             return Finding(
                 entity,
                 "warn",

@@ -12,17 +12,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from ingestion.demo_company import source as demo
-from ingestion.demo_company.calendar import day_number, fiscal_quarter
+from ingestion.demo_company.calendar import FiscalQuarter, date_of, day_number, fiscal_quarter
 from ingestion.demo_company.home import TIME_ZONE
 from ingestion.demo_company.source import DemoSource
 from ingestion.demo_company.truth import Truth
 from ingestion.entities import ENTITIES
 from ingestion.source import Extraction, SourceError, landed_name
+from snapshots.contact import Contact
 
 pytestmark = pytest.mark.xdist_group("demo")
 
@@ -154,7 +156,7 @@ def test_a_company_that_starts_on_a_quarters_last_day_lives_too() -> None:
     start = date(2026, 1, 31)
     source = build(scale=0.05, start_date=start)
     tables = all_days(source, start + timedelta(days=3))
-    assert all(tables[entity, start].num_rows for entity in source.entities)
+    assert all(tables[entity, start].num_rows for entity in source.entities if not ENTITIES[entity].occasional)
 
 
 # ---- the contract of a source
@@ -210,11 +212,11 @@ def test_days_before_the_start_and_after_today_cannot_be_extracted(company: Obse
         company.source.extract([START + timedelta(days=1)], START)
 
 
-def test_chunks_have_sixty_days_at_most(company: Observed) -> None:
+def test_chunks_have_a_bounded_number_of_days(company: Observed) -> None:
     days = company.source.days(START, LAST).complete
     chunks = list(company.source.chunks(days))
     assert [day for chunk in chunks for day in chunk] == list(days)
-    assert max(len(chunk) for chunk in chunks) == 60
+    assert [len(chunk) for chunk in chunks] == [135, 135, 135, 133]
 
 
 def test_events_of_a_missing_day_arrive_on_the_next(company: Observed) -> None:
@@ -728,6 +730,187 @@ def test_one_cohort_of_customers_churns(company: Observed) -> None:
     cohort_left, others_left = (~customers[is_cohort]["still"]).mean(), (~others["still"]).mean()
     assert cohort_left > 0.45
     assert cohort_left > others_left + 0.2
+
+
+def test_contacts_leave_and_get_other_titles(company: Observed) -> None:
+    planted = company.truth.changed_contacts
+    people = company.state("person")
+    assert set(people[people["is_email_bounced"]]["person_id"]) == set(planted.leaver_ids)
+    titles = company.daily("person", ["person_id", "title"]).groupby("person_id")["title"].nunique()
+    assert set(titles[titles > 1].index) <= set(planted.retitled_ids)
+    contacts = (people["record_type"] == "contact").sum()
+    assert 0.1 < len(planted.leaver_ids) / contacts < 0.3
+    assert (titles > 1).sum() > 30
+
+
+def test_accounts_and_people_are_entered_twice_in_two_spellings(company: Observed) -> None:
+    planted = company.truth.duplicates
+    accounts = company.state("account").set_index("account_id")
+    people = company.state("person").set_index("person_id")
+    assert len(planted.account_ids) == len(planted.person_ids) > 8
+    for first, again in planted.account_ids:
+        assert accounts.loc[again, "account_name"] != accounts.loc[first, "account_name"]
+        domains = [
+            accounts.loc[each, "website"].removeprefix("https://").removeprefix("www.") for each in (first, again)
+        ]
+        assert domains[0] == domains[1]
+    for first, again in planted.person_ids:
+        assert people.loc[again, "full_name"] != people.loc[first, "full_name"]
+        assert people.loc[again, "email"].lower() == people.loc[first, "email"].lower()
+    addresses = people["email"].str.lower().value_counts()
+    assert (addresses > 1).sum() == len({people.loc[first, "email"] for first, _ in planted.person_ids})
+
+
+def test_what_is_made_of_peoples_addresses_is_what_the_ledger_would_make(company: Observed) -> None:
+    people = company.state("person")[
+        ["full_name", "email", "phone", "has_email", "is_email_well_formed", "email_domain", "has_phone"]
+    ]
+    made = Contact("email", ("phone",), ("full_name",)).made
+    with duckdb.connect() as con:
+        con.register("people", people)
+        different = " or ".join(f"{name} is distinct from ({value})" for name, value in made.items())
+        assert con.execute(f"select full_name, email from people where {different}").fetchall() == []
+
+
+def test_deals_change_their_owner_after_the_win(company: Observed) -> None:
+    won = company.deals[company.deals["stage"] == "Closed Won"]
+    owners = won.groupby("opportunity_id")["owner_id"].nunique()
+    changed = set(owners[owners > 1].index)
+    assert changed <= set(company.truth.handed_over_ids)
+    assert 0.1 < len(changed) / len(owners) < 0.5
+
+
+def actual_by_segment_and_quarter(company: Observed) -> pd.Series:
+    """What was won, as it stands on the last day."""
+    won = company.state("opportunity").query("stage == 'Closed Won' and not is_deleted")
+    segments = won["account_id"].map(company.state("account").set_index("account_id")["segment"])
+    quarters = won["close_date"].map(lambda day: fiscal_quarter(day_number(day)).first_day)
+    return won["amount"].astype(float).groupby([segments, quarters]).sum()
+
+
+def whole_quarters() -> list[FiscalQuarter]:
+    """Those that lie in the captured days."""
+    quarters, quarter = [], fiscal_quarter(fiscal_quarter(day_number(START)).last_day + 1)
+    while quarter.last_day <= day_number(LAST):
+        quarters.append(quarter)
+        quarter = fiscal_quarter(quarter.last_day + 1)
+    return quarters
+
+
+def test_one_team_always_submits_too_high_a_forecast(company: Observed) -> None:
+    planted, actual = company.truth.too_high_team, actual_by_segment_and_quarter(company)
+    ratios: dict[str, list[float]] = {}
+    for quarter in whole_quarters():
+        calls = company.state("forecast_submission", date_of(quarter.last_day - 14))
+        calls = calls[
+            (calls["period_start_date"] == date_of(quarter.first_day)) & (calls["forecast_category"] == "commit")
+        ]
+        assert not calls.duplicated("team").any()
+        for team, amount in zip(calls["team"], calls["amount"], strict=True):
+            ratios.setdefault(team, []).append(float(amount) / actual[team, quarter.first_day])
+    assert len(ratios[planted.team]) >= 5
+    assert min(ratios[planted.team]) > 1.15
+    assert all(min(each) < 1.15 for team, each in ratios.items() if team != planted.team)
+
+
+def test_one_segments_commit_is_always_too_high(company: Observed) -> None:
+    planted, actual = company.truth.too_high_segment, actual_by_segment_and_quarter(company)
+    segments = company.state("account").set_index("account_id")["segment"]
+    ratios: dict[str, list[float]] = {}
+    for quarter in whole_quarters():
+        deals = company.state("opportunity", date_of(quarter.last_day - 30))
+        due = deals["close_date"].between(date_of(quarter.first_day), date_of(quarter.last_day))
+        called = deals[due & ~deals["is_deleted"] & deals["forecast_category"].isin(["Closed", "Commit"])]
+        amounts = called["amount"].dropna().astype(float).groupby(called["account_id"].map(segments)).sum()
+        for segment in ("Enterprise", "Mid-Market", "SMB"):
+            ratios.setdefault(segment, []).append(amounts[segment] / actual[segment, quarter.first_day])
+    assert min(ratios[planted.segment]) > 1.1
+    assert all(min(each) < 1.1 for segment, each in ratios.items() if segment != planted.segment)
+
+
+def test_every_seller_has_a_quota_for_the_running_quarter(company: Observed) -> None:
+    quotas, users = company.state("quota", START), company.state("user", START)
+    quarter = fiscal_quarter(day_number(START))
+    running = quotas[quotas["period_start_date"] == date_of(quarter.first_day)]
+    sellers = users[(users["role"] == "Account Executive") & users["is_active"]]
+    here_before = sellers["started_at"] < pd.Timestamp(date_of(quarter.first_day), tz=TIME_ZONE)
+    assert set(sellers[here_before]["user_id"]) <= set(quotas["owner_id"])
+    assert len(running) >= 8
+    assert (quotas["quota_amount"] > 0).all()
+
+
+def test_one_month_of_wins_is_dated_back(company: Observed) -> None:
+    planted = company.truth.backdated_wins
+    won = company.deals[(company.deals["stage"] == "Closed Won") & (company.deals["opportunity_type"] != "renewal")]
+    first = won.groupby("opportunity_id").first()
+    first = first[first["snapshot_date"] > START]
+    behind = (pd.to_datetime(first["snapshot_date"]) - pd.to_datetime(first["close_date"])).dt.days
+    in_month = first["snapshot_date"].between(planted.first_date, planted.last_date)
+    assert in_month.sum() > 10
+    created = company.state("opportunity").set_index("opportunity_id")["created_at"].dt.tz_convert(TIME_ZONE).dt.date
+    created = created.reindex(first.index)
+    expected = created.where(created > planted.close_date, planted.close_date)
+    assert (first["close_date"] == expected)[in_month].mean() > 0.9  # a day may have been captured a day late
+    assert behind[~in_month].max() <= 3
+
+
+def test_a_late_answer_costs(company: Observed) -> None:
+    planted, fruitless = company.truth.late_answers, company.truth.fruitless_campaign
+    assert fruitless is not None
+    people = company.state("person").dropna(subset=["mql_at", "first_response_at"])
+    people = people[~people["person_id"].isin(fruitless.lead_ids)]
+    is_late = people["first_response_at"] - people["mql_at"] > pd.Timedelta(hours=planted.hours)
+    accepted = people["sal_at"].notna()
+    assert is_late.sum() > 50
+    assert accepted[is_late].mean() < 0.7 * accepted[~is_late].mean()
+
+
+def test_one_channel_brings_nothing(company: Observed) -> None:
+    planted = company.truth.spare_channel
+    campaigns = company.state("campaign")
+    theirs = campaigns[campaigns["channel"] == planted.channel]
+    assert set(theirs["campaign_id"]) == set(planted.campaign_ids)
+    assert (theirs["cost"] > 0).all()
+    assert not set(planted.campaign_ids) & set(company.events("touch")["campaign_id"])
+    assert planted.channel not in set(company.state("person")["lead_source"])
+
+
+def test_tickets_come_before_churn(company: Observed) -> None:
+    planted = company.truth.troubled_customers
+    subscriptions = company.state("subscription")
+    paid = subscriptions[~(subscriptions["ended_at"] == subscriptions["trial_end_at"])]
+    has_left = paid.groupby("account_id")["ended_at"].agg(lambda ended: ended.notna().all())
+    tickets = company.state("ticket").query("severity in ['high', 'urgent']").groupby("account_id").size()
+    has_many = tickets.reindex(has_left.index).fillna(0) >= 5
+    assert set(has_left[has_many].index) <= set(planted.account_ids)
+    assert has_many.sum() > 8
+    assert has_left[has_many].mean() > 1.5 * has_left[~has_many].mean()
+
+
+def test_one_lead_source_wins_twice_as_often(company: Observed) -> None:
+    deals = company.state("opportunity").query("opportunity_type == 'new_business'")
+    closed = deals[deals["stage"].isin(CLOSED)]
+    is_favoured = closed["lead_source"] == company.truth.favoured_source.lead_source
+    is_won = closed["stage"] == "Closed Won"
+    assert is_favoured.sum() > 50
+    assert 1.5 < is_won[is_favoured].mean() / is_won[~is_favoured].mean() < 3
+
+
+def test_marketings_list_is_old_and_finances_has_a_deal_twice(company: Observed) -> None:
+    planted, lines = company.truth.lists, company.events("team_pipeline")
+    doubled = lines[lines.duplicated(["list_id", "opportunity_id"])]
+    assert set(doubled["team"]) == {"finance"}
+    assert set(zip(doubled["list_id"], doubled["opportunity_id"], strict=True)) <= set(planted.finance_doubled)
+    assert len(doubled) == lines.loc[lines["team"] == "finance", "list_id"].nunique() > 10
+    theirs = lines[lines["team"] == "marketing"]
+    for as_of, listed in list(theirs.groupby("as_of"))[:3]:
+        amounts = listed.set_index("opportunity_id")["amount"].astype(float).fillna(0)
+        then, now = (
+            company.state("opportunity", day).set_index("opportunity_id")["amount"].reindex(amounts.index)
+            for day in (as_of - timedelta(days=planted.marketing_days_old), as_of)
+        )
+        assert amounts.eq(then.astype(float).fillna(0)).all()
+        assert not amounts.eq(now.astype(float).fillna(0)).all()
 
 
 # ---- the home

@@ -499,3 +499,44 @@ def test_nothing_counts_when_one_entity_of_several_fails(exports: Exports) -> No
 
     with pytest.raises(duckdb.CatalogException):
         exports.rows("select * from crm.manifest")
+
+
+# ---------------------------------------------------------------- lists of teams
+
+LIST = "list_id,team,as_of,opportunity_id,amount\n"
+
+
+def test_a_team_s_list_needs_no_file_on_other_days_and_gets_its_lines_from_the_file_s_order(exports: Exports) -> None:
+    for day in (20, 21, 22, 23):
+        exports.write(f"opportunity/2026-11-{day}.csv", "opportunity_id,stage\n1,New\n")
+    exports.write("team_pipeline/2026-11-21.csv", LIST + "m1,marketing,2026-11-21,9,5\nm1,marketing,2026-11-21,8,6\n")
+    exports.write("team_pipeline/2026-11-23.csv", LIST + "m2,marketing,2026-11-23,9,5\n")
+    source = exports.source()
+    first, last = date(2026, 11, 20), date(2026, 11, 23)
+    days = source.days(first, last)
+    assert (len(days.complete), days.incomplete) == (4, {})
+    landed = exports.land(*days.complete, source=source, today=last)
+    found = {day.day: count for (entity, day), count in landed.rows.items() if entity == "team_pipeline"}
+    assert found == {21: 2, 22: 0, 23: 1}  # none before the first one, no row on a day without one
+    assert exports.rows(
+        "select list_id, line_number, opportunity_id from crm.team_pipeline order by list_id, _pl_line"
+    ) == [("m1", "1", "9"), ("m1", "2", "8"), ("m2", "1", "9")]
+    assert exports.manifest("key_columns", "team_pipeline") == '["list_id", "line_number"]'
+    assert '"line_number": "BIGINT"' in exports.manifest("governed", "team_pipeline")
+
+
+def test_the_lines_that_a_list_has_itself_stay(exports: Exports) -> None:
+    exports.write(
+        "team_pipeline.csv", "list_id,line_number,team,as_of\nf,30,finance,2026-11-22\nf,10,finance,2026-11-22\n"
+    )
+    exports.land()
+    assert exports.rows("select line_number from crm.team_pipeline order by _pl_line") == [("30",), ("10",)]
+
+
+def test_people_of_a_file_land_with_what_tells_how_they_can_be_reached(exports: Exports) -> None:
+    exports.write("person.csv", "person_id,email,phone\np,ada@acme.example,+1\n")
+    exports.land()
+    assert exports.manifest("contact", "person") == '{"email": "email", "phones": ["phone"], "names": []}'
+    exports.write("account.csv", "account_id\na\n")
+    exports.land()
+    assert exports.manifest("contact", "account") is None

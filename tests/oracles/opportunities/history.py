@@ -95,6 +95,8 @@ class Oracle:
             "lead_source": raw.get("lead_source"),
             "next_step": raw.get("next_step") or None,
             "source_amount": raw.get("amount"),
+            "source_probability": raw.get("probability"),
+            "source_expected_amount": raw.get("expected_revenue"),
             "currency_code": (raw.get("currency_code") or self.base).upper(),
             "stage_probability": Decimal(stage["probability"]) if stage and stage["probability"] else None,
             "close_date": raw.get("close_date"),

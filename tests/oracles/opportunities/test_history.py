@@ -13,8 +13,8 @@ from tests.oracles.opportunities.history import Oracle
 HISTORY = [
     "source", "opportunity_id", "account_id", "owner_id", "origin", "pipeline", "stage", "source_stage", "stage_order",
     "stage_category", "segment", "opportunity_type", "forecast_category", "lead_source", "next_step", "source_amount",
-    "currency_code", "stage_probability", "close_date", "close_fiscal_quarter", "created_date", "amount", "valid_from",
-    "valid_to",
+    "source_probability", "source_expected_amount", "currency_code", "stage_probability", "close_date",
+    "close_fiscal_quarter", "created_date", "amount", "valid_from", "valid_to",
 ]  # fmt: skip
 CURRENT = ["is_open", "is_won", "is_deleted", "age_days", "days_in_stage", "push_count", "days_pushed"]
 
@@ -33,7 +33,7 @@ def cents(value: Any) -> Any:
 
 
 def test_history_equals_the_daily_states_run_together(built: Built, oracle: Oracle) -> None:
-    money = {"amount", "source_amount", "stage_probability"}
+    money = {"amount", "source_amount", "source_probability", "source_expected_amount", "stage_probability"}
     found = [
         tuple(cents(value) if name in money else value for name, value in zip(HISTORY, row, strict=True))
         for row in read(built.home, f"select {', '.join(HISTORY)} from marts.fct_opportunity_history")

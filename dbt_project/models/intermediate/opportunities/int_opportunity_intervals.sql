@@ -58,6 +58,8 @@ intervals as (
             'states.lead_source',
             'states.next_step',
             'states.source_amount',
+            'states.source_probability',
+            'states.source_expected_amount',
             'states.currency_code',
             'states.close_date',
             'states.created_date',

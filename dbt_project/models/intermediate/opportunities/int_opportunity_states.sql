@@ -37,6 +37,8 @@ versions as (
 
         -- numerics
         opportunities.source_amount,
+        opportunities.source_probability,
+        opportunities.source_expected_amount,
         coalesce(upper(opportunities.currency_code), '{{ var("base_currency") }}') as currency_code,
 
         -- dates

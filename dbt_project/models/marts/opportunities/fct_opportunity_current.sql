@@ -157,6 +157,8 @@ current_opportunities as (
         -- numerics
         latest.amount,
         latest.source_amount,
+        latest.source_probability,
+        latest.source_expected_amount,
         latest.currency_code,
         latest.stage_probability,
         case

@@ -66,6 +66,8 @@ versions as (
         -- numerics
         history.amount,
         states.source_amount,
+        states.source_probability,
+        states.source_expected_amount,
         states.currency_code,
         stages.probability as stage_probability,
 

@@ -116,6 +116,7 @@ opportunities as (
         -- numerics
         deals.amount,
         deals.probability,
+        deals.expected_revenue,
 
         -- flags
         deals.is_deleted,

@@ -1,10 +1,104 @@
 -- One row per contact of HubSpot x version, tombstones included.
 with
 
-renamed as (
+contacts as (
 
     {{ vendor_rows('hubspot', 'person', 'contact') }}
 
+),
+
+-- A contact that was merged is gone; the one that took it in names it in a list.
+survivors as (
+
+    select
+        contacts.source,
+        contacts.person_id,
+        concat(';', contacts.merged_ids, ';') as merged_ids,
+        row_number() over (
+            partition by contacts.source, contacts.person_id
+            order by contacts.valid_from desc nulls last
+        ) as version_number
+    from contacts
+    where contacts.merged_ids is not null
+
+),
+
+merges as (
+
+    select
+        contacts.source,
+        contacts.person_id,
+        contacts.valid_from,
+        min(survivors.person_id) as merged_into_person_id
+    from contacts
+    inner join survivors
+        on
+            contacts.source = survivors.source
+            and survivors.merged_ids like concat('%;', contacts.person_id, ';%')
+            and survivors.version_number = 1
+    where contacts._pl_change = 'delete'
+    group by contacts.source, contacts.person_id, contacts.valid_from
+
+),
+
+people as (
+
+    select
+        -- ids
+        contacts.source,
+        contacts.person_id,
+        contacts.account_id,
+
+        -- attributes
+        contacts.title,
+        contacts.lead_source,
+        contacts.lead_score,
+        contacts.status,
+        contacts.owner_id,
+
+        -- timestamps
+        contacts.created_at,
+        contacts.mql_at,
+        contacts.sal_at,
+        contacts.sql_at,
+        contacts.first_response_at,
+
+        -- what became of them
+        contacts.converted_opportunity_id,
+        contacts.record_type,
+        contacts.converted_person_id,
+        coalesce(
+            contacts.merged_into_person_id, merges.merged_into_person_id
+        ) as merged_into_person_id,
+
+        -- how they can be reached: HubSpot says why mail came back for good
+        coalesce(
+            contacts.is_email_bounced,
+            case
+                when
+                    contacts._pl_change = 'upsert'
+                    and {{ vendor_has('hubspot', 'contact', 'hs_email_hard_bounce_reason_enum') }}
+                    then contacts.bounce_reason is not null
+            end
+        ) as is_email_bounced,
+        contacts.has_email,
+        contacts.is_email_well_formed,
+        contacts.email_domain,
+        contacts.has_phone,
+        contacts.email_digest,
+
+        -- the version
+        contacts.valid_from,
+        contacts.valid_to,
+        contacts._pl_change,
+        contacts._pl_origin
+    from contacts
+    left join merges
+        on
+            contacts.source = merges.source
+            and contacts.person_id = merges.person_id
+            and contacts.valid_from = merges.valid_from
+
 )
 
-select * from renamed
+select * from people

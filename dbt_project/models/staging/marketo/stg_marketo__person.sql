@@ -114,6 +114,17 @@ people as (
 
         -- what became of them
         leads.converted_opportunity_id,
+        lower(leads.record_type) as record_type,
+        leads.converted_person_id,
+        coalesce(leads.merged_into_person_id, merges.person_id) as merged_into_person_id,
+
+        -- how they can be reached
+        leads.is_email_bounced,
+        leads.has_email,
+        leads.is_email_well_formed,
+        leads.email_domain,
+        leads.has_phone,
+        leads.email_digest,
 
         -- the version
         leads.valid_from,
@@ -126,6 +137,13 @@ people as (
             leads.source = first_entries.source
             and leads.person_id = first_entries.person_id
             and leads.valid_from = first_entries.valid_from
+    -- a lead that was merged is gone, and says nothing itself
+    left join lead_merges as merges
+        on
+            leads.source = merges.source
+            and leads.person_id = merges.merged_person_id
+            and leads._pl_change = 'delete'
+            and leads.valid_to > merges.merged_from
 
 )
 

@@ -44,6 +44,7 @@ opportunities as (
         -- numerics
         renamed.amount,
         coalesce(renamed.probability, cast(renamed.percent * 0.01 as decimal(9, 6))) as probability,
+        renamed.expected_revenue,
 
         -- flags
         renamed.is_deleted,

@@ -72,6 +72,11 @@ def live(server: HubspotServer) -> None:
         server.link("calls", call, "contacts", contact)
     for objects in ("emails", "meetings", "notes", "tasks"):
         server.add(objects, hs_timestamp=server.now, hubspot_owner_id=boss)
+    ticket = server.add("tickets", subject="It is broken", hs_ticket_priority="HIGH")
+    server.link("tickets", ticket, "companies", company, primary=True)
+    server.add("goal_targets", hs_goal_name="Quota", hs_goal_type="sales_quota", hs_target_amount="90000",
+               hs_assignee_user_id=str(int(boss) + 5), hs_start_datetime=datetime(2026, 11, 1, 4, tzinfo=UTC),
+               hs_end_datetime=datetime(2026, 12, 1, 4, 59, tzinfo=UTC))  # fmt: skip
     server.pass_time(minutes=5)
     server.change("deals", deal, dealstage=sales["Won"], amount="7")
     server.pass_time(minutes=5)

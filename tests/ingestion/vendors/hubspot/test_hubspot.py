@@ -23,7 +23,7 @@ def test_everything_lands_whole_under_its_own_names(account: Account) -> None:
     counts = {"deal": 5, "company": 1, "contact": 1, "owner": 2, "user": 1, "deal_pipeline": 1,
               "deal_pipeline_stage": 3, "deal_company": 5, "deal_contact": 5, "call": 5, "email": 1, "meeting": 1,
               "note": 1, "task": 1, "engagement_deal": 5, "campaign": 1, "form": 1, "campaign_asset": 2,
-              "email_event": 1, "form_submission": 1, "contact_email": 0}  # fmt: skip
+              "email_event": 1, "form_submission": 1, "contact_email": 0, "ticket": 1, "goal_target": 1}  # fmt: skip
     assert {entity: landed[entity] for entity in counts} == counts
     assert account.read("select name, numberofemployees from crm.company") == [('Quo"ted, Ltd.\nSecond line', "1200")]
     assert account.read("select max(closedate), count(distinct hs_primary_associated_company) from crm.deal") == [
@@ -36,6 +36,35 @@ def test_everything_lands_whole_under_its_own_names(account: Account) -> None:
     assert account.read("select is_closed, probability from crm.deal_pipeline_stage where label = 'Won'") == [
         ("true", "1.0")
     ]
+
+
+def test_a_ticket_names_its_company_and_a_goal_its_owner(account: Account) -> None:
+    first = account.ids("company") if account.land() else []
+    other = account.server.add("companies", name="Other")
+    ticket = account.ids("ticket")[0]
+    account.server.link("tickets", ticket, "companies", other)
+    account.server.change("tickets", ticket, closed_date=account.server.now)
+    account.land()
+    assert account.read("select company_id from crm.ticket") == [(first[0],)]  # the primary one
+    assert {"subject", "content"}.isdisjoint(row[0] for row in account.read("describe crm.ticket"))
+    owner = account.read("select id from crm.owner where is_active = 'true'")
+    assert account.read("select owner_id from crm.goal_target") == owner
+
+
+def test_an_account_without_tickets_and_goals_lands_all_the_rest_and_doctor_says_so(account: Account) -> None:
+    account.server.scopes -= {"tickets", "crm.objects.goals.read"}
+    assert set(LANDED["hubspot"]) - set(account.land()) == {"ticket", "goal_target"}
+    warned = [finding for finding in account.source().check() if finding.level != "ok"]
+    assert [(finding.check, finding.level) for finding in warned] == [("ticket", "warn"), ("goal_target", "warn")]
+
+
+def test_a_contact_lands_with_what_tells_how_they_can_be_reached(account: Account) -> None:
+    account.land()
+    contact = account.manifest("contact")
+    assert json.loads(contact["contact"]) == {
+        "email": "email", "phones": ["phone"], "names": ["firstname", "lastname"]
+    }  # fmt: skip
+    assert "hs_email_hard_bounce_reason_enum" not in json.loads(contact["personal"])
 
 
 def test_the_history_of_deals_tells_each_value_and_the_one_before(account: Account) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -71,6 +72,12 @@ def live(server: SalesforceServer) -> None:
         server.add("OpportunityContactRole", OpportunityId=deal, ContactId=contact, IsPrimary=True)
         server.add("Task", WhatId=deal, OwnerId=boss, IsClosed=True, CompletedDateTime=server.now, Description="Dear Z")
     server.add("Event", OwnerId=boss, ActivityDateTime=server.now)
+    period = server.add("Period", Type="Quarter", StartDate=date(2026, 11, 1), EndDate=date(2027, 1, 31))
+    server.add("ForecastingItem", OwnerId=boss, PeriodId=period, ForecastingItemCategory="CommitForecast",
+               ForecastAmount=2e7, IsAmount=True)  # fmt: skip
+    server.add("ForecastingQuota", QuotaOwnerId=boss, PeriodId=period, StartDate=date(2026, 11, 1), QuotaAmount=3e7,
+               IsAmount=True)  # fmt: skip
+    server.add("Case", AccountId=account, Priority="High", Subject="It is broken", SuppliedEmail="zoe@example.com")
     server.move(deal, StageName="Proposal", OwnerId=boss)
 
 
@@ -90,6 +97,7 @@ def test_every_object_lands_whole_under_its_own_names(org: Org) -> None:
     assert landed == {
         "opportunity": 5, "account": 1, "user": 1, "contact": 1, "lead": 1, "opportunity_contact_role": 5, "task": 5,
         "event": 1, "campaign": 1, "campaign_member": 1, "opportunity_history": 6, "opportunity_field_history": 3,
+        "forecasting_item": 1, "forecasting_quota": 1, "case": 1,
     }  # fmt: skip
     assert org.read("select name, number_of_employees from crm.account") == [('Quo"ted, Ltd.\nSecond line', "1200")]
     assert org.read("select max(amount), max(close_date), max(next_step) from crm.opportunity") == [
@@ -121,6 +129,35 @@ def test_the_ledger_is_told_types_keys_and_what_is_personal(org: Org) -> None:
     assert "name" not in eval(user["personal"])  # noqa: S307 - a JSON list
     assert "username" in eval(user["personal"])  # noqa: S307 - a JSON list
     assert org.manifest("opportunity_history")["mode"] == "events"
+
+
+def test_a_contact_lands_with_what_tells_how_they_can_be_reached(org: Org) -> None:
+    org.land(columns={"person": {"Second_Phone__c": "phone"}})
+    assert json.loads(org.manifest("contact")["contact"]) == {
+        "email": "email", "phones": ["phone"], "names": ["name", "first_name", "last_name"]
+    }  # fmt: skip
+    assert org.manifest("user")["contact"] is None
+    assert org.manifest("campaign_member")["contact"] is None
+
+
+def test_forecasts_and_quotas_land_with_their_periods_and_cases_without_what_they_say(org: Org) -> None:
+    org.land()
+    assert org.read("select period_start_date, period_end_date, forecast_amount from crm.forecasting_item") == [
+        ("2026-11-01", "2027-01-31", "2.0E7")
+    ]
+    assert org.read("select start_date, period_end_date from crm.forecasting_quota") == [("2026-11-01", "2027-01-31")]
+    assert {"subject", "description"}.isdisjoint(row[0] for row in org.read('describe crm."case"'))
+    assert "supplied_email" in json.loads(org.manifest("case")["personal"])
+
+
+def test_an_org_without_forecasts_lands_all_the_rest_and_doctor_says_so(org: Org) -> None:
+    for name in ("ForecastingItem", "ForecastingQuota", "Case"):
+        del org.server.fields[name]
+    landed = org.land()
+    assert set(landed) == set(OBJECTS) - {"forecasting_item", "forecasting_quota", "case"}
+    warned = [finding for finding in org.source().check() if finding.level == "warn"]
+    assert [finding.check for finding in warned] == ["forecasting_item", "forecasting_quota", "case"]
+    assert all("cannot be had later" in finding.message for finding in warned)
 
 
 def test_what_tasks_say_is_left_out(org: Org) -> None:
@@ -267,11 +304,11 @@ def test_results_that_are_gone_end_the_run_and_the_next_one_is_whole(org: Org, c
 
 
 def test_the_run_stops_before_the_org_s_daily_limit(org: Org) -> None:
-    org.server.limit, org.server.used = 1_000, 890
+    org.server.limit, org.server.used = 2_000, 1_790
     with pytest.raises(LandingError, match="daily API calls are used, and 10% of them are not ours"):
         org.land()
-    assert org.server.used <= 902
-    org.server.used = 905
+    assert org.server.used <= 1_802
+    org.server.used = 1_805
     with pytest.raises(LandingError, match="daily API calls are used"):
         org.land()
     assert org.land(api_reserve=0.01)["opportunity"] == OPPORTUNITIES
