@@ -54,6 +54,8 @@ velocity_window_days,30.5,2026-02-01,,
 small_sample_visits,-1,,,
 stall_recovery_days,,,,
 coverage_pool_quarters,8,soon,,
+cycle_bands,30||60,,,
+cycle_bands,"30,60",2026-01-01,,
 """,
     "fiscal_calendar": """fiscal_quarter,start_date,end_date,valid_from,owner,definition
 FY2026-Q1,2026-01-01,2026-03-28,,,
@@ -86,6 +88,8 @@ EXPECTED = {
     "metric_policy.csv: velocity_window_days: value `30.5` is no whole number of days from 1 to 3660.",
     "metric_policy.csv: small_sample_visits: value `-1` is no whole number of visits from 0 to 1000000.",
     "metric_policy.csv: stall_recovery_days: value is blank.",
+    "metric_policy.csv: cycle_bands: value `30||60` is no list of whole numbers, separated by |, at most 38 characters.",
+    "metric_policy.csv: cycle_bands: value `30,60` is no list of whole numbers, separated by |, at most 38 characters.",
     "metric_policy.csv: coverage_pool_quarters: valid_from `soon` is no date.",
     "fiscal_calendar.csv: FY2026-Q2 does not begin the day after the quarter before it ends.",
 }

@@ -32,6 +32,7 @@ versions as (
         coalesce(opportunities.opportunity_type, '(none)') as opportunity_type,
         opportunities.source_forecast_category,
         opportunities.lead_source,
+        opportunities.loss_reason,
         opportunities.next_step,
 
         -- numerics
