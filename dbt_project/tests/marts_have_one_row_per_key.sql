@@ -22,6 +22,7 @@
     'rpt_stage_velocity',
     'fct_win_outcomes',
     'rpt_win_rate',
+    'rpt_slippage',
 ] %}
 {%- for mart in marts %}
     {%- set node = graph.nodes['model.pipeledger.' ~ mart] if execute else {} %}

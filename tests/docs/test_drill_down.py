@@ -20,6 +20,7 @@ GRAINS = {
     "rpt_pipeline_velocity": ("month_start_date", "segment"),
     "rpt_stall_patterns": ("rule", "segment", "stage", "fiscal_quarter"),
     "rpt_win_rate": ("fiscal_quarter", "segment", "dimension", "dimension_value"),
+    "rpt_slippage": ("fiscal_quarter", "segment", "forecast_category", "anchor_date"),
     "rpt_pipeline_coverage": ("snapshot_date", "fiscal_quarter", "segment"),
     "rpt_pipeline_waterfall": ("fiscal_quarter", "segment", "week_start_date", "category"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
@@ -77,6 +78,19 @@ def win_rate(rows: Rows) -> dict[str, Any]:
     return found
 
 
+def slippage(rows: Rows) -> dict[str, Any]:
+    ends = ("won", "won_elsewhere", "lost", "slipped", "overdue", "gone")
+    beside = ("pulled_in", "created_and_won")
+    by_outcome = {name: [row for row in rows if row["outcome"] == name] for name in (*ends, *beside)}
+    due = [row for name in ends for row in by_outcome[name]]
+    return {
+        "due": len(due),
+        "due_amount": total(due),
+        **{name: len(of_outcome) for name, of_outcome in by_outcome.items()},
+        **{f"{name}_amount": total(of_outcome) for name, of_outcome in by_outcome.items()},
+    }
+
+
 def pipeline_coverage(rows: Rows) -> dict[str, Any]:
     won = [row for row in rows if row["is_won"]]
     is_open = [row for row in rows if not row["is_won"]]
@@ -105,6 +119,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_pipeline_velocity": pipeline_velocity,
     "rpt_stall_patterns": stall_patterns,
     "rpt_win_rate": win_rate,
+    "rpt_slippage": slippage,
     "rpt_pipeline_coverage": pipeline_coverage,
     "rpt_pipeline_waterfall": pipeline_waterfall,
     "rpt_revenue_retention": revenue_retention,

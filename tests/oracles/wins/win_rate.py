@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -34,29 +35,38 @@ class WinOracle:
             states = self.states[company.source]
             days = sorted(states)
             seen = {row["close_fiscal_quarter"] for rows in states.values() for row in rows.values()}
+            present: dict[str, list[date]] = defaultdict(list)
+            for day in days:
+                for identity in states[day]:
+                    present[identity].append(day)
             for quarter in sorted(seen):
                 end = FOREVER if quarter == "(none)" else quarter_end(quarter, self.oracle.start_month)
                 reported = None if end < self.first_day else min(end, self.last_day)
                 for as_of in sorted({self.last_day, reported or self.last_day}):
-                    known = [day for day in days if day <= as_of]
-                    for identity in {name for day in known for name in states[day]}:
-                        outcome = self.outcome(company, identity, known, quarter, as_of)
+                    known = days[: bisect_right(days, as_of)]
+                    for identity, seen_on in present.items():
+                        last = bisect_right(seen_on, as_of)
+                        outcome = self.outcome(company, identity, known, seen_on[last - 1], quarter, as_of) if last else None
                         if outcome:
                             yield outcome | {"is_reported": as_of == reported, "is_restated": as_of == self.last_day}
 
-    def outcome(self, company: Company, identity: str, known: list[date], quarter: str, as_of: date) -> Row | None:
-        """What became of an opportunity by `as_of`, if it was due in the quarter; `known` are the captured days."""
+    def outcome(
+        self, company: Company, identity: str, known: list[date], last_seen: date, quarter: str, as_of: date
+    ) -> Row | None:
+        """What became of an opportunity by `as_of`, if it was due in the quarter.
+
+        `known` are the captured days, `last_seen` the last of them on which it exists.
+        """
         states = self.states[company.source]
-        present = [day for day in known if identity in states[day]]
-        row = states[present[-1]][identity]
-        is_gone = present[-1] != known[-1]
+        row = states[last_seen][identity]
+        is_gone = last_seen != known[-1]
         category = row["stage_category"]
-        if row["close_fiscal_quarter"] != quarter or category not in ("open", *CLOSED) or (is_gone and category != "open"):
+        if row["close_fiscal_quarter"] != quarter or category not in (("open",) if is_gone else ("open", *CLOSED)):
             return None
         closed_since = self.since(company.source, identity, known, CLOSED)
         owner, day = row["owner_id"], as_of
         if is_gone:
-            later = known[known.index(present[-1]) + 1]
+            later = known[known.index(last_seen) + 1]
             day = later - timedelta(days=1)
         elif closed_since:
             owner, day = states[closed_since][identity]["owner_id"], closed_since
@@ -107,10 +117,10 @@ class WinOracle:
             lower = limit + 1
         return f"{lower}+"
 
-    def rates(self) -> dict[Key, dict[str, Any]]:
-        """rpt_win_rate."""
+    def rates(self, outcomes: list[Row]) -> dict[Key, dict[str, Any]]:
+        """rpt_win_rate, of all outcomes."""
         cells: dict[Key, dict[str, list[Row]]] = defaultdict(lambda: {"": [], "reported_": []})
-        for row in self.outcomes():
+        for row in outcomes:
             values = {"(all)": "(all)"} | {
                 name: row[name]
                 for name in ("opportunity_type", "pipeline", "lead_source", "owner_team", "loss_reason", "cycle_band")

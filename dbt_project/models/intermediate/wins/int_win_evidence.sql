@@ -25,9 +25,13 @@ needs as (
                 '{{ dimension }}' as dimension,
                 '{{ column.split('.')[0] }}' as entity,
                 '{{ column.split('.')[1] }}' as column_name
-                        {{ 'union all' if not loop.last }}
+            {%- if not loop.last %}
+                union all
+            {%- endif %}
         {%- endfor %}
-                {{ 'union all' if not loop.last }}
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
     {%- endfor %}
 
 ),

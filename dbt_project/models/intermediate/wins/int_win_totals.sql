@@ -63,18 +63,20 @@ by_dimension as (
 
     {%- for dimension in ['(all)'] + dimensions %}
         select
-            sided.fiscal_quarter,
-            sided.segment,
-            '{{ dimension }}' as dimension,
+            {%- for measure in measures %}
+                sum(sided.{{ measure }}) as {{ measure }},
+            {%- endfor %}
             {{ "'(all)'" if dimension == '(all)' else 'sided.' ~ dimension }} as dimension_value,
-        {%- for measure in measures %}
-            sum(sided.{{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
+            '{{ dimension }}' as dimension,
+            sided.fiscal_quarter,
+            sided.segment
         from sided
         {%- if dimension == 'loss_reason' %}
             where sided.loss_reason is not null
         {%- endif %}
-        group by 1, 2, 3, 4
+        group by
+            sided.fiscal_quarter,
+            sided.segment{{ '' if dimension == '(all)' else ', sided.' ~ dimension }}
         {%- if not loop.last %}
             union all
         {%- endif %}

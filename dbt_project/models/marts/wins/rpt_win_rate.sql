@@ -37,6 +37,18 @@ policy as (
 known as (
 
     select
+        {%- for measure in measures %}
+            cast(
+                case
+                    when
+                        {{ 'quarters.has_report' if 'reported' in measure else 'true' }}
+                        {%- if 'lost' not in measure %}
+                            and totals.dimension <> 'loss_reason'
+                        {%- endif %}
+                        then totals.{{ measure }}
+                end as {{ 'decimal(18, 2)' if measure.endswith('amount') else 'integer' }}
+            ) as {{ measure }},
+        {%- endfor %}
         totals.fiscal_quarter,
         totals.segment,
         totals.dimension,
@@ -44,20 +56,7 @@ known as (
         totals.segment = '(all)' or totals.dimension = '(all)' as is_total,
         quarters.is_final,
         evidence.missing_column,
-        policy.small_sample,
-    {%- for measure in measures %}
-        cast(
-            case
-                when
-                    {{ 'quarters.has_report' if 'reported' in measure else 'true' }}
-                    {%- if 'lost' not in measure %}
-                        and totals.dimension <> 'loss_reason'
-                    {%- endif %}
-                    then totals.{{ measure }}
-            end as {{ 'decimal(18, 2)' if measure.endswith('amount') else 'integer' }}
-        ) as {{ measure }}{{ ',' if not loop.last }}
-    
-    {%- endfor %}
+        policy.small_sample
     from totals
     inner join quarters on totals.fiscal_quarter = quarters.fiscal_quarter
     inner join evidence on totals.dimension = evidence.dimension
