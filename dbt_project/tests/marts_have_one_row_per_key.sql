@@ -21,6 +21,7 @@
     'rpt_pipeline_velocity',
     'rpt_stage_velocity',
     'fct_win_outcomes',
+    'rpt_sales_cycle',
     'rpt_win_rate',
     'rpt_slippage',
 ] %}

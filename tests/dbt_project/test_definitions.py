@@ -56,6 +56,7 @@ stall_recovery_days,,,,
 coverage_pool_quarters,8,soon,,
 cycle_bands,30||60,,,
 cycle_bands,"30,60",2026-01-01,,
+mature_open_share,5,,,
 """,
     "fiscal_calendar": """fiscal_quarter,start_date,end_date,valid_from,owner,definition
 FY2026-Q1,2026-01-01,2026-03-28,,,
@@ -90,6 +91,7 @@ EXPECTED = {
     "metric_policy.csv: stall_recovery_days: value is blank.",
     "metric_policy.csv: cycle_bands: value `30||60` is no list of whole numbers, separated by |, at most 38 characters.",
     "metric_policy.csv: cycle_bands: value `30,60` is no list of whole numbers, separated by |, at most 38 characters.",
+    "metric_policy.csv: mature_open_share: value `5` is no share from 0 to 1.",
     "metric_policy.csv: coverage_pool_quarters: valid_from `soon` is no date.",
     "fiscal_calendar.csv: FY2026-Q2 does not begin the day after the quarter before it ends.",
 }

@@ -21,6 +21,7 @@ GRAINS = {
     "rpt_stall_patterns": ("rule", "segment", "stage", "fiscal_quarter"),
     "rpt_win_rate": ("fiscal_quarter", "segment", "dimension", "dimension_value"),
     "rpt_slippage": ("fiscal_quarter", "segment", "forecast_category", "anchor_date"),
+    "rpt_sales_cycle": ("fiscal_quarter", "segment", "opportunity_type", "pipeline", "from_stage", "day"),
     "rpt_pipeline_coverage": ("snapshot_date", "fiscal_quarter", "segment"),
     "rpt_pipeline_waterfall": ("fiscal_quarter", "segment", "week_start_date", "category"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
@@ -28,6 +29,7 @@ GRAINS = {
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
     "rpt_stall_patterns": "rule = 'past_due'",
+    "rpt_sales_cycle": "from_stage = '(created)'",
 }
 
 
@@ -91,6 +93,18 @@ def slippage(rows: Rows) -> dict[str, Any]:
     }
 
 
+def sales_cycle(rows: Rows) -> dict[str, Any]:
+    followed = [row for row in rows if row["is_followed"]]
+    past = [row for row in followed if row["is_past"]]
+    return {
+        "entered": len(followed),
+        **{name: sum(row["outcome"] == name for row in past) for name in ("won", "lost", "censored")},
+        "reopened": sum(bool(row["is_reopened"]) for row in past),
+        "at_risk": sum(row["is_at_risk"] for row in followed),
+        **{name: sum(row["outcome"] == name for row in rows) for name in ("undated", "already_closed")},
+    }
+
+
 def pipeline_coverage(rows: Rows) -> dict[str, Any]:
     won = [row for row in rows if row["is_won"]]
     is_open = [row for row in rows if not row["is_won"]]
@@ -120,6 +134,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_stall_patterns": stall_patterns,
     "rpt_win_rate": win_rate,
     "rpt_slippage": slippage,
+    "rpt_sales_cycle": sales_cycle,
     "rpt_pipeline_coverage": pipeline_coverage,
     "rpt_pipeline_waterfall": pipeline_waterfall,
     "rpt_revenue_retention": revenue_retention,

@@ -11,7 +11,10 @@ ALWAYS = date(1, 1, 1)
 METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not say
     "coverage_pool_quarters": 8,
     "cycle_bands": "30|60|90|180",
+    "mature_open_share": 0.05,
+    "sales_cycle_days": "30|60|90|120|180|270|365|540",
     "small_pool_opportunities": 20,
+    "small_risk_set": 5,
     "small_sample": 20,
     "small_sample_visits": 20,
     "stall_recovery_days": 30,
