@@ -20,6 +20,10 @@
     'fct_stage_visits',
     'rpt_pipeline_velocity',
     'rpt_stage_velocity',
+    'fct_win_outcomes',
+    'rpt_sales_cycle',
+    'rpt_win_rate',
+    'rpt_slippage',
 ] %}
 {%- for mart in marts %}
     {%- set node = graph.nodes['model.pipeledger.' ~ mart] if execute else {} %}

@@ -32,6 +32,8 @@ LONGER = {
     "int_stall_last_activities": "the CRM's field and the activities are two histories made one",
     "int_subscription_breaks": "what a source says of trials and pauses, and what it said before and says next",
     "int_subscription_terms": "lives, what cuts them, and what they cost meanwhile: each needs the one before it",
+    "int_slippage_deals": "what was due and what was won besides: two looks at the same anchors",
+    "rpt_slippage": "nine groups, in counts and in amounts, and their rates",
     "rpt_stage_velocity": "counts, durations and rates of a cell, side by side",
     "fct_opportunity_current": "everything known of an opportunity today: fifty columns",
     "fct_pipeline_daily": "events, running sums and days without a change are one thought",

@@ -14,6 +14,7 @@ from filelock import FileLock
 from tests.dbt_project import dbt_build
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles import demo_company
+from tests.oracles.coverage.random_coverage import long_companies, long_definitions
 from tests.oracles.random_companies import DEFINITIONS, companies
 
 COUNT = 200
@@ -53,6 +54,20 @@ def build_once(
             assert result.success, result.told[-4000:]
             done.touch()
     return Built(many, definitions, settings, home)
+
+
+def build_long(factory: pytest.TempPathFactory, is_calendar: bool) -> Built:
+    """Companies of three years, in fiscal quarters by the start month or by a calendar of their own."""
+    base = factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    name = "three-years-by-calendar" if is_calendar else "three-years-by-month"
+    return build_once(shared / name, long_companies(3 + is_calendar, 6), long_definitions(is_calendar), SETTINGS)
+
+
+@pytest.fixture(scope="session")
+def three_years(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Companies of three years, whose past quarters are over."""
+    return build_long(tmp_path_factory, is_calendar=False)
 
 
 @pytest.fixture(scope="session", params=[1, "demo", pytest.param(2, marks=pytest.mark.slow)])

@@ -15,6 +15,7 @@ from tests.oracles.coverage.random_coverage import TARGETS
 from tests.oracles.opportunities.random_changes import with_changes
 from tests.oracles.revenue import random_billing
 from tests.oracles.stalls.random_activities import with_activities
+from tests.oracles.wins.random_wins import with_owners
 
 FIRST_DAY = date(2026, 1, 20)
 STAGES = ["New", "Talks", "Bargain", "Limbo", "Later", "Mystery", "Won", "Won again", "Lost"]
@@ -86,6 +87,12 @@ small_sample_visits,12,,,
 small_sample_visits,7,2026-02-01,,
 small_sample_visits,1,2027-01-01,,
 stall_recovery_days,6,,,
+cycle_bands,5|20|60,,,
+cycle_bands,9|40,2026-02-02,,
+small_sample,12,,,
+small_risk_set,3,,,
+mature_open_share,0.2,,,
+sales_cycle_days,5|10|20|60,,,
 """,
     **random_billing.DEFINITIONS,
 }
@@ -95,7 +102,7 @@ def companies(seed: int, count: int) -> list[Company]:
     """`count` companies as sources c000, c001, ... of one build, in both canonical source types."""
     generator = random.Random(seed)
     plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
-    lively = [with_changes(seed, with_activities(seed, company)) for company in plain]
+    lively = [with_owners(seed, with_changes(seed, with_activities(seed, company))) for company in plain]
     return [random_billing.with_billing(company, seed) for company in lively]
 
 

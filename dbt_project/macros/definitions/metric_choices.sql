@@ -11,7 +11,37 @@
             'holds': is_whole_number('value', 1, 40),
             'says': 'whole number of quarters from 1 to 40',
         },
+        'cycle_bands': {
+            'data_type': 'string',
+            'default': '30|60|90|180',
+            'holds': is_list_of_whole_numbers('value'),
+            'says': 'list of whole numbers, separated by |, at most 38 characters',
+        },
+        'mature_open_share': {
+            'data_type': 'decimal(9, 6)',
+            'default': '0.05',
+            'holds': 'coalesce(try_cast(value as decimal(9, 6)) between 0 and 1, false)',
+            'says': 'share from 0 to 1',
+        },
+        'sales_cycle_days': {
+            'data_type': 'string',
+            'default': '30|60|90|120|180|270|365|540',
+            'holds': is_list_of_whole_numbers('value'),
+            'says': 'list of whole numbers, separated by |, at most 38 characters',
+        },
         'small_pool_opportunities': {
+            'data_type': 'integer',
+            'default': '20',
+            'holds': is_whole_number('value', 0, 1000000),
+            'says': 'whole number of opportunities from 0 to 1000000',
+        },
+        'small_risk_set': {
+            'data_type': 'integer',
+            'default': '5',
+            'holds': is_whole_number('value', 0, 1000000),
+            'says': 'whole number of opportunities from 0 to 1000000',
+        },
+        'small_sample': {
             'data_type': 'integer',
             'default': '20',
             'holds': is_whole_number('value', 0, 1000000),

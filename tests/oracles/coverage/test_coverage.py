@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from tests.oracles.conftest import SETTINGS, Built, build_once
+from tests.oracles.conftest import Built, build_long
 from tests.oracles.coverage.coverage import ALL, CoverageOracle
-from tests.oracles.coverage.random_coverage import long_companies, long_definitions
 
 RATIOS = ["coverage_ratio", "total_coverage_ratio", "expected_coverage_ratio", "required_coverage_ratio"]
 
@@ -19,15 +17,7 @@ RATIOS = ["coverage_ratio", "total_coverage_ratio", "expected_coverage_ratio", "
 @pytest.fixture(scope="module", params=["by month", pytest.param("4-4-5", marks=pytest.mark.slow)])
 def long_built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """Companies of three years, in fiscal quarters by the start month or by a calendar of their own."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    is_calendar = request.param == "4-4-5"
-    return build_once(
-        shared / f"coverage-{request.param}",
-        long_companies(3 + is_calendar, 6),
-        long_definitions(is_calendar),
-        SETTINGS,
-    )
+    return build_long(tmp_path_factory, is_calendar=request.param == "4-4-5")
 
 
 def oracle(built: Built) -> CoverageOracle:

@@ -8,9 +8,14 @@ from datetime import date
 from typing import Any
 
 ALWAYS = date(1, 1, 1)
-METRIC_POLICY = {  # what holds where metric_policy.csv does not say
+METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not say
     "coverage_pool_quarters": 8,
+    "cycle_bands": "30|60|90|180",
+    "mature_open_share": 0.05,
+    "sales_cycle_days": "30|60|90|120|180|270|365|540",
     "small_pool_opportunities": 20,
+    "small_risk_set": 5,
+    "small_sample": 20,
     "small_sample_visits": 20,
     "stall_recovery_days": 30,
     "velocity_window_days": 90,
@@ -25,7 +30,8 @@ def definition_rows(text: str) -> list[dict[str, Any]]:
     return rows
 
 
-def metric_choice(rows: list[dict[str, Any]], choice: str, day: date) -> int:
-    """What a choice of metric_policy.csv is on a day."""
-    found = [(row["day"], int(row["value"])) for row in rows if row["choice"] == choice and row["day"] <= day]
-    return max(found)[1] if found else METRIC_POLICY[choice]
+def metric_choice(rows: list[dict[str, Any]], choice: str, day: date) -> Any:
+    """What a choice of metric_policy.csv is on a day, in the type of its default."""
+    default = METRIC_POLICY[choice]
+    found = [(row["day"], row["value"]) for row in rows if row["choice"] == choice and row["day"] <= day]
+    return type(default)(max(found)[1]) if found else default

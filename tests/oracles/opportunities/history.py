@@ -47,7 +47,7 @@ class Oracle:
         self.segments = definition_rows(definitions["segments"])
         self.metric_policy = definition_rows(definitions.get("metric_policy", ""))
 
-    def choice(self, name: str, day: date) -> int:
+    def choice(self, name: str, day: date) -> Any:
         """A choice of the policy on metrics, as it is on a day."""
         return metric_choice(self.metric_policy, name, day)
 

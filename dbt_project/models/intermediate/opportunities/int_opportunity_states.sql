@@ -33,6 +33,7 @@ versions as (
         opportunities.source_segment,
         opportunities.source_forecast_category,
         opportunities.lead_source,
+        opportunities.loss_reason,
         opportunities.next_step,
 
         -- numerics

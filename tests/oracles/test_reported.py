@@ -1,0 +1,78 @@
+"""What was reported stays: a build as of an early day and one weeks later give past periods the same reported values."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from tests.dbt_project.ledger_cache import Company
+from tests.oracles.conftest import SETTINGS, Built, build_once
+
+CUT = date(2024, 6, 20)  # within a quarter: weeks after the end of the one before, and long before the last day
+SELECTED = ("build", "--select", "+rpt_win_rate", "+rpt_slippage", "--exclude-resource-types", "test", "unit_test")
+# What is a total of nobody is not a row: a key without a reported value says nothing was reported.
+WIN_RATE = (
+    "reported_won", "reported_lost", "reported_gone", "reported_still_open", "reported_won_amount",
+    "reported_lost_amount", "reported_win_rate", "reported_amount_win_rate",
+)  # fmt: skip
+LATER = {"slipped_later_won", "slipped_later_open", "later_won_rate"}
+
+
+@pytest.fixture(scope="module")
+def early(three_years: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The companies as their ledgers were on the day `CUT`."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    companies = [until(company, CUT) for company in three_years.companies]
+    return build_once(shared / "three-years-early", companies, three_years.definitions, SETTINGS, SELECTED)
+
+
+def until(company: Company, day: date) -> Company:
+    """A company of which nothing was captured after a day."""
+    states = {
+        entity: {captured: rows for captured, rows in of_entity.items() if captured <= day}
+        for entity, of_entity in company.states.items()
+    }
+    return replace(company, states=states)
+
+
+def reported_win_rates(built: Built) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Reported values of quarters that were over on `CUT`, by key; keys of which nothing was reported left out."""
+    rows = built.rows(
+        "select * from marts.rpt_win_rate where fiscal_quarter in (select fiscal_quarter from "
+        f"intermediate.int_fiscal_quarters where end_date <= date '{CUT}')"
+    )
+    found = {
+        (row["fiscal_quarter"], row["segment"], row["dimension"], row["dimension_value"]): tuple(
+            row[name] for name in WIN_RATE
+        )
+        for row in rows
+    }
+    return {key: values for key, values in found.items() if any(values)}
+
+
+def test_reported_win_rates_are_the_same_in_a_later_build(three_years: Built, early: Built) -> None:
+    then, now = reported_win_rates(early), reported_win_rates(three_years)
+    assert then == now
+    assert len(now) > 200
+    restated = "select fiscal_quarter, won, lost, won_amount from marts.rpt_win_rate where is_final and segment = '(all)'"
+    assert early.rows(restated) != three_years.rows(restated)
+
+
+def test_slippage_of_past_quarters_is_the_same_in_a_later_build(three_years: Built, early: Built) -> None:
+    query = f"select * from marts.rpt_slippage where is_final and as_of_date <= date '{CUT}'"
+    then, now = (
+        {
+            (row["fiscal_quarter"], row["segment"], row["forecast_category"], row["anchor_date"]): {
+                name: value for name, value in row.items() if name not in LATER
+            }
+            for row in built.rows(query)
+        }
+        for built in (early, three_years)
+    )
+    assert then == now
+    assert len(now) > 100

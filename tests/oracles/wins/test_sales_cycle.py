@@ -1,0 +1,54 @@
+"""A second opinion on sales cycles, by the textbook."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.oracles.conftest import Built
+from tests.oracles.opportunities.history import Oracle
+from tests.oracles.wins.sales_cycle import CycleOracle
+
+KEYS = ("fiscal_quarter", "segment", "opportunity_type", "pipeline", "from_stage", "day")
+SHARES = ("won_share", "lost_share", "open_share")
+
+
+def compare(built: Built) -> list[dict[str, Any]]:
+    """Every row equals the recomputed one: counts exactly, shares to 1e-9."""
+    rows = built.rows("select * from marts.rpt_sales_cycle")
+    found = {tuple(row[name] for name in KEYS): row for row in rows}
+    expected = CycleOracle(Oracle(built.companies, built.definitions, *built.settings.values())).rows()
+    assert set(found) == set(expected)
+    has_created = all(
+        any("created_at" in row for state in company.states["opportunity"].values() for row in state.values())
+        for company in built.companies[:1]
+    )
+    assert has_created
+    for key, cell in expected.items():
+        row = found[key]
+        shares = cell.pop("shares")
+        assert {name: row[name] for name in cell} == cell, key
+        assert [row[name] for name in SHARES] == (
+            [None] * 3 if shares is None else [pytest.approx(share, abs=1e-9) for share in shares]
+        ), key
+        assert row["is_total"] == ("(all)" in key[:4])
+        if shares is not None:
+            assert sum(row[name] for name in SHARES) == pytest.approx(1, abs=1e-9)
+    return rows
+
+
+def test_sales_cycles_of_a_few_weeks_and_of_the_demo_equal_the_textbook(built: Built) -> None:
+    rows = compare(built)
+    assert {row["status"] for row in rows} >= {"evaluated", "risk_set_too_small", "beyond_follow_up"}
+    if len(built.companies) > 1:
+        assert any(row["undated"] for row in rows)
+        assert any(row["already_closed"] for row in rows)
+        assert any(row["reopened"] for row in rows)
+        assert {row["status"] for row in rows} >= {"no_entries"}
+
+
+def test_sales_cycles_of_three_years_equal_the_textbook(three_years: Built) -> None:
+    rows = compare(three_years)
+    assert sum(row["is_mature"] for row in rows) > 100
+    assert any(0 < row["won_share"] < 1 and row["day"] == 365 for row in rows if row["won_share"])
