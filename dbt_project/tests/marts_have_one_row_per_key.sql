@@ -18,6 +18,7 @@
     'fct_stall_signals',
     'rpt_stall_patterns',
     'fct_stage_visits',
+    'rpt_forecast_accuracy',
     'rpt_pipeline_velocity',
     'rpt_stage_velocity',
     'fct_win_outcomes',

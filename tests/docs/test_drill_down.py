@@ -24,10 +24,12 @@ GRAINS = {
     "rpt_sales_cycle": ("fiscal_quarter", "segment", "opportunity_type", "pipeline", "from_stage", "day"),
     "rpt_pipeline_coverage": ("snapshot_date", "fiscal_quarter", "segment"),
     "rpt_pipeline_waterfall": ("fiscal_quarter", "segment", "week_start_date", "category"),
+    "rpt_forecast_accuracy": ("fiscal_quarter", "segment", "measure", "days_to_quarter_end"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
 }
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
+    "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure not in ('expected', 'last_quarter', 'pace')",
     "rpt_stall_patterns": "rule = 'past_due'",
     "rpt_sales_cycle": "from_stage = '(created)'",
 }
@@ -116,6 +118,10 @@ def pipeline_coverage(rows: Rows) -> dict[str, Any]:
     }
 
 
+def forecast_accuracy(rows: Rows) -> dict[str, Any]:
+    return {"forecast_amount": total(rows, "part"), "won_amount": total([row for row in rows if row["is_won"]])}
+
+
 def pipeline_waterfall(rows: Rows) -> dict[str, Any]:
     return {"amount": total(rows), "opportunities": sum(row["opportunity_delta"] for row in rows)}
 
@@ -135,6 +141,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_win_rate": win_rate,
     "rpt_slippage": slippage,
     "rpt_sales_cycle": sales_cycle,
+    "rpt_forecast_accuracy": forecast_accuracy,
     "rpt_pipeline_coverage": pipeline_coverage,
     "rpt_pipeline_waterfall": pipeline_waterfall,
     "rpt_revenue_retention": revenue_retention,

@@ -44,9 +44,9 @@ FY2027-Q4,Small,1.00,2026-03-01,,
 
 STAGES = """source,pipeline,stage,canonical_stage,stage_order,stage_category,probability,forecast_category,\
 exit_criteria,valid_from,owner,definition
-*,*,New,,1,open,0.1,,,,,
-*,*,Talks,,2,open,0.4,,,,,
-*,default,Offer,Talks,2,open,0.4,,,2023-06-01,,
+*,*,New,,1,open,0.1,best_case,,,,
+*,*,Talks,,2,open,0.4,Commit,,,,
+*,default,Offer,Talks,2,open,0.4,pipeline,,2023-06-01,,
 *,*,Won,,9,won,1,,,,,
 *,*,Lost,,9,lost,0,,,,,
 """

@@ -1,0 +1,13 @@
+{#-
+    A forecast category in one spelling, whichever a CRM uses: lower case, without blanks, `_` and
+    `-`. Salesforce's API says `Forecast` for what people see as Commit, and has a `MostLikely`
+    between it and Best Case, which counts as Best Case.
+-#}
+{% macro forecast_category_key(category) -%}
+    case lower(replace(replace(replace({{ category }}, ' ', ''), '_', ''), '-', ''))
+        when 'commit' then 'commit'
+        when 'forecast' then 'commit'
+        when 'bestcase' then 'best_case'
+        when 'mostlikely' then 'best_case'
+    end
+{%- endmacro %}
