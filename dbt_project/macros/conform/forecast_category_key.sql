@@ -1,6 +1,6 @@
 {#-
-    A forecast category in one spelling, whichever a CRM uses: lower case, without blanks, `_` and
-    `-`. Salesforce's API says `Forecast` for what people see as Commit, and has a `MostLikely`
+    A forecast `category` as `commit` or `best_case`, whichever way a CRM spells it; NULL for all
+    others. Salesforce's API says `Forecast` for what people see as Commit, and has a `MostLikely`
     between it and Best Case, which counts as Best Case.
 -#}
 {% macro forecast_category_key(category) -%}

@@ -18,6 +18,12 @@ pipeline_days as (
 
 ),
 
+fiscal_quarters as (
+
+    select * from {{ ref('int_fiscal_quarters') }}
+
+),
+
 bounds as (
 
     select
@@ -39,7 +45,7 @@ quarters as (
             bounds.first_date,
             cast({{ dbt.dateadd('day', -92, 'fiscal_quarters.end_date') }} as date)
         ) as first_date
-    from {{ ref('int_fiscal_quarters') }} as fiscal_quarters
+    from fiscal_quarters
     cross join bounds
     where
         {{ dbt.dateadd('day', 92, 'fiscal_quarters.end_date') }} >= bounds.first_date
@@ -58,7 +64,9 @@ measured as (
         case when history.is_open then coalesce(history.amount, 0) else 0 end as open_amount,
         case
             when history.is_open
-                then coalesce({{ weighted_amount('history.amount', 'history.stage_probability') }}, 0)
+                then coalesce(
+                    {{ weighted_amount('history.amount', 'history.stage_probability') }}, 0
+                )
             else 0
         end as weighted_amount,
         {%- for category in ['commit', 'best_case'] %}
