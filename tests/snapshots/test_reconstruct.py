@@ -104,7 +104,11 @@ def test_old_values_are_read_in_the_dialect_of_their_history(
     tmp_path: Path, dialect: Dialect, expected: Decimal | None
 ) -> None:
     where = store(tmp_path)
-    observe(where, [A], [("a", "Amount", "1.500", "120", "2026-01-05 23:30:00")])
+    changes: list[tuple[str | None, ...]] = [
+        ("a", "Amount", "900", "1.500", "2026-01-03 12:00:00"),
+        ("a", "Amount", "1.500", "120", "2026-01-05 12:00:00"),
+    ]
+    observe(where, [A], changes)
     backfill(where, dialect)
     assert versions(where)[0][4] == expected
 

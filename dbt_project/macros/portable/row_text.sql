@@ -1,4 +1,6 @@
-{#- All columns of the row of `relation` (an alias) as text: {"source":"crm","opportunity_id":"1"}. -#}
+{#-
+    All columns of the row of `relation` (an alias) as text: {"source":"crm","opportunity_id":"1"}.
+-#}
 {% macro row_text(relation) -%}
     {{ adapter.dispatch('row_text')(relation) }}
 {%- endmacro %}
