@@ -19,7 +19,7 @@ NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 UNSURE = r"[+-]?[1-9]\d{0,2}\.\d{3}"
 """A number that is a thousand times larger where the point separates thousands."""
 WITH_POINT = (
-    r"[+-]?([1-9]\d{0,2}(,\d{3})+\.\d*|(\d*\.(\d{0,2}|\d{4,})|0\d*\.\d{3}|\d{4,}\.\d{3}|\.\d{3})([eE][+-]?\d+)?)"
+    r"[+-]?([1-9]\d{0,2}(,\d{3})+\.\d+|(\d*\.(\d{1,2}|\d{4,})|0\d*\.\d{3}|\d{4,}\.\d{3}|\.\d{3})([eE][+-]?\d+)?)"
 )
 """Numbers whose point can only be a decimal point."""
 WITHOUT_POINT = r"[+-]?([1-9]\d{0,2}(\.\d{3}){2,}|([1-9]\d{0,2}(\.\d{3})+|\d+),(\d{1,2}|\d{4,})|0,\d*)"

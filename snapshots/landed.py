@@ -175,7 +175,7 @@ def landed_rows(
             own = f"nullif(trim(cast({quoted(first.currency)} as varchar)), '')" if first.currency else "null"
             code = f"coalesce({own}, {literal(base_currency)})"
             problems.append(
-                f"when {contradicts(quoted(name), code)} "
+                f"when {value} is not null and {contradicts(quoted(name), code)} "
                 f"then {literal(name + ': got ')} || {quoted(name)} || ' in a row whose currency is ' || {code}"
             )
         if name in first.required or (name in first.key and first.mode == "state"):
@@ -282,16 +282,19 @@ def _check_numbers(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]
         for name, kind in first.governed.items()
         if landed.get(name) == "VARCHAR" and kind != RATE and kind.startswith(("DECIMAL", "BIGINT"))
     ]
+    if not numbers:
+        return
     rows = f"{table} where {EXTRACTION} in ({', '.join(literal(manifest.extraction_id) for manifest in manifests)})"
     unsure = {name: is_unsure(quoted(name), first.dialect) for name in numbers}
-    found = con.execute(f"select {', '.join([f'bool_or({each})' for each in unsure.values()]) or 'null'} from {rows}")
-    for name, is_found in zip(numbers, found.fetchall()[0], strict=False):
+    found = con.execute(f"select {', '.join([f'bool_or({each})' for each in unsure.values()])} from {rows}")
+    for name, is_found in zip(numbers, found.fetchall()[0], strict=True):
         if not is_found:
             continue
+        is_one = f"where {unsure[name]}"
         proof, doubt = has_point(quoted(name), first.dialect), has_no_point(quoted(name), first.dialect)
         count, text, file, line, is_proved = con.execute(
-            f"select count(*) filter ({unsure[name]}), arg_min({quoted(name)}, {LINE}) filter ({unsure[name]}), "
-            f"arg_min({FILE}, {LINE}) filter ({unsure[name]}), min({LINE}) filter ({unsure[name]}), "
+            f"select count(*) filter ({is_one}), arg_min({quoted(name)}, {LINE}) filter ({is_one}), "
+            f"arg_min({FILE}, {LINE}) filter ({is_one}), min({LINE}) filter ({is_one}), "
             f"bool_or({proof}) and not bool_or({doubt}) from {rows}"
         ).fetchall()[0]
         if is_proved:

@@ -17,7 +17,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 
-from snapshots.casts import cast
+from snapshots.casts import PLAIN, RATE, cast, is_unsure
+from snapshots.dialect import Dialect
 from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest, written_digest
 from snapshots.entity_intervals import EntityIntervals, stored_receipts
 from snapshots.intervals import connect, create_views, rebuild_table, refresh_tables
@@ -72,12 +73,14 @@ def reconstruct(
     column_of: Callable[[str], str],
     code_version: str,
     entity: str = "opportunity",
+    dialect: Dialect = PLAIN,
 ) -> Reconstructed:
     """Replaces the reconstructed days of `source`.
 
     `entity` holds its opportunities, `created_at` is their column with the time of their creation, and `column_of`
-    gives the column that a field of a history is about. What two `histories` tell, the first one tells. Raises
-    CaptureError where there is no observed day or no history to start from.
+    gives the column that a field of a history is about, whose old and new values are text in `dialect`. What two
+    `histories` tell, the first one tells. Raises CaptureError where there is no observed day or no history to start
+    from.
     """
     with connect(store) as con:
         refresh_tables(con, [store.ledger / source / name for name in (entity, *(each.entity for each in histories))])
@@ -91,7 +94,7 @@ def reconstruct(
                 f"{source}: no history captured, so the days before {min(observed)} cannot be reconstructed. "
                 f"Nothing was written. Land the entity {names} of {source}, run `pipeledger run`, then this again."
             )
-        work = _Backfill(con, store, source, entity, created_at, kept, observed[min(observed)], code_version)
+        work = _Backfill(con, store, source, entity, created_at, kept, observed[min(observed)], code_version, dialect)
         result = work.run(column_of)
         create_views(con, {})
     return result
@@ -114,6 +117,7 @@ class _Backfill:
     histories: Sequence[History]
     seam: Receipt
     code_version: str
+    dialect: Dialect
 
     def run(self, column_of: Callable[[str], str]) -> Reconstructed:
         """Makes the versions before the seam and commits them, unless the ledger has the very same already.
@@ -276,7 +280,9 @@ class _Backfill:
                 """
             )
             joins.append(f"asof left join {quoted(f'values.{at}')} as v{at} on v{at}.id = p.id and p.day >= v{at}.day")
-            value = cast(f"v{at}.value", "VARCHAR", kept[name])
+            value = cast(f"v{at}.value", "VARCHAR", kept[name], self.dialect)
+            if self.dialect.is_unsure and kept[name] != RATE and kept[name].startswith(("DECIMAL", "BIGINT")):
+                value = f"case when not {is_unsure(f'v{at}.value', self.dialect)} then {value} end"
             joins.append(f"join horizons as h{at} on h{at}.tracked = {literal(name)}")
             values.append(
                 f"case when p.day < h{at}.day then null when v{at}.id is null then o.{quoted(name)} else {value} end "

@@ -5,6 +5,7 @@ Where that history lies says `histories.py`; how it becomes days, `snapshots/rec
 
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.settings import Settings, code_version
+from orchestration.steps.dbt import dialect_of
 from orchestration.steps.histories import histories_of, past_of
 from snapshots.reconstruct import Reconstructed, reconstruct
 
@@ -20,4 +21,5 @@ def backfill(settings: Settings, source: SourceConfig) -> Reconstructed:
         column_of=past.column_of,
         entity=past.entity,
         code_version=code_version(),
+        dialect=dialect_of(source, "opportunity_change"),
     )

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from snapshots.casts import PLAIN
+from snapshots.dialect import Dialect
 from snapshots.intervals import connect, rebuild
 from snapshots.receipts import read_receipts
 from snapshots.reconstruct import History, Reconstructed, reconstruct
@@ -21,9 +23,15 @@ KEY = ("opportunity_id", "field", "changed_at", "old_value", "new_value")
 SEAM = date(2026, 1, 10)
 
 
-def backfill(where: Store) -> Reconstructed:
+def backfill(where: Store, dialect: Dialect = PLAIN) -> Reconstructed:
     return reconstruct(
-        where, "crm", created_at="created_at", histories=[History()], column_of=str.lower, code_version="test"
+        where,
+        "crm",
+        created_at="created_at",
+        histories=[History()],
+        column_of=str.lower,
+        code_version="test",
+        dialect=dialect,
     )
 
 
@@ -82,6 +90,27 @@ def test_each_day_holds_what_the_history_says_and_untracked_columns_are_null(tmp
         ("a", SEAM, date(9999, 12, 31), "Won", more, "u1", "observed"),
     ]
     assert verify(where) == []
+
+
+@pytest.mark.parametrize(
+    ("dialect", "expected"),
+    [
+        (PLAIN, Decimal("1.50")),
+        (Dialect(decimal=","), Decimal("1500.00")),
+        (Dialect(decimal=""), None),  # nobody said what the point means
+    ],
+)
+def test_old_values_are_read_in_the_dialect_of_their_history(
+    tmp_path: Path, dialect: Dialect, expected: Decimal | None
+) -> None:
+    where = store(tmp_path)
+    changes: list[tuple[str | None, ...]] = [
+        ("a", "Amount", "900", "1.500", "2026-01-03 12:00:00"),
+        ("a", "Amount", "1.500", "120", "2026-01-05 12:00:00"),
+    ]
+    observe(where, [A], changes)
+    backfill(where, dialect)
+    assert versions(where)[0][4] == expected
 
 
 def test_a_change_belongs_to_its_day_in_company_time(tmp_path: Path) -> None:

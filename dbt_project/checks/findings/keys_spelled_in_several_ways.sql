@@ -1,5 +1,5 @@
--- Keys that the ledger spells in several ways, because its first days were captured before keys were
--- normalised. Each is one key.
+-- Keys that the ledger spells in several ways, because its first days were captured before keys
+-- were normalised. Each is one key.
 select
     source,
     count(*) as key_count,

@@ -1,8 +1,13 @@
 -- A version that ends before it begins, or begins before the one before it ends.
 select
-    opportunity_key,
-    valid_from,
-    valid_to,
-    previous_valid_to
-from {{ ref('int_opportunity_history') }}
-where valid_to <= valid_from or valid_from < previous_valid_to
+    opportunities.source,
+    opportunities.opportunity_id,
+    history.valid_from,
+    history.valid_to,
+    history.previous_valid_to
+from {{ ref('int_opportunity_history') }} as history
+inner join {{ ref('int_opportunities') }} as opportunities
+    on history.opportunity_key = opportunities.opportunity_key
+where
+    history.valid_to <= history.valid_from
+    or history.valid_from < history.previous_valid_to
