@@ -848,7 +848,9 @@ def test_whole_numbers_that_travelled_as_floats_are_the_same_ids(ids: list[int])
     assert ids_read(warehouse(), [repr(float(each)) for each in ids]) == clean
     with duckdb.connect() as con:
         scientific = [format(Decimal(each), "E").replace("E+", "E") for each in ids]
-        assert ids_read(warehouse(), scientific) == [s if "." not in s else c for s, c in zip(scientific, clean, strict=True)]
+        assert ids_read(warehouse(), scientific) == [
+            s if "." not in s else c for s, c in zip(scientific, clean, strict=True)
+        ]
         con.register("landed", pa.table({"n": range(len(ids)), "v": pa.array(map(float, ids), pa.float64())}))
         got = con.execute(f"select {id_text('v', 'DOUBLE')} from landed order by n").fetchall()
         assert [row[0] for row in got] == clean
@@ -973,5 +975,7 @@ def test_an_event_that_is_spelled_in_several_ways_is_one(tmp_path: Path, monkeyp
     land(where, days, mode="events")
     capture_as_it_was(where, list(days), monkeypatch)
     with connect(where) as con:
-        rows = con.execute("select valid_from, opportunity_id, stage from ledger.files__opportunity order by 1").fetchall()
+        rows = con.execute(
+            "select valid_from, opportunity_id, stage from ledger.files__opportunity order by 1"
+        ).fetchall()
     assert rows == [(day(0), "E1", "E1 "), (day(2), "E2", "E2")]
