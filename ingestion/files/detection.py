@@ -194,17 +194,16 @@ def _records(sample: Sequence[str], delimiter: str) -> list[list[str]]:
 
 
 def _width(records: Sequence[Sequence[str]]) -> int:
-    """The number of cells that most records have, the wider of equally frequent ones."""
-    counted = Counter(len(record) for record in records)
+    """The number of cells that most records of more than one cell have, the largest of equally frequent numbers."""
+    counted = Counter(len(record) for record in records if len(record) > 1)
     return max(counted, key=lambda width: (counted[width], width), default=0)
 
 
-def _fit(sample: Sequence[str], delimiter: str) -> tuple[float, int]:
-    """How well a delimiter cuts a sample: the share of records of the usual width, if that is more than one cell."""
+def _fit(sample: Sequence[str], delimiter: str) -> int:
+    """How well a delimiter cuts a sample: the delimiters in records of the usual width."""
     records = _records(sample, delimiter)
     width = _width(records)
-    alike = sum(len(record) == width for record in records)
-    return (alike / len(records), width) if width > 1 else (0.0, 0)
+    return sum(len(record) == width for record in records) * (width - 1)
 
 
 def _lines_above(sample: Sequence[str], delimiter: str, width: int) -> int:

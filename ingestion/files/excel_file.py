@@ -112,7 +112,10 @@ def _cells(path: Path, named: str) -> list[list[Any]]:
 
 
 def _frame(book: Any, name: str) -> list[list[Any]]:
-    rows: list[list[Any]] = book.parse(name, header=None, dtype=object, na_filter=False).values.tolist()
+    import pandas as pd
+
+    frame = pd.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
+    rows: list[list[Any]] = frame.to_numpy().tolist()
     return rows
 
 

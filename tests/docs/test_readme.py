@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from ingestion.source_types import LANDED, SOURCE_TYPES
+from ingestion.source_types import DIALECT, LANDED, LAYOUT, SOURCE_TYPES
 from orchestration.commands import demo
+from orchestration.settings.config import load_config
 from orchestration.settings.settings import load_settings
 from orchestration.steps.sources import build_source
 from tests.docs.printed import NOW, ON_OWN_FILES, ON_THE_DEMO, PAGES, README, ROOT, Block, Reader, blocks, demo_and_own
+from tests.exports import real_exports
 
 pytestmark = pytest.mark.xdist_group("docs")
 
@@ -23,6 +26,7 @@ NOT_RUN = {
     ".venv/bin/pipeledger run --from 2026-03-01 --to 2026-03-02": "the demo is such a range; each build takes a while",
 }
 SYSTEMS = "Your own systems"
+EXPORT = "An export, in three commands"
 README_ON_THE_DEMO, README_ON_OWN_DATA = demo_and_own()
 DEMO = [*README_ON_THE_DEMO, *(block for page in ON_THE_DEMO for block in blocks(page))]
 OWN_FILES = [block for page in ON_OWN_FILES for block in blocks(page)]
@@ -133,8 +137,8 @@ def test_own_data_from_the_first_day_to_a_restored_backup(tmp_path: Path) -> Non
     history = "select * from fct_opportunity_history order by opportunity_id, valid_from"
     before = None
     for block in OWN_FILES:
-        if block.section == SYSTEMS:
-            continue  # vendors cannot be asked from here: see below
+        if block.section in (SYSTEMS, EXPORT):
+            continue  # vendors cannot be asked from here, and an export has a home of its own: see below
         if block.language == "toml":
             (reader.folder / "pipeledger.toml").write_text(block.text)
         elif block.language == "python":
@@ -150,6 +154,31 @@ def test_own_data_from_the_first_day_to_a_restored_backup(tmp_path: Path) -> Non
     assert before is not None
     assert [(row["stage"], row["amount"]) for row in before] == [("Proposal", "100.00"), ("Closed Won", "300.00")]
     assert reader.ask(history) == before
+
+
+def test_an_export_in_three_commands(tmp_path: Path) -> None:
+    reader = Reader.at(tmp_path / "project")
+    (reader.folder / "exports").mkdir()
+    deals = real_exports.deals()
+    real_exports.salesforce_report(reader.folder / "exports" / "report.csv", deals)
+    [three] = [block for block in OWN_FILES if block.section == EXPORT and block.language == "sh"]
+    assert len(three.lines) == 3
+    reader.type(commands([three]))
+    answer = reader.ask("select sum(amount) as amount, count(*) as deals from fct_opportunity_current where is_open")
+    assert [(row["amount"], row["deals"]) for row in answer] == [
+        (str(real_exports.total(deals, real_exports.OPEN)), sum(deal.stage in real_exports.OPEN for deal in deals))
+    ]
+
+
+def test_the_settings_of_an_export_are_accepted(tmp_path: Path) -> None:
+    [settings] = [block.text for block in OWN_FILES if block.section == EXPORT and block.language == "toml"]
+    written = tmp_path / "pipeledger.toml"
+    written.write_text(f'[company]\ntime_zone = "Europe/Berlin"\n{settings}')
+    source = load_config(written, {}).sources["crm"]
+    assert {*LAYOUT, *DIALECT} - {"sheet"} <= tomllib.loads(settings)["sources"]["crm"].keys()
+    assert source.entity("account").dialect == source.entity("opportunity").dialect
+    assert source.entity("account").is_distinct
+    assert source.entity("opportunity").landed["amount"] == ("betrag", "betrag_eur")
 
 
 def test_systems_are_set_up_as_described(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import csv
 import io
 import random
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -76,7 +76,7 @@ def written(rows: Sequence[Sequence[object]], **options: str) -> str:
 
 def salesforce_report(file: Path, found: Sequence[Deal]) -> None:
     """A report of opportunities: ISO-8859-1, M/D/YYYY, `USD 12,000.00`, a footer."""
-    rows: list[list[object]] = [
+    rows: list[Sequence[object]] = [
         ["Opportunity Name", "Stage", "Amount", "Close Date", "Opportunity Owner", "Account Name", "Created Date"]
         + ["Probability (%)", "Opportunity ID", "Fiscal Period", "Account: Created Date"]
     ]
@@ -99,7 +99,7 @@ def salesforce_report(file: Path, found: Sequence[Deal]) -> None:
 def hubspot_export(file: Path, found: Sequence[Deal]) -> None:
     """All deals of HubSpot: a byte order mark, ISO days with a time, no currency beside amounts."""
     header = ["Record ID", "Deal Name", "Deal Stage", "Close Date", "Deal owner", "Amount", "Pipeline", "Create Date"]
-    rows: list[list[object]] = [[*header, "Associated Company", "Next step", "Currency"]]
+    rows: list[Sequence[object]] = [[*header, "Associated Company", "Next step", "Currency"]]
     for deal in found:
         rows.append(
             [12345678900 + deal.number, f"Deal {deal.number}", deal.stage, f"{deal.close} 23:59", deal.owner]
@@ -114,7 +114,7 @@ GERMAN_STAGES = dict(zip(STAGES, ("Erstkontakt", "Angebot", "Verhandlung", "Gewo
 def german_export(file: Path, found: Sequence[Deal]) -> None:
     """A German CRM: semicolons, decimal commas, DD.MM.YYYY, Windows-1252, one flat table of deals and companies."""
     header = ["Datensatz-ID", "Bezeichnung", "Phase", "Betrag", "Währung", "Abschlussdatum", "Erstellt am", "Inhaber"]
-    rows: list[list[object]] = [[*header, "Firma", "Segment", "Wahrscheinlichkeit (%)", "Quelle"]]
+    rows: list[Sequence[object]] = [[*header, "Firma", "Segment", "Wahrscheinlichkeit (%)", "Quelle"]]
     for deal in found:
         rows.append(
             [
@@ -133,7 +133,7 @@ def german_export(file: Path, found: Sequence[Deal]) -> None:
 def workbook(file: Path, found: Sequence[Deal]) -> None:
     """A sheet of Excel with a title above the table, ids that are numbers, dates that are dates."""
     header = ["Deal ID", "Deal Name", "Stage", "Deal Value", "Close Date", "Owner", "Company", "Segment"]
-    rows: list[list[object]] = [["Open pipeline"], [], list(header)]
+    rows: list[Sequence[object]] = [["Open pipeline"], [], list(header)]
     for deal in found:
         row: list[object] = [101 + deal.number, f"Deal {deal.number}", deal.stage, float(deal.amount), deal.close]
         rows.append([*row, deal.owner, deal.company, deal.segment])
@@ -155,7 +155,7 @@ def stripe_subscriptions(file: Path, count: int = 40, seed: int = 2) -> Decimal:
         "Status",
     ]
     header += ["Created (UTC)", "Start Date (UTC)", "Current Period Start (UTC)", "Trial End (UTC)"]
-    rows: list[list[object]] = [[*header, "Canceled At (UTC)", "Ended At (UTC)"]]
+    rows: list[Sequence[object]] = [[*header, "Canceled At (UTC)", "Ended At (UTC)"]]
     mrr = Decimal()
     for number in range(count):
         interval, months = draw.choice((("month", 1), ("year", 12), ("month", 1)))
@@ -173,7 +173,7 @@ def stripe_subscriptions(file: Path, count: int = 40, seed: int = 2) -> Decimal:
     return mrr
 
 
-def write_workbook(file: Path, sheets: dict[str, list[list[object]]]) -> None:
+def write_workbook(file: Path, sheets: Mapping[str, Sequence[Sequence[object]]]) -> None:
     """An .xlsx with numbers, dates, booleans and texts as cells of their own types."""
     names = list(sheets)
     main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"

@@ -23,6 +23,7 @@ from ingestion.files.layout import Layout
 from ingestion.files.source import FilesSource, build_source
 from ingestion.landing import Landed, land
 from ingestion.source import SourceError
+from tests.exports.real_exports import write_workbook
 
 DAY = date(2026, 11, 22)
 BEFORE = date(2026, 11, 21)
@@ -540,3 +541,149 @@ def test_people_of_a_file_land_with_what_tells_how_they_can_be_reached(exports: 
     exports.write("account.csv", "account_id\na\n")
     exports.land()
     assert exports.manifest("contact", "account") is None
+# ---------------------------------------------------------------- flat files, renamed headers, workbooks
+
+
+def notes(landed: Landed) -> str:
+    return "\n".join(landed.notes)
+
+
+def test_accounts_out_of_a_file_of_deals(exports: Exports) -> None:
+    exports.write(
+        "deals.csv",
+        "opportunity_id,stage,Firma,Branche,created_at\n1,Open,A,Bau,2026-01-01\n2,Open,A,,2026-01-02\n"
+        "3,Open,B,Chemie,2026-01-03\n4,Open,A,Handel,2026-01-04\n5,Open,A,Bau,2026-01-05\n6,Open,,x,2026-01-05\n",
+    )
+    source = exports.source(
+        opportunity=EntityOptions("deals.csv", {"Firma": "account_id"}),
+        account=EntityOptions("deals.csv", {"Firma": "account_id", "Branche": "industry"}, is_distinct=True),
+    )
+
+    landed = exports.land(source=source)
+
+    assert exports.rows("select firma, branche, _pl_line from crm.account order by 1") == [
+        ("A", "Bau", 2),
+        ("B", "Chemie", 4),
+    ]
+    assert exports.manifest("columns", "account") == '["firma", "branche"]'
+    assert "more than one branche, such as A: Bau in 2 rows, Handel in 1" in notes(landed)
+    assert "conflict" not in notes(exports.land(source=exports.source(opportunity=EntityOptions("deals.csv"))))
+
+
+def test_of_equally_many_values_the_first_in_the_alphabet_counts_in_any_order(exports: Exports) -> None:
+    rows = ["1,Open,A,Handel", "2,Open,A,Bau"]
+    options = EntityOptions("deals.csv", {"Firma": "account_name", "Branche": "industry"}, is_distinct=True)
+    for order in (rows, rows[::-1]):
+        exports.write("deals.csv", "\n".join(["opportunity_id,stage,Firma,Branche", *order]) + "\n")
+        exports.land(source=exports.source(account=options))
+        assert exports.rows("select firma, branche from crm.account") == [("A", "Bau")]
+    assert exports.manifest("key_columns", "account") == '["firma"]'  # the name is the id
+
+
+def test_a_renamed_header_goes_on_as_the_same_column(exports: Exports) -> None:
+    columns = {"Close Value": "amount", "Amount (USD)": "amount"}
+    exports.write("opportunity/2026-11-21.csv", "opportunity_id,stage,Close Value\n1,Open,10.00\n")
+    exports.write("opportunity/2026-11-22.csv", "opportunity_id,stage,Amount (USD)\n1,Open,20.00\n")
+
+    exports.land(BEFORE, DAY, source=exports.source(opportunity=EntityOptions(columns=columns)))
+
+    assert exports.rows("select close_value from crm.opportunity order by 1") == [("10.00",), ("20.00",)]
+
+
+def test_of_two_headers_for_one_column_the_first_named_counts_and_the_other_is_kept(exports: Exports) -> None:
+    columns = {"Close Value": "amount", "Value": "amount"}
+    exports.write("opportunity.csv", "opportunity_id,stage,Value,Close Value\n1,Open,10.00,20.00\n")
+
+    exports.land(source=exports.source(opportunity=EntityOptions(columns=columns)))
+
+    assert exports.rows("select close_value, value from crm.opportunity") == [("20.00", "10.00")]
+    assert '"close_value": "DECIMAL(18,2)"' in exports.manifest("governed")
+    assert '"value"' not in exports.manifest("governed")
+
+
+def test_the_same_header_twice_is_kept_twice_and_can_be_mapped_by_its_number(exports: Exports) -> None:
+    exports.write("opportunity.csv", "opportunity_id,stage,Created Date,Created Date\n1,Open,2026-01-01,2024-05-06\n")
+
+    landed = exports.land()
+
+    assert exports.rows("select created_date_1, created_date_2 from crm.opportunity") == [("2026-01-01", "2024-05-06")]
+    assert "'Created Date' as created_date_1 and created_date_2" in notes(landed)
+    exports.land(source=exports.source(opportunity=EntityOptions(columns={"created_date_1": "created_at"})))
+    assert '"created_date_1": "TIMESTAMP"' in exports.manifest("governed")
+    with pytest.raises(SourceError, match="both become created_date, which is created_at"):
+        exports.land(source=exports.source(opportunity=EntityOptions(columns={"Created Date": "created_at"})))
+
+
+def test_what_stands_around_a_table_is_said_once_for_many_days(exports: Exports) -> None:
+    for day in (BEFORE, DAY):
+        exports.write(f"opportunity/{day}.csv", "opportunity_id,stage,amount\n1,Open,5.00\n\nGrand Totals (1 record)\n")
+
+    landed = exports.land(BEFORE, DAY)
+
+    [note] = landed.notes
+    assert note.startswith("crm.opportunity: opportunity/2026-11-22.csv: 1 line after the table is no row: line 4")
+    assert note.endswith("The same on 1 more days.")
+    assert set(landed.rejected.values()) == {0}
+
+
+def test_flags_in_the_exporter_s_words_are_ours_before_they_are_typed(exports: Exports) -> None:
+    exports.write("opportunity.csv", "opportunity_id,stage,is_deleted\n1,Angebot,Ja\n2,Angebot,Nein\n3,Angebot,no\n")
+    options = EntityOptions(values={"is_deleted": {"Ja": "true", "Nein": "false"}, "stage": {"Angebot": "Proposal"}})
+
+    exports.land(source=exports.source(opportunity=options))
+
+    assert exports.rows("select is_deleted, stage from crm.opportunity order by opportunity_id") == [
+        ("true", "Angebot"),  # text stays as it is written: staging translates it, and can be corrected
+        ("false", "Angebot"),
+        ("no", "Angebot"),
+    ]
+
+
+def test_a_default_stands_in_for_a_required_column(exports: Exports) -> None:
+    exports.write("opportunity.csv", "opportunity_id,amount\n1,5.00\n")
+
+    exports.land(source=exports.source(opportunity=EntityOptions(defaults={"stage": "Open"})))
+
+    assert exports.manifest("required_columns") == '["opportunity_id"]'
+
+
+def test_a_workbook_lands_with_its_types(exports: Exports) -> None:
+    rows: list[list[object]] = [
+        ["opportunity_id", "stage", "amount", "close_date", "created_at", "is_deleted", "Note"],
+        [101, "Open", 1234.5, date(2026, 3, 31), datetime(2026, 3, 1, 14, 30), True, 7],  # noqa: DTZ001 - company time
+        [102, "Open", 900, None, None, False, "seven"],
+        [],
+        ["Grand Totals", None, 2134.5],
+    ]
+    write_workbook(exports.path / "opportunity.xlsx", {"Deals": rows, "Empty": []})
+
+    landed = exports.land()
+
+    assert exports.rows(
+        "select opportunity_id, amount, close_date, created_at, is_deleted, note from crm.opportunity"
+    ) == [
+        ("101", 1234.5, date(2026, 3, 31), "2026-03-01 14:30:00", True, "7"),
+        ("102", 900.0, None, None, False, "seven"),
+    ]
+    assert "line 5 (Grand Totals 2134.5)" in notes(landed)
+
+
+def test_which_of_several_sheets_must_be_said(exports: Exports) -> None:
+    rows: list[list[object]] = [["opportunity_id", "stage"], [1, "Open"]]
+    write_workbook(exports.path / "opportunity.xlsx", {"Q1": rows, "Q2": [*rows, [2, "Open"]]})
+
+    with pytest.raises(SourceError, match=r"it has several sheets: Q1, Q2\. .*Correct `sheet` in \[sources\.crm"):
+        exports.land()
+    with pytest.raises(SourceError, match="it has no sheet 'Q3', which `sheet` names. Got the sheets Q1, Q2"):
+        exports.land(source=exports.source(opportunity=EntityOptions(layout=Layout(sheet="Q3"))))
+    exports.land(source=exports.source(opportunity=EntityOptions(layout=Layout(sheet="Q2"))))
+    assert exports.rows("select count(*) from crm.opportunity") == [(2,)]
+
+
+def test_a_workbook_that_is_none_says_so(exports: Exports) -> None:
+    exports.write("opportunity.xlsx", "opportunity_id,stage\n")
+
+    with pytest.raises(
+        SourceError, match=r"opportunity\.xlsx: it is no readable workbook .*Expected a workbook of Excel"
+    ):
+        exports.land()

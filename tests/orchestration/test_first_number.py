@@ -1,0 +1,66 @@
+"""From an export to the first right number: three commands, and the sum that plain Python finds in the same rows."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.exports import real_exports
+from tests.exports.real_exports import Deal
+from tests.orchestration.conftest import Desk
+
+OPEN = "select sum(amount) as total, count(*) as rows from fct_opportunity_current where is_open"
+MRR = "select sum(mrr_amount) as total, count(*) as rows from fct_mrr_monthly where month_end = '2026-02-28'"
+AT = {"PIPELEDGER_NOW": "2026-03-03T15:00:00+00:00"}
+
+
+def first_number(folder: Path, file: str, query: str) -> tuple[Decimal, int]:
+    """What the three commands answer."""
+    desk = Desk(folder)
+    done = desk.run("init", "--from", file, "--time-zone", "Europe/Berlin", env=AT)
+    assert done.code == 0, done.err
+    done = desk.run("run", env=AT)
+    assert done.code == 0, done.err
+    [row] = desk.run("sql", "--json", query).json
+    return Decimal(row["total"]), int(row["rows"])
+
+
+@pytest.mark.parametrize(
+    ("file", "write"),
+    [
+        ("vorgaenge.csv", real_exports.german_export),
+        pytest.param("all-deals.csv", real_exports.hubspot_export, marks=pytest.mark.slow),
+        pytest.param("Pipeline.xlsx", real_exports.workbook, marks=pytest.mark.slow),
+    ],
+)  # a report of Salesforce is docs/own-data.md's
+def test_deals(tmp_path: Path, file: str, write: Callable[[Path, list[Deal]], None]) -> None:
+    deals = real_exports.deals()
+    write(tmp_path / file, deals)
+
+    total, rows = first_number(tmp_path, file, OPEN)
+
+    assert total == real_exports.total(deals, real_exports.OPEN)
+    assert rows == sum(deal.stage in real_exports.OPEN for deal in deals)
+
+
+def test_subscriptions(tmp_path: Path) -> None:
+    mrr = real_exports.stripe_subscriptions(tmp_path / "subscriptions.csv")
+
+    assert first_number(tmp_path, "subscriptions.csv", MRR) == (mrr, 35)
+
+
+def test_what_a_file_leaves_open_is_asked_before_anything_is_written(tmp_path: Path) -> None:
+    (tmp_path / "deals.csv").write_text("Datensatz-ID;Phase;Betrag\nD1;Angebot;1.500\n", encoding="utf-8")
+    desk = Desk(tmp_path)
+
+    asked = desk.run("init", "--from", "deals.csv", "--time-zone", "Europe/Berlin")
+
+    assert asked.code == 2
+    assert "is 1.500 1500 (the decimal sign is ,)" in asked.err
+    assert "Add --decimal ',' or '.'" in asked.err
+    assert not (tmp_path / "pipeledger.toml").exists()
+    answered = desk.run("init", "--from", "deals.csv", "--time-zone", "Europe/Berlin", "--decimal", ",")
+    assert answered.code == 0
+    assert 'decimal = ","' in (tmp_path / "pipeledger.toml").read_text()
+    assert "crm,*,Angebot,,1,open" in (tmp_path / "definitions" / "stage_definitions.csv").read_text()
