@@ -28,8 +28,8 @@ def main(folder: Path) -> None:
         home = folder.resolve() / name
         home.mkdir(parents=True)
         done = dbt_build.run(home, many, definitions=definitions, command=MODELS, **SETTINGS)
-        if done.returncode:
-            raise SystemExit(f"{home}: dbt ended with {done.returncode}:\n{(done.stdout + done.stderr)[-4000:]}")
+        if not done.success:
+            raise SystemExit(f"{home}: dbt could not build it:\n{done.told[-4000:]}")
         print(home / "warehouse.duckdb", flush=True)
 
 

@@ -1,9 +1,12 @@
-"""The order of the files. Two workers take them one by one: the longest come first, and those that wait for the same
-company to be built do not follow each other.
+"""The order of the files, and what all homes of all tests share: what dbt read of the project.
+
+Two workers take the files one by one: the longest come first, and those that wait for the same company to be built do
+not follow each other.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +25,19 @@ FIRST = (
 )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    os.environ["PIPELEDGER_CACHE"] = str(config.cache.mkdir("parsed")) if config.cache else ""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     ranks = {name: rank for rank, name in enumerate(FIRST)}
     items.sort(key=lambda item: ranks.get(item.path.relative_to(TESTS).as_posix(), len(FIRST)))
+
+
+def clean_environment() -> dict[str, str]:
+    """The environment without what says where a home lies; with what homes share."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name == "PIPELEDGER_CACHE" or not name.startswith(("PIPELEDGER", "DAGSTER"))
+    }

@@ -110,9 +110,7 @@ class CarriedStates:
     def keep(self) -> None:
         """Put what the run wrote in the place of what it started from."""
         for new in self.folder.glob(f"*{_NEW}"):
-            with new.open("rb+") as file:
-                os.fsync(file.fileno())
-            new.replace(self._path(new.name.removesuffix(_NEW)))
+            put_in_place(new, self._path(new.name.removesuffix(_NEW)))
 
     def discard(self) -> None:
         """Remove what a run that broke off left behind."""
@@ -121,6 +119,13 @@ class CarriedStates:
 
     def _path(self, entity: str, suffix: str = ".parquet") -> Path:
         return self.folder / f"{entity}{suffix}"
+
+
+def put_in_place(new: Path, path: Path) -> None:
+    """Give a finished file the name of the one that it replaces, once the disk holds it."""
+    with new.open("rb+") as file:
+        os.fsync(file.fileno())
+    new.replace(path)
 
 
 def tables(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:

@@ -50,7 +50,7 @@ class Home:
 
     @property
     def definitions(self) -> Path:
-        """The assembled governed definitions: dbt's only seed path."""
+        """The assembled governed definitions, which dbt reads as seeds."""
         return self.root / "definitions_assembled"
 
     @property

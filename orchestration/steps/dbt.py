@@ -1,8 +1,10 @@
 """dbt, wired to one home: definitions assembled, settings passed on, the project parsed when it changed.
 
-The user's governed CSV files, and the documented default for each that is missing, go into one folder under the home:
-dbt's only seed path. Settings go to dbt as variables, paths as environment variables; targets and logs stay under the
-home. Nothing here gives a definition a meaning. Alone: `python -m orchestration.steps.dbt` assembles and parses.
+The user's governed CSV files, and the documented default for each that is missing, go into one folder under the home,
+from which dbt's seeds are read. Settings go to dbt as variables, paths as environment variables; targets and logs stay
+under the home. dbt reads the project once: what it reads depends on the project's files and on which types of sources
+there are, and on nothing else of a company. Nothing here gives a definition a meaning. Alone: `python -m
+orchestration.steps.dbt` assembles and parses.
 """
 
 import csv
@@ -11,8 +13,10 @@ import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +24,6 @@ from ingestion.source_types import SOURCE_TYPES
 from orchestration.settings.config import Config, nearest
 from orchestration.settings.errors import ConfigError, PipeledgerError
 from orchestration.settings.home import Home
-from snapshots.durable import write_whole
 
 if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 DEFAULT_DEFINITIONS = PROJECT / "default_definitions"
 QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-version-check")
-NOT_PART_OF_THE_PROJECT = {"target", "logs", "default_definitions"}
+NOT_PART_OF_THE_PROJECT = {"target", "logs"}
 
 
 class DbtError(PipeledgerError):
@@ -135,53 +138,100 @@ def dbt_vars(config: Config) -> str:
 
 def dbt_env(home: Home) -> dict[str, str]:
     """The environment that dbt needs for one home."""
+    return _environment(home.warehouse, home.dbt)
+
+
+def _environment(warehouse: Path, folder: Path) -> dict[str, str]:
     return {
-        "PIPELEDGER_WAREHOUSE": str(home.warehouse),
-        "PIPELEDGER_DEFINITIONS": str(home.definitions),
-        "DBT_TARGET_PATH": str(home.dbt / "target"),
-        "DBT_LOG_PATH": str(home.dbt / "logs"),
+        "PIPELEDGER_WAREHOUSE": str(warehouse),
+        "DBT_TARGET_PATH": str(folder / "target"),
+        "DBT_LOG_PATH": str(folder / "logs"),
         "DBT_PROFILES_DIR": str(PROJECT),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DO_NOT_TRACK": "1",
     }
 
 
-def project_fingerprint(variables: str, home: Home) -> str:
-    """Changes when dbt would read something else: a project file, a variable, a definition."""
-    digest = hashlib.sha256(variables.encode())
-    project = (
-        path
-        for path in PROJECT.rglob("*")
-        if path.is_file() and NOT_PART_OF_THE_PROJECT.isdisjoint(path.relative_to(PROJECT).parts)
-    )
-    for path in [*sorted(project), *sorted(home.definitions.glob("*.csv"))]:
-        digest.update(str(path).encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def project_fingerprint() -> str:
+    """Changes when dbt would read something else: a file of the project, another version of dbt."""
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
+    for path in sorted(PROJECT.rglob("*")):
+        inside = path.relative_to(PROJECT)
+        if path.is_file() and NOT_PART_OF_THE_PROJECT.isdisjoint(inside.parts):
+            digest.update(str(inside).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:24]
 
 
 def prepare(config: Config, home: Home) -> Path:
-    """Assemble the definitions and parse the project if anything changed; return the manifest."""
+    """Assemble the definitions and parse the project if it is not known yet; return the manifest."""
     assemble_definitions(config.company.definitions, home.definitions)
-    variables = dbt_vars(config)
-    manifest, mark = home.dbt / "target" / "manifest.json", home.dbt / "parsed"
-    fingerprint = project_fingerprint(variables, home)
-    if not manifest.is_file() or not mark.is_file() or mark.read_text() != fingerprint:
-        parse(home, variables)
-        write_whole(mark, fingerprint)
-    return manifest
+    return parsed_project(home, {source.type for source in config.sources.values()}) / "manifest.json"
 
 
-def parse(home: Home, variables: str) -> None:
-    """Have dbt read the project, which writes the manifest; DbtError says what it could not read."""
+def parsed_project(home: Home, types: Iterable[str]) -> Path:
+    """The folder of what dbt reads in the project where there are sources of these `types`; parses where it is missing.
+
+    It holds `manifest.json` and dbt's own `partial_parse.msgpack`, and lies in the home, or in the folder that
+    PIPELEDGER_CACHE names, which several homes may share. What an earlier version of the project left there goes.
+    """
+    cache = Path(os.environ.get("PIPELEDGER_CACHE") or home.dbt / "parsed")
+    fingerprint = project_fingerprint()
+    found = cache / "-".join([fingerprint, *sorted(set(types))])
+    if found.is_dir():
+        return found
+    if cache.is_file():  # the mark of an earlier version
+        cache.unlink()
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix="unfinished-") as unfinished:
+        parse(Path(unfinished), types)
+        whole = Path(unfinished, "target")
+        for part in whole.iterdir():
+            if part.name not in {"manifest.json", "partial_parse.msgpack"}:
+                part.unlink() if part.is_file() else shutil.rmtree(part)
+        try:
+            whole.rename(found)
+        except OSError:
+            if not found.is_dir():  # else another process was as fast, and read the same
+                raise
+    for old in cache.iterdir():
+        if not old.name.startswith((fingerprint, "unfinished-")):
+            shutil.rmtree(old, ignore_errors=True)
+    return found
+
+
+def parse(folder: Path, types: Iterable[str]) -> None:
+    """Have dbt read the project, which writes into `folder`; DbtError says what it could not read.
+
+    A source of each type stands for all: their names and mappings count when dbt builds.
+    """
     problems: list[str] = []
-    result = invoke(home, variables, ["parse"], on_event=lambda event: problems.extend(errors_in(event)))
+    result = _invoke(
+        _environment(folder / "warehouse.duckdb", folder),
+        json.dumps({"sources": {name: {"type": name} for name in sorted(set(types))}}),
+        ["parse"],
+        on_event=lambda event: problems.extend(errors_in(event)),
+    )
     if not result.success:
         told = "\n".join(dict.fromkeys([*problems, *([str(result.exception)] if result.exception else [])]))
         raise DbtError(
             f"dbt could not read the project:\n{told.strip()[-4000:]}\n"
             "Nothing was built. Correct what it names, then run `pipeledger build`."
         )
+
+
+def parsed_manifest(home: Home, types: Iterable[str]) -> "Manifest":
+    """dbt's own reading of the project, with the seeds of this home."""
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.contracts.graph.nodes import SeedNode
+
+    manifest = Manifest.from_msgpack((parsed_project(home, types) / "partial_parse.msgpack").read_bytes())
+    for node in manifest.nodes.values():
+        if isinstance(node, SeedNode):  # dbt looks in the project first, where there is no such path
+            node.root_path = str(home.root)
+            node.original_file_path = str(home.definitions.relative_to(home.root) / Path(node.original_file_path).name)
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]  # `graph` in macros, which the file lacks
+    return manifest
 
 
 @dataclass(frozen=True)
@@ -201,22 +251,18 @@ class NodeResult:
 
 
 def build_models(config: Config, home: Home, on_node: Callable[[str], None] = lambda name: None) -> list[NodeResult]:
-    """Build every model and run every data test in this process, from the parsed project that `prepare` left.
+    """Build every model and run every data test in this process, from the definitions that `prepare` assembled.
 
     `on_node` receives the name of each node that is done. Raises DbtError where dbt could not begin; what failed
     later is in the results. The warehouse is closed on return.
     """
     from dbt.artifacts.schemas.run import RunExecutionResult
-    from dbt.contracts.graph.manifest import Manifest
 
-    parsed = Manifest.from_msgpack((home.dbt / "target" / "partial_parse.msgpack").read_bytes())
-    parsed.build_flat_graph()  # type: ignore[no-untyped-call]  # `graph` in macros, which the file lacks
     result = invoke(
         home,
         dbt_vars(config),
         # Unit tests look at the models and not at the data.
         ["--no-write-json", "build", "--exclude-resource-type", "unit_test"],
-        manifest=parsed,
         on_event=lambda event: on_node(event.data.node_info.node_name) if event.info.name == "NodeFinished" else None,
     )
     if result.exception is not None or not isinstance(result.result, RunExecutionResult):
@@ -233,8 +279,14 @@ def build_models(config: Config, home: Home, on_node: Callable[[str], None] = la
     ]
 
 
-def invoke(
-    home: Home,
+def invoke(home: Home, variables: str, command: Sequence[str], *, on_event: Callable[[Any], None]) -> "dbtRunnerResult":
+    """Run one dbt command on a home, as `_invoke`, from the parsed project."""
+    types = {source["type"] for source in json.loads(variables)["sources"].values()}
+    return _invoke(dbt_env(home), variables, command, manifest=parsed_manifest(home, types), on_event=on_event)
+
+
+def _invoke(
+    environment: Mapping[str, str],
     variables: str,
     command: Sequence[str],
     *,
@@ -248,7 +300,7 @@ def invoke(
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    os.environ.update(dbt_env(home))
+    os.environ.update(environment)
     before = Path.cwd()
     try:
         return dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from orchestration.settings.home import Home
+from orchestration.steps.dbt import invoke
 from tests.dbt_project.ledger_cache import Company, write
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a command of dbt went, and what dbt would have printed."""
+
+    success: bool
+    told: str
 
 
 def variables(companies: Sequence[Company], **overrides: Any) -> dict[str, Any]:
@@ -39,7 +47,7 @@ def run(
     definitions: Mapping[str, str] | None = None,
     command: Sequence[str] = ("build",),
     **overrides: Any,
-) -> subprocess.CompletedProcess[str]:
+) -> Result:
     """Writes the cache into `home` and runs dbt on it. The result says how it went; nothing is raised."""
     write(home / "warehouse.duckdb", companies)
     return dbt(home, companies, definitions=definitions, command=command, **overrides)
@@ -52,26 +60,18 @@ def dbt(
     definitions: Mapping[str, str] | None = None,
     command: Sequence[str] = ("build",),
     **overrides: Any,
-) -> subprocess.CompletedProcess[str]:
+) -> Result:
     """Runs dbt on the warehouse that lies in `home`."""
-    folder = assemble(home / "definitions", definitions or {})
-    environment = os.environ | {
-        "PIPELEDGER_WAREHOUSE": str(home / "warehouse.duckdb"),
-        "PIPELEDGER_DEFINITIONS": str(folder),
-        "DBT_TARGET_PATH": str(home / "target"),
-        "DBT_LOG_PATH": str(home / "logs"),
-        "DBT_PROFILES_DIR": str(PROJECT),
-        "DO_NOT_TRACK": "1",
-    }
-    executable = Path(sys.executable).with_name("dbt")
-    return subprocess.run(
-        [str(executable), *command, "--vars", json.dumps(variables(companies, **overrides))],
-        cwd=PROJECT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
+    where = Home(home.resolve())
+    assemble(where.definitions, definitions or {})
+    told: list[str] = []
+    result = invoke(
+        where,
+        json.dumps(variables(companies, **overrides)),
+        command,
+        on_event=lambda event: told.append(str(event.info.msg)) if event.info.level != "debug" else None,
     )
+    return Result(result.success, "\n".join([*told, str(result.exception or "")]))
 
 
 def read(home: Path, query: str) -> list[tuple[Any, ...]]:

@@ -96,7 +96,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A build whose every definition has slips in it."""
     home = tmp_path_factory.mktemp("definitions")
     result = dbt_build.run(home, [Company("crm", {})], definitions=BROKEN)
-    assert result.returncode != 0
+    assert not result.success
     return home
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.settings.home import Home
+from orchestration.steps.dbt import parsed_project
 from orchestration.steps.publish import texts_of_marts
 from tests.dbt_project import dbt_build
 from tests.dbt_project.ledger_cache import Company
@@ -66,7 +68,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
     ]
     result = dbt_build.run(home, companies, time_zone="America/New_York")
-    assert result.returncode == 0, result.stdout[-4000:]
+    assert result.success, result.told[-4000:]
     return home
 
 
@@ -121,7 +123,7 @@ def test_an_opportunity_without_account_is_unassigned_and_named(home: Path) -> N
 
 
 def test_every_mart_and_column_has_a_text_that_publishing_makes_its_comment(home: Path) -> None:
-    texts = texts_of_marts(json.loads((home / "target" / "manifest.json").read_text()))
+    texts = texts_of_marts(json.loads((parsed_project(Home(home), ["files"]) / "manifest.json").read_text()))
     columns = dbt_build.read(home, "select table_name, column_name from duckdb_columns() where schema_name = 'marts'")
     assert len(columns) > 300
     assert [place for place in columns if not texts[place[0]].columns.get(place[1])] == []

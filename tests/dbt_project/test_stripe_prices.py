@@ -197,7 +197,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command=("build", "--select", "+staging", "--exclude", "path:tests"),
         sources={"billing": {"type": "stripe", "columns": {}}},
     )
-    assert result.returncode == 0, result.stdout[-4000:]
+    assert result.success, result.told[-4000:]
     return home
 
 

@@ -163,7 +163,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sources=sources,
         time_zone="America/New_York",
     )
-    assert result.returncode == 0, result.stdout[-4000:]
+    assert result.success, result.told[-4000:]
     return home
 
 

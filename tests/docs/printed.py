@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.conftest import clean_environment
 
 ROOT = Path(__file__).parents[2]
 NOW = "2026-03-03T15:00:00+00:00"
@@ -67,11 +68,10 @@ class Reader:
 
     def type(self, script: str, expected: int = 0) -> str:
         """Run lines of shell one after the other; the first that fails ends the test."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIPELEDGER", "DAGSTER"))}
         done = subprocess.run(
             ["/bin/bash", "-eu", "-c", script],
             cwd=self.folder,
-            env={**clean, "COLUMNS": "200", "PIPELEDGER_NOW": NOW},
+            env={**clean_environment(), "COLUMNS": "200", "PIPELEDGER_NOW": NOW},
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

@@ -50,7 +50,7 @@ def build_once(
         if not done.exists():
             home.mkdir(exist_ok=True)
             result = dbt_build.run(home, many, definitions=definitions, command=command, **settings)
-            assert result.returncode == 0, result.stdout[-4000:]
+            assert result.success, result.told[-4000:]
             done.touch()
     return Built(many, definitions, settings, home)
 

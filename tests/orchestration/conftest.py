@@ -1,9 +1,6 @@
 """A small company on files: two sources with dated drops, and a command line to drive it."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,8 +14,9 @@ import pytest
 from orchestration.settings.home import open_home
 from orchestration.settings.settings import load_settings
 from orchestration.steps.capture import land_and_capture
+from tests import forked
+from tests.conftest import clean_environment
 
-PIPELEDGER = Path(sys.executable).with_name("pipeledger")
 TOML = """
 [company]
 time_zone = "America/New_York"
@@ -73,17 +71,7 @@ class Desk:
 
     def run(self, *arguments: str, env: dict[str, str] | None = None) -> Result:
         """Run `pipeledger` here."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIPELEDGER", "DAGSTER"))}
-        done = subprocess.run(
-            [str(PIPELEDGER), *arguments],
-            cwd=self.folder,
-            env={**clean, "COLUMNS": "200", **(env or {})},
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-        return Result(done.returncode, done.stdout, done.stderr)
+        return Result(*forked.run(arguments, self.folder, {**clean_environment(), **(env or {})}))
 
     def capture(self, now: datetime, secrets: Mapping[str, str]) -> None:
         """The day of all sources, as the daily run does it before it builds."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -12,6 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from tests.conftest import clean_environment
 from tests.orchestration.conftest import Desk, new_desk
 
 FIRST, SECOND = "2026-03-02", "2026-03-03"
@@ -111,11 +111,10 @@ def test_a_killed_run_is_made_good_by_the_next(
     script = (
         f"{DIE}{KILLED_AT[point]}\nimport sys\nfrom orchestration.cli import main\nsys.argv[0] = 'pipeledger'\nmain()"
     )
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIPELEDGER", "DAGSTER"))}
     killed = subprocess.run(
         [sys.executable, "-c", script, "run", "--date", SECOND],
         cwd=desk.folder,
-        env=clean,
+        env=clean_environment(),
         capture_output=True,
         check=False,
         timeout=300,

@@ -24,6 +24,7 @@ import pyarrow as pa
 
 from ingestion.source import SourceError
 from ingestion.vendors.bulk_csv import batches
+from ingestion.vendors.carried_state import put_in_place
 from ingestion.vendors.client import Client
 from ingestion.vendors.marketo.client import error_of
 from ingestion.vendors.rows import incomplete
@@ -333,7 +334,7 @@ class KeptExports:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         new = self._path.with_suffix(".json.tmp")
         new.write_text(json.dumps({"of": self._of, "exports": self._noted}), encoding="utf-8")
-        new.replace(self._path)
+        put_in_place(new, self._path)
 
     def forget(self) -> None:
         """Remove the notes."""

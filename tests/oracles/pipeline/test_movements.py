@@ -38,7 +38,7 @@ def few(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         command=["build", "--select", *MODELS.split(), "--indirect-selection", "buildable"],
         **SETTINGS,
     )
-    assert result.returncode == 0, result.stdout[-4000:]
+    assert result.success, result.told[-4000:]
     return Built(many, DEFINITIONS, SETTINGS, home)
 
 

@@ -56,7 +56,7 @@ def retention_marts(home: Path, companies: list[Company], definitions: dict[str,
         command=["build", "--select", *MODELS.split(), "--indirect-selection", "buildable"],
         **SETTINGS,
     )
-    assert result.returncode == 0, result.stdout[-4000:]
+    assert result.success, result.told[-4000:]
     return Built(companies, definitions, SETTINGS, home)
 
 

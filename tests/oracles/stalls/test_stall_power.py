@@ -133,7 +133,7 @@ def patterns(
         home = tmp_path_factory.mktemp(company.source)
         command = ("build", "--select", "+rpt_stall_patterns", "--resource-type", "model", "--resource-type", "seed")
         result = dbt_build.run(home, [company], definitions={"stage_definitions": STAGES}, command=command)
-        assert result.returncode == 0, result.stdout[-4000:]
+        assert result.success, result.told[-4000:]
         with duckdb.connect(str(home / "warehouse.duckdb"), read_only=True) as connection:
             rows = connection.sql(
                 "select * from marts.rpt_stall_patterns "

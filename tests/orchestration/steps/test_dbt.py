@@ -4,13 +4,20 @@ import json
 from pathlib import Path
 
 import pytest
+from dbt.contracts.graph.nodes import SeedNode
 
 from orchestration.settings.config import load_config
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.home import Home
 from orchestration.settings.settings import Settings
 from orchestration.steps.build import NothingCapturedError, before_build
-from orchestration.steps.dbt import DEFAULT_DEFINITIONS, assemble_definitions, dbt_vars
+from orchestration.steps.dbt import (
+    DEFAULT_DEFINITIONS,
+    assemble_definitions,
+    dbt_vars,
+    parsed_manifest,
+    parsed_project,
+)
 from tests.orchestration.conftest import STAGES, Desk
 
 
@@ -115,3 +122,20 @@ def test_each_attempt_at_a_build_reads_the_definitions_anew(desk: Desk) -> None:
     with pytest.raises(NothingCapturedError):
         before_build(settings)
     assert prepared.read_text() == STAGES
+
+
+def test_homes_share_what_dbt_read_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = tmp_path / "cache"
+    (cache / "of-an-earlier-version").mkdir(parents=True)
+    monkeypatch.setenv("PIPELEDGER_CACHE", str(cache))
+    found = parsed_project(Home(tmp_path / "one"), ["files"])
+    written = (found / "manifest.json").stat().st_mtime_ns
+    assert parsed_project(Home(tmp_path / "two"), ["files", "files"]) == found
+    assert (found / "manifest.json").stat().st_mtime_ns == written
+    assert list(cache.iterdir()) == [found]
+    seeds = [
+        node for node in parsed_manifest(Home(tmp_path / "two"), ["files"]).nodes.values() if isinstance(node, SeedNode)
+    ]
+    assert {Path(str(seed.root_path), seed.original_file_path).parent for seed in seeds} == {
+        Home(tmp_path / "two").definitions
+    }
