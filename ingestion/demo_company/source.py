@@ -20,7 +20,6 @@ from ingestion.demo_company.calendar import date_of, day_number
 from ingestion.demo_company.simulation import SimulatedCompany
 from ingestion.demo_company.truth import Truth, missing_days, truth_of
 from ingestion.demo_company.world import RECORDED
-from ingestion.entities import ENTITIES
 from ingestion.source import Days, Extraction, SourceError, landed_name
 
 DAYS_PER_CHUNK = 135  # each chunk costs a quarter of a second an entity, whatever its size
@@ -34,7 +33,7 @@ class DemoSource:
     name: str
     company: SimulatedCompany
     type: str = "demo"
-    entities: tuple[str, ...] = RECORDED
+    entities: tuple[str, ...] = tuple(RECORDED)
 
     def days(self, first: date, last: date) -> Days:
         """All days from the start date on, but those on which the systems were down."""
@@ -79,7 +78,7 @@ class DemoSource:
             )
 
     def _extract_entity(self, entity: str, days: Sequence[date]) -> Iterator[Extraction]:
-        rows = self._events if ENTITIES[entity].mode == "events" else self._states
+        rows = self._events if RECORDED[entity].mode == "events" else self._states
         for day, table in rows(entity, days) if days else ():
             yield _extraction(entity, day, table)
 
@@ -122,12 +121,12 @@ def write_home(folder: Path, *, start_date: date, seed: int) -> None:
 
 @cache
 def _landed_names(entity: str) -> dict[str, str]:
-    return {column: landed_name(column) for column in ENTITIES[entity].columns}
+    return {column: landed_name(column) for column in RECORDED[entity].columns}
 
 
 def _extraction(entity: str, day: date, table: pa.Table) -> Extraction:
     """Columns land under their canonical names (but for reserved ones), so everything is governed."""
-    known = ENTITIES[entity]
+    known = RECORDED[entity]
     landed = _landed_names(entity)
     return Extraction(
         entity=entity,

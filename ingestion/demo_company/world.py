@@ -7,6 +7,7 @@ days before it alone, never on how far the simulation will go.
 import math
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from operator import attrgetter
 from random import Random
 
@@ -15,7 +16,15 @@ from ingestion.demo_company.profile import HISTORY_DAYS
 from ingestion.demo_company.records import Events, Row, Versions
 from ingestion.entities import ENTITIES
 
-RECORDED = tuple(name for name in ENTITIES if name != "opportunity_change")
+_OF_FLAT_EXPORTS = {"account_name", "segment", "owner_name"}
+
+RECORDED = {
+    name: replace(entity, columns={column: kind for column, kind in entity.columns.items() if column not in repeated})
+    for name, entity in ENTITIES.items()
+    if name != "opportunity_change"
+    for repeated in [_OF_FLAT_EXPORTS if name == "opportunity" else ()]
+}
+"""What the company's systems keep. Accounts and users have tables of their own, so opportunities do not repeat them."""
 
 
 class World:
@@ -28,12 +37,12 @@ class World:
         self.scale = scale
         self.clock = Clock(time_zone)
         self.chance = Random()  # noqa: S311 - a simulation, not a secret
-        self.versions = {name: Versions(ENTITIES[name]) for name in RECORDED if ENTITIES[name].mode == "state"}
-        self.events = {name: Events(ENTITIES[name]) for name in RECORDED if ENTITIES[name].mode == "events"}
+        self.versions = {name: Versions(of) for name, of in RECORDED.items() if of.mode == "state"}
+        self.events = {name: Events(of) for name, of in RECORDED.items() if of.mode == "events"}
         self._agenda: dict[int, list[Callable[[], None]]] = defaultdict(list)
         self._numbers: dict[str, int] = defaultdict(int)
         self._row_of: dict[str, Callable[[object], Row]] = {
-            name: attrgetter(*ENTITIES[name].columns) for name in RECORDED
+            name: attrgetter(*of.columns) for name, of in RECORDED.items()
         }
         self._shuffle()
 

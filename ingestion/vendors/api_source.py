@@ -17,6 +17,7 @@ How a vendor uses it (`ingestion/vendors/<vendor>/`):
 6. Check what the vendor counts (totals, records processed) before the extraction ends, with `incomplete`.
 7. Entities too large to pull whole each day go through `self.account.carried` (`carried_state.py`).
 8. Where the vendor knows its pipelines, `stages()` proposes their definitions (`stages.py`).
+9. `has()` says of an entity that an account may be without whether this one has it; `check()` then warns.
 """
 
 import time

@@ -59,7 +59,9 @@ def test_reported_win_rates_are_the_same_in_a_later_build(three_years: Built, ea
     then, now = reported_win_rates(early), reported_win_rates(three_years)
     assert then == now
     assert len(now) > 200
-    restated = "select fiscal_quarter, won, lost, won_amount from marts.rpt_win_rate where is_final and segment = '(all)'"
+    restated = (
+        "select fiscal_quarter, won, lost, won_amount from marts.rpt_win_rate where is_final and segment = '(all)'"
+    )
     assert early.rows(restated) != three_years.rows(restated)
 
 

@@ -80,6 +80,12 @@ def live(server: HubspotServer) -> dict[str, str]:
     add("meetings", hs_timestamp=server.now, hs_meeting_outcome="CANCELED")
     for objects in ("emails", "notes"):
         add(objects, hs_timestamp=server.now, hubspot_owner_id=ada)
+    ticket = add("tickets", subject="It is broken", hs_ticket_priority="HIGH")
+    server.link("tickets", ticket, "companies", account, primary=True)
+    month = {"hs_start_datetime": datetime(2026, 11, 1, 4, tzinfo=UTC), "hs_end_datetime": server.now,
+             "hs_assignee_user_id": str(int(ada) + 5)}  # fmt: skip
+    add("goal_targets", **month, hs_goal_type="sales_quota", hs_target_amount="90000")
+    add("goal_targets", **month, hs_goal_type="calls_made", hs_target_amount="100")
     fair = server.add_campaign(hs_name="Fair", hs_start_date="2026-11-01", hs_spend_items_sum_amount="12345678.5")
     touches = reach_people(server, fair)
     server.pass_time(days=10)  # the 20th
@@ -188,6 +194,27 @@ def test_companies_owners_and_contacts_are_ours(account: Account) -> None:
     assert account.read(
         "select distinct person_id, account_id, title, mql_at from staging.stg_person where title > ''"
     ) == [(account.ids["contact"], account.ids["account"], "CFO", START.replace(tzinfo=None))]
+
+
+def test_what_became_of_people_and_how_they_can_be_reached(account: Account) -> None:
+    ids = account.ids
+    assert account.read(
+        "select merged_into_person_id, is_tombstone, is_email_bounced, email_domain, has_phone from staging.stg_person "
+        f"where person_id = '{ids['old']}' order by valid_from"
+    ) == [(None, False, False, "before.example", False), (ids["contact"], True, None, None, None)]
+    assert account.read(
+        "select distinct record_type, has_email, is_email_well_formed, email_domain, email_digest is not null "
+        f"from staging.stg_person where person_id = '{ids['contact']}'"
+    ) == [(None, True, True, "globex.example", True)]
+
+
+def test_tickets_and_quotas_are_ours_and_a_goal_that_counts_calls_is_none(account: Account) -> None:
+    assert account.read("select account_id, severity, closed_at from staging.stg_ticket") == [
+        (account.ids["account"], "HIGH", None)
+    ]
+    assert account.read("select owner_id, period_start_date, period_end_date, quota_amount from staging.stg_quota") == [
+        (account.ids["ada"], date(2026, 11, 1), date(2026, 11, 10), Decimal(90_000))
+    ]
 
 
 def test_names_and_addresses_of_people_stay_out_of_the_ledger(account: Account) -> None:

@@ -397,6 +397,7 @@ class HubspotServer(VendorServer):
             deal_currency_code=row["currency_code"], closedate=closes and closes + timedelta(hours=12),
             createdate=row["created_at"], hubspot_owner_id=self._ref("user", row["owner_id"]),
             our_forecast=row["forecast_category"], hs_deal_stage_probability=row["probability"],
+            hs_projected_amount=row["expected_revenue"],
             our_lead_source=row["lead_source"], our_campaign=self._ref("campaign", row["campaign_id"]),
             hs_next_step=row["next_step"], notes_last_updated=row["last_activity_at"],
             closed_lost_reason=row["loss_reason"],

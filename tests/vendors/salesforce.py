@@ -328,6 +328,7 @@ class SalesforceServer(VendorServer):
                     "CloseDate": row["close_date"], "CreatedDate": row["created_at"],
                     "OwnerId": of("user", "owner_id"), "Forecast__c": row["forecast_category"],
                     "Probability": None if row["probability"] is None else float(row["probability"] * 100),
+                    "ExpectedRevenue": _number(row["expected_revenue"]),
                     "LeadSource": row["lead_source"], "CampaignId": of("campaign", "campaign_id"),
                     "NextStep": row["next_step"], "Last_Activity__c": row["last_activity_at"],
                     "Loss_Reason__c": row["loss_reason"], "IsDeleted": bool(row["is_deleted"]),

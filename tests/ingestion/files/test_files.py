@@ -541,6 +541,8 @@ def test_people_of_a_file_land_with_what_tells_how_they_can_be_reached(exports: 
     exports.write("account.csv", "account_id\na\n")
     exports.land()
     assert exports.manifest("contact", "account") is None
+
+
 # ---------------------------------------------------------------- flat files, renamed headers, workbooks
 
 

@@ -62,7 +62,9 @@ class SlippageOracle:
                     elif final and final["stage_category"] == "won" and final["close_fiscal_quarter"] == quarter:
                         if row and row["stage_category"] == "open":
                             found = row | {"outcome": "pulled_in", "amount": final["amount"]}
-                        elif not row and min(day for day in states if identity in states[day]) > max(anchor, min(states)):
+                        elif not row and min(day for day in states if identity in states[day]) > max(
+                            anchor, min(states)
+                        ):
                             found = final | {"outcome": "created_and_won"}
                     if found["outcome"]:
                         yield {"later": None} | found | {"fiscal_quarter": quarter, "anchor_date": anchor}

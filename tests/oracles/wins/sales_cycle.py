@@ -63,7 +63,12 @@ class CycleOracle:
                 yield from self.cycles_of(company, states, days, identity, stays[identity])
 
     def cycles_of(
-        self, company: Company, states: dict[date, dict[str, Row]], days: list[date], identity: str, stays: Sequence[Any]
+        self,
+        company: Company,
+        states: dict[date, dict[str, Row]],
+        days: list[date],
+        identity: str,
+        stays: Sequence[Any],
     ) -> Iterator[Cycle]:
         """The entries of one opportunity: its creation, and its first visit to each open stage in time."""
         seen = [day for day in days if identity in states[day]]

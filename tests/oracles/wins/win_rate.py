@@ -46,7 +46,9 @@ class WinOracle:
                     known = days[: bisect_right(days, as_of)]
                     for identity, seen_on in present.items():
                         last = bisect_right(seen_on, as_of)
-                        outcome = self.outcome(company, identity, known, seen_on[last - 1], quarter, as_of) if last else None
+                        outcome = (
+                            self.outcome(company, identity, known, seen_on[last - 1], quarter, as_of) if last else None
+                        )
                         if outcome:
                             yield outcome | {"is_reported": as_of == reported, "is_restated": as_of == self.last_day}
 

@@ -23,7 +23,7 @@ survivors as (
 
 ),
 
-merges as (
+lost_contacts as (
 
     select
         contacts.source,
@@ -68,7 +68,8 @@ people as (
         contacts.record_type,
         contacts.converted_person_id,
         coalesce(
-            contacts.merged_into_person_id, merges.merged_into_person_id
+            contacts.merged_into_person_id,
+            lost_contacts.merged_into_person_id
         ) as merged_into_person_id,
 
         -- how they can be reached: HubSpot says why mail came back for good
@@ -93,11 +94,11 @@ people as (
         contacts._pl_change,
         contacts._pl_origin
     from contacts
-    left join merges
+    left join lost_contacts
         on
-            contacts.source = merges.source
-            and contacts.person_id = merges.person_id
-            and contacts.valid_from = merges.valid_from
+            contacts.source = lost_contacts.source
+            and contacts.person_id = lost_contacts.person_id
+            and contacts.valid_from = lost_contacts.valid_from
 
 )
 

@@ -116,7 +116,7 @@ people as (
         leads.converted_opportunity_id,
         lower(leads.record_type) as record_type,
         leads.converted_person_id,
-        coalesce(leads.merged_into_person_id, merges.person_id) as merged_into_person_id,
+        coalesce(leads.merged_into_person_id, lead_merges.person_id) as merged_into_person_id,
 
         -- how they can be reached
         leads.is_email_bounced,
@@ -138,12 +138,12 @@ people as (
             and leads.person_id = first_entries.person_id
             and leads.valid_from = first_entries.valid_from
     -- a lead that was merged is gone, and says nothing itself
-    left join lead_merges as merges
+    left join lead_merges
         on
-            leads.source = merges.source
-            and leads.person_id = merges.merged_person_id
+            leads.source = lead_merges.source
+            and leads.person_id = lead_merges.merged_person_id
             and leads._pl_change = 'delete'
-            and leads.valid_to > merges.merged_from
+            and leads.valid_to > lead_merges.merged_from
 
 )
 
