@@ -86,7 +86,7 @@ def closed_months_changed(settings: Settings) -> list[str]:
     with duckdb.connect() as connection:
         for name, path in (("old", settings.home.published), ("new", settings.home.warehouse)):
             connection.execute(f"attach {literal(str(path))} as {name} (read_only)")
-        if not all(COMPARED <= tables(connection, name) for name in ("old", "new")):
+        if not all(tables(connection, name) >= COMPARED for name in ("old", "new")):
             return []
         days = bounds(connection)
         if days is None:
