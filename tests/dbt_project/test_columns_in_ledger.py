@@ -32,7 +32,7 @@ def adapter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             connection.execute(f"create table ledger.files__{entity} ({entity}_id varchar, amount decimal(18, 2))")
     (tmp_path / "macros").mkdir()
     shutil.copy(MACRO, tmp_path / "macros")
-    (tmp_path / "dbt_project.yml").write_text('name: pipeledger\nversion: "1"\nprofile: pipeledger\n')
+    (tmp_path / "dbt_project.yml").write_text('name: pipeledger\nversion: "1.0"\nprofile: pipeledger\n')
     for name, value in {
         "PIPELEDGER_WAREHOUSE": str(tmp_path / "warehouse.duckdb"),
         "DBT_TARGET_PATH": str(tmp_path / "target"),
