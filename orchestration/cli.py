@@ -218,7 +218,7 @@ def verify(as_json: JsonFlag = False) -> None:
 def status(as_json: JsonFlag = False) -> None:
     """Per source and entity: last day, gaps, rows, last run, freshness."""
     settings = settings_in_force()
-    from orchestration.commands.status import read_status
+    from orchestration.commands.status import read_status, without_a_rate
     from orchestration.settings.lock import current_holder
 
     rows = read_status(settings, settings.config.today(clock()))
@@ -229,6 +229,8 @@ def status(as_json: JsonFlag = False) -> None:
     show_table(shown, [[getattr(row, name) for name in shown] for row in rows])
     for message in dict.fromkeys(f"{row.source}: {row.message}" for row in rows if row.message):
         out.print(message, markup=False)
+    if unpriced := without_a_rate(settings):
+        out.print(unpriced, markup=False)
     if holder := current_holder(settings.home):
         out.print(f"A run is writing now: {holder}", markup=False)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 
 from ingestion.source import Checked, Finding, Level, SourceError
+from orchestration.commands.status import UNPRICED, counted
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.home import Home, check_home
@@ -201,6 +202,7 @@ def check_published(settings: Settings, today: date) -> Iterator[Finding]:
     with connection:
         yield Finding("published", "ok", str(path))
         yield check_stages(connection)
+        yield check_rates(connection)
         yield check_targets(connection, settings, today)
 
 
@@ -214,6 +216,14 @@ def check_stages(connection: duckdb.DuckDBPyConnection) -> Finding:
         listed = ", ".join(f"{source}/{pipeline}: {stage} ({count:,} rows)" for source, pipeline, stage, count in rows)
         return Finding("stages", "warn", f"without a definition: {listed}", "add them to stage_definitions.csv")
     return Finding("stages", "ok", "every stage in use has a definition")
+
+
+def check_rates(connection: duckdb.DuckDBPyConnection) -> Finding:
+    """Every open opportunity counts in base currency."""
+    rows = connection.execute(UNPRICED).fetchall()
+    if rows:
+        return Finding("rates", "warn", f"open opportunities without a rate: {counted(rows)}", "add it to fx_rates.csv")
+    return Finding("rates", "ok", "every open opportunity has a rate")
 
 
 def check_targets(connection: duckdb.DuckDBPyConnection, settings: Settings, today: date) -> Finding:

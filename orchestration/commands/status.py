@@ -3,12 +3,20 @@
 Comes from the ledger's receipts and the notes of the last attempts; goes to `pipeledger status`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
+from orchestration.commands.sql import query_marts
+from orchestration.settings.errors import ConfigError
 from orchestration.settings.settings import Settings
 from orchestration.steps.attempts import read_attempt
 from snapshots.receipts import read_receipts
+
+UNPRICED = (
+    "select currency_code, count(*) from marts.fct_opportunity_current "
+    "where is_open and amount is null and source_amount is not null group by all order by 1"
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +49,22 @@ def read_status(settings: Settings, today: date) -> list[EntityStatus]:
     return [
         entity_status(settings, source, entity, rows, today) for (source, entity), rows in sorted(by_entity.items())
     ]
+
+
+def without_a_rate(settings: Settings) -> str | None:
+    """Which open opportunities are in no sum, because their currency has no rate; None where there are none."""
+    if not settings.home.published.exists():
+        return None
+    try:
+        rows = query_marts(settings.home.published, UNPRICED)[1]
+    except ConfigError as error:  # the ledger's state is told all the same
+        return str(error)
+    return f"open opportunities in a currency without a rate: {counted(rows)}. See fx_rates.csv." if rows else None
+
+
+def counted(rows: Sequence[Sequence[object]]) -> str:
+    """Currencies and how many are in each: `CHF (1), GBP (12)`."""
+    return ", ".join(f"{currency} ({count:,})" for currency, count in rows)
 
 
 def entity_status(settings: Settings, source: str, entity: str, rows: dict[date, int], today: date) -> EntityStatus:

@@ -103,7 +103,7 @@ def build_events(
                 metadata={"unique_id": result.unique_id, "seconds": result.seconds},
             )
     failed = [f"{manifest['nodes'][result.unique_id]['name']}: {result.message}" for result in results if result.failed]
-    for finding in build.after_build(settings):
+    for finding in build.after_build(settings, is_whole=not failed):
         context.log.warning(finding)
     if failed:
         raise dg.Failure("\n".join(failed), allow_retries=False)

@@ -103,6 +103,25 @@ def test_nulls_come_last_wherever_the_order_ascends(path: Path) -> None:
     assert ascending_without_nulls_last(sql(path.read_text())) == []
 
 
+def arguments(text: str, function: str) -> list[str]:
+    """What stands between the brackets of each call of a function."""
+    found = []
+    for start in (match.end() for match in re.finditer(rf"\b{function}\(", text)):
+        depth, end = 1, start
+        while depth:
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        found.append(text[start : end - 1])
+    return found
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
+def test_no_sum_depends_on_the_order_in_which_threads_add(path: Path) -> None:
+    text = sql(path.read_text())
+    summed = [each for name in ("sum", "avg") for each in arguments(text, name)]
+    assert [each for each in summed if each.rfind("as double") > each.rfind("as decimal")] == []
+
+
 @pytest.mark.parametrize("path", [*MODELS, *TESTS], ids=lambda path: path.stem)
 def test_no_line_is_too_long_in_jinja_either(path: Path) -> None:
     assert [line for line in path.read_text().split("\n") if len(line) > LONGEST_LINE] == []

@@ -218,8 +218,8 @@ def _renew(chance: random.Random, row: Row, ended: Row) -> None:
 def _edit(chance: random.Random, row: Row, names: list[str]) -> None:
     field = chance.choice(
         ["status", "account_id", "account_id", "started_at", "ended_at", "ended_at", "ended_at", "cancelled_at",
-         "trial_start_at", "trial_end_at", "trial_end_at", "paused", "amount", "amount", "amount", "list_amount", "interval", "interval_count",
-         "currency_code", "quantity", "customer_id"]
+         "trial_start_at", "trial_end_at", "trial_end_at", "paused", "amount", "amount", "amount", "list_amount",
+         "interval", "interval_count", "currency_code", "quantity", "customer_id"]
     )  # fmt: skip
     match field:
         case "account_id":

@@ -182,14 +182,15 @@ def test_another_time_zone_than_the_home_s_is_found(sound: Desk) -> None:
 
 @pytest.fixture
 def marts(sound: Desk) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Published marts with one unmapped stage, in a quarter whose targets are not set."""
+    """Published marts with one unmapped stage and a missing rate, in a quarter whose targets are not set."""
     path = Home(sound.home).published
     path.parent.mkdir(parents=True)
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema marts")
         connection.execute(
             "create table marts.fct_opportunity_current as "
-            "select 'crm' as source, 'default' as pipeline, 'unmapped' as stage, 'Haggling' as source_stage"
+            "select 'crm' as source, 'default' as pipeline, 'unmapped' as stage, 'Haggling' as source_stage, "
+            "true as is_open, 5.00 as source_amount, null::decimal(18, 2) as amount, 'GBP' as currency_code"
         )
         connection.execute("create table marts.dim_snapshot as select date '2026-03-05' as snapshot_date")
         connection.execute(
@@ -207,6 +208,13 @@ def test_unmapped_stages_are_found_with_their_rows(sound: Desk, marts: duckdb.Du
     assert found.level == "warn"
     assert "crm/default: Haggling (1 rows)" in found.message
     assert "stage_definitions.csv" in found.fix
+
+
+def test_a_missing_rate_is_found_with_its_currency(sound: Desk, marts: duckdb.DuckDBPyConnection) -> None:
+    marts.close()
+    found = findings(sound)["rates"]
+    assert (found.level, found.message) == ("warn", "open opportunities without a rate: GBP (1)")
+    assert "fx_rates.csv" in found.fix
 
 
 def test_missing_targets_are_found_by_quarter(sound: Desk, marts: duckdb.DuckDBPyConnection) -> None:
