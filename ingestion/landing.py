@@ -164,6 +164,7 @@ class _Run:
         try:
             yield from _written(entity, _gathered(self._extractions(entity, extract)), folder)
         except LandingError as error:
+            error.entities = error.entities or (entity,)
             self.failure = error
             raise
         except Exception as error:
@@ -171,7 +172,8 @@ class _Run:
             self.failure = LandingError(
                 f"{self.source.name}.{entity}: the extraction {f'after that of {day} ' if day else ''}broke off with "
                 f"{type(error).__name__}: {error}. Nothing of this run was landed. Remove the cause and run the same "
-                "command again."
+                "command again.",
+                (entity,),
             )
             raise self.failure from error
 

@@ -27,7 +27,14 @@ A source's name becomes a folder, and a schema of the landing that such a name w
 
 
 class LandingError(Exception):
-    """A landing run that failed; it names the source, entity and day, and nothing of the run counts."""
+    """A landing run that failed; it names the source, entity and day, and nothing of the run counts.
+
+    `entities` are those it is about, where it is not the source as a whole.
+    """
+
+    def __init__(self, message: str, entities: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.entities = entities
 
 
 class SourceError(LandingError):

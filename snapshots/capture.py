@@ -69,7 +69,7 @@ class Captured:
 
     source: str
     days: tuple[CapturedDay, ...]
-    tripped: tuple[str, ...] = ()
+    tripped: tuple[TrippedGate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def capture(
         con.execute(f"attach {literal(str(store.landing))} as landing (read_only)")
         mine = _SourceCapture(con, store, source, gates, accept_drop, code_version)
         done: dict[date, list[CapturedEntity]] = {}
-        tripped: list[str] = []
+        tripped: list[TrippedGate] = []
         manifests = read_manifests(con, source, sorted(set(days)))
         refresh_tables(con, [store.ledger / source / entity for entity in manifests])
         mine.check(manifests)
@@ -201,8 +201,8 @@ class _SourceCapture:
 
     def step(
         self, manifests: Mapping[str, Mapping[date, Manifest]], days: Sequence[date]
-    ) -> tuple[list[CapturedEntity], list[str]]:
-        """Captures `days` of all entities together: what each came to, and the messages of the gates that tripped.
+    ) -> tuple[list[CapturedEntity], list[TrippedGate]]:
+        """Captures `days` of all entities together: what each came to, and the gates that tripped.
 
         A tripped gate keeps the days before it, which are captured, and stops there.
         """
@@ -219,7 +219,7 @@ class _SourceCapture:
             before = [day for day in days if day < min(trip.day for trip in tripped)]
             captured = self.step(manifests, before)[0] if before else []
             first = min(trip.day for trip in tripped)
-            return captured, [trip.message for trip in tripped if trip.day == first]
+            return captured, [trip for trip in tripped if trip.day == first]
         captured = [entity for draft in drafts for entity in self._captured(draft, days)]
         self._write_personal(manifests, days)
         for draft in drafts:
@@ -228,7 +228,7 @@ class _SourceCapture:
 
     def _one_by_one(
         self, manifests: Mapping[str, Mapping[date, Manifest]], days: Sequence[date]
-    ) -> tuple[list[CapturedEntity], list[str]]:
+    ) -> tuple[list[CapturedEntity], list[TrippedGate]]:
         """Captures days that cannot be compared together one at a time, up to the first that trips a gate."""
         captured: list[CapturedEntity] = []
         for day in days:

@@ -20,6 +20,7 @@ from snapshots.store import Gates, Store
 class TrippedGate:
     """A gate that a day does not pass. `gate` is what the receipt will record if the day is captured nevertheless."""
 
+    entity: str
     day: date
     gate: str
     message: str
@@ -49,7 +50,7 @@ def tripped_gates(
         def trip(gate: str, what: str, receipt: Receipt = receipt) -> None:
             advice = "Nothing written. Check the export, or run again with --accept-drop."
             name = f"{receipt.source}.{receipt.entity}"
-            tripped.append(TrippedGate(receipt.snapshot_date, gate, f"{name}: {what} {advice}"))
+            tripped.append(TrippedGate(receipt.entity, receipt.snapshot_date, gate, f"{name}: {what} {advice}"))
 
         had = before.live_rows if before else 0
         is_suspicious = had if before else not may_begin_empty

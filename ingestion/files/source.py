@@ -238,7 +238,8 @@ class FilesSource:
             got = f"Got {', '.join(strays[:3])}, named after no day. " if strays else ""
             raise SourceError(
                 f"{self.name}: no drop of {day} for {', '.join(place.entity for place in missing)}. {got}"
-                f"Expected {names}. Put the files there and run `pipeledger run --date {day}`."
+                f"Expected {names}. Put the files there and run `pipeledger run --date {day}`.",
+                tuple(place.entity for place in missing),
             )
         described = self.as_of or today
         if not dated and day != described:

@@ -29,11 +29,11 @@ def show_report(report: RunReport) -> None:
                 f"{source.rows_written:,} written{gaps}",
                 markup=False,
             )
-        for problem in (source.error, source.gates):
-            if problem:
-                out.print(f"{name}: a gap: {problem}", markup=False)
     if report.published:
         out.print(f"published: {report.marts} marts in {report.published}", markup=False)
+    for name, source in report.sources.items():
+        for problem in filter(None, (source.error, source.gates)):
+            out.print(f"{name}: a gap: {problem}", markup=False)
 
 
 def show_json(value: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
+from orchestration.dag import lost_days
 from orchestration.dag.assets import POOL, SOLE_WRITER, intervals_key
 from orchestration.dag.progress import current_line
 from orchestration.settings.settings import Settings
@@ -88,7 +89,12 @@ def build_events(
     context: dg.OpExecutionContext, settings: Settings, manifest: Mapping[str, Any]
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Build the models, and say what became of each; dg.Failure names what failed."""
-    build.before_build(settings)
+    try:
+        build.before_build(settings)
+    except build.NothingCapturedError:
+        if lost := lost_days.causes(context):  # a first day that was refused is why
+            raise lost_days.LostDaysError(lost) from None
+        raise
     results = build_models(settings.config, settings.home, on_node=lambda name: current_line.show(f"marts: {name}"))
     translator = Translator(settings)
     for result in results:

@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dag import jobs
+from orchestration.dag import jobs, lost_days, published
 from orchestration.dag.assets import ACCEPT_DROP_TAG
 from orchestration.dag.company import build_definitions, write_dagster_home
 from orchestration.dag.progress import current_line
@@ -123,13 +123,14 @@ def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             read_check(done, event.asset_check_evaluation_data)
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            done.failures.append(reason(event.step_failure_data))
+            if is_lost_day(event.step_failure_data):
+                done.exit_code = ExitCode.DONE_WITH_GAP  # the sources' own reports say why
+            else:
+                done.failures.append(reason(event.step_failure_data))
         elif event.event_type == dg.DagsterEventType.PIPELINE_FAILURE and not done.failures:
-            done.failures.append(event.message or "the run failed")
-    if not result.success:
+            done.failures += [] if done.exit_code else [event.message or "the run failed"]
+    if done.failures:
         done.exit_code = ExitCode.FAILED
-    elif any(source.error or source.gates for source in sources.values()):
-        done.exit_code = ExitCode.DONE_WITH_GAP
     return done
 
 
@@ -151,14 +152,19 @@ def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
     """A verdict on a source's ledger, or on a model."""
     if check.asset_key.path[0] == "ledger":
         source = done.sources.setdefault(check.asset_key.path[1], SourceReport())
-        if check.check_name == "captured" and not check.passed:
+        if check.check_name == lost_days.CHECK and not check.passed:
             source.error = check.description
         elif check.check_name == "gates" and not check.passed:
-            source.gates = check.description
+            source.error, source.gates = None, check.description
         elif check.check_name == "no_missing_days":
             source.missing_days = int(str(check.metadata["missing_days"].value))
-    elif not check.passed:
+    elif not check.passed and check.asset_key != published.KEY:
         done.warnings.append(f"{check.asset_key.path[-1]}: {check.check_name}")
+
+
+def is_lost_day(failure: Any) -> bool:
+    """Whether a step failed to say that a day was not captured, and for nothing else."""
+    return failure.error is not None and failure.error.cls_name == lost_days.LostDaysError.__name__
 
 
 def reason(failure: Any) -> str:

@@ -15,6 +15,7 @@ from orchestration.settings.settings import Settings, code_version
 from orchestration.steps.attempts import SourceResult, record_attempt
 from orchestration.steps.sources import build_source
 from snapshots.capture import CapturedDay, capture
+from snapshots.gates import TrippedGate
 from snapshots.store import LedgerError
 
 
@@ -45,7 +46,7 @@ def land_and_capture(
     built = build_source(source, settings)
     captured: list[CapturedDay] = []
     landed: dict[tuple[str, date], int] = {}
-    tripped: tuple[str, ...] = ()
+    tripped: tuple[TrippedGate, ...] = ()
     for chunk in built.chunks(days):
         landed |= land_chunk(settings, built, chunk, now, progress)
         done = capture(
@@ -57,12 +58,14 @@ def land_and_capture(
             code_version=code_version(),
         )
         captured += done.days
-        tripped = tuple(done.tripped)
+        tripped = done.tripped
         progress.report(progress_line(source.name, chunk, landed, done.days))
         if tripped:
             break
     seconds = (datetime.now(UTC) - now).total_seconds()
-    return SourceResult(source.name, tuple(captured), landed, tripped, seconds=round(seconds, 1))
+    return SourceResult(
+        source.name, tuple(days), tuple(captured), landed=landed, tripped=tripped, seconds=round(seconds, 1)
+    )
 
 
 def land_chunk(
@@ -115,16 +118,17 @@ def attempt(
     except Exception as error:
         if is_worth_retrying(error):
             raise
-        result = failed(source, error)
+        result = failed(source, days, error)
     record_attempt(settings, source.name, days, now, result)
     return result
 
 
-def failed(source: SourceConfig, error: Exception) -> SourceResult:
+def failed(source: SourceConfig, days: Sequence[date], error: Exception) -> SourceResult:
     """The result of a source that could not be landed or captured."""
     expected = isinstance(error, SourceError | LandingError | LedgerError | PipeledgerError)
     text = str(error) if expected else f"{source.name}: {type(error).__name__}: {error}"
-    return SourceResult(source.name, error=text)
+    entities = error.entities if isinstance(error, LandingError) else ()
+    return SourceResult(source.name, tuple(days), error=text, failed=entities)
 
 
 def is_worth_retrying(error: BaseException) -> bool:

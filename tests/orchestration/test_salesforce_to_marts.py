@@ -321,7 +321,7 @@ def captured(desk: Desk, server: SalesforceServer) -> tuple[str, ...]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIPELEDGER_NOW", server.now.isoformat())
         (source,) = settings.config.enabled
-        return land_and_capture(settings, source, [server.now.date()], now=server.now).tripped
+        return tuple(land_and_capture(settings, source, [server.now.date()], now=server.now).refusals)
 
 
 def test_what_was_extracted_is_known_under_our_names(org: Org) -> None:

@@ -37,7 +37,8 @@ def written(where: Store) -> dict[str, bytes]:
 def run(where: Store, *days: Sequence[Row], first: int = 0, accept: bool = False) -> tuple[str, ...]:
     """Captures days together, under the default gates; gives the messages of those that tripped."""
     land(where, {day(first + n): extract for n, extract in enumerate(days)}, columns=COLUMNS)
-    return take(where, [day(first + n) for n in range(len(days))], gates=GATES, accept=accept).tripped
+    done = take(where, [day(first + n) for n in range(len(days))], gates=GATES, accept=accept)
+    return tuple(trip.message for trip in done.tripped)
 
 
 def captured(where: Store) -> list[tuple[int, int, tuple[str, ...]]]:
@@ -107,7 +108,7 @@ def test_rows_marked_as_deleted_are_deletes(tmp_path: Path) -> None:
     for n, extract in enumerate(marked):
         land(where, {day(n): extract}, deleted="is_deleted")
         tripped = take(where, [day(n)], gates=GATES).tripped
-    assert tripped == (
+    assert tuple(trip.message for trip in tripped) == (
         f"crm.opportunity: 0 rows for 2026-01-02, 30 gone since 2026-01-01 (30), more than 15%. {ADVICE}",
     )
 
