@@ -32,6 +32,11 @@ class Entity:
     personal: tuple[str, ...] = ()
     deleted: str | None = None
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The columns that hold ids: text, whatever they travelled as."""
+        return tuple(name for name in self.columns if name.endswith("_id"))
+
 
 _ALL = (
     Entity(

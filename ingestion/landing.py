@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from itertools import chain, groupby
 from operator import attrgetter
@@ -66,12 +66,14 @@ MANIFEST = pa.schema(
         ("snapshot_date", pa.date32()),
         ("extraction_id", pa.string()),
         ("mode", pa.string()),
-        ("key_columns", pa.string()),  # this and the next five: JSON text, landed names
+        ("key_columns", pa.string()),  # this and the next seven: JSON text, landed names
+        ("id_columns", pa.string()),
         ("required_columns", pa.string()),
         ("columns", pa.string()),
         ("governed", pa.string()),
         ("personal", pa.string()),
         ("volatile", pa.string()),
+        ("dialect", pa.string()),
         ("deleted_column", pa.string()),
         ("email_column", pa.string()),
         ("is_dated", pa.bool_()),
@@ -223,11 +225,13 @@ class _Run:
             "extraction_id": extraction_id,
             "mode": of.mode,
             "key_columns": json.dumps(of.key),
+            "id_columns": json.dumps(of.ids),
             "required_columns": json.dumps(of.required),
             "columns": json.dumps(list(columns)),
             "governed": json.dumps(dict(of.governed)),
             "personal": json.dumps(of.personal),
             "volatile": json.dumps(of.volatile),
+            "dialect": json.dumps(asdict(of.dialect)),
             "deleted_column": of.deleted,
             "email_column": of.email,
             "is_dated": of.is_dated,
@@ -255,7 +259,7 @@ class _Run:
                 f"{what} has {'the columns ' + ', '.join(wrong) if wrong else 'no column'}. Expected landed names. "
                 f"This is a fault of the source type {self.source.type}: report it."
             )
-        named = {*of.key, *of.required, *of.governed, *of.personal, *of.volatile}
+        named = {*of.key, *of.ids, *of.required, *of.governed, *of.personal, *of.volatile}
         named |= {name for name in (of.deleted, of.email) if name}
         if missing := sorted(named - set(columns)):
             raise LandingError(

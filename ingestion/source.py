@@ -42,6 +42,38 @@ class SourceError(LandingError):
 
 
 @dataclass(frozen=True)
+class Dialect:
+    """How a source writes values as text; what travels with a type of its own (Parquet, JSON) needs none.
+
+    The manifest carries it to capture, which reads governed columns by it (`snapshots/dialect.py`). All other columns
+    stay in the ledger as they are written; once they are mapped, staging reads them by the dialect of that day's
+    settings.
+    """
+
+    decimal: str = "."
+    """`.` or `,`; empty: nobody said so, and a column that leaves the size of its numbers unsure is refused."""
+    thousands: str = ""
+    """Empty, `.`, `,`, `'` or a blank (a no-break space counts as one). Beside a decimal comma, points need no mention."""
+    date_format: str = ""
+    """Empty: ISO 8601. Else DD, D, MM, M, YYYY, YY with `.`, `/` or `-` between: `DD.MM.YYYY`, `M/D/YYYY`.
+
+    An instant carries HH:MM[:SS] [AM|PM] behind it.
+    """
+    currency_prefix: bool = False
+    """`USD 12,000.00`, `12.000,00 EUR` and `$1,200` are amounts."""
+    percent: bool = False
+    """`60 %`, or `60`, is 0.6 where a rate is meant."""
+    null_values: tuple[str, ...] = ()
+    """Texts that mean no value: `-`, `n/a`, `NULL`."""
+    time_zone: str = ""
+    """Of instants without an offset; empty: the company's."""
+
+
+UNSAID = Dialect(decimal="")
+"""The dialect of text of which nobody said anything."""
+
+
+@dataclass(frozen=True)
 class Extraction:
     """One entity as a source held it on one day: complete, or not at all.
 
@@ -63,6 +95,8 @@ class Extraction:
     deleted: str | None = None
     is_dated: bool = False
     email: str | None = None  # the personal column of which the ledger keeps a digest
+    ids: tuple[str, ...] = ()  # columns of ids, besides a key of one column: text, whatever they travelled as
+    dialect: Dialect = Dialect()
     may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
 
 

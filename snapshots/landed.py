@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime
 
 import duckdb
 
-from snapshots.casts import cast, is_total
+from snapshots.casts import cast, id_text, is_total, key_text
 from snapshots.digest import literal, quoted
-from snapshots.store import CaptureError, Store
+from snapshots.store import CaptureError
 
 DAY, EXTRACTION, FILE, LINE, REJECT = (
     "_pl_snapshot_date",
@@ -41,6 +41,7 @@ class Manifest:
     extraction_id: str
     mode: str
     key: tuple[str, ...]
+    ids: tuple[str, ...]
     required: tuple[str, ...]
     columns: tuple[str, ...]
     governed: Mapping[str, str]
@@ -59,6 +60,17 @@ class Manifest:
         """The columns that go into the ledger."""
         kept = tuple(name for name in self.columns if name not in self.personal)
         return (*kept, EMAIL_DIGEST) if self.email else kept
+
+    def value(self, name: str, landed: str, target: str) -> str:
+        """SQL that gives the landed column `name` (DuckDB type `landed`) as the ledger type `target`.
+
+        Ids and keys are read without the blanks around them; a key of one column is an id.
+        """
+        if target == "VARCHAR" and (name in self.ids or self.key == (name,)):
+            return id_text(quoted(name), landed)
+        if target == "VARCHAR" and name in self.key:
+            return key_text(quoted(name), landed)
+        return cast(quoted(name), landed, target)
 
 
 def read_manifests(
@@ -98,17 +110,17 @@ def read_manifests(
 
 def landed_rows(
     con: duckdb.DuckDBPyConnection,
-    store: Store,
     manifests: Sequence[Manifest],
     types: Mapping[str, str],
     salt: str,
     condition: str = "true",
+    spelled: str | None = None,
 ) -> str:
     """SQL for the rows of `manifests` (one entity, days with equal columns) as the ledger will store them.
 
     Columns: `_day`, `_row` (identifies a landed row), `_problem` (why it is rejected, else null), `_gone` (the source
     says it is deleted), then each column of `types`, cast. `condition` is about the landing's own columns and is
-    applied before any cast.
+    applied before any cast. `spelled` is a relation of the keys that the ledger spells otherwise than they are read.
     """
     first = manifests[0]
     table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
@@ -120,7 +132,7 @@ def landed_rows(
             email = f"nullif(lower(trim(cast({quoted(first.email)} as varchar))), '')"
             selected.append(f"sha256({literal(salt)} || {email}) as {quoted(name)}")
             continue
-        value = cast(quoted(name), landed[name], kind)
+        value = first.value(name, landed[name], kind)
         selected.append(f"{value} as {quoted(name)}")
         if not is_total(landed[name], kind):
             text = f"cast({quoted(name)} as varchar)"
@@ -137,9 +149,23 @@ def landed_rows(
         else "false"
     )
     ids = ", ".join(literal(manifest.extraction_id) for manifest in manifests)
-    return (
+    rows = (
         f"(select {DAY} as _day, rowid as _row, case {' '.join(problems)} end as _problem, {gone} as _gone, "
         f"{', '.join(selected)} from {table} where {EXTRACTION} in ({ids}) and {condition})"
+    )
+    return _as_spelled(rows, first.key, spelled) if spelled else rows
+
+
+def _as_spelled(rows: str, key: Sequence[str], spelled: str) -> str:
+    """SQL for `rows` with the keys of the relation `spelled` (`_read_<column>`, `_spelled_<column>`) as it has them."""
+    own = ", ".join(
+        f"case when s._is_spelled then s.{quoted(f'_spelled_{name}')} else r.{quoted(name)} end as {quoted(name)}"
+        for name in key
+    )
+    same = " and ".join(f"r.{quoted(name)} is not distinct from s.{quoted(f'_read_{name}')}" for name in key)
+    return (
+        f"(select r.* replace ({own}) from {rows} as r "
+        f"left join (select *, true as _is_spelled from {spelled}) as s on {same})"
     )
 
 
@@ -162,6 +188,7 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         extraction_id=str(row["extraction_id"]),
         mode=str(row["mode"]),
         key=names("key_columns"),
+        ids=names("id_columns") if row.get("id_columns") else (),
         required=names("required_columns"),
         columns=names("columns"),
         governed=json.loads(str(row["governed"])),

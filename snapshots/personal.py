@@ -43,9 +43,14 @@ def write_personal(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manif
 
     Rows that the source rejects or says are deleted have none.
     """
-    columns = ", ".join(quoted(name) for name in (*manifest.key, *manifest.personal))
+    table = f"landing.{quoted(manifest.source)}.{quoted(manifest.entity)}"
+    landed = {row[0]: row[1] for row in con.execute(f"describe {table}").fetchall()}
+    key = [
+        f"{manifest.value(name, landed[name], manifest.governed.get(name, 'VARCHAR'))} as {quoted(name)}"
+        for name in manifest.key
+    ]
     rows = (
-        f"select {columns} from landing.{quoted(manifest.source)}.{quoted(manifest.entity)} "
+        f"select {', '.join([*key, *map(quoted, manifest.personal)])} from {table} "
         f"where _pl_extraction_id = {literal(manifest.extraction_id)} and _pl_reject is null"
     )
     if manifest.deleted:

@@ -134,6 +134,7 @@ def _extraction(entity: str, day: date, table: pa.Table) -> Extraction:
         snapshot_date=day,
         tables=(table.rename_columns(list(landed.values())),),
         key=tuple(landed[column] for column in known.key),
+        ids=tuple(landed[column] for column in known.ids),
         required=tuple(landed[column] for column in known.required),
         mode=known.mode,
         governed={landed[column]: column_type for column, column_type in known.columns.items()},

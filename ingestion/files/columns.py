@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ingestion.entities import ENTITIES, Entity
-from ingestion.source import RESERVED_COLUMNS, SourceError, landed_name
+from ingestion.source import RESERVED_COLUMNS, Dialect, SourceError, landed_name
 
 
 @dataclass(frozen=True)
@@ -17,6 +17,7 @@ class EntityOptions:
     personal: tuple[str, ...] = ()  # beside those of the canonical entity
     delimiter: str = ","
     encoding: str = "utf-8"
+    dialect: Dialect | None = None  # None: the source's
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Columns:
 
     landed: tuple[str, ...]
     key: tuple[str, ...]
+    ids: tuple[str, ...]
     required: tuple[str, ...]
     governed: Mapping[str, str]
     personal: tuple[str, ...]

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from ingestion.entities import ENTITIES
 from ingestion.files import csv_file, parquet_file
 from ingestion.files.columns import Columns, EntityOptions, canonical_columns, check_options
-from ingestion.source import Days, Extraction, Finding, SourceError, landed_name
+from ingestion.source import UNSAID, Days, Dialect, Extraction, Finding, SourceError, landed_name
 
 SUFFIXES = (".csv", ".parquet")
 CHUNK_BYTES = 256 << 20  # of CSV in one landing run; Parquet counts for more, being packed
@@ -61,6 +61,7 @@ def build_source(
     time_zone: str,
     as_of: date | None = None,
     entities: Mapping[str, EntityOptions] | None = None,
+    dialect: Dialect = UNSAID,
     clock: Callable[[], datetime] | None = None,
 ) -> "FilesSource":
     """Check the settings of a `files` source and return it; files are looked at later, when days are asked for.
@@ -71,7 +72,7 @@ def build_source(
     for entity, options in (entities or {}).items():
         check_options(f"{name}.{entity}", entity, options)
     zone = ZoneInfo(time_zone)
-    return FilesSource(name, path, zone, as_of, dict(entities or {}), clock or partial(datetime.now, zone))
+    return FilesSource(name, path, zone, as_of, dict(entities or {}), clock or partial(datetime.now, zone), dialect)
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class FilesSource:
     as_of: date | None
     options: Mapping[str, EntityOptions]
     clock: Callable[[], datetime]
+    dialect: Dialect = UNSAID
     type: str = "files"
 
     @property
@@ -268,6 +270,7 @@ class FilesSource:
             snapshot_date=day,
             tables=self._tables(place, file, before, partial(tables_of, columns)),
             key=columns.key,
+            ids=columns.ids,
             required=columns.required,
             mode=ENTITIES[place.entity].mode,
             governed=columns.governed,
@@ -276,6 +279,7 @@ class FilesSource:
             deleted=columns.deleted,
             is_dated=place.drops is not None or self.as_of is not None,
             email=columns.email,
+            dialect=self.options.get(place.entity, EntityOptions()).dialect or self.dialect,
         )
 
     def _header(self, place: _Place, file: Path) -> tuple[tuple[str, ...], Callable[[Columns], Iterator[pa.Table]]]:
@@ -336,6 +340,7 @@ class FilesSource:
         return Columns(
             landed=landed,
             key=tuple(ours[column] for column in entity.key if column in ours),
+            ids=tuple(ours[column] for column in entity.ids if column in ours),
             required=tuple(ours[column] for column in entity.required),
             governed={ours[column]: kind for column, kind in entity.columns.items() if column in ours},
             personal=tuple(dict.fromkeys([*personal, *extra])),

@@ -19,7 +19,7 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from ingestion.entities import ENTITIES, STEPS
-from ingestion.source import RESERVED_SOURCES
+from ingestion.source import RESERVED_SOURCES, UNSAID, Dialect
 from ingestion.source_types import SOURCE_TYPES
 from orchestration.settings.errors import ConfigError
 from snapshots.store import Gates
@@ -55,6 +55,7 @@ class EntityConfig:
     personal: tuple[str, ...] = ()  # kept apart from the ledger, beside those that always are
     delimiter: str = ","
     encoding: str = "utf-8"
+    dialect: Dialect | None = None  # how it writes values; None: as the source does
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,12 @@ class SourceConfig:
     start_date: date | None = None
     options: Mapping[str, Any] = field(default_factory=dict)  # what the source type declares beyond this
     entities: Mapping[str, EntityConfig] = field(default_factory=dict)
+    dialect: Dialect | None = None  # how its files write values; None: nobody said it
+
+    def dialect_of(self, entity: str) -> Dialect:
+        """How the source writes the values of an entity; what is no file has types of its own."""
+        own = self.entities[entity].dialect if entity in self.entities else None
+        return own or self.dialect or (UNSAID if self.type == "files" else Dialect())
 
 
 @dataclass(frozen=True)

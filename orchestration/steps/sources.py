@@ -10,7 +10,7 @@ from datetime import date
 from importlib import import_module
 from pathlib import Path
 
-from ingestion.source import Source
+from ingestion.source import UNSAID, Source
 from ingestion.source_types import SOURCE_TYPES
 from orchestration.settings.config import Config, SourceConfig
 from orchestration.settings.errors import ConfigError
@@ -35,9 +35,11 @@ def build_files(source: SourceConfig, settings: Settings) -> Source:
                 personal=entity.personal,
                 delimiter=entity.delimiter,
                 encoding=entity.encoding,
+                dialect=source.dialect_of(name),
             )
             for name, entity in source.entities.items()
         },
+        dialect=source.dialect or UNSAID,
         clock=clock,
     )
 

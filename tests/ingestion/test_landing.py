@@ -138,9 +138,10 @@ def test_the_manifest_says_what_was_extracted(place: Place) -> None:
         connection.execute("set timezone = 'UTC'")
         (row,) = connection.sql("select * from crm.manifest").to_arrow_table().to_pylist()
         loads = connection.execute("select load_id, status from crm._dlt_loads").fetchall()
-    lists = ("key_columns", "required_columns", "columns", "governed", "personal", "volatile")
+    lists = ("key_columns", "id_columns", "required_columns", "columns", "governed", "personal", "volatile")
     assert {name: json.loads(row[name]) for name in lists} == {
         "key_columns": ["opportunity_id"],
+        "id_columns": [],
         "required_columns": ["opportunity_id"],
         "columns": ["opportunity_id", "gone", "seen"],
         "governed": {"opportunity_id": "VARCHAR"},

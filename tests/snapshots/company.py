@@ -55,6 +55,7 @@ def land(
     source: str = "crm",
     entity: str = "opportunity",
     key: Sequence[str] = ("opportunity_id",),
+    ids: Sequence[str] = (),
     required: Sequence[str] | None = None,
     mode: str = "state",
     columns: Sequence[str] | None = None,
@@ -81,9 +82,9 @@ def land(
         con.execute(f"create table if not exists {source}._dlt_loads (load_id varchar, status bigint)")
         con.execute(
             f"create table if not exists {source}.manifest (source varchar, source_type varchar, entity varchar, "
-            "snapshot_date date, extraction_id varchar, mode varchar, key_columns varchar, required_columns varchar, "
-            "columns varchar, governed varchar, personal varchar, email_column varchar, volatile varchar, "
-            "deleted_column varchar, is_dated boolean, may_begin_empty boolean, "
+            "snapshot_date date, extraction_id varchar, mode varchar, key_columns varchar, id_columns varchar, "
+            "required_columns varchar, columns varchar, governed varchar, personal varchar, email_column varchar, "
+            "volatile varchar, deleted_column varchar, is_dated boolean, may_begin_empty boolean, "
             "extraction_started_at timestamp, extraction_ended_at timestamp, "
             "row_count bigint, rejected_count bigint, load_id varchar)"
         )
@@ -108,7 +109,7 @@ def land(
             con.unregister("landed")
             started = datetime(at.year, at.month, at.day, 11, tzinfo=UTC)
             con.execute(
-                f"insert into {source}.manifest values ({', '.join('?' * 21)})",
+                f"insert into {source}.manifest values ({', '.join('?' * 22)})",
                 [
                     source,
                     source_type,
@@ -117,6 +118,7 @@ def land(
                     extraction,
                     mode,
                     json.dumps(list(key)),
+                    json.dumps(list(ids)),
                     json.dumps(list(key if required is None else required)),
                     json.dumps(names),
                     json.dumps({n: k for n, k in (governed or GOVERNED).items() if n in names}),

@@ -41,6 +41,7 @@ MEANING: dict[str, dict[str | None, Any]] = {
         "yesterday": REJECTED,
     },
     "employee_count": {"12": 12, "-3": -3, "7.0": 7, "7.5": REJECTED},
+    "opportunity_id": {"a ": "a", "\ta": "a", "\u00a0b\n": "b", "7.0": "7", " 7": "7"},
     "is_deleted": {"true": True, "false": False, "Yes": True, "0": False, "maybe": REJECTED},
 }
 """Column -> landed text -> value in the ledger of a company in New York. Other columns are text and mean themselves."""
@@ -167,7 +168,7 @@ class Ledger:
         found: dict[Key, list[tuple[Values | None, bool]]] = {}
         keyless = 0
         for row in rows:
-            key = tuple(row.get(name) for name in self.key)
+            key = tuple(meaning(name, row.get(name)) for name in self.key)
             values = {name: meaning(name, row.get(name)) for name in self.columns}
             problem = (
                 row.get("_pl_reject") is not None

@@ -71,7 +71,12 @@ def clean_rows(keys: Sequence[str]) -> st.SearchStrategy[list[Row]]:
     )
 
 
-EXTRACT = st.one_of(clean_rows(["a", "b", "c", "d", "é"]), clean_rows(["a", "b", "c"]), rows_of(["a", "b", "c", None]))
+EXTRACT = st.one_of(
+    clean_rows(["a", "b", "c", "d", "é"]),
+    clean_rows(["a", "b", "c"]),
+    rows_of(["a", "b", "c", None]),
+    rows_of(["a", "a ", "\ta", "\u00a0b\n", "7", "7.0", " 7", " "]),
+)
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("new days"), st.lists(st.tuples(st.integers(1, 3), EXTRACT), min_size=1, max_size=4)),

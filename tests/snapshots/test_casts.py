@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
@@ -13,14 +13,20 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jinja2 import Environment
 
-from snapshots.casts import cast, is_total
+from snapshots.casts import cast, id_text, is_total, key_text
+from snapshots.digest import quoted
+from snapshots.landed import Manifest
 from snapshots.receipts import read_receipts
+from snapshots.verify import verify
 from tests.snapshots.company import day, land, state, store, take
 
 MONEY, COUNT, SHARE = "DECIMAL(18,2)", "BIGINT", "DECIMAL(9,6)"
 NOT = None  # does not fit
 at = datetime.fromisoformat
+BLANKS = "".join(chr(point) for point in range(0x110000) if chr(point).isspace())
+CONFORM = Path(__file__).parents[2] / "dbt_project" / "macros" / "conform"
 
 
 @pytest.fixture(scope="module")
@@ -408,3 +414,204 @@ def test_float_columns_of_a_parquet_file_keep_their_cents(tmp_path: Path) -> Non
     take(where, [day(0)])
     amounts = [row[0] for row in state(where, day(0), columns="amount, opportunity_id")]
     assert sorted(amounts, key=str) == [Decimal("0.00"), Decimal("0.30"), Decimal("1.01"), None]
+
+
+# ---------------------------------------------------------------- keys and ids
+
+
+def id_from_ledger(column: str) -> str:
+    """SQL that staging reads ids with."""
+    macros = "".join((CONFORM / f"{name}.sql").read_text() for name in ("blanks", "id_from_ledger"))
+    macros = macros.replace("dbt.type_string()", "'varchar'")
+    return str(Environment(autoescape=False).from_string(macros).module.__dict__["duckdb__id_from_ledger"](column))  # noqa: S701 - SQL
+
+
+def ids_read(con: duckdb.DuckDBPyConnection, texts: Sequence[str | None]) -> list[str | None]:
+    """The ids that landed `texts` are, at capture and in staging, which must agree."""
+    cursor = con.cursor()
+    cursor.register("landed", pa.table({"n": range(len(texts)), "v": pa.array(texts, pa.string())}))
+    rows = cursor.execute(f"select {id_text('v', 'VARCHAR')}, {id_from_ledger('v')} from landed order by n").fetchall()
+    assert [row[0] for row in rows] == [row[1] for row in rows]
+    return [row[0] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("D1", "D1"),
+        ("D1 ", "D1"),
+        ("\tD1\r\n", "D1"),
+        ("\u00a0D1\u2003", "D1"),
+        ("D 1", "D 1"),
+        (" Zoë ", "Zoë"),
+        ("101", "101"),
+        ("101.0", "101"),
+        ("101.00", "101"),
+        (" 101.0 ", "101"),
+        ("0.0", "0"),
+        ("12345678901234567890.0", "12345678901234567890"),
+        ("1.6147805824397E13", "16147805824397"),
+        ("1.6147805824397e+13", "16147805824397"),
+        ("1.61478058244E13", "16147805824400"),
+        ("1.0E7", "10000000"),
+        ("9.007199254740991E15", "9007199254740991"),
+        ("007", "007"),
+        ("007.0", "007.0"),
+        ("1.10", "1.10"),
+        ("1.5", "1.5"),
+        ("1.", "1."),
+        (".0", ".0"),
+        ("-101.0", "-101.0"),
+        ("1e5", "1e5"),  # as likely an id that is no number at all
+        ("12e4", "12e4"),
+        ("1.61478E+13", "1.61478E+13"),  # a spreadsheet has rounded it: the id is lost
+        ("1.5E0", "1.5E0"),
+        ("9.007199254740993E15", "9.007199254740993E15"),  # no floating-point number can tell it from its neighbour
+        ("1.2345678901234568e+18", "1.2345678901234568e+18"),
+        ("1.0.0", "1.0.0"),
+        ("a.0", "a.0"),
+        ("1,000.0", "1,000.0"),
+        ("٣.0", "٣.0"),
+        ("nan", "nan"),
+        ("00Q5e00000AbCdE", "00Q5e00000AbCdE"),
+        (" ", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_an_id_is_text_whatever_it_travelled_as(
+    con: duckdb.DuckDBPyConnection, text: str | None, expected: str | None
+) -> None:
+    assert ids_read(con, [text]) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("value", "landed", "expected"),
+    [
+        (101.0, "DOUBLE", "101"),
+        (-101.0, "DOUBLE", "-101"),
+        (101.5, "DOUBLE", "101.5"),
+        (16147805824397.0, "DOUBLE", "16147805824397"),
+        (float(2**53 - 1), "DOUBLE", "9007199254740991"),
+        (1.2345678901234568e18, "DOUBLE", "1.2345678901234568e+18"),
+        (float("nan"), "DOUBLE", "nan"),
+        (None, "DOUBLE", None),
+        (101.0, "FLOAT", "101"),
+        (16777215.0, "FLOAT", "16777215"),
+        (101, "BIGINT", "101"),
+        ("101.00", "DECIMAL(18,2)", "101"),
+        ("101", "DECIMAL(20,0)", "101"),
+        ("1.10", "DECIMAL(18,2)", "1.10"),
+        ("2f1b1b1e-0000-4000-8000-000000000000", "UUID", "2f1b1b1e-0000-4000-8000-000000000000"),
+    ],
+)
+def test_an_id_in_a_typed_column_is_text_of_the_whole_number(
+    con: duckdb.DuckDBPyConnection, value: Any, landed: str, expected: str | None
+) -> None:
+    row = con.execute(f"select {id_text('v', landed)} from (select cast(? as {landed}) as v)", [value]).fetchone()
+    assert row == (expected,)
+
+
+@given(
+    ids=st.lists(
+        st.one_of(
+            st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6),
+            st.integers(0, 2**53 - 1).map(str),
+        ),
+        max_size=50,
+    ),
+    left=st.text(BLANKS, max_size=3),
+    right=st.text(BLANKS, max_size=3),
+)
+@settings(deadline=None, max_examples=100, derandomize=True, database=None)
+def test_blanks_around_an_id_are_those_that_python_strips(ids: list[str], left: str, right: str) -> None:
+    with duckdb.connect() as con:
+        assert ids_read(con, [left + each + right for each in ids]) == [each.strip() or None for each in ids]
+        padded = pa.array([left + each + right for each in ids], pa.string())
+        con.register("keys", pa.table({"n": range(len(ids)), "v": padded}))
+        keys = con.execute(f"select {key_text('v', 'VARCHAR')} from keys order by n").fetchall()
+        assert [row[0] for row in keys] == [each.strip() or None for each in ids]
+
+
+@given(ids=st.lists(st.integers(10**6, 2**53 - 1), max_size=50))
+@settings(deadline=None, max_examples=100, derandomize=True, database=None)
+def test_whole_numbers_that_travelled_as_floats_are_the_same_ids(ids: list[int]) -> None:
+    with duckdb.connect() as con:
+        clean = [str(each) for each in ids]
+        assert ids_read(con, [f"{each}.0" for each in ids]) == clean
+        assert ids_read(con, [repr(float(each)) for each in ids]) == clean
+        scientific = [format(Decimal(each), "E").replace("E+", "E") for each in ids]
+        assert ids_read(con, scientific) == [s if "." not in s else c for s, c in zip(scientific, clean, strict=True)]
+        con.register("landed", pa.table({"n": range(len(ids)), "v": pa.array(map(float, ids), pa.float64())}))
+        got = con.execute(f"select {id_text('v', 'DOUBLE')} from landed order by n").fetchall()
+        assert [row[0] for row in got] == clean
+
+
+def test_a_key_that_comes_twice_but_for_blanks_is_rejected_or_counts_once(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    rows = [
+        {"opportunity_id": "D1", "stage": "New", "amount": "1"},
+        {"opportunity_id": "D2", "stage": "New", "amount": "2"},
+        {"opportunity_id": "D1 ", "stage": "Won", "amount": "3"},
+        {"opportunity_id": "\tD2", "stage": "New", "amount": "2"},
+    ]
+    land(where, {day(0): rows[:2], day(1): rows})
+    take(where, [day(0), day(1)])
+    assert state(where, day(1), columns="opportunity_id, stage") == [("D1", "New"), ("D2", "New")]
+    rejects = (where.rejects / "crm" / "opportunity" / f"{day(1)}.csv").read_text().splitlines()
+    assert rejects == [
+        "file,line,reason,opportunity_id",
+        "opportunity.csv,2,key comes 2 times with different content,D1",
+        "opportunity.csv,4,key comes 2 times with different content,D1 ",
+    ]
+
+
+def test_days_whose_ids_travelled_differently_are_one_state(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    row: dict[str, Any] = {"opportunity_id": "1", "stage": "New", "account_id": "101"}
+    travelled: list[tuple[dict[str, pa.DataType], dict[str, Any]]] = [
+        ({}, row),
+        ({}, row | {"opportunity_id": " 1.0", "account_id": "101.00 "}),
+        (dict.fromkeys(["opportunity_id", "account_id"], pa.float64()), row | {"opportunity_id": 1, "account_id": 101}),
+        (dict.fromkeys(["opportunity_id", "account_id"], pa.int64()), row | {"opportunity_id": 1, "account_id": 101}),
+    ]
+    for number, (types, landed) in enumerate(travelled):
+        land(where, {day(number): [landed]}, ids=["opportunity_id", "account_id"], types=types)
+        take(where, [day(number)])
+    assert [(r.upserts, r.deletes, r.rejected) for r in read_receipts(where)] == [(1, 0, 0)] + [(0, 0, 0)] * 3
+    assert state(where, day(3), columns="opportunity_id, account_id") == [("1", "101")]
+
+
+def test_a_key_of_several_columns_loses_its_blanks_and_only_its_ids_are_ids(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    key = ["opportunity_id", "old_value"]
+    land(where, {day(0): [{"opportunity_id": "1.0", "old_value": " 100.0 "}]}, key=key, ids=["opportunity_id"])
+    take(where, [day(0)])
+    assert state(where, day(0), columns="opportunity_id, old_value") == [("1", "100.0")]
+
+
+def test_personal_columns_have_the_key_of_the_ledger(tmp_path: Path) -> None:
+    where = store(tmp_path)
+    rows = [{"person_id": "7.0 ", "email": "zoe@acme.test"}]
+    governed = {"person_id": "VARCHAR"}
+    land(where, {day(0): rows}, entity="person", key=["person_id"], governed=governed, personal=["email"])
+    take(where, [day(0)])
+    with duckdb.connect() as con:
+        kept = con.execute(f"from '{where.personal}/crm/person.parquet'").fetchall()
+    assert kept == [("7", "zoe@acme.test")]
+
+
+def test_a_key_keeps_the_spelling_that_the_ledger_has_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = store(tmp_path)
+    before = [{"opportunity_id": key, "stage": "New"} for key in ("D1 ", "7.0", "D2", "D3", " D3")]
+    after = [{"opportunity_id": key, "stage": "New"} for key in ("D1", "7", "D2", "D3")]
+    land(where, {day(0): before})
+    with monkeypatch.context() as as_it_was:
+        as_it_was.setattr(Manifest, "value", lambda _, name, landed, target: cast(quoted(name), landed, target))
+        take(where, [day(0)])
+    for number in (1, 2):
+        land(where, {day(number): after if number == 1 else [*after, {"opportunity_id": "D1\t", "stage": "Won"}]})
+        take(where, [day(number)])
+        assert state(where, day(number), columns="opportunity_id") == [("7.0",), ("D1 ",), ("D2",), ("D3",)]
+    assert [(r.upserts, r.deletes, r.rejected) for r in read_receipts(where)] == [(5, 0, 0), (0, 1, 0), (0, 0, 2)]
+    assert verify(where) == []

@@ -132,8 +132,8 @@ def test_what_is_read_from_duckdb_is_what_the_csv_module_reads(rows: list[tuple[
 
 
 def test_mapping_names_governed_columns_and_leaves_the_landed_names_alone(exports: Exports) -> None:
-    exports.write("opportunity.csv", "Opportunity ID,Deal Stage,Close Value,Colour\n1,Won,5.00,red\n")
-    options = EntityOptions(columns={"Deal Stage": "stage", "close_value": "amount"})
+    exports.write("opportunity.csv", "Opportunity ID,Deal Stage,Close Value,Colour,Account\n1,Won,5.00,red,7\n")
+    options = EntityOptions(columns={"Deal Stage": "stage", "close_value": "amount", "Account": "account_id"})
 
     exports.land(source=exports.source(opportunity=options))
 
@@ -141,9 +141,10 @@ def test_mapping_names_governed_columns_and_leaves_the_landed_names_alone(export
         ("1", "Won", "5.00", "red")
     ]
     assert exports.manifest("key_columns") == '["opportunity_id"]'
+    assert exports.manifest("id_columns") == '["opportunity_id", "account"]'
     assert exports.manifest("required_columns") == '["opportunity_id", "deal_stage"]'
     assert exports.manifest("governed") == (
-        '{"opportunity_id": "VARCHAR", "deal_stage": "VARCHAR", "close_value": "DECIMAL(18,2)"}'
+        '{"opportunity_id": "VARCHAR", "account": "VARCHAR", "deal_stage": "VARCHAR", "close_value": "DECIMAL(18,2)"}'
     )
 
 
