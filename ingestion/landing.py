@@ -66,7 +66,7 @@ MANIFEST = pa.schema(
         ("snapshot_date", pa.date32()),
         ("extraction_id", pa.string()),
         ("mode", pa.string()),
-        ("key_columns", pa.string()),  # this and the next seven: JSON text, landed names
+        ("key_columns", pa.string()),  # this and the next nine: JSON text, landed names
         ("id_columns", pa.string()),
         ("required_columns", pa.string()),
         ("columns", pa.string()),
@@ -74,6 +74,8 @@ MANIFEST = pa.schema(
         ("personal", pa.string()),
         ("volatile", pa.string()),
         ("dialect", pa.string()),
+        ("headers", pa.string()),
+        ("expected", pa.string()),
         ("deleted_column", pa.string()),
         ("email_column", pa.string()),
         ("is_dated", pa.bool_()),
@@ -232,6 +234,8 @@ class _Run:
             "personal": json.dumps(of.personal),
             "volatile": json.dumps(of.volatile),
             "dialect": json.dumps(asdict(of.dialect)),
+            "headers": json.dumps(dict(of.headers)),
+            "expected": json.dumps(dict(of.expected)),
             "deleted_column": of.deleted,
             "email_column": of.email,
             "is_dated": of.is_dated,

@@ -98,6 +98,8 @@ class Extraction:
     ids: tuple[str, ...] = ()  # columns of ids, besides a key of one column: text, whatever they travelled as
     dialect: Dialect = Dialect()
     may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
+    headers: Mapping[str, str] = field(default_factory=dict)  # landed name -> what the source calls the column
+    expected: Mapping[str, str] = field(default_factory=dict)  # landed name -> ours that is read there, if it is there
 
 
 @dataclass(frozen=True)

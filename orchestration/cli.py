@@ -47,9 +47,11 @@ class SharedOptions:
 
 shared = SharedOptions()
 JsonFlag = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
-AcceptDrop = Annotated[
-    bool, typer.Option("--accept-drop", help="Capture although a safety gate trips; the receipt records it.")
+Accept = Annotated[
+    str | None,
+    typer.Option("--accept", help="Capture although these gates trip, this once: GATE[,GATE]; the receipt records it."),
 ]
+AcceptDrop = Annotated[bool, typer.Option("--accept-drop", help="The same as --accept drop: rows that are gone.")]
 
 
 @app.callback()
@@ -104,11 +106,24 @@ def parse_day(text: str, option: str) -> date:
         raise ConfigError(f"{option}: got {text!r}, a date such as 2026-11-22 expected.") from error
 
 
+def parse_gates(text: str) -> list[str]:
+    """The gates that --accept names; ConfigError for one that does not exist."""
+    from snapshots.gates import GATES
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in GATES:
+            known = ", ".join(f"{gate} ({what})" for gate, what in GATES.items())
+            raise ConfigError(f"--accept: got {name!r}, one or more of these gates expected, behind commas: {known}.")
+    return names
+
+
 @app.command()
 def run(
     day: Annotated[str | None, typer.Option("--date", help="The day to capture (else as_of, else today).")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day of a range of dated drops.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day of a range of dated drops.")] = None,
+    accept: Accept = None,
     accept_drop: AcceptDrop = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -118,6 +133,7 @@ def run(
         raise ConfigError(f"{settings.config.path}: no source enabled, one expected. Add [sources.<name>] to it.")
     if (first is None) != (last is None) or (day is not None and first is not None):
         raise ConfigError("run: --date alone, or --from and --to together, expected.")
+    accepted = parse_gates(accept or "") + (["drop"] if accept_drop else [])
     if first is not None and last is not None:
         start, end = parse_day(first, "--from"), parse_day(last, "--to")
         if start > end:
@@ -126,13 +142,13 @@ def run(
         with sole_writer(settings, "pipeledger run --from --to"):
             from orchestration.dag.runs import run_range
 
-            finish(run_range(settings, start, end, accept_drop=accept_drop), as_json)
+            finish(run_range(settings, start, end, accept=accepted), as_json)
     chosen = parse_day(day, "--date") if day else settings.config.default_day(clock())
     check_not_future(settings, chosen)
     with sole_writer(settings, f"pipeledger run --date {chosen}"):
         from orchestration.dag.runs import run_day
 
-        finish(run_day(settings, chosen, accept_drop=accept_drop), as_json)
+        finish(run_day(settings, chosen, accept=accepted), as_json)
 
 
 def check_not_future(settings: Settings, day: date) -> None:
@@ -225,7 +241,18 @@ def status(as_json: JsonFlag = False) -> None:
     if as_json:
         show_json([asdict(row) for row in rows])
         return
-    shown = ("source", "entity", "last_day", "days", "gaps", "rows", "freshness", "last_run_at", "last_outcome")
+    shown = (
+        "source",
+        "entity",
+        "last_day",
+        "days",
+        "gaps",
+        "rows",
+        "rejected",
+        "freshness",
+        "last_run_at",
+        "last_outcome",
+    )
     show_table(shown, [[getattr(row, name) for name in shown] for row in rows])
     for message in dict.fromkeys(f"{row.source}: {row.message}" for row in rows if row.message):
         out.print(message, markup=False)

@@ -7,8 +7,8 @@ the source has passed. Run it alone through `pipeledger run`; it takes no clock 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import duckdb
@@ -29,7 +29,7 @@ from snapshots.entity_intervals import (
     stored_receipts,
     stored_version,
 )
-from snapshots.gates import TrippedGate, tripped_gates
+from snapshots.gates import TrippedGate, notes, tripped_gates
 from snapshots.intervals import connect, create_views, rebuild_table, refresh_tables
 from snapshots.landed import FILE, LINE, Manifest, landed_rows, read_manifests
 from snapshots.ledger import OWNED, LedgerTable, arrow_schema
@@ -65,11 +65,15 @@ class CapturedDay:
 
 @dataclass(frozen=True)
 class Captured:
-    """The days that are in the ledger now, and the gates (if any) at which the capture stopped."""
+    """The days that are in the ledger now, and the gates (if any) at which the capture stopped.
+
+    `notes` are what a person is to hear of the captured days: rejected rows, columns that came or went.
+    """
 
     source: str
     days: tuple[CapturedDay, ...]
     tripped: tuple[TrippedGate, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class _Draft:
     receipts: one for each day to write
     replaced: the days whose rows the commit replaces
     tripped: the gates that these days do not pass
+    notes: what they do all the same, for a person to hear
     is_unchanged: whether the ledger has all of it already, so that nothing is committed
     must_rebuild: whether days after the written one change too, so that the intervals are made anew instead of advanced
     """
@@ -89,6 +94,7 @@ class _Draft:
     receipts: Sequence[Receipt]
     replaced: frozenset[date]
     tripped: Sequence[TrippedGate]
+    notes: Sequence[str]
     is_unchanged: bool
     must_rebuild: bool
 
@@ -99,21 +105,21 @@ def capture(
     days: Sequence[date],
     *,
     gates: Gates,
-    accept_drop: bool,
+    accept: Collection[str] = (),
     code_version: str,
     on_progress: OnProgress | None = None,
 ) -> Captured:
     """Writes the landed `days` of `source` into the ledger and advances the interval cache.
 
-    A gate that trips keeps the days before it and stops there (`tripped` says why). Raises CaptureError, having
-    written nothing of the step, for a day that is not landed whole or that may not be rewritten, and
-    LedgerDamagedError for a damaged table.
+    A gate that trips keeps the days before it and stops there (`tripped` says why), unless `accept` names it. Raises
+    CaptureError, having written nothing of the step, for a day that is not landed whole or that may not be rewritten,
+    and LedgerDamagedError for a damaged table.
     """
     if not store.landing.exists():
         raise CaptureError(f"{source}: nothing has landed. Nothing was captured. Run `pipeledger run` to land it.")
     with connect(store) as con:
         con.execute(f"attach {literal(str(store.landing))} as landing (read_only)")
-        mine = _SourceCapture(con, store, source, gates, accept_drop, code_version)
+        mine = _SourceCapture(con, store, source, gates, accept, code_version)
         done: dict[date, list[CapturedEntity]] = {}
         tripped: list[TrippedGate] = []
         manifests = read_manifests(con, source, sorted(set(days)))
@@ -128,7 +134,8 @@ def capture(
             if tripped:
                 break
         create_views(con, {})
-    return Captured(source, tuple(CapturedDay(day, tuple(done[day])) for day in sorted(done)), tuple(tripped))
+    days = tuple(CapturedDay(day, tuple(done[day])) for day in sorted(done))
+    return Captured(source, days, tuple(tripped), tuple(mine.notes))
 
 
 @dataclass(frozen=True)
@@ -142,8 +149,9 @@ class _SourceCapture:
     store: Store
     source: str
     gates: Gates
-    accept_drop: bool
+    accept: Collection[str]
     code_version: str
+    notes: list[str] = field(default_factory=list)
 
     # -- which days together ------------------------------------------------------------------------
 
@@ -215,11 +223,11 @@ class _SourceCapture:
         except UncleanError:
             return self._one_by_one(manifests, days)
         tripped = [trip for draft in drafts if not draft.is_unchanged for trip in draft.tripped]
-        if tripped and not self.accept_drop:
-            before = [day for day in days if day < min(trip.day for trip in tripped)]
+        if not all(trip.is_accepted(self.accept) for trip in tripped):
+            first = min(trip.day for trip in tripped if not trip.is_accepted(self.accept))
+            before = [day for day in days if day < first]
             captured = self.step(manifests, before)[0] if before else []
-            first = min(trip.day for trip in tripped)
-            return captured, [trip for trip in tripped if trip.day == first]
+            return captured, [trip for trip in tripped if trip.day == first and not trip.is_accepted(self.accept)]
         captured = [entity for draft in drafts for entity in self._captured(draft, days)]
         self._write_personal(manifests, days)
         for draft in drafts:
@@ -256,11 +264,10 @@ class _SourceCapture:
         counts = difference.run()
         if first.mode == "events" and after and first.snapshot_date in receipts:
             counts = keep_events(difference, table)
-        self._write_rejects(difference)
+        rejects = self._write_rejects(difference)
         drafted = self._receipts(manifests, before, counts)
-        tripped = tripped_gates(
-            self.store, self.gates, difference, drafted, counts, before, may_begin_empty=first.may_begin_empty
-        )
+        tripped = tripped_gates(self.store, self.gates, difference, first, drafted, counts, before, rejects)
+        said = notes(self.store, first, drafted, before, rejects)
         drafted = [
             replace(receipt, overridden=tuple(trip.gate for trip in tripped if trip.day == receipt.snapshot_date))
             for receipt in drafted
@@ -272,7 +279,7 @@ class _SourceCapture:
         if must_rebuild:
             later = rewrite_later(difference, table, drafted[0], after)
             drafted, replaced = [*drafted, *later.receipts], replaced | later.replaced
-        return _Draft(table, difference, drafted, replaced, tripped, is_unchanged, must_rebuild)
+        return _Draft(table, difference, drafted, replaced, tripped, said, is_unchanged, must_rebuild)
 
     def _difference(
         self, table: LedgerTable, manifests: Sequence[Manifest], *, is_first: bool, is_next: bool
@@ -432,6 +439,7 @@ class _SourceCapture:
     def _write(self, draft: _Draft) -> None:
         """Commits to the Delta table, then advances the cache; a crash between the two is found by their versions."""
         if not draft.is_unchanged:
+            self.notes.extend(draft.notes)
             draft.table.commit(self._arrow(draft), draft.receipts, sorted(draft.replaced))
             if draft.must_rebuild:
                 rebuild_table(self.con, draft.table.path)
@@ -538,8 +546,12 @@ class _SourceCapture:
                 continue
             write_personal(self.con, self.store, by_day[newest])
 
-    def _write_rejects(self, difference: Difference) -> None:
-        """A file for each day that has rejected rows: file, line, reason. A day without any has none."""
+    def _write_rejects(self, difference: Difference) -> dict[date, str]:
+        """A file for each day that has rejected rows: file, line, reason. A day without any has none.
+
+        Gives the first of each such day.
+        """
+        first: dict[date, str] = {}
         entity = difference.intervals.entity
         landed = f"landing.{quoted(self.source)}.{quoted(entity)}"
         keys = difference.intervals.keys("l.")
@@ -553,8 +565,12 @@ class _SourceCapture:
                     f"where r._day = {date_literal(day)} order by all"
                 )
                 copy_whole(self.con, rows, file, "format csv, header")
+                name, line, reason = self.con.execute(f"select file, line, reason from ({rows}) limit 1").fetchall()[0]
+                place = ", ".join(part for part in (name, line and f"line {line:,}") if part)
+                first[day] = f"{place}: {reason}" if place else str(reason)
             else:
                 file.unlink(missing_ok=True)
+        return first
 
 
 def _is_same(new: Receipt, old: Receipt) -> bool:

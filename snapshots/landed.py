@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import duckdb
@@ -32,7 +32,11 @@ RESERVED = ("source", "snapshot_date", "valid_from", "valid_to", "rowid")
 
 @dataclass(frozen=True)
 class Manifest:
-    """One complete extraction of an entity. Column names are the landed ones; `governed` gives ledger types."""
+    """One complete extraction of an entity. Column names are the landed ones; `governed` gives ledger types.
+
+    `headers` has the source's own names of them; `expected` says which of our columns is read from which of them, also
+    of those that are not there.
+    """
 
     source: str
     source_type: str
@@ -54,12 +58,18 @@ class Manifest:
     started_at: datetime
     ended_at: datetime
     row_count: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    expected: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kept(self) -> tuple[str, ...]:
         """The columns that go into the ledger."""
         kept = tuple(name for name in self.columns if name not in self.personal)
         return (*kept, EMAIL_DIGEST) if self.email else kept
+
+    def header(self, name: str) -> str:
+        """What the source calls a column."""
+        return self.headers.get(name, name)
 
     def value(self, name: str, landed: str, target: str) -> str:
         """SQL that gives the landed column `name` (DuckDB type `landed`) as the ledger type `target`.
@@ -201,6 +211,8 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         started_at=instant("extraction_started_at"),
         ended_at=instant("extraction_ended_at"),
         row_count=int(str(row["row_count"])),
+        headers=json.loads(str(row.get("headers") or "{}")),
+        expected=json.loads(str(row.get("expected") or "{}")),
     )
 
 

@@ -280,7 +280,14 @@ class FilesSource:
             is_dated=place.drops is not None or self.as_of is not None,
             email=columns.email,
             dialect=self.options.get(place.entity, EntityOptions()).dialect or self.dialect,
+            headers=dict(zip(columns.landed, header, strict=True)),
+            expected=self._expected(place),
         )
+
+    def _expected(self, place: _Place) -> dict[str, str]:
+        """Where each of our columns is looked for: landed name -> ours."""
+        options = self.options.get(place.entity, EntityOptions())
+        return {landed: ours for ours, landed in canonical_columns(ENTITIES[place.entity], options).items()}
 
     def _header(self, place: _Place, file: Path) -> tuple[tuple[str, ...], Callable[[Columns], Iterator[pa.Table]]]:
         """Read a file's column names, and how to read its rows under landed ones."""

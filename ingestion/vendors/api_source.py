@@ -80,7 +80,8 @@ class ApiSource(ABC):
         """What the ledger must know of `columns` (theirs -> landed), as fields of an Extraction.
 
         They are `governed`, `personal`, `volatile` and `email`: the vendor's own `typed` (-> type), `hidden`
-        (personal) and `volatile` columns, by either name, and those that the settings name.
+        (personal) and `volatile` columns, by either name, and those that the settings name. With them go `headers` (the
+        vendor's names) and `expected` (what the settings map).
         """
         kinds = {**typed, **{theirs: kind for theirs, kind in self.account.ours(canonical).items() if kind != TEXT}}
         hidden, volatile = set(hidden), set(volatile)
@@ -103,6 +104,12 @@ class ApiSource(ABC):
                 if not volatile.isdisjoint((name, landed)) and landed not in personal
             ),
             "email": "email" if "email" in personal else None,
+            "headers": {landed: theirs for theirs, landed in columns.items()},
+            "expected": {
+                columns.get(theirs, landed_name(theirs)): ours
+                for entity in canonical
+                for theirs, ours in self.account.columns.get(entity, {}).items()
+            },
         }
 
     def days(self, first: date, last: date) -> Days:

@@ -23,6 +23,7 @@ from orchestration.settings.settings import Settings
 from orchestration.steps.dbt import DEFAULT_DEFINITIONS, definition_files
 from orchestration.steps.sources import build_source
 from snapshots.digest import literal
+from snapshots.receipts import read_receipts
 
 PYTHON = (3, 11)
 LITTLE_SPACE = 500_000_000  # bytes; a build of a large company needs more than this beside the published file
@@ -46,6 +47,7 @@ def examine(settings: Settings | PipeledgerError, home: Home, today: date, env: 
         yield Finding("sources", "fail", "no source is enabled", "add a [sources.<name>] to pipeledger.toml")
     for source in settings.config.enabled:
         yield from check_source(settings, source, today)
+    yield check_rejects(settings)
     yield from check_published(settings, today)
 
 
@@ -185,6 +187,22 @@ def check_source(settings: Settings, source: SourceConfig, today: date) -> Itera
     yield from (replace(finding, check=f"{name}: {finding.check}".removesuffix(": ")) for finding in found)
     if worst(found) != "fail":
         yield Finding(name, "ok", f"{len(built.entities)} entities, newest day {days.complete[-1]}")
+
+
+def check_rejects(settings: Settings) -> Finding:
+    """No row of the last captured day of an entity was rejected."""
+    receipts = sorted(read_receipts(settings.store), key=lambda each: each.snapshot_date)
+    last = {(each.source, each.entity): each for each in receipts}
+    rejected = [
+        f"{each.rejected:,} of {each.source_rows:,} rows of {each.source}.{each.entity} on {each.snapshot_date}, see "
+        f"{settings.store.rejects_file(each.source, each.entity, each.snapshot_date)}"
+        for each in last.values()
+        if each.rejected
+    ]
+    if rejected:
+        fix = "correct them where they come from, or say in pipeledger.toml how they are written"
+        return Finding("rejected rows", "warn", "; ".join(rejected), fix)
+    return Finding("rejected rows", "ok", "none on the last captured days")
 
 
 def check_published(settings: Settings, today: date) -> Iterator[Finding]:

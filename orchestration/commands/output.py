@@ -23,10 +23,11 @@ def show_report(report: RunReport) -> None:
     for name, source in report.sources.items():
         if source.days:
             span = source.days[0] if len(source.days) == 1 else f"{source.days[0]} to {source.days[-1]}"
+            rejected = f", {source.rejected:,} rejected" if source.rejected else ""
             gaps = f", {source.missing_days} missing days since the first" if source.missing_days else ""
             out.print(
                 f"{name}: {span}: {len(source.days)} captured, {source.source_rows:,} rows seen, "
-                f"{source.rows_written:,} written{gaps}",
+                f"{source.rows_written:,} written{rejected}{gaps}",
                 markup=False,
             )
     if report.published:

@@ -26,7 +26,7 @@ POOL = "duckdb"  # limit 1: DuckDB has one writer
 SOLE_WRITER = "sole_writer"
 RETRIES = 3
 RETRY_SECONDS = 10  # before the first one; four times longer before each next
-ACCEPT_DROP_TAG = "pipeledger/accept_drop"
+ACCEPT_TAG = "pipeledger/accept"  # the gates that a run accepts, behind commas
 
 ENTITY_DESCRIPTIONS = {
     "opportunity": "Deals as the source shows them now: stage, amount, close date, owner.",
@@ -106,6 +106,7 @@ def check_specs(source: str) -> list[dg.AssetCheckSpec]:
     return [
         dg.AssetCheckSpec(lost_days.CHECK, asset=key, description="The day asked for was landed and captured."),
         dg.AssetCheckSpec("gates", asset=key, description="No safety gate tripped: no suspicious drop of rows."),
+        dg.AssetCheckSpec("no_rejected_rows", asset=key, description="Every row of the day could be read."),
         dg.AssetCheckSpec("no_missing_days", asset=key, description="Every day since the first is captured."),
     ]
 
@@ -139,7 +140,7 @@ def attempt(
     context: dg.OpExecutionContext, settings: Settings, source: SourceConfig, days: Sequence[date]
 ) -> SourceResult:
     """Land and capture; try again later where that may help; else log the failure and mark the run."""
-    accept_drop = context.run.tags.get(ACCEPT_DROP_TAG) == "true"
+    accept = [gate for gate in context.run.tags.get(ACCEPT_TAG, "").split(",") if gate]
     now = clock()
     try:
         result = capture.attempt(
@@ -147,8 +148,8 @@ def attempt(
             source,
             days,
             now=now,
-            accept_drop=accept_drop,
-            progress=capture.Progress(context.log.info, current_line.show),
+            accept=accept,
+            progress=capture.Progress(context.log.info, context.log.warning, current_line.show),
         )
     except Exception as error:
         if context.retry_number < RETRIES:
@@ -208,6 +209,15 @@ def check_results(settings: Settings, result: SourceResult) -> Iterator[dg.Asset
         passed=not result.tripped,
         severity=dg.AssetCheckSeverity.ERROR,
         description="; ".join(result.refusals) or "none tripped",
+    )
+    rejected = sum(entity.rejected for day in result.days for entity in day.entities)
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name="no_rejected_rows",
+        passed=not rejected,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(result.notes) if rejected else "none rejected",
+        metadata={"rejected": rejected},
     )
     yield dg.AssetCheckResult(
         asset_key=key,

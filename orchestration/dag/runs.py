@@ -6,7 +6,7 @@ Comes from the settings; goes to the home, and as a `RunReport` to whoever start
 import contextlib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.dag import jobs, lost_days, published
-from orchestration.dag.assets import ACCEPT_DROP_TAG
+from orchestration.dag.assets import ACCEPT_TAG
 from orchestration.dag.company import build_definitions, write_dagster_home
 from orchestration.dag.progress import current_line
 from orchestration.dag.sole_writer import TRIGGER_TAG, take_over
@@ -35,6 +35,7 @@ class SourceReport:
     days: list[str] = field(default_factory=list)
     source_rows: int = 0
     rows_written: int = 0
+    rejected: int = 0
     missing_days: int = 0
     error: str | None = None
     gates: str | None = None
@@ -54,19 +55,19 @@ class RunReport:
     failures: list[str] = field(default_factory=list)
 
 
-def run_day(settings: Settings, day: date, *, accept_drop: bool = False) -> RunReport:
+def run_day(settings: Settings, day: date, *, accept: Collection[str] = ()) -> RunReport:
     """Run the daily job for one day: land, capture, build, publish."""
     tags = jobs.daily_tags(settings, day, COMMAND_LINE)
-    if accept_drop:
-        tags[ACCEPT_DROP_TAG] = "true"
+    if accept:
+        tags[ACCEPT_TAG] = ",".join(accept)
     return execute(settings, "daily", tags, first=day, partition_key=day.isoformat())
 
 
-def run_range(settings: Settings, first: date, last: date, *, accept_drop: bool = False) -> RunReport:
+def run_range(settings: Settings, first: date, last: date, *, accept: Collection[str] = ()) -> RunReport:
     """Run the range job: capture every complete day from first to last, then build and publish once."""
     tags = jobs.daily_tags(settings, last, COMMAND_LINE) | {jobs.DAY_TAG: f"{first} to {last}"}
-    if accept_drop:
-        tags[ACCEPT_DROP_TAG] = "true"
+    if accept:
+        tags[ACCEPT_TAG] = ",".join(accept)
     config = {"ops": {"capture_days": {"config": {"first": first.isoformat(), "last": last.isoformat()}}}}
     return execute(settings, "range", tags, first=first, run_config=config)
 
@@ -156,6 +157,8 @@ def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
             source.error = check.description
         elif check.check_name == "gates" and not check.passed:
             source.error, source.gates = None, check.description
+        elif check.check_name == "no_rejected_rows":
+            source.rejected = int(str(check.metadata["rejected"].value))
         elif check.check_name == "no_missing_days":
             source.missing_days = int(str(check.metadata["missing_days"].value))
     elif not check.passed and check.asset_key != published.KEY:

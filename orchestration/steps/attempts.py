@@ -25,7 +25,7 @@ class SourceResult:
     """What landing and capturing one source came to: the days kept, the gates that tripped, the error that ended it.
 
     `asked` are the days that were to be captured, `landed` rows by entity and day, `failed` the entities that the error
-    is about (empty: the source as a whole).
+    is about (empty: the source as a whole), `notes` what a person is to hear of the days kept.
     """
 
     source: str
@@ -35,6 +35,7 @@ class SourceResult:
     tripped: tuple[TrippedGate, ...] = ()
     error: str | None = None
     failed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -75,7 +76,7 @@ def record_attempt(settings: Settings, source: str, days: Sequence[date], now: d
         "last_day": str(days[-1]) if days else None,
         "days_kept": len(result.days),
         "outcome": "failed" if result.error else "gate" if result.tripped else "done",
-        "message": result.cause,
+        "message": result.cause or "; ".join(result.notes) or None,
     }
     write_whole(settings.home.attempts / f"{source}.json", json.dumps(note, indent=2) + "\n")
 

@@ -3,7 +3,7 @@
 Dagster wraps these functions; tests call them alone. Nothing here knows the clock: days and instants are arguments.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
@@ -21,9 +21,10 @@ from snapshots.store import LedgerError
 
 @dataclass(frozen=True)
 class Progress:
-    """Where progress goes: `report` takes lines that stay, `show` what is happening right now."""
+    """Where progress goes: `report` takes lines that stay, `warn` those to act on, `show` what is happening now."""
 
     report: Callable[[str], None] = lambda line: None
+    warn: Callable[[str], None] = lambda line: None
     show: Callable[[str], None] = lambda line: None
 
 
@@ -36,10 +37,11 @@ def land_and_capture(
     days: Sequence[date],
     *,
     now: datetime,
-    accept_drop: bool = False,
+    accept: Collection[str] = (),
     progress: Progress = SILENT,
 ) -> SourceResult:
-    """Land the days of one source in chunks and capture each chunk. A gate that trips keeps the days before it.
+    """Land the days of one source in chunks and capture each chunk. A gate that trips keeps the days before it,
+    unless `accept` names it.
 
     Raises whatever landing or capture raises; what chunks before it kept stays kept.
     """
@@ -47,6 +49,7 @@ def land_and_capture(
     captured: list[CapturedDay] = []
     landed: dict[tuple[str, date], int] = {}
     tripped: tuple[TrippedGate, ...] = ()
+    notes: list[str] = []
     for chunk in built.chunks(days):
         landed |= land_chunk(settings, built, chunk, now, progress)
         done = capture(
@@ -54,17 +57,26 @@ def land_and_capture(
             source.name,
             chunk,
             gates=settings.config.gates,
-            accept_drop=accept_drop,
+            accept=accept,
             code_version=code_version(),
         )
         captured += done.days
         tripped = done.tripped
+        notes += done.notes
         progress.report(progress_line(source.name, chunk, landed, done.days))
+        for note in done.notes:
+            progress.warn(note)
         if tripped:
             break
     seconds = (datetime.now(UTC) - now).total_seconds()
     return SourceResult(
-        source.name, tuple(days), tuple(captured), landed=landed, tripped=tripped, seconds=round(seconds, 1)
+        source.name,
+        tuple(days),
+        tuple(captured),
+        landed=landed,
+        tripped=tripped,
+        notes=tuple(notes),
+        seconds=round(seconds, 1),
     )
 
 
@@ -106,7 +118,7 @@ def attempt(
     days: Sequence[date],
     *,
     now: datetime,
-    accept_drop: bool = False,
+    accept: Collection[str] = (),
     progress: Progress = SILENT,
 ) -> SourceResult:
     """Land and capture, and note what came of it; a failure is a result with its reason, so that other sources go on.
@@ -114,7 +126,7 @@ def attempt(
     Raises only what may succeed when it is tried again in a while.
     """
     try:
-        result = land_and_capture(settings, source, days, now=now, accept_drop=accept_drop, progress=progress)
+        result = land_and_capture(settings, source, days, now=now, accept=accept, progress=progress)
     except Exception as error:
         if is_worth_retrying(error):
             raise

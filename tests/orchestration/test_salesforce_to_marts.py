@@ -300,8 +300,9 @@ def test_a_retyped_field_that_cannot_be_read_keeps_the_whole_day_out(
         today = server.now.date()
         rejects = desk.home / "rejects" / "sf" / "opportunity" / f"{today}.csv"
         assert told == (
-            f"sf.opportunity: 1 of 1 rows for {today} rejected, more than 0.1%; they and the reasons are in {rejects}. "
-            "Nothing written. Check the export, or run again with --accept-drop."
+            f"sf.opportunity: 1 of 1 rows for {today} rejected, all there are. The first: value_c: got 200.50 EUR, "
+            f"expected DECIMAL(18,2). All are in {rejects}. "
+            "Nothing written. Check the export, or run again with --accept rejected."
         )
         assert '"value_c: got 200.50 EUR, expected DECIMAL(18,2)"' in rejects.read_text()
         org = Org(server, desk, {})
