@@ -19,7 +19,7 @@ import typer
 from typer.exceptions import TyperException
 
 from orchestration.commands.output import err, out, show_json, show_report, show_table
-from orchestration.settings.errors import ConfigError, ExitCode, PipeledgerError
+from orchestration.settings.errors import ConfigError, DiskFullError, ExitCode, PipeledgerError, is_disk_full
 from orchestration.settings.home import DEMO_HOME, Home, find_home, open_home, read_marker
 from orchestration.settings.lock import Lock
 from orchestration.settings.settings import PRIVACY, Settings, clock, load_settings
@@ -283,7 +283,7 @@ def sql(
 @app.command()
 def doctor(as_json: JsonFlag = False) -> None:
     """Check the set-up: one line each, with the fix."""
-    from orchestration.commands.doctor import examine, worst
+    from orchestration.commands.doctor import check_definition_rows, examine, worst
 
     settings: Settings | PipeledgerError
     try:
@@ -292,6 +292,8 @@ def doctor(as_json: JsonFlag = False) -> None:
     except PipeledgerError as error:
         settings, home, today = error, find_home(os.environ, Path.cwd()), clock().date()
     findings = list(examine(settings, home, today, os.environ))
+    if isinstance(settings, Settings):
+        findings += check_definition_rows(settings)
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:
@@ -395,14 +397,14 @@ def finish(report: "RunReport", as_json: bool, demo_home: Home | None = None) ->
     """Say what a run came to, and end with its exit code."""
     if as_json:
         show_json({**asdict(report), "exit_code": int(report.exit_code)})
-    for failure in report.failures:
-        err.print(failure, style="red", markup=False)
-    if not as_json:
+    else:
         show_report(report)
-        if demo_home is not None and report.exit_code == ExitCode.DONE:
-            from orchestration.commands.demo import farewell
+    for failure in report.failures:  # the cause is the last thing one reads
+        err.print(failure, style="red", markup=False)
+    if demo_home is not None and report.exit_code == ExitCode.DONE and not as_json:
+        from orchestration.commands.demo import farewell
 
-            out.print(farewell(demo_home), markup=False)
+        out.print(farewell(demo_home), markup=False)
     raise typer.Exit(report.exit_code)
 
 
@@ -452,6 +454,8 @@ def explain(error: Exception) -> int:
 
     if shared.debug:
         traceback.print_exc()
+    if is_disk_full(error):
+        error = DiskFullError(find_home(os.environ, Path.cwd()).root)
     if isinstance(error, PipeledgerError):
         err.print(str(error), style="red", markup=False)
         return error.exit_code

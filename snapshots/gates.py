@@ -80,7 +80,7 @@ def tripped_gates(
         elif counts[day].deletes >= gates.min_deletes and _is_above(counts[day].deletes, gates.max_delete_rate, had):
             gone = f"{counts[day].deletes:,} gone since {previous}, more than {100 * gates.max_delete_rate:g}%."
             trip("deletes", f"{receipt.live_rows:,} rows for {day}, {gone}", or_accept("drop"))
-        if _are_too_many(receipt, gates):
+        if are_too_many(receipt.rejected, receipt.source_rows, gates):
             limit = f"more than {100 * gates.max_reject_rate:g}%"
             limit = limit if receipt.rejected < receipt.source_rows else "all there are"
             problem = f"{receipt.rejected:,} of {receipt.source_rows:,} rows for {day} rejected, {limit}"
@@ -178,10 +178,9 @@ def _likeness(one: str, other: str) -> float:
     return max(difflib.SequenceMatcher(None, one, other).ratio(), 0.8 if words else 0.0)
 
 
-def _are_too_many(receipt: Receipt, gates: Gates) -> bool:
-    """Whether more rows were rejected than a day may lose: more than the share and at least the number, or all."""
-    is_above = _is_above(receipt.rejected, gates.max_reject_rate, receipt.source_rows)
-    return is_above and (receipt.rejected >= gates.min_rejects or receipt.rejected == receipt.source_rows)
+def are_too_many(rejected: int, rows: int, gates: Gates) -> bool:
+    """Whether more rows are rejected than a day may lose: more than the share and at least the number, or all."""
+    return _is_above(rejected, gates.max_reject_rate, rows) and (rejected >= gates.min_rejects or rejected == rows)
 
 
 def _is_above(count: int, rate: float, of: int) -> bool:

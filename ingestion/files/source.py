@@ -297,7 +297,7 @@ class FilesSource:
                 return tuple(pq.read_schema(file).names), lambda columns: parquet_file.read(file, columns.landed)
             dialect = csv_file.Dialect(options.delimiter, options.encoding)
             header = csv_file.read_header(file, dialect)
-        except (csv_file.CsvError, pa.ArrowInvalid, OSError) as error:
+        except (csv_file.CsvError, *parquet_file.UNREADABLE) as error:
             raise self._unreadable(place, file, error) from error
         return header.names, lambda columns: csv_file.read(file, dialect, header, columns.landed, columns.key)
 
@@ -308,7 +308,7 @@ class FilesSource:
         try:
             for table in tables():
                 yield table.append_column("_pl_file", pa.repeat(name, table.num_rows))
-        except (csv_file.CsvError, pa.ArrowInvalid, OSError) as error:
+        except (csv_file.CsvError, *parquet_file.UNREADABLE) as error:
             raise self._unreadable(place, file, error) from error
         finally_read = _fingerprint(file)
         if finally_read != before:

@@ -108,11 +108,14 @@ def build_events(
                 asset_key=translator.get_asset_key(node),
                 metadata={"unique_id": result.unique_id, "seconds": result.seconds},
             )
-    failed = [f"{manifest['nodes'][result.unique_id]['name']}: {result.message}" for result in results if result.failed]
+    failed = build.failures(results, settings.home.warehouse)
     for finding in build.after_build(settings):
-        context.log.warning(finding)
+        if finding not in failed:
+            context.log.warning(finding)
     if failed:
-        raise dg.Failure("\n".join(failed), allow_retries=False)
+        where = settings.config.company.definitions
+        advice = f"Nothing was published. A definition is corrected in {where}; then run `pipeledger build`."
+        raise dg.Failure("\n".join([*failed, advice]), allow_retries=False)
 
 
 def check_result(result: NodeResult, manifest: Mapping[str, Any], translator: Translator) -> dg.AssetCheckResult:

@@ -19,7 +19,7 @@ from orchestration.dag.assets import ACCEPT_TAG
 from orchestration.dag.company import build_definitions, write_dagster_home
 from orchestration.dag.progress import current_line
 from orchestration.dag.sole_writer import TRIGGER_TAG, take_over
-from orchestration.settings.errors import ExitCode
+from orchestration.settings.errors import DiskFullError, ExitCode, is_disk_full
 from orchestration.settings.lock import Lock
 from orchestration.settings.settings import Settings
 from orchestration.steps.build import read_findings
@@ -109,6 +109,8 @@ def execute(
         finally:
             current_line.end()
     done = report(job, result)
+    if any(map(is_disk_full, done.failures)):
+        done.failures = [str(DiskFullError(settings.home.root))]
     if done.published:
         done.warnings = read_findings(settings.home.warehouse) or done.warnings
     return done

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from ingestion.landing import land
 from ingestion.source import LandingError, Source, SourceError
 from orchestration.settings.config import SourceConfig
-from orchestration.settings.errors import PipeledgerError
+from orchestration.settings.errors import DiskFullError, PipeledgerError, is_disk_full
 from orchestration.settings.settings import Settings, code_version
 from orchestration.steps.attempts import SourceResult, record_attempt
 from orchestration.steps.sources import build_source
@@ -130,7 +130,7 @@ def attempt(
     except Exception as error:
         if is_worth_retrying(error):
             raise
-        result = failed(source, days, error)
+        result = failed(source, days, DiskFullError(settings.home.root) if is_disk_full(error) else error)
     record_attempt(settings, source.name, days, now, result)
     return result
 

@@ -200,10 +200,18 @@ class NodeResult:
         return self.status in {"fail", "error", "runtime error"}
 
 
-def build_models(config: Config, home: Home, on_node: Callable[[str], None] = lambda name: None) -> list[NodeResult]:
+def build_models(
+    config: Config,
+    home: Home,
+    on_node: Callable[[str], None] = lambda name: None,
+    *,
+    select: Sequence[str] = (),
+    warehouse: Path | None = None,
+) -> list[NodeResult]:
     """Build every model and run every data test in this process, from the parsed project that `prepare` left.
 
-    `on_node` receives the name of each node that is done. Raises DbtError where dbt could not begin; what failed
+    `select` builds only what dbt selects by it, and `warehouse` elsewhere than in the home. `on_node` receives the name
+    of each node that is done. Raises DbtError where dbt could not begin; what failed
     later is in the results. The warehouse is closed on return.
     """
     from dbt.artifacts.schemas.run import RunExecutionResult
@@ -215,8 +223,15 @@ def build_models(config: Config, home: Home, on_node: Callable[[str], None] = la
         home,
         dbt_vars(config),
         # Unit tests look at the models and not at the data.
-        ["--no-write-json", "build", "--exclude-resource-type", "unit_test"],
+        [
+            "--no-write-json",
+            "build",
+            "--exclude-resource-type",
+            "unit_test",
+            *(["--select", *select] if select else []),
+        ],
         manifest=parsed,
+        warehouse=warehouse,
         on_event=lambda event: on_node(event.data.node_info.node_name) if event.info.name == "NodeFinished" else None,
     )
     if result.exception is not None or not isinstance(result.result, RunExecutionResult):
@@ -239,6 +254,7 @@ def invoke(
     command: Sequence[str],
     *,
     manifest: "Manifest | None" = None,
+    warehouse: Path | None = None,
     on_event: Callable[[Any], None],
 ) -> "dbtRunnerResult":
     """Run one dbt command in this process, silently: `on_event` receives what dbt would have printed.
@@ -248,7 +264,7 @@ def invoke(
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
-    os.environ.update(dbt_env(home))
+    os.environ.update(dbt_env(home) | ({"PIPELEDGER_WAREHOUSE": str(warehouse)} if warehouse else {}))
     before = Path.cwd()
     try:
         return dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(
