@@ -201,7 +201,10 @@ class _SourceCapture:
         mine = {entity: by_day[day] for entity, by_day in manifests.items() if day in by_day}
 
         def shape(of: Mapping[str, Manifest]) -> dict[str, object]:
-            return {e: (m.kept, m.governed, m.volatile, m.deleted, m.required, m.email) for e, m in of.items()}
+            return {
+                e: (m.kept, m.governed, m.ids, m.volatile, m.deleted, m.required, m.email, m.dialect)
+                for e, m in of.items()
+            }
 
         return shape(mine) == shape(others)
 

@@ -11,12 +11,14 @@ and cache, a restored backup) the intervals are rebuilt from the ledger.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
 
+from snapshots.casts import create_readings
+from snapshots.dialect import Dialect
 from snapshots.digest import literal, quoted
 from snapshots.entity_intervals import (
     VERSION,
@@ -66,25 +68,26 @@ def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-def refresh(store: Store, relations: Relations) -> None:
+def refresh(store: Store, relations: Relations, dialects: Mapping[str, Dialect] | None = None) -> None:
     """Brings every relation of the cache to the ledger's version and creates the empty ones.
 
-    Cheap if all is up to date.
+    With them the functions that read text, also in each of the named `dialects`. Cheap if all is up to date.
     """
     with connect(store) as con:
         refresh_tables(con, tables(store.ledger))
         _drop_vanished(con, store)
         create_views(con, relations)
+        create_readings(con, dialects or {})
 
 
-def rebuild(store: Store, relations: Relations) -> None:
+def rebuild(store: Store, relations: Relations, dialects: Mapping[str, Dialect] | None = None) -> None:
     """Makes the whole cache anew, every relation of it, from the ledger alone."""
     with connect(store) as con:
         con.execute("begin")
         _drop_all(con)
         con.execute("commit")
         _create_state(con)
-    refresh(store, relations)
+    refresh(store, relations, dialects)
 
 
 def refresh_tables(con: duckdb.DuckDBPyConnection, paths: Iterable[Path]) -> None:
@@ -162,7 +165,10 @@ def _union(con: duckdb.DuckDBPyConnection, sources: Sequence[EntityIntervals]) -
             f"{literal(intervals.source)} as source, valid_from, valid_to, _pl_change, {literal(origin)} as _pl_origin"
         )
         cast = [
-            f"cast({quoted(name) if name in columns else 'null'} as {kind}) as {quoted(name)}"
+            f"cast({quoted(name) if name in columns else 'null'} as {kind})"
+            # as text, an instant says that it is UTC: one without an offset would be company time
+            + (" || 'Z'" if (columns.get(name), kind) == ("TIMESTAMP", "VARCHAR") else "")
+            + f" as {quoted(name)}"
             for name, kind in agreed.items()
         ]
         rows = intervals.rows()

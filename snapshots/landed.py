@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime
 
 import duckdb
 
-from snapshots.casts import cast, id_text, is_total, key_text
+from snapshots.casts import PLAIN, RATE, cast, has_no_point, has_point, id_text, is_total, is_unsure, is_value, key_text
+from snapshots.dialect import Dialect
 from snapshots.digest import literal, quoted
 from snapshots.store import CaptureError
 
@@ -60,6 +61,7 @@ class Manifest:
     row_count: int
     headers: Mapping[str, str] = field(default_factory=dict)
     expected: Mapping[str, str] = field(default_factory=dict)
+    dialect: Dialect = PLAIN
 
     @property
     def kept(self) -> tuple[str, ...]:
@@ -77,10 +79,10 @@ class Manifest:
         Ids and keys are read without the blanks around them; a key of one column is an id.
         """
         if target == "VARCHAR" and (name in self.ids or self.key == (name,)):
-            return id_text(quoted(name), landed)
+            return id_text(quoted(name), landed, self.dialect)
         if target == "VARCHAR" and name in self.key:
-            return key_text(quoted(name), landed)
-        return cast(quoted(name), landed, target)
+            return key_text(quoted(name), landed, self.dialect)
+        return cast(quoted(name), landed, target, self.dialect if name in self.governed else PLAIN)
 
 
 def read_manifests(
@@ -88,7 +90,8 @@ def read_manifests(
 ) -> dict[str, dict[date, Manifest]]:
     """The newest complete manifest of each entity and day of `source`, from the attached landing.
 
-    Raises CaptureError where a day has none at all, or where the rows that a manifest vouches for are not there.
+    Raises CaptureError where a day has none at all, where the rows that a manifest vouches for are not there, or where
+    the size of a number cannot be told.
     """
     table = f"landing.{quoted(source)}"
     try:
@@ -115,6 +118,7 @@ def read_manifests(
     for by_day in found.values():
         _check_names(by_day)
         _check_rows(con, by_day)
+        _check_numbers(con, list(by_day.values()))
     return found
 
 
@@ -147,7 +151,7 @@ def landed_rows(
         if not is_total(landed[name], kind):
             text = f"cast({quoted(name)} as varchar)"
             problems.append(
-                f"when {value} is null and trim({text}) <> '' "
+                f"when {value} is null and {is_value(text, first.dialect)} "
                 f"then {literal(name + ': got ')} || {text} || {literal(', expected ' + kind)}"
             )
         if name in first.required or (name in first.key and first.mode == "state"):
@@ -213,6 +217,7 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         row_count=int(str(row["row_count"])),
         headers=json.loads(str(row.get("headers") or "{}")),
         expected=json.loads(str(row.get("expected") or "{}")),
+        dialect=Dialect.from_json(str(row["dialect"])) if row.get("dialect") else PLAIN,
     )
 
 
@@ -240,3 +245,43 @@ def _check_rows(con: duckdb.DuckDBPyConnection, manifests: Mapping[date, Manifes
                 f"expected the {manifest.row_count:,} of the manifest. "
                 f"Nothing was captured. Run `pipeledger run --date {day}` to land it again."
             )
+
+
+def _check_numbers(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]) -> None:
+    """Refuses a column of text that leaves open whether `1.500` is 1500, where nobody said what a point means.
+
+    One number that shows a decimal point (`12.5`, `1234.567`, `0.125`) settles it for the column, unless another shows
+    the contrary (`1.234.567`, `12,5`). A rate is below 1000, so that its point is never in doubt.
+    """
+    first = manifests[0]
+    if not first.dialect.is_unsure:
+        return
+    table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
+    landed = {row[0]: row[1] for row in con.execute(f"describe {table}").fetchall()}
+    numbers = [
+        name
+        for name, kind in first.governed.items()
+        if landed.get(name) == "VARCHAR" and kind != RATE and kind.startswith(("DECIMAL", "BIGINT"))
+    ]
+    rows = f"{table} where {EXTRACTION} in ({', '.join(literal(manifest.extraction_id) for manifest in manifests)})"
+    unsure = {name: is_unsure(quoted(name), first.dialect) for name in numbers}
+    found = con.execute(f"select {', '.join([f'bool_or({each})' for each in unsure.values()]) or 'null'} from {rows}")
+    for name, is_found in zip(numbers, found.fetchall()[0], strict=False):
+        if not is_found:
+            continue
+        proof, doubt = has_point(quoted(name), first.dialect), has_no_point(quoted(name), first.dialect)
+        count, text, file, line, is_proved = con.execute(
+            f"select count(*) filter ({unsure[name]}), arg_min({quoted(name)}, {LINE}) filter ({unsure[name]}), "
+            f"arg_min({FILE}, {LINE}) filter ({unsure[name]}), min({LINE}) filter ({unsure[name]}), "
+            f"bool_or({proof}) and not bool_or({doubt}) from {rows}"
+        ).fetchall()[0]
+        if is_proved:
+            continue
+        whole, half = text.strip().replace(".", ""), text.strip()
+        others = f" and {count - 1:,} more like it" if count > 1 else ""
+        raise CaptureError(
+            f"{first.source}.{first.entity}: {name} is {half} in {file}, line {line}{others}: {whole}, if the point "
+            "separates thousands, or a decimal number? Nothing was captured. Say which in "
+            f'[sources.{first.source}] of pipeledger.toml: decimal = "," for {whole}, or decimal = "." for {half}; '
+            "then run the command again."
+        )

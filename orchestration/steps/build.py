@@ -14,7 +14,14 @@ from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.home import Home
 from orchestration.settings.lock import current_holder
 from orchestration.settings.settings import Settings, relations
-from orchestration.steps.dbt import NodeResult, assemble_definitions, build_models, prepare, remove_run_folders
+from orchestration.steps.dbt import (
+    NodeResult,
+    assemble_definitions,
+    build_models,
+    dialects,
+    prepare,
+    remove_run_folders,
+)
 from snapshots import intervals
 from snapshots.digest import quoted
 
@@ -28,9 +35,9 @@ def refresh_intervals(settings: Settings, *, from_scratch: bool = False) -> None
         for leftover in settings.home.root.glob("warehouse.duckdb*"):
             if leftover.is_file():
                 leftover.unlink()
-        intervals.rebuild(settings.store, relations())
+        intervals.rebuild(settings.store, relations(), dialects(settings.config))
     else:
-        intervals.refresh(settings.store, relations())
+        intervals.refresh(settings.store, relations(), dialects(settings.config))
 
 
 class NothingCapturedError(PipeledgerError):

@@ -12,14 +12,17 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ingestion.entities import ENTITIES
 from ingestion.source_types import SOURCE_TYPES
-from orchestration.settings.config import Config, nearest
+from orchestration.settings.config import Config, SourceConfig, nearest
 from orchestration.settings.errors import ConfigError, PipeledgerError
 from orchestration.settings.home import Home
+from snapshots.casts import PLAIN
+from snapshots.dialect import Dialect
 from snapshots.durable import write_whole
 
 if TYPE_CHECKING:
@@ -101,10 +104,26 @@ def assemble_definitions(folder: Path, target: Path, defaults: Path = DEFAULT_DE
     return found
 
 
+def dialect_of(source: SourceConfig, entity: str) -> Dialect:
+    """How the ledger's text of an entity is read."""
+    return Dialect.from_json(json.dumps(asdict(source.dialect_of(entity))))
+
+
+def dialects(config: Config) -> dict[str, Dialect]:
+    """The dialects that have readings of their own, by `<source>.<entity>`; that nobody said anything needs none."""
+    found = {
+        f"{source.name}.{entity}": dialect_of(source, entity)
+        for source in config.sources.values()
+        for entity in ENTITIES
+    }
+    return {name: dialect for name, dialect in found.items() if dialect not in (PLAIN, Dialect(decimal=""))}
+
+
 def dbt_vars(config: Config) -> str:
     """The variables of a build as JSON, in a stable order."""
     from ingestion.source import landed_name
 
+    named = dialects(config)
     sources = {
         source.name: {
             "type": source.type,
@@ -112,6 +131,11 @@ def dbt_vars(config: Config) -> str:
                 entity: {ours: landed_name(theirs) for theirs, ours in sorted(settings.columns.items())}
                 for entity, settings in sorted(source.entities.items())
                 if settings.columns
+            },
+            "dialects": {
+                entity: {"readings": name if (name := f"{source.name}.{entity}") in named else "", "is_unsure": unsure}
+                for entity in ENTITIES
+                if (unsure := dialect_of(source, entity).is_unsure) or f"{source.name}.{entity}" in named
             },
             **{
                 name: source.options[name]

@@ -15,6 +15,8 @@ import duckdb
 import pyarrow as pa
 
 from ingestion.entities import ENTITIES
+from snapshots.casts import create_readings
+from snapshots.dialect import Dialect
 
 FOREVER = date(9999, 12, 31)
 SOURCE_TYPES = ("files", "demo")
@@ -74,11 +76,12 @@ def versions(entity: str, states: States, observed_from: date | None = None) -> 
     return rows
 
 
-def write(path: Path, companies: list[Company]) -> None:
+def write(path: Path, companies: list[Company], dialects: Mapping[str, Dialect] | None = None) -> None:
     """Make `path` a warehouse whose schema `ledger` holds these companies, as the contract of the cache says."""
     path.unlink(missing_ok=True)
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema ledger")
+        create_readings(connection, dialects or {})
         for entity, definition in ENTITIES.items():
             types = {
                 ("raw_source" if name == "source" else name): kind

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from snapshots.capture import Captured, capture
+from snapshots.dialect import Dialect
 from snapshots.digest import quoted
 from snapshots.intervals import connect
 from snapshots.store import Gates, Store
@@ -72,6 +74,7 @@ def land(
     is_complete: bool = True,
     fresh: bool = True,
     types: Mapping[str, pa.DataType] | None = None,
+    dialect: Dialect | None = None,
 ) -> None:
     """Lands `days` of one entity as text, with the tables that ingestion makes."""
     if fresh:
@@ -86,7 +89,7 @@ def land(
             f"create table if not exists {source}.manifest (source varchar, source_type varchar, entity varchar, "
             "snapshot_date date, extraction_id varchar, mode varchar, key_columns varchar, id_columns varchar, "
             "required_columns varchar, columns varchar, governed varchar, personal varchar, email_column varchar, "
-            "volatile varchar, deleted_column varchar, is_dated boolean, may_begin_empty boolean, "
+            "volatile varchar, dialect varchar, deleted_column varchar, is_dated boolean, may_begin_empty boolean, "
             "extraction_started_at timestamp, extraction_ended_at timestamp, "
             "row_count bigint, rejected_count bigint, load_id varchar, headers varchar, expected varchar)"
         )
@@ -111,7 +114,7 @@ def land(
             con.unregister("landed")
             started = datetime(at.year, at.month, at.day, 11, tzinfo=UTC)
             con.execute(
-                f"insert into {source}.manifest values ({', '.join('?' * 24)})",
+                f"insert into {source}.manifest values ({', '.join('?' * 25)})",
                 [
                     source,
                     source_type,
@@ -127,6 +130,7 @@ def land(
                     json.dumps(list(personal)),
                     email,
                     json.dumps(list(volatile)),
+                    json.dumps(asdict(dialect)) if dialect else None,
                     deleted,
                     is_dated,
                     may_begin_empty,

@@ -19,11 +19,14 @@
         {%- set theirs = ledger_name(canonical.get(name, name), group.mapping or {}) %}
         {%- if group and name in kept %}
         cast({{ kept[name] }} as {{ column.data_type }}) as {{ name }}
-        {%- elif group and theirs in group.columns and name.endswith('_id') %}
-        {{ id_from_ledger(adapter.quote(theirs)) }} as {{ name }}
         {%- elif group and theirs in group.columns %}
-        {{ cast_from_ledger(adapter.quote(theirs), group.columns[theirs], column.data_type) }}
-            as {{ name }}
+        {{ cast_from_ledger(
+            adapter.quote(theirs),
+            group.columns[theirs],
+            column.data_type,
+            name.endswith('_id'),
+            group.dialect,
+        ) }} as {{ name }}
         {%- else %}
         cast(null as {{ column.data_type }}) as {{ name }}
         {%- endif %}

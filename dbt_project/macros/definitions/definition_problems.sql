@@ -1,9 +1,10 @@
 {#-
     What is wrong with the governed definition `name`, a sentence (`finding`) for each row and
-    problem: values that do not parse as the types in `types` (column -> type), `required` ones
-    that are blank, values outside a list in `accepted` (column -> values), a `key` (columns) that
-    comes twice from the same day on, and whatever `rules` says ({'condition that must hold':
-    'what it says'}, over the typed rows).
+    problem: values that do not parse as the types in `types` (column -> type), or whose size is not
+    certain (`250.000` where three decimals make no sense), `required` ones that are blank, values
+    outside a list in `accepted` (column -> values), a `key` (columns) that comes twice from the
+    same day on, and whatever `rules` says ({'condition that must hold': 'what it says'}, over the
+    typed rows).
 -#}
 {% macro definition_problems(name, key, types={}, required=[], accepted={}, rules={}) -%}
     {%- set raw = ref(name) -%}
@@ -22,8 +23,17 @@
     from {{ raw }}
     where
         trim({{ column }}) <> ''
-        and try_cast(trim({{ column }}) as {{ type }}) is null
+        and {{ cast_from_ledger(column, 'string', type) }} is null
     union all
+    {%- if type | replace(' ', '') in ['decimal(18,2)', 'integer', 'bigint'] %}
+    select
+        '{{ file }}' || {{ row_name }} || ': {{ column }} `' || {{ column }}
+        || '` could be ' || replace({{ column }}, '.', '') || ' or a decimal number. Write it'
+        || ' without separators of thousands, and decimals with one or two digits.' as finding
+    from {{ raw }}
+    where {{ reading_of('is_unsure') }}({{ column }})
+    union all
+    {%- endif %}
     {%- endfor %}
     {%- for column in required %}
     select '{{ file }}' || {{ row_name }} || ': {{ column }} is blank.' as finding

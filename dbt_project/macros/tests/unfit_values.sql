@@ -30,18 +30,34 @@
 
     {%- for check in checks %}
     {%- set value = adapter.quote(check.theirs) %}
+    {%- set dialect = check.group.get('dialect', {}) %}
     select
         source,
         '{{ check.name }}' as column_name,
         count(*) as row_count,
         source || '.{{ entity }}: ' || cast(count(*) as {{ dbt.type_string() }})
         || ' values of {{ check.theirs }} are no {{ check.column.data_type }}'
-        || ' and count as missing ({{ check.name }}), such as ' || min({{ value }}) as finding
-    from {{ check.group.relation }}
-    where
-        source in ({{ check.group.names | join(', ') }})
-        and trim({{ value }}) <> ''
-        and {{ cast_from_ledger(value, 'string', check.column.data_type) }} is null
+        || ' and count as missing ({{ check.name }}), such as ' || min(text)
+        {%- if dialect.is_unsure %}
+        || max(
+            case
+                when {{ reading_of('is_unsure', dialect) }}(text)
+                    then ' (what its point means cannot be told: say `decimal` in the settings)'
+                else ''
+            end
+        )
+        {%- endif %} as finding
+    from (
+        select
+            source,
+            {{ value }} as text,
+            {{ cast_from_ledger(
+                value, 'string', check.column.data_type, dialect=dialect
+            ) }} as value_of_text
+        from {{ check.group.relation }}
+        where source in ({{ check.group.names | join(', ') }})
+    ) as readings
+    where {{ reading_of('is_value', dialect) }}(text) and value_of_text is null
     group by source
     {% if not loop.last %}union all{% endif %}
     {%- endfor %}

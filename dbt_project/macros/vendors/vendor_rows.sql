@@ -20,8 +20,9 @@
         {%- set field = group.fields.get(name) %}
         {%- set theirs = field if field is string or field is none else field[0] %}
         {%- if theirs in group.columns %}
-        {{ cast_from_ledger(adapter.quote(theirs), group.columns[theirs], data_type) }}
-            as {{ name }},
+        {{ cast_from_ledger(
+            adapter.quote(theirs), group.columns[theirs], data_type, name.endswith('_id')
+        ) }} as {{ name }},
         {%- else %}
         cast(null as {{ data_type }}) as {{ name }},
         {%- endif %}

@@ -15,8 +15,11 @@
         "rule_operator = 'is_null' or rule_value is not null":
             'the rule has nothing to compare with',
         "rule_operator not in ('<', '<=', '>', '>=')"
-        ~ " or try_cast(rule_value as decimal(38, 6)) is not null":
+        ~ " or " ~ cast_from_ledger('rule_value', 'string', 'decimal(38, 6)') ~ " is not null":
             'a comparison of size needs a number as rule_value',
+        "rule_operator not in ('<', '<=', '>', '>=') or not "
+        ~ reading_of('is_unsure') ~ "(rule_value)":
+            'rule_value could be in thousands or a decimal number: write 5000, or 5.0',
         "segment not in ('(all)', '(unassigned)')": 'the name means something else',
     },
 ) }}

@@ -93,7 +93,9 @@ def test_mappings_reach_dbt_as_ours_to_landed(tmp_path: Path) -> None:
         '[sources.crm.entities.opportunity]\ncolumns = { "Deal Stage" = "stage" }\n'
     )
     variables = json.loads(dbt_vars(load_config(path, {})))
-    assert variables["sources"] == {"crm": {"type": "files", "columns": {"opportunity": {"stage": "deal_stage"}}}}
+    assert variables["sources"]["crm"]["type"] == "files"
+    assert variables["sources"]["crm"]["columns"] == {"opportunity": {"stage": "deal_stage"}}
+    assert variables["sources"]["crm"]["dialects"]["opportunity"] == {"readings": "", "is_unsure": True}
     assert variables["fiscal_year_start_month"] == 1
 
 

@@ -60,7 +60,7 @@ rules as (
             when lower(segments.rule_value) in ('true', 'yes', '1') then 'true'
             else 'false'
         end as rule_value,
-        try_cast(segments.rule_value as decimal(38, 6)) as rule_number,
+        {{ cast_from_ledger('segments.rule_value', 'string', 'decimal(38, 6)') }} as rule_number,
         '|' || case
             when {{ dbt.position("'|'", 'segments.rule_value') }} > 0 then segments.rule_value
             else replace(replace(segments.rule_value, ', ', ','), ',', '|')

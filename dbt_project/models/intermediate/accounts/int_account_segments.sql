@@ -60,10 +60,13 @@ measured as (
 
     select
         judged.*,
-        try_cast(judged.account_value as decimal(38, 6)) as account_number,
+        {{ cast_from_ledger('judged.account_value', 'string', 'decimal(38, 6)') }}
+            as account_number,
         judged.account_value = judged.rule_value
         or coalesce(
-            try_cast(judged.account_value as decimal(38, 6)) = judged.rule_number, false
+            {{ cast_from_ledger('judged.account_value', 'string', 'decimal(38, 6)') }}
+            = judged.rule_number,
+            false
         ) as is_equal
     from judged
 
