@@ -17,6 +17,7 @@ import duckdb
 from snapshots.casts import PLAIN, RATE, cast, has_no_point, has_point, id_text, is_total, is_unsure, is_value, key_text
 from snapshots.dialect import Dialect
 from snapshots.digest import literal, quoted
+from snapshots.rejects import misfit
 from snapshots.store import CaptureError
 
 DAY, EXTRACTION, FILE, LINE, REJECT = (
@@ -139,7 +140,7 @@ def landed_rows(
     first = manifests[0]
     table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
     landed = {row[0]: row[1] for row in con.execute(f"describe {table}").fetchall()}
-    problems = [f"when {REJECT} is not null then {REJECT}"]
+    problems: dict[str, str] = {}  # condition -> what it says
     selected = []
     for name, kind in types.items():
         if name == EMAIL_DIGEST and first.email:
@@ -150,13 +151,13 @@ def landed_rows(
         selected.append(f"{value} as {quoted(name)}")
         if not is_total(landed[name], kind):
             text = f"cast({quoted(name)} as varchar)"
-            problems.append(
-                f"when {value} is null and {is_value(text, first.dialect)} "
-                f"then {literal(name + ': got ')} || {text} || {literal(', expected ' + kind)}"
+            dialect = first.dialect if name in first.governed else PLAIN
+            problems[f"{value} is null and {is_value(text, first.dialect)}"] = misfit(
+                first.header(name), text, kind, dialect, is_file=first.source_type == "files"
             )
         if name in first.required or (name in first.key and first.mode == "state"):
             empty = f"{value} is null or {value} = ''" if kind == "VARCHAR" else f"{value} is null"
-            problems.append(f"when {empty} then {literal(name + ' is required and is empty')}")
+            problems[empty] = literal(f"{first.header(name)} is required and is empty")
     gone = (
         f"coalesce({cast(quoted(first.deleted), landed[first.deleted], 'BOOLEAN')}, false)"
         if first.deleted
@@ -164,10 +165,22 @@ def landed_rows(
     )
     ids = ", ".join(literal(manifest.extraction_id) for manifest in manifests)
     rows = (
-        f"(select {DAY} as _day, rowid as _row, case {' '.join(problems)} end as _problem, {gone} as _gone, "
+        f"(select {DAY} as _day, rowid as _row, {_problem(problems)} as _problem, {gone} as _gone, "
         f"{', '.join(selected)} from {table} where {EXTRACTION} in ({ids}) and {condition})"
     )
     return _as_spelled(rows, first.key, spelled) if spelled else rows
+
+
+def _problem(problems: Mapping[str, str]) -> str:
+    """SQL for all that is wrong with a row (`problems`: condition -> what it says), null where nothing is.
+
+    The texts are made for the rows that are rejected, which are few.
+    """
+    if not problems:
+        return REJECT
+    said = ", ".join(f"case when {condition} then {says} end" for condition, says in problems.items())
+    is_wrong = " or ".join(f"({condition})" for condition in problems)
+    return f"case when {REJECT} is not null then {REJECT} when {is_wrong} then concat_ws('; ', {said}) end"
 
 
 def _as_spelled(rows: str, key: Sequence[str], spelled: str) -> str:

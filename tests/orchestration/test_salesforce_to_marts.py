@@ -300,11 +300,11 @@ def test_a_retyped_field_that_cannot_be_read_keeps_the_whole_day_out(
         today = server.now.date()
         rejects = desk.home / "rejects" / "sf" / "opportunity" / f"{today}.csv"
         assert told == (
-            f"sf.opportunity: 1 of 1 rows for {today} rejected, all there are. The first: value_c: got 200.50 EUR, "
-            f"expected DECIMAL(18,2). All are in {rejects}. "
+            f"sf.opportunity: 1 of 1 rows for {today} rejected, all there are. The first: Value__c: got 200.50 EUR, "
+            f"expected a number such as 1234.56. All are in {rejects}. "
             "Nothing written. Check the export, or run again with --accept rejected."
         )
-        assert '"value_c: got 200.50 EUR, expected DECIMAL(18,2)"' in rejects.read_text()
+        assert '"Value__c: got 200.50 EUR, expected a number such as 1234.56"' in rejects.read_text()
         org = Org(server, desk, {})
         assert org.read("select distinct snapshot_date from ledger.receipts") == [(START.date(),)]
         assert org.read("select name from ledger.salesforce__account") == [("Globex",)]

@@ -140,7 +140,7 @@ def test_rejected_rows_trip_above_a_thousandth_and_from_five_on(
     tripped = run(where, extract)
     file = where.rejects / "crm" / "opportunity" / "2026-01-01.csv"
     limit = "more than 0.1%" if count > malformed else "all there are"
-    first = f"opportunity.csv, line {2 + count - malformed:,}: amount: got free, expected DECIMAL(18,2)"
+    first = f"opportunity.csv, line {2 + count - malformed:,}: amount: got free, expected a number such as 1234.56"
     message = (
         f"crm.opportunity: {malformed} of {count:,} rows for 2026-01-01 rejected, {limit}. The first: {first}. "
         f"All are in {file}. {advice('rejected')}"
