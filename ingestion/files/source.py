@@ -160,7 +160,9 @@ class FilesSource:
                         self._columns(place, file, self._header(place, file)[0])
                     except SourceError as error:
                         problems.append(str(error))
-                problems += [f"{self._what(place)}: {stray} is not named YYYY-MM-DD.csv" for stray in place.strays]
+                if strays := place.strays:
+                    more = f" and {len(strays) - 3:,} more" if len(strays) > 3 else ""
+                    problems.append(f"{self._what(place)}: not named YYYY-MM-DD.csv: {', '.join(strays[:3])}{more}")
         except SourceError as error:
             problems.append(str(error))
         return problems

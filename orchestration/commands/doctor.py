@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -194,7 +194,7 @@ def check_source(settings: Settings, source: SourceConfig, today: date) -> Itera
         days = built.days(min(first, source.as_of or today), source.as_of or today)
         if not days.complete:
             lacking = sorted({what for names in days.incomplete.values() for what in names})
-            lacks = f": {', '.join(lacking)} missing" if lacking else ""
+            lacks = f": {some_of(lacking)} missing" if lacking else ""
             yield Finding(
                 name, "fail", f"no day can be served{lacks}", f"put the files there; see {settings.config.path}"
             )
@@ -240,7 +240,7 @@ def check_first_rows(settings: Settings, source: SourceConfig, day: date, today:
         count = len(entity.rejected)
         if count:
             is_refused = are_too_many(count, entity.rows, gates)
-            shown = "; ".join(entity.rejected[:3]) + (f"; and {count - 3:,} more" if count > 3 else "")
+            shown = some_of(entity.rejected, "; ")
             yield Finding(
                 f"source {source.name}: {entity.entity}",
                 "fail" if is_refused else "warn",
@@ -316,6 +316,12 @@ def check_targets(connection: duckdb.DuckDBPyConnection, settings: Settings, tod
     if missing:
         return Finding("targets", "warn", f"none for {', '.join(missing)}", f"add rows to {own}; coverage needs them")
     return Finding("targets", "ok", f"set for {', '.join(quarters)}")
+
+
+def some_of(names: Sequence[str], between: str = ", ") -> str:
+    """A list that a person can read: the first three, and how many more."""
+    more = f"{between}and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return between.join(names[:3]) + more
 
 
 def worst(findings: list[Finding]) -> Level:

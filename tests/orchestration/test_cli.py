@@ -83,6 +83,10 @@ def test_a_range_captures_complete_days_and_names_the_gaps(company: Desk) -> Non
     assert result.code == 0, result.err
     assert result.json["sources"]["crm"]["days"] == ["2026-03-01", "2026-03-02", "2026-03-04"]
     assert result.json["sources"]["crm"]["missing_days"] == 1
+    [untargeted] = [warning for warning in result.json["warnings"] if warning.startswith("targets.csv: no target")]
+    assert untargeted.endswith(
+        "no target for FY2027-Q1, FY2027-Q2, FY2027-Q3, FY2027-Q4 is in force on 2026-03-04: their coverage is unknown."
+    )
     assert "2026-03-03 stays a gap (missing: opportunity/2026-03-03.csv)" in result.err
     assert "Traceback" not in result.err
     assert materialized_days(company, "crm") == {"2026-03-01", "2026-03-02", "2026-03-04"}
