@@ -29,12 +29,12 @@ from snapshots.entity_intervals import (
     stored_receipts,
     stored_version,
 )
-from snapshots.gates import TrippedGate, notes, tripped_gates
+from snapshots.gates import TrippedGate, no_more, notes, tripped_gates
 from snapshots.intervals import connect, create_views, rebuild_table, refresh_tables
 from snapshots.landed import FILE, LINE, Manifest, landed_rows, read_manifests
 from snapshots.ledger import OWNED, LedgerTable, arrow_schema
 from snapshots.personal import email_salt, write_personal
-from snapshots.receipts import Receipt
+from snapshots.receipts import RECONSTRUCTED_SUFFIX, Receipt
 from snapshots.rewrite import keep_events, rewrite_later
 from snapshots.store import CaptureError, Gates, LedgerDamagedError, Store
 
@@ -106,6 +106,7 @@ def capture(
     *,
     gates: Gates,
     accept: Collection[str] = (),
+    entities: Collection[str] | None = None,
     code_version: str,
     on_progress: OnProgress | None = None,
 ) -> Captured:
@@ -113,7 +114,8 @@ def capture(
 
     A gate that trips keeps the days before it and stops there (`tripped` says why), unless `accept` names it. Raises
     CaptureError, having written nothing of the step, for a day that is not landed whole or that may not be rewritten,
-    and LedgerDamagedError for a damaged table.
+    and LedgerDamagedError for a damaged table. `entities` are all that the source has, where it may lose one by
+    mistake: one that was captured last and is not among them trips a gate, too.
     """
     if not store.landing.exists():
         raise CaptureError(f"{source}: nothing has landed. Nothing was captured. Run `pipeledger run` to land it.")
@@ -125,6 +127,9 @@ def capture(
         manifests = read_manifests(con, source, sorted(set(days)))
         refresh_tables(con, [store.ledger / source / entity for entity in manifests])
         mine.check(manifests)
+        gone = mine.gone(entities, min(days)) if entities is not None and days else []
+        if not all(trip.is_accepted(accept) for trip in gone):
+            return Captured(source, (), tuple(gone))
         for step in mine.steps(manifests):
             captured, tripped = mine.step(manifests, step)
             for entity in captured:
@@ -176,6 +181,15 @@ class _SourceCapture:
                         f"its ledger has {was.source_type}, {was.mode}, {', '.join(was.key)}. "
                         "Nothing was captured. Give the new source a name of its own in pipeledger.toml."
                     )
+
+    def gone(self, entities: Collection[str], day: date) -> list[TrippedGate]:
+        """A gate for each entity that the last captured day has, from `day` or before it, and the source has no more."""
+        rows = self.con.execute(
+            "select entity, snapshot_date from intervals.receipts where source = ? and not ends_with(entity, ?) "
+            "qualify snapshot_date = max(snapshot_date) over () and snapshot_date <= ? order by entity",
+            [self.source, RECONSTRUCTED_SUFFIX, day],
+        ).fetchall()
+        return [no_more(self.source, entity, day, last) for entity, last in rows if entity not in entities]
 
     def steps(self, manifests: Mapping[str, Mapping[date, Manifest]]) -> list[list[date]]:
         """Runs of new days with equal columns, to be written together; a day that is written anew stands alone."""

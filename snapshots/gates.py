@@ -97,6 +97,12 @@ def tripped_gates(
     return tripped
 
 
+def no_more(source: str, entity: str, day: date, last: date) -> TrippedGate:
+    """The gate that an entity trips on `day` which the source had on `last` and does not have any more."""
+    problem = f"{source}.{entity}: nothing of it was landed for {day}, it was captured on {last}."
+    return TrippedGate(entity, day, "empty", f"{problem} Nothing written. {or_accept(DROP)}")
+
+
 def or_accept(gate: str) -> str:
     """What to do about a gate that tripped."""
     return f"Check the export, or run again with {'--accept-drop' if gate == DROP else f'--accept {gate}'}."

@@ -58,6 +58,7 @@ def land_and_capture(
             chunk,
             gates=settings.config.gates,
             accept=accept,
+            entities=built.entities if source.type == "files" else None,
             code_version=code_version(),
         )
         captured += done.days

@@ -146,10 +146,16 @@ def land(
 
 
 def take(
-    where: Store, days: Sequence[date], *, source: str = "crm", gates: Gates = NO_GATES, accept: Collection[str] = ()
+    where: Store,
+    days: Sequence[date],
+    *,
+    source: str = "crm",
+    gates: Gates = NO_GATES,
+    accept: Collection[str] = (),
+    entities: Collection[str] | None = None,
 ) -> Captured:
     """Captures landed days, without gates unless some are given."""
-    return capture(where, source, days, gates=gates, accept=accept, code_version="test")
+    return capture(where, source, days, gates=gates, accept=accept, entities=entities, code_version="test")
 
 
 def state(

@@ -236,6 +236,28 @@ def test_one_entity_that_trips_keeps_the_whole_source_out(tmp_path: Path) -> Non
     assert {(r.entity, r.snapshot_date) for r in read_receipts(where)} == {("opportunity", day(0)), ("person", day(0))}
 
 
+def test_an_entity_that_the_source_has_no_more_keeps_the_day_out_until_it_is_accepted(tmp_path: Path) -> None:
+    where = store(tmp_path)
+
+    def run_with(number: int, *entities: str, accept: Collection[str] = ()) -> Captured:
+        for at, entity in enumerate(entities):
+            land(where, {day(number): rows(30)}, entity=entity, fresh=at == 0)
+        return take(where, [day(number)], gates=GATES, accept=accept, entities=entities)
+
+    assert run_with(0, "opportunity", "account").tripped == ()
+    before = written(where)
+    [trip] = run_with(1, "opportunity").tripped
+    assert (trip.entity, trip.day, trip.gate) == ("account", day(1), "empty")
+    assert trip.message == (
+        f"crm.account: nothing of it was landed for 2026-01-02, it was captured on 2026-01-01. {ADVICE}"
+    )
+    assert written(where) == before
+    assert run_with(1, "opportunity", accept=("rejected",)).tripped == (trip,)
+    assert run_with(1, "opportunity", accept=("drop",)).tripped == ()
+    assert run_with(2, "opportunity").tripped == ()
+    assert run_with(3, "opportunity", "account").tripped == ()
+
+
 def test_another_source_is_captured_all_the_same(tmp_path: Path) -> None:
     where = store(tmp_path)
     run(where, rows(100))

@@ -474,6 +474,17 @@ def test_a_file_that_changes_while_it_is_read_is_refused(exports: Exports, chang
         list(tables)
 
 
+def test_a_parquet_file_whose_names_are_ruined_is_an_error_and_a_finding(exports: Exports) -> None:
+    file = exports.path / "opportunity.parquet"
+    pq.write_table(pa.table({"opportunity_id": ["o1"], "stage": ["New"]}), file, store_schema=False)
+    file.write_bytes(file.read_bytes().replace(b"stage", b"st\xff\xffe"))
+    [finding] = exports.source().check()
+    assert finding.level == "fail"
+    assert "Expected Parquet with a header" in finding.message
+    with pytest.raises(SourceError, match="Expected Parquet with a header"):
+        exports.land()
+
+
 def test_a_ruined_parquet_file_is_an_error(exports: Exports) -> None:
     exports.write("account.parquet", b"PAR1 not really")
 
