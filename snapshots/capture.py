@@ -123,14 +123,12 @@ def capture(
         con.execute(f"attach {literal(str(store.landing))} as landing (read_only)")
         mine = _SourceCapture(con, store, source, gates, accept, code_version)
         done: dict[date, list[CapturedEntity]] = {}
-        tripped: list[TrippedGate] = []
         manifests = read_manifests(con, source, sorted(set(days)))
         refresh_tables(con, [store.ledger / source / entity for entity in manifests])
         mine.check(manifests)
-        gone = mine.gone(entities, min(days)) if entities is not None and days else []
-        if not all(trip.is_accepted(accept) for trip in gone):
-            return Captured(source, (), tuple(gone))
-        for step in mine.steps(manifests):
+        gone = mine.gone(entities, min(days)) if entities is not None else []
+        tripped = [trip for trip in gone if not trip.is_accepted(accept)]
+        for step in [] if tripped else mine.steps(manifests):
             captured, tripped = mine.step(manifests, step)
             for entity in captured:
                 done.setdefault(entity.snapshot_date, []).append(entity)
@@ -139,8 +137,8 @@ def capture(
             if tripped:
                 break
         create_views(con, {})
-    days = tuple(CapturedDay(day, tuple(done[day])) for day in sorted(done))
-    return Captured(source, days, tuple(tripped), tuple(mine.notes))
+    captured_days = tuple(CapturedDay(day, tuple(done[day])) for day in sorted(done))
+    return Captured(source, captured_days, tuple(tripped), tuple(mine.notes))
 
 
 @dataclass(frozen=True)
@@ -183,7 +181,7 @@ class _SourceCapture:
                     )
 
     def gone(self, entities: Collection[str], day: date) -> list[TrippedGate]:
-        """A gate for each entity that the last captured day has, from `day` or before it, and the source has no more."""
+        """A gate for each entity that the last captured day (`day` or before it) has, and the source has no more."""
         rows = self.con.execute(
             "select entity, snapshot_date from intervals.receipts where source = ? and not ends_with(entity, ?) "
             "qualify snapshot_date = max(snapshot_date) over () and snapshot_date <= ? order by entity",

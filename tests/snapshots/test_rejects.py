@@ -10,7 +10,7 @@ import pytest
 
 from snapshots.dialect import Dialect
 from snapshots.rejects import expected, misfit
-from tests.snapshots.company import day, land, store, take
+from tests.snapshots.company import Row, day, land, store, take
 
 MONEY = "DECIMAL(18,2)"
 GERMAN = Dialect(decimal=",", date_format="DD.MM.YYYY")
@@ -78,7 +78,7 @@ def test_a_text_in_another_dialect_is_told_with_its_setting(text: str, kind: str
 
 def test_every_bad_column_of_a_row_is_listed_with_its_own_header(tmp_path: Path) -> None:
     where = store(tmp_path)
-    rows = [
+    rows: list[Row] = [
         {"opportunity_id": "a", "deal_stage": "New", "close_value": "1.50", "close_date": "2026-03-31"},
         {"opportunity_id": "b", "deal_stage": "New", "close_value": "1.234,56", "close_date": "31.03.2026"},
         {"opportunity_id": "c", "deal_stage": None, "close_value": "free", "close_date": "2026-03-31"},
