@@ -5,7 +5,7 @@ Pure data: nothing is read or written. Alone: `python -c "from ingestion.entitie
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Mode = Literal["state", "events"]
@@ -31,6 +31,7 @@ class Entity:
     mode: Mode = "state"
     personal: tuple[str, ...] = ()
     deleted: str | None = None
+    stand_ins: Mapping[str, str] = field(default_factory=dict)  # an id -> the name that is the id where there is none
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -44,6 +45,8 @@ _ALL = (
         columns={
             "opportunity_id": TEXT,
             "account_id": TEXT,
+            "account_name": TEXT,
+            "segment": TEXT,
             "opportunity_name": TEXT,
             "opportunity_type": TEXT,
             "pipeline": TEXT,
@@ -53,6 +56,7 @@ _ALL = (
             "close_date": DATE,
             "created_at": INSTANT,
             "owner_id": TEXT,
+            "owner_name": TEXT,
             "forecast_category": TEXT,
             "probability": PROBABILITY,
             "lead_source": TEXT,
@@ -66,6 +70,7 @@ _ALL = (
         key=("opportunity_id",),
         required=("opportunity_id", "stage"),
         deleted="is_deleted",
+        stand_ins={"account_id": "account_name", "owner_id": "owner_name"},
     ),
     Entity(
         name="account",
@@ -85,6 +90,7 @@ _ALL = (
         },
         key=("account_id",),
         required=("account_id",),
+        stand_ins={"account_id": "account_name"},
     ),
     Entity(
         name="user",

@@ -99,6 +99,7 @@ class Landed:
     rejected: Mapping[tuple[str, date], int]
     extraction_ids: Mapping[tuple[str, date], str]
     seconds: float
+    notes: tuple[str, ...] = ()  # what a person is to hear of what was landed
 
 
 def land(
@@ -130,6 +131,7 @@ def land(
         rejected={cell: row["rejected_count"] for cell, row in run.manifest.items()},
         extraction_ids={cell: row["extraction_id"] for cell, row in run.manifest.items()},
         seconds=time.monotonic() - started,
+        notes=run.notes,
     )
 
 
@@ -162,6 +164,16 @@ class _Run:
         self.failure: LandingError | None = None
         self._on_progress = on_progress
         self._types: dict[tuple[str, str], pa.DataType] = {}
+        self._notes: dict[tuple[str, str], list[str]] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the extractions have to say, each kind once: the last text, and how many days besides say the like."""
+        more = {kind: len(texts) - 1 for kind, texts in self._notes.items()}
+        return tuple(
+            texts[-1] + (f" The same on {more[kind]:,} more days." if more[kind] else "")
+            for kind, texts in self._notes.items()
+        )
 
     def entity(self, entity: str, extract: Callable[[], Iterator[Extraction]], folder: Path) -> Iterator[_File]:
         """Yield the rows of an entity's extractions. Remembers why it breaks off."""
@@ -219,6 +231,8 @@ class _Run:
             yield landable
             self._on_progress(entity, of.snapshot_date, rows)
         self._check_columns(what, of, list(columns))
+        for kind, text in of.notes.items():
+            self._notes.setdefault((entity, kind), []).append(text)
         self.manifest[entity, of.snapshot_date] = {
             "source": self.source.name,
             "source_type": self.source.type,

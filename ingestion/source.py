@@ -53,7 +53,10 @@ class Dialect:
     decimal: str = "."
     """`.` or `,`; empty: nobody said so, and a column that leaves the size of its numbers unsure is refused."""
     thousands: str = ""
-    """Empty, `.`, `,`, `'` or a blank (a no-break space counts as one). Beside a decimal comma, points need no mention."""
+    """Empty, `.`, `,`, `'` or a blank (a no-break space counts as one).
+
+    Beside a decimal comma, points need no mention.
+    """
     date_format: str = ""
     """Empty: ISO 8601. Else DD, D, MM, M, YYYY, YY with `.`, `/` or `-` between: `DD.MM.YYYY`, `M/D/YYYY`.
 
@@ -97,6 +100,7 @@ class Extraction:
     email: str | None = None  # the personal column of which the ledger keeps a digest
     ids: tuple[str, ...] = ()  # columns of ids, besides a key of one column: text, whatever they travelled as
     dialect: Dialect = Dialect()
+    notes: Mapping[str, str] = field(default_factory=dict)  # by kind, what a person is to hear; whole once it is read
     may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
     headers: Mapping[str, str] = field(default_factory=dict)  # landed name -> what the source calls the column
     expected: Mapping[str, str] = field(default_factory=dict)  # landed name -> ours that is read there, if it is there

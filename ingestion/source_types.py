@@ -12,7 +12,7 @@ from typing import Literal
 
 from ingestion.entities import ENTITIES
 
-OptionKind = Literal["text", "path", "integer", "number", "share", "names", "steps"]
+OptionKind = Literal["text", "path", "integer", "number", "share", "names", "steps", "flag"]
 """What a value in `pipeledger.toml` has to be; `orchestration` says how each kind is checked."""
 
 
@@ -24,6 +24,30 @@ class Option:
     is_required: bool = False
     question: str = ""  # what `pipeledger init` asks; nothing: it is not asked for
     is_for_models: bool = False  # dbt's models read it, too
+
+
+LAYOUT: dict[str, OptionKind] = {
+    "delimiter": "text",
+    "encoding": "text",
+    "skip_rows": "integer",
+    "skip_footer": "integer",
+    "sheet": "text",
+}
+"""How a file is laid out: a field of `ingestion.files.layout.Layout` each."""
+
+DIALECT: dict[str, OptionKind] = {
+    "decimal": "text",
+    "thousands": "text",
+    "date_format": "text",
+    "currency_prefix": "flag",
+    "percent": "flag",
+    "null_values": "names",
+    "time_zone": "text",
+}
+"""How values are written: a field of `ingestion.source.Dialect` each."""
+
+SHARED_OPTIONS = frozenset({*LAYOUT, *DIALECT, "values", "defaults"})
+"""Options of an entity that may be set for a whole source, too."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +79,7 @@ SOURCE_TYPES: dict[str, SourceType] = {
         "ingestion.files",
         tuple(ENTITIES),
         {"path": Option("path", is_required=True)},
-        frozenset({"file", "columns", "volatile", "personal", "delimiter", "encoding"}),
+        frozenset({"file", "columns", "volatile", "personal", "distinct", *SHARED_OPTIONS}),
         is_canonical=True,
     ),
     "demo": SourceType(

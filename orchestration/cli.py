@@ -331,10 +331,20 @@ def init(
     path: Annotated[str | None, typer.Option(help="Its folder of exports.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="An option of its type: name=value; repeatable.")] = None,
     as_of: Annotated[str | None, typer.Option(help="The day that undated files describe.")] = None,
+    from_files: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="An export, of which all settings are proposed; repeatable."),
+    ] = None,
+    entity: Annotated[str | None, typer.Option(help="What the file of --from holds: opportunity, account ...")] = None,
+    decimal: Annotated[str | None, typer.Option(help="Its decimal sign: , or .")] = None,
+    date_format: Annotated[str | None, typer.Option(help="Its dates, such as DD.MM.YYYY or M/D/YYYY.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Its sheet, if it is a workbook with several.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="A column of it: THEIRS=ours; repeatable.")] = None,
 ) -> None:
     """Write a commented pipeledger.toml and the governed definitions."""
     from ingestion.source_types import SOURCE_TYPES
     from orchestration.commands.init import Answers, propose, write_starter
+    from orchestration.commands.proposals import look_at, remarks, rows, write_stages
 
     given_options = dict(part.partition("=")[::2] for part in option or [])
     questions = SOURCE_TYPES[kind].questions if kind in SOURCE_TYPES else {}
@@ -348,14 +358,24 @@ def init(
             raise ConfigError(f"init: {option} missing, and nobody to ask. Add it: {question}.")
         return default
 
+    told = {"entity": entity, "decimal": decimal, "date_format": date_format, "sheet": sheet}
+    columns = dict(map(parse_column, column or []))
+    files = look_at(from_files, told, columns, Path.cwd(), choose) if from_files else None
     answers = Answers(
         time_zone=ask(time_zone, "--time-zone", "Time zone of the company (such as America/New_York)", None),
-        base_currency=ask(base_currency, "--base-currency", "Currency of reports", "USD"),
+        base_currency=ask(
+            base_currency, "--base-currency", "Currency of reports", (files.currency if files else "") or "USD"
+        ),
         fiscal_year_start_month=ask(
             fiscal_year_start_month, "--fiscal-year-start-month", "Month in which the fiscal year starts", 1
         ),
         source=ask(source, "--source", "Name of the first source", "crm"),
-        path=ask(path, "--path", "Folder of its exports", "exports/crm") if kind == "files" else "",
+        path=files.path
+        if files
+        else ask(path, "--path", "Folder of its exports", "exports/crm")
+        if kind == "files"
+        else "",
+        files=files,
         type=kind,
         options=given_options
         | {
@@ -369,7 +389,33 @@ def init(
     if kind != "files":
         for line in propose(load_settings(Path.cwd() / "pipeledger.toml"), answers.source):
             err.print(line, markup=False)
+    if files:
+        show_table(("entity", "theirs", "ours", "two values"), rows(files))
+        stages = write_stages(Path.cwd() / "definitions", answers.source, files)
+        for remark in remarks(files, stages):
+            err.print(remark, markup=False)
+        err.print("Next: read pipeledger.toml, then `pipeledger run`.")
+        return
     err.print("Next: edit them, then `pipeledger doctor` and `pipeledger run`.")
+
+
+def choose(option: str, question: str, choices: Sequence[str]) -> str:
+    """The answer to what a file leaves open: by a person, else ConfigError that names the option."""
+    while sys.stdin.isatty():
+        answer = str(typer.prompt(f"{question} [{' / '.join(choices)}]", err=True))
+        if answer in choices:
+            return answer
+    given = option if " " in option else f"{option} {choices[0]!r}"
+    others = f" or {', '.join(map(repr, choices[1:]))}" if len(choices) > 1 and " " not in option else ""
+    raise ConfigError(f"init: {question} Nobody is there to ask, and nothing was written. Add {given}{others}.")
+
+
+def parse_column(given: str) -> tuple[str, str]:
+    """A column of a file and ours, out of THEIRS=ours."""
+    theirs, sign, ours = given.rpartition("=")
+    if not sign or not theirs or not ours:
+        raise ConfigError(f'--column: got {given!r}, THEIRS=ours expected, such as --column "Betrag=amount".')
+    return theirs, ours
 
 
 @app.command()

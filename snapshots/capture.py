@@ -310,7 +310,7 @@ class _SourceCapture:
         landed_types = {name: kind for name, kind in types.items() if name in first.kept}
         salt = email_salt(self.store, self.source) if first.email else ""
         slot = f"{self.source}.{first.entity}"
-        spelled = self._spelled(intervals, first, types) if table.version >= 0 else None
+        spelled = intervals.spelled(self.con)
         difference = Difference(
             con=self.con,
             slot=slot,
@@ -330,38 +330,6 @@ class _SourceCapture:
             return difference
         hashed = hashed_state(self.con, f"{slot}.state", intervals, difference.wide_state, difference.compared)
         return replace(difference, state=hashed)
-
-    def _spelled(self, intervals: EntityIntervals, manifest: Manifest, types: Mapping[str, str]) -> str | None:
-        """The keys that the ledger spells otherwise than `manifest` reads them; None where there is no such key.
-
-        Days captured before keys were normalised hold them with blanks around, or as floating-point numbers were
-        printed. Such a key keeps its spelling, because under another one its history would end here and begin anew.
-        A temporary table: `_read_<column>`, `_spelled_<column>`. Of several spellings the normal one wins, then the
-        newest.
-        """
-        raw = [quoted(name) for name in intervals.key]
-        read = [quoted(f"_read_{name}") for name in intervals.key]
-        readings = ", ".join(
-            f"{manifest.value(name, types[name], types[name])} as {column}"
-            for name, column in zip(intervals.key, read, strict=True)
-        )
-        is_same = " and ".join(f"{k} is not distinct from {r}" for k, r in zip(raw, read, strict=True))
-        rows = f"(select valid_from, {', '.join(raw)}, {readings} from {intervals.versions})"
-        found = quoted(f"{self.source}.{manifest.entity}.spelled")
-        self.con.execute(
-            f"create or replace temp table {found} as "
-            f"select distinct {', '.join(read)} from {rows} where not ({is_same})"
-        )
-        if not self.con.execute(f"select 1 from {found} limit 1").fetchall():
-            return None
-        same_reading = " and ".join(f"f.{column} is not distinct from r.{column}" for column in read)
-        spelled = ", ".join(f"{k} as {quoted(f'_spelled_{name}')}" for k, name in zip(raw, intervals.key, strict=True))
-        self.con.execute(
-            f"create or replace temp table {found} as select {', '.join(read)}, {spelled} from {rows} as r "
-            f"where exists (select 1 from {found} as f where {same_reading}) qualify row_number() over "
-            f"(partition by {', '.join(read)} order by {is_same} desc, valid_from desc, {', '.join(raw)}) = 1"
-        )
-        return found
 
     def _check_version(self, table: LedgerTable) -> None:
         """What is compared is the cache: the table must be what the cache was brought to."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from snapshots.casts import id_text, key_text
 from snapshots.digest import quoted
 from snapshots.ledger import OWNED
 from snapshots.receipts import Commit, Receipt, as_json, from_json
@@ -27,7 +28,7 @@ FOREVER = "date '9999-12-31'"
 
 @dataclass(frozen=True)
 class EntityIntervals:
-    """The three tables of one source and entity, whose key and mode do not change. All tables are in one schema."""
+    """The four tables of one source and entity, whose key and mode do not change. All tables are in one schema."""
 
     source: str
     source_type: str
@@ -59,6 +60,16 @@ class EntityIntervals:
         """Of the others: _pl_version, valid_to."""
         return self._table("ended")
 
+    @property
+    def spellings(self) -> str:
+        """The keys that the ledger spells otherwise than they are read, and what else is read alike.
+
+        The key's columns as they are spelled, `_read_<column>` for each as it is read, and `_rank`: of several
+        spellings the one that is read as it stands is first, then the newest. Days captured before keys were normalised
+        hold them with blanks around, or as floating-point numbers were printed; no later day adds any.
+        """
+        return self._table("spellings")
+
     def _table(self, which: str) -> str:
         return f"intervals.{quoted(f'{self.source}.{self.entity}.{which}')}"
 
@@ -74,7 +85,9 @@ class EntityIntervals:
     def create(self, con: duckdb.DuckDBPyConnection, columns: Mapping[str, str]) -> None:
         """Creates the tables, or adds the columns that they lack."""
         key = {name: columns[name] for name in self.key}
+        read = {f"_read_{name}": kind for name, kind in key.items()}
         for table, wanted in (
+            (self.spellings, {**key, **read, "_rank": "BIGINT"}),
             (self.versions, {"valid_from": "DATE", VERSION: "BIGINT", **OWNED, **columns}),
             (self.current, {**key, "valid_from": "DATE", VERSION: "BIGINT", **OWNED, CONTENT: "UBIGINT"}),
             (self.ended, {VERSION: "BIGINT", "valid_to": "DATE"}),
@@ -86,8 +99,8 @@ class EntityIntervals:
                 con.execute(f"alter table {table} add column {quoted(name)} {wanted[name]}")
 
     def drop(self, con: duckdb.DuckDBPyConnection) -> None:
-        """Removes the three tables, where they exist."""
-        for table in (self.versions, self.current, self.ended):
+        """Removes the four tables, where they exist."""
+        for table in (self.versions, self.current, self.ended, self.spellings):
             con.execute(f"drop table if exists {table}")
 
     def rows(self) -> str:
@@ -97,6 +110,72 @@ class EntityIntervals:
         return (
             f"(select v.*, coalesce(e.valid_to, {FOREVER}) as valid_to from {self.versions} as v "
             f"left join {self.ended} as e on e.{VERSION} = v.{VERSION})"
+        )
+
+    def spelled(self, con: duckdb.DuckDBPyConnection) -> str:
+        """SQL for the spelling in which the ledger goes on with each key of `spellings`; empty where there are none.
+
+        Under another spelling its history would end here, and begin anew.
+        """
+        try:
+            is_spelled = con.execute(f"select 1 from {self.spellings} limit 1").fetchall()
+        except duckdb.CatalogException:  # nothing was captured yet
+            return ""
+        return f"(select * from {self.spellings} where _rank = 1)" if is_spelled else ""
+
+    def folded(self, rows: str) -> str:
+        """SQL for `rows` (see `rows()`) under the keys as they are read: several spellings are one key.
+
+        On each day the first of the spellings that are alive counts; of an event, the first that was captured.
+        """
+        read = ", ".join(f"s.{quoted(f'_read_{name}')} as {quoted(name)}" for name in self.key)
+        keys, same = self.keys(), self.same_key("r", "s")
+        others = f"select * from {rows} as r where not exists (select 1 from {self.spellings} as s where {same})"
+        spelled = f"select r.* replace ({read}), s._rank from {rows} as r join {self.spellings} as s on {same}"
+        if self.mode == "events":
+            first = f"row_number() over (partition by {keys} order by valid_from, _rank) = 1"
+            return f"(({others}) union all by name select * exclude (_rank) from ({spelled}) qualify {first})"
+        return f"""(
+            with spelled as ({spelled}),
+            days as (select distinct {keys}, valid_from as _from from spelled),
+            states as (
+                select r.*, d._from from days as d join spelled as r
+                    on {self.same_key("r", "d")} and r.valid_from <= d._from and r.valid_to > d._from
+                qualify row_number() over (
+                    partition by {self.keys("d.")}, d._from order by r._pl_change = 'upsert' desc, r._rank
+                ) = 1
+            ),
+            changed as (
+                select * from states window by_key as (partition by {keys} order by _from)
+                qualify lag({VERSION}) over by_key is distinct from {VERSION}
+                    and not (_pl_change = 'delete' and coalesce(lag(_pl_change) over by_key, '') = 'delete')
+            )
+            ({others})
+            union all by name
+            select * exclude (_rank, _from) replace (
+                _from as valid_from,
+                lead(_from, 1, {FOREVER}) over (partition by {keys} order by _from) as valid_to
+            ) from changed
+        )"""
+
+    def note_spellings(self, con: duckdb.DuckDBPyConnection, columns: Mapping[str, str]) -> None:
+        """Fills the empty `spellings` from `versions`, whose `columns` (name -> type) have the key's."""
+        reading = {
+            name: (id_text if len(self.key) == 1 or name.endswith("_id") else key_text)(quoted(name), "VARCHAR")
+            for name in self.key
+            if columns[name] == "VARCHAR"
+        }
+        read = ", ".join(f"{reading.get(name, quoted(name))} as {quoted(f'_read_{name}')}" for name in self.key)
+        read_keys = ", ".join(quoted(f"_read_{name}") for name in self.key)
+        is_same = " and ".join(f"{quoted(name)} is not distinct from {quoted(f'_read_{name}')}" for name in self.key)
+        con.execute(
+            f"insert into {self.spellings} by name "
+            f"with spelled as (select {self.keys()}, {read}, max(valid_from) as _newest from {self.versions} "
+            f"group by {self.keys()}), "
+            f"others as (select distinct {read_keys} from spelled where not ({is_same})) "
+            f"select * exclude (_newest), row_number() over "
+            f"(partition by {read_keys} order by {is_same} desc, _newest desc, {self.keys()}) as _rank "
+            f"from spelled semi join others using ({read_keys})"
         )
 
     def end_versions(self, con: duckdb.DuckDBPyConnection) -> None:

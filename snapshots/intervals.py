@@ -1,10 +1,10 @@
 """Validity intervals: the ledger as dbt reads it, a cache in the warehouse file.
 
 Every row of the ledger is one interval: `valid_from` is its day, `valid_to` the next day on which its key has a row
-(9999-12-31 while there is none). Three tables per source and entity, so that a capture touches little: `versions` has
+(9999-12-31 while there is none). Four tables per source and entity, so that a capture touches little: `versions` has
 the rows and only grows, `current` has key and digest of those without an end, `ended` the ends of the others. A number
 of each row's own ties them together, because joining millions of ends by key costs twice as much
-(`entity_intervals.py`). One view per source type and entity puts them together, in the schema `ledger`. The version of
+(`entity_intervals.py`). `spellings` says which keys are one, though the ledger spells them in several ways. One view per source type and entity puts them together, in the schema `ledger`. The version of
 each Delta table is stored in the transaction that advances its intervals: where the two differ (a crash between commit
 and cache, a restored backup) the intervals are rebuilt from the ledger.
 """
@@ -34,7 +34,7 @@ from snapshots.reader import insert_checked, receipts_of
 from snapshots.receipts import RECONSTRUCTED_SUFFIX, last_commit, read_commits, tables
 from snapshots.store import LedgerError, Relations, Store
 
-FORMAT = 2
+FORMAT = 3
 """The format of the cache; one in any other format is made anew."""
 _FRAME = {
     "source": "VARCHAR",
@@ -113,6 +113,7 @@ def rebuild_table(con: duckdb.DuckDBPyConnection, path: Path) -> None:
         intervals.create(con, table.columns())
         insert_checked(con, table, receipts, intervals.versions, VERSION)
         intervals.end_versions(con)
+        intervals.note_spellings(con, table.columns())
         con.execute(
             "delete from intervals.receipts where source = ? and entity = ?", [intervals.source, intervals.entity]
         )
@@ -138,6 +139,23 @@ def create_views(con: duckdb.DuckDBPyConnection, relations: Relations) -> None:
             f"create or replace view ledger.{quoted(f'{kind}__{entity}')} as "
             f"{_union(con, found.get((kind, entity), []))}"
         )
+    con.execute(f"create or replace view ledger.spellings as {_spellings(con, found.values())}")
+
+
+def _spellings(con: duckdb.DuckDBPyConnection, sources: Iterable[Sequence[EntityIntervals]]) -> str:
+    """SQL for the keys that the ledger spells in several ways: source, entity, key_text, spellings."""
+    selects = [
+        "select null::varchar as source, null::varchar as entity, null::varchar as key_text, "
+        "null::varchar as spellings where false"
+    ]
+    for intervals in (each for group in sources for each in group if each.spelled(con)):
+        read = ", ".join(quoted(f"_read_{name}") for name in intervals.key)
+        selects.append(
+            f"select {literal(intervals.source)}, {literal(intervals.entity)}, concat_ws(', ', {read}), "
+            f"string_agg('`' || concat_ws(', ', {intervals.keys()}) || '`', ' and ' order by _rank) "
+            f"from {intervals.spellings} group by {read} having count(*) > 1"
+        )
+    return " union all ".join(selects)
 
 
 def _union(con: duckdb.DuckDBPyConnection, sources: Sequence[EntityIntervals]) -> str:
@@ -171,7 +189,7 @@ def _union(con: duckdb.DuckDBPyConnection, sources: Sequence[EntityIntervals]) -
             + f" as {quoted(name)}"
             for name, kind in agreed.items()
         ]
-        rows = intervals.rows()
+        rows = intervals.folded(intervals.rows()) if intervals.spelled(con) else intervals.rows()
         if origin == "reconstructed":
             seam = (
                 f"(select min(snapshot_date) from intervals.receipts where source = {literal(intervals.source)} "

@@ -129,13 +129,14 @@ def landed_rows(
     types: Mapping[str, str],
     salt: str,
     condition: str = "true",
-    spelled: str | None = None,
+    spelled: str = "",
 ) -> str:
     """SQL for the rows of `manifests` (one entity, days with equal columns) as the ledger will store them.
 
     Columns: `_day`, `_row` (identifies a landed row), `_problem` (why it is rejected, else null), `_gone` (the source
     says it is deleted), then each column of `types`, cast. `condition` is about the landing's own columns and is
-    applied before any cast. `spelled` is a relation of the keys that the ledger spells otherwise than they are read.
+    applied before any cast. `spelled` is the relation of keys that the ledger spells otherwise than they are read, if
+    there are any (see `EntityIntervals.spelled`).
     """
     first = manifests[0]
     table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
@@ -184,16 +185,10 @@ def _problem(problems: Mapping[str, str]) -> str:
 
 
 def _as_spelled(rows: str, key: Sequence[str], spelled: str) -> str:
-    """SQL for `rows` with the keys of the relation `spelled` (`_read_<column>`, `_spelled_<column>`) as it has them."""
-    own = ", ".join(
-        f"case when s._is_spelled then s.{quoted(f'_spelled_{name}')} else r.{quoted(name)} end as {quoted(name)}"
-        for name in key
-    )
+    """SQL for `rows` with the keys that `spelled` has as it spells them."""
+    own = ", ".join(f"coalesce(s.{quoted(name)}, r.{quoted(name)}) as {quoted(name)}" for name in key)
     same = " and ".join(f"r.{quoted(name)} is not distinct from s.{quoted(f'_read_{name}')}" for name in key)
-    return (
-        f"(select r.* replace ({own}) from {rows} as r "
-        f"left join (select *, true as _is_spelled from {spelled}) as s on {same})"
-    )
+    return f"(select r.* replace ({own}) from {rows} as r left join {spelled} as s on {same})"
 
 
 def _manifest(row: Mapping[str, object]) -> Manifest:
@@ -290,11 +285,10 @@ def _check_numbers(con: duckdb.DuckDBPyConnection, manifests: Sequence[Manifest]
         ).fetchall()[0]
         if is_proved:
             continue
-        whole, half = text.strip().replace(".", ""), text.strip()
-        others = f" and {count - 1:,} more like it" if count > 1 else ""
+        others = f", one of {count:,} such values" if count > 1 else ""
         raise CaptureError(
-            f"{first.source}.{first.entity}: {name} is {half} in {file}, line {line}{others}: {whole}, if the point "
-            "separates thousands, or a decimal number? Nothing was captured. Say which in "
-            f'[sources.{first.source}] of pipeledger.toml: decimal = "," for {whole}, or decimal = "." for {half}; '
-            "then run the command again."
+            f"{first.source}.{first.entity}: {file}, line {line}: {name} is {text.strip()}{others}, and no other value "
+            "shows whether its point separates thousands or is a decimal point. Nothing was captured. Add "
+            f'decimal = "," to [sources.{first.source}] of pipeledger.toml if it separates thousands, or '
+            'decimal = ".", then run the command again.'
         )

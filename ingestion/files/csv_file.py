@@ -7,8 +7,9 @@ reads it and gives up one line at a time, so that a stray quote costs the row it
 that it would swallow.
 
 A blank cell is NULL ("NA" and "null" are text); a row without any value is no row; the line of a row is the one
-it begins on, counted from 1, exact also after cells that hold line breaks. Alone:
-`python -c "from ingestion.files.csv_file import *; print(read_header(Path('opportunity.csv'), Dialect()))"`
+it begins on, counted from 1, exact also after cells that hold line breaks. Lines before and after the table
+(`edges.py`) are left out and noted. Alone:
+`python -c "from ingestion.files.csv_file import *; print(read_header(Path('opportunity.csv'), Layout()))"`
 """
 
 import codecs
@@ -16,16 +17,20 @@ import csv
 import io
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
+
+from ingestion.files import edges
+from ingestion.files.edges import Line
+from ingestion.files.layout import Layout
 
 BLOCK_BYTES = 4 << 20  # read at a time; also the longest row that the fast reader takes
 SLOW_BATCH_ROWS = 10_000
@@ -36,6 +41,13 @@ LINE = "_pl_line"
 REJECT = "_pl_reject"
 
 _QUOTE, _LF, _CR = 0x22, 0x0A, 0x0D
+_SEPARATOR = re.compile(r'"?sep=(.)"?', re.IGNORECASE)  # how Excel is told the delimiter
+_NO_TEXT = {
+    b"PK\x03\x04": "it is an Excel workbook or another archive, whatever its name says; name it .xlsx",
+    b"\xd0\xcf\x11\xe0": "it is an Excel workbook of the old kind, whatever its name says; name it .xls",
+    b"PAR1": "it is Parquet, whatever its name says; name it .parquet",
+    b"\x1f\x8b": "it is packed (gzip); unpack it",
+}
 _Integers = np.ndarray[Any, np.dtype[np.int64]]
 
 
@@ -44,24 +56,26 @@ class CsvError(Exception):
 
 
 @dataclass(frozen=True)
-class Dialect:
-    """How a file is written. Quotes are always `"`, doubled inside a quoted field."""
-
-    delimiter: str = ","
-    encoding: str = "utf-8"
-
-
-@dataclass(frozen=True)
 class Header:
-    """The column names as the file has them, and how many lines and records end with it (blank ones before it too)."""
+    """The column names as the file has them, and how many lines and records end with it (blank ones before it too).
+
+    `layout` is the file's, its delimiter known. `before` are the lines above the header that nobody said to skip.
+    """
 
     names: tuple[str, ...]
     lines: int
     records: int
+    layout: Layout
+    before: tuple[Line, ...] = ()
+    has_open_quotes: bool = False  # in a skipped line, so that records before the header cannot be counted
+
+
+OnNote = Callable[[str, str], None]
+"""Called with the kind of a remark on a file and its text: what was left out."""
 
 
 @dataclass(frozen=True)
-class _Layout:
+class _Quoting:
     """What the scan of the raw bytes found; `inner_breaks`: the record of each line break inside quotes, ascending."""
 
     is_clean: bool
@@ -69,74 +83,162 @@ class _Layout:
     inner_breaks: _Integers
 
 
-@dataclass(frozen=True)
-class _Malformed:
-    """A row that is not usable: the line it begins on, the fields as far as they can be told apart, the reason."""
-
-    line: int
-    fields: list[str]
-    reason: str
+_Piece: TypeAlias = "pa.Table | list[Line]"
+"""Rows of a file, or its malformed ones."""
 
 
-def read_header(path: Path, dialect: Dialect) -> Header:
-    """Read the first record that is not blank; CsvError where there is none."""
+def read_header(path: Path, layout: Layout) -> Header:
+    """Read the header, the first record of the table; CsvError where there is none."""
+    line = 0
     try:
-        with _open_text(path, dialect) as text:
-            reader = csv.reader(text, delimiter=dialect.delimiter, strict=True)
-            for records, names in enumerate(reader, start=1):
-                if names:
-                    return Header(tuple(names), reader.line_num, records)
+        _check_is_text(path)
+        with _open_text(path, layout) as text:
+            skipped = list(islice(text, layout.skip_rows))
+            first = next(text, "")
+            named = _SEPARATOR.fullmatch(first.strip()) if not skipped else None
+            if named and layout.delimiter not in ("", named[1]):
+                raise CsvError(
+                    f"its first line says that cells are separated by {named[1]!r}, and `delimiter` that they are by "
+                    f"{layout.delimiter!r}"
+                )
+            known = replace(layout, delimiter=layout.delimiter or (named[1] if named else ","))
+            above = [*skipped, first] if named else skipped
+            line = len(above)
+            rest = text if named else chain([first] if first else [], text)
+            names, lines, records, before = _find_header(rest, known.delimiter, line)
     except csv.Error as error:
-        raise CsvError(f"line {reader.line_num}: the header is not readable ({error})") from error
+        raise CsvError(f"the header is not readable ({error})") from error
     except UnicodeError as error:
-        raise CsvError(_undecodable(path, dialect)) from error
-    raise CsvError("the file is empty, without even a header")
+        raise CsvError(_undecodable(path, layout)) from error
+    if not names:
+        raise CsvError("the file is empty, without even a header")
+    has_open_quotes = any(text.count('"') % 2 for text in above)
+    return Header(names, line + lines, len(above) + records, known, before, has_open_quotes)
+
+
+def _find_header(text: Iterable[str], delimiter: str, above: int) -> tuple[tuple[str, ...], int, int, tuple[Line, ...]]:
+    """The column names, the lines and records of `text` that end with them, and the lines of a title before."""
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    found: list[list[str]] = []
+    ends = [0]
+    try:
+        for record in reader:
+            found.append(record)
+            ends.append(reader.line_num)
+            if sum(bool(cell.strip()) for cell in record) > 1 and len(found) == 1:
+                break  # the usual file: its header is its first line
+            if len(found) == edges.MAX_LINES:
+                break
+    except csv.Error:  # of a row behind the header, which will be read with more patience
+        if not any(map(any, found)):
+            raise
+    if not any(map(any, found)):
+        return (), 0, 0, ()
+    position = edges.header_position(found)
+    before = [Line(above + ends[number] + 1, found[number]) for number in range(position) if any(found[number])]
+    return tuple(found[position]), ends[position + 1], position + 1, tuple(before)
 
 
 def read(
-    path: Path, dialect: Dialect, header: Header, columns: Sequence[str], key: Sequence[str]
+    path: Path, header: Header, columns: Sequence[str], key: Sequence[str], note: OnNote = lambda kind, text: None
 ) -> Iterator[pa.Table]:
     """Yield the rows as tables of `columns` (one name for each of the header's), `_pl_line` and `_pl_reject`.
 
     A row with the wrong number of fields or with broken quoting comes with a reason in `_pl_reject` and only its
-    `key` columns, as far as they are readable. At least one table is yielded, also without rows. Raises CsvError
-    for bytes that are not `dialect.encoding`.
+    `key` columns, as far as they are readable. At least one table is yielded, also without rows. `note` hears of lines
+    that were left out because they stand before or after the table. Raises CsvError for bytes that are not of the
+    layout's encoding.
     """
     has_rows = False
+    layout = header.layout
+    if header.before:
+        note("before", edges.described(header.before, "before"))
     try:
-        layout = _scan(path, dialect)
-        if layout.is_clean:
-            tables = _read_clean(path, dialect, header, columns, key, layout)
+        scanned = _scan(path, layout)
+        if scanned.is_clean and not header.has_open_quotes:
+            pieces = _read_clean(path, header, columns, scanned)
         else:
-            tables = _read_unclean(path, dialect, header, columns, key)
-        for table in tables:
+            pieces = _read_unclean(path, header, columns)
+        for table in _within_table(pieces, header, columns, key, note):
             if table.num_rows:
                 has_rows = True
                 yield table
     except UnicodeError as error:
-        raise CsvError(_undecodable(path, dialect)) from error
+        raise CsvError(_undecodable(path, layout)) from error
     except pa.ArrowInvalid as error:
         if "UTF8" in str(error):
-            raise CsvError(_undecodable(path, dialect)) from error
+            raise CsvError(_undecodable(path, layout)) from error
         too_long = f"a row is longer than {BLOCK_BYTES:,} bytes" if "straddling" in str(error) else str(error)
         raise CsvError(too_long.splitlines()[0]) from error
     if not has_rows:
-        yield _rejects([], columns, ())
+        yield _table([], columns, ())
+
+
+def _within_table(
+    pieces: Iterator[_Piece], header: Header, columns: Sequence[str], key: Sequence[str], note: OnNote
+) -> Iterator[pa.Table]:
+    """Yield the pieces without the lines that follow the table; the last lines are held back until it is known."""
+    width, skipped = len(columns), header.layout.skip_footer
+    last_full = Line(header.lines, ())
+    held: list[Line] = []
+    for piece in pieces:
+        if isinstance(piece, pa.Table):
+            cut, full = _last_full_row(piece, width, len(held))
+            last_full = full if full and full.number > last_full.number else last_full
+            cut = min(cut, max(0, piece.num_rows - skipped))
+            yield piece.slice(0, cut)
+            held += _lines(piece.slice(cut))
+        else:
+            last_full = max([last_full, *(line for line in piece if not line.is_thin(width))], key=lambda at: at.number)
+            held += piece
+        held.sort(key=lambda line: line.number)
+        settled = sum(line.number <= last_full.number for line in held)
+        settled = len(held) if len(held) - settled > edges.MAX_LINES else settled
+        settled = max(0, min(settled, len(held) - skipped))
+        yield _table(held[:settled], columns, key)
+        held = held[settled:]
+    end = len(held) - skipped if skipped else edges.footer_position(held, last_full.end, width)
+    yield _table(held[: max(0, end)], columns, key)
+    if held[max(0, end) :] and not skipped:
+        note("after", edges.described(held[end:], "after"))
+
+
+def _last_full_row(table: pa.Table, width: int, held: int) -> tuple[int, Line | None]:
+    """How many rows a table has up to the last one that is certainly a row, and that row; only its end is looked at."""
+    start = max(0, table.num_rows - max(1, edges.MAX_LINES + 1 - held))
+    tail = _lines(table.slice(start))
+    for position in range(len(tail) - 1, -1, -1):
+        if not tail[position].is_thin(width):
+            return start + position + 1, tail[position]
+    return (table.num_rows, tail[-1]) if start and tail else (0, None)
+
+
+def _lines(table: pa.Table) -> list[Line]:
+    """The rows of a table as lines."""
+    cells = [table[name].to_pylist() for name in table.column_names if name not in (LINE, REJECT)]
+    return [Line(number, row) for number, row in zip(table[LINE].to_pylist(), zip(*cells, strict=True), strict=True)]
 
 
 # ---------------------------------------------------------------- bytes
 
 
-def _is_utf8(dialect: Dialect) -> bool:
-    return codecs.lookup(dialect.encoding).name in ("utf-8", "utf-8-sig", "ascii")
+def _check_is_text(path: Path) -> None:
+    with path.open("rb") as raw:
+        begins = raw.read(4)
+    if begins in _NO_TEXT or begins[:2] in _NO_TEXT:
+        raise CsvError(_NO_TEXT.get(begins) or _NO_TEXT[begins[:2]])
 
 
-def _open_text(path: Path, dialect: Dialect) -> TextIO:
-    return path.open(encoding="utf-8-sig" if _is_utf8(dialect) else dialect.encoding, newline="")
+def _is_utf8(layout: Layout) -> bool:
+    return codecs.lookup(layout.encoding).name in ("utf-8", "utf-8-sig", "ascii")
 
 
-def _utf8_blocks(path: Path, dialect: Dialect) -> Iterator[bytes]:
-    decoder = None if _is_utf8(dialect) else codecs.getincrementaldecoder(dialect.encoding)()
+def _open_text(path: Path, layout: Layout) -> TextIO:
+    return path.open(encoding="utf-8-sig" if _is_utf8(layout) else layout.encoding, newline="")
+
+
+def _utf8_blocks(path: Path, layout: Layout) -> Iterator[bytes]:
+    decoder = None if _is_utf8(layout) else codecs.getincrementaldecoder(layout.encoding)()
     with path.open("rb") as raw:
         is_first = True
         while block := raw.read(BLOCK_BYTES):
@@ -145,36 +247,36 @@ def _utf8_blocks(path: Path, dialect: Dialect) -> Iterator[bytes]:
             is_first = False
 
 
-def _scan(path: Path, dialect: Dialect) -> _Layout:
+def _scan(path: Path, layout: Layout) -> _Quoting:
     """Walk over the bytes once: is each quote at the edge of a field, and where do line breaks stand inside quotes?
 
     In clean CSV the n-th quote opens for even n and closes for odd n, a doubled quote being both; so an opening one
     follows a delimiter, a line break or a quote, and a closing one precedes one of them. Rows that end in a carriage
     return alone are not clean either: pyarrow can lose the last of them.
     """
-    edges = np.zeros(256, dtype=bool)
-    edges[[ord(dialect.delimiter), _LF, _CR, _QUOTE]] = True
+    is_edge = np.zeros(256, dtype=bool)
+    is_edge[[ord(layout.delimiter), _LF, _CR, _QUOTE]] = True
     quotes_seen, records, previous, held_back = 0, 0, _LF, b""
     inner_breaks: list[_Integers] = []
-    blocks = _utf8_blocks(path, dialect)
+    blocks = _utf8_blocks(path, layout)
     while True:
         block = next(blocks, None)
-        data = np.frombuffer(held_back + (dialect.delimiter.encode() if block is None else block), dtype=np.uint8)
+        data = np.frombuffer(held_back + (layout.delimiter.encode() if block is None else block), dtype=np.uint8)
         if len(data) > 1:  # each byte is judged together with the next one, so the last waits
             body, following = data[:-1], data[1:]
             quotes = np.flatnonzero(body == _QUOTE)
             is_closing = (quotes_seen + np.arange(len(quotes))) % 2 == 1
             preceding = body[quotes - 1]  # of a quote at 0 the byte before it, in the block before
             preceding[quotes == 0] = previous
-            if not edges[np.where(is_closing, following[quotes], preceding)].all():
-                return _Layout(False, 0, np.empty(0, dtype=np.int64))
+            if not is_edge[np.where(is_closing, following[quotes], preceding)].all():
+                return _Quoting(False, 0, np.empty(0, dtype=np.int64))
             breaks = np.flatnonzero(body == _LF)
             is_inner = (quotes_seen + np.searchsorted(quotes, breaks)) % 2 == 1
             returns = np.flatnonzero(body == _CR)
             lone_returns = returns[following[returns] != _LF]
             is_quoted = (quotes_seen + np.searchsorted(quotes, lone_returns)) % 2 == 1
             if not is_quoted.all():
-                return _Layout(False, 0, np.empty(0, dtype=np.int64))
+                return _Quoting(False, 0, np.empty(0, dtype=np.int64))
             if len(lone_returns):
                 order = np.argsort(np.concatenate((breaks, lone_returns)), kind="stable")
                 is_inner = np.concatenate((is_inner, is_quoted))[order]
@@ -187,32 +289,31 @@ def _scan(path: Path, dialect: Dialect) -> _Layout:
         if block is None:
             break
     records += previous not in (_LF, _CR)
-    return _Layout(quotes_seen % 2 == 0, records, np.concatenate([np.empty(0, dtype=np.int64), *inner_breaks]))
+    return _Quoting(quotes_seen % 2 == 0, records, np.concatenate([np.empty(0, dtype=np.int64), *inner_breaks]))
 
 
-def _undecodable(path: Path, dialect: Dialect) -> str:
-    if _is_utf8(dialect):
+def _undecodable(path: Path, layout: Layout) -> str:
+    if _is_utf8(layout):
         with path.open("rb") as raw:
             for number, line in enumerate(raw, start=1):
                 try:
                     line.decode()
                 except UnicodeDecodeError as error:
                     return f"line {number} holds the byte 0x{line[error.start]:02x}, which is not UTF-8"
-    return f"its bytes are not {dialect.encoding}"
+    return f"its bytes are not {layout.encoding}"
 
 
 # ---------------------------------------------------------------- clean files: pyarrow
 
 
-def _read_clean(
-    path: Path, dialect: Dialect, header: Header, columns: Sequence[str], key: Sequence[str], layout: _Layout
-) -> Iterator[pa.Table]:
-    """Yield the tables of a file whose quoting is clean, read by pyarrow, and those of its malformed rows.
+def _read_clean(path: Path, header: Header, columns: Sequence[str], scanned: _Quoting) -> Iterator[_Piece]:
+    """Yield the tables of a file whose quoting is clean, read by pyarrow, and its malformed rows.
 
-    pyarrow numbers rows and skips malformed ones; `layout` knows which line breaks are inside of quotes. Both together
+    pyarrow numbers rows and skips malformed ones; `scanned` knows which line breaks are inside of quotes. Both together
     give the line of each row.
     """
-    if layout.records <= header.records:  # pyarrow calls that an error
+    layout = header.layout
+    if scanned.records <= header.records:  # pyarrow calls that an error
         return
     invalid: deque[tuple[int, pacsv.InvalidRow]] = deque()  # (ordinal of the record, row) in the file's order
 
@@ -228,10 +329,10 @@ def _read_clean(
             block_size=BLOCK_BYTES,
             skip_rows=header.lines,
             column_names=list(columns),
-            encoding="utf-8" if _is_utf8(dialect) else dialect.encoding,
+            encoding="utf-8" if _is_utf8(layout) else layout.encoding,
         ),
         parse_options=pacsv.ParseOptions(
-            delimiter=dialect.delimiter,
+            delimiter=layout.delimiter,
             newlines_in_values=True,
             ignore_empty_lines=False,
             invalid_row_handler=set_aside,
@@ -242,15 +343,15 @@ def _read_clean(
     )
 
     def line_of(record: "int | _Integers") -> _Integers:
-        return np.asarray(record + np.searchsorted(layout.inner_breaks, record, side="left"))
+        return np.asarray(record + np.searchsorted(scanned.inner_breaks, record, side="left"))
 
-    def malformed_before(record: int | None) -> list[_Malformed]:
+    def malformed_before(record: int | None) -> list[Line]:
         ready = []
         while invalid and (record is None or invalid[0][0] < record):
             ordinal, row = invalid.popleft()
-            fields = next(csv.reader(io.StringIO(row.text, newline=""), delimiter=dialect.delimiter), [])
+            fields = next(csv.reader(io.StringIO(row.text, newline=""), delimiter=layout.delimiter), [])
             if any(fields):
-                ready.append(_Malformed(int(line_of(ordinal)), fields, _wrong_count(row.actual_columns, columns)))
+                ready.append(Line(int(line_of(ordinal)), fields, _wrong_count(row.actual_columns, columns)))
         return ready
 
     next_record = header.records + 1
@@ -261,8 +362,8 @@ def _read_clean(
         next_record = int(records[-1]) + 1 if len(records) else next_record
         yield _without_blank_rows(_rows(pa.Table.from_batches([batch]), line_of(records)))
         if invalid:
-            yield _rejects(malformed_before(next_record), columns, key)
-    yield _rejects(malformed_before(None), columns, key)
+            yield malformed_before(next_record)
+    yield malformed_before(None)
 
 
 def _without_blank_rows(table: pa.Table) -> pa.Table:
@@ -311,29 +412,25 @@ class _Lines:
         return first
 
 
-def _read_unclean(
-    path: Path, dialect: Dialect, header: Header, columns: Sequence[str], key: Sequence[str]
-) -> Iterator[pa.Table]:
+def _read_unclean(path: Path, header: Header, columns: Sequence[str]) -> Iterator[_Piece]:
     csv.field_size_limit(MAX_FIELD_CHARACTERS)
-    with _open_text(path, dialect) as text:
+    with _open_text(path, header.layout) as text:
         for _ in islice(text, header.lines):
             pass
-        records = _records(text, dialect, header.lines, columns)
+        records = _records(text, header, columns)
         while batch := list(islice(records, SLOW_BATCH_ROWS)):
-            good = [(line, record) for line, record in batch if not isinstance(record, _Malformed)]
+            good = [(line, record) for line, record in batch if not isinstance(record, Line)]
             cells = zip(*(fields for _, fields in good), strict=True) if good else ((),) * len(columns)
             arrays = [pa.array([cell or None for cell in column], pa.string()) for column in cells]
             table = pa.table(arrays, names=list(columns))
             yield _rows(table, np.array([line for line, _ in good], dtype=np.int64))
-            yield _rejects([bad for _, bad in batch if isinstance(bad, _Malformed)], columns, key)
+            yield [bad for _, bad in batch if isinstance(bad, Line)]
 
 
-def _records(
-    text: TextIO, dialect: Dialect, line: int, columns: Sequence[str]
-) -> Iterator[tuple[int, list[str] | _Malformed]]:
+def _records(text: TextIO, header: Header, columns: Sequence[str]) -> Iterator[tuple[int, list[str] | Line]]:
     """Yield the records of a file with the line each begins on, read by Python's csv; broken quoting costs one line."""
-    lines = _Lines(text, line)
-    reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)
+    lines, delimiter = _Lines(text, header.lines), header.layout.delimiter
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.taken.clear()
         start = lines.line + 1
@@ -343,14 +440,14 @@ def _records(
             return
         except csv.Error as error:
             first = lines.give_up_one()
-            reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)
-            guessed = re.split(re.escape(dialect.delimiter), first.rstrip("\r\n").replace('"', ""))
-            yield start, _Malformed(start, guessed, f"broken quoting: {error}")
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
+            guessed = re.split(re.escape(delimiter), first.rstrip("\r\n").replace('"', ""))
+            yield start, Line(start, guessed, f"broken quoting: {error}")
             continue
         if not any(fields):
             continue
         if len(fields) != len(columns):
-            yield start, _Malformed(start, fields, _wrong_count(len(fields), columns))
+            yield start, Line(start, fields, _wrong_count(len(fields), columns))
         else:
             yield start, fields
 
@@ -367,13 +464,17 @@ def _rows(table: pa.Table, lines: _Integers) -> pa.Table:
     return table.append_column(REJECT, pa.nulls(table.num_rows, pa.string()))
 
 
-def _rejects(malformed: Sequence[_Malformed], columns: Sequence[str], key: Sequence[str]) -> pa.Table:
-    def cells(position: int, name: str) -> list[str | None]:
-        if name not in key:
-            return [None] * len(malformed)
-        return [(bad.fields[position] or None) if position < len(bad.fields) else None for bad in malformed]
+def _table(lines: Sequence[Line], columns: Sequence[str], key: Sequence[str]) -> pa.Table:
+    """Lines as a table: rows with all their cells, malformed ones with those of the key."""
 
-    arrays = [pa.array(cells(position, name), pa.string()) for position, name in enumerate(columns)]
-    arrays.append(pa.array([bad.line for bad in malformed], pa.int64()))
-    arrays.append(pa.array([bad.reason for bad in malformed], pa.string()))
+    def cell(line: Line, position: int, name: str) -> str | None:
+        if line.reason is not None and (name not in key or position >= len(line.cells)):
+            return None
+        return line.cells[position] or None
+
+    arrays = [
+        pa.array([cell(line, position, name) for line in lines], pa.string()) for position, name in enumerate(columns)
+    ]
+    arrays.append(pa.array([line.number for line in lines], pa.int64()))
+    arrays.append(pa.array([line.reason for line in lines], pa.string()))
     return pa.table(arrays, names=[*columns, LINE, REJECT])

@@ -1,9 +1,10 @@
-"""The `files` source: CSV or Parquet files of any system, one file per entity or one drop per entity and day.
+"""The `files` source: CSV, Excel or Parquet files of any system, one file per entity or one drop per entity and day.
 
-Reads below one folder: `<entity>.csv` or `<entity>.parquet` (undated: the state of one day), or the folder
-`<entity>/` with `2026-11-22.csv` or `.parquet` (dated drops: the full state at that date); `file` names another
-place. Yields Arrow tables under landed names to the landing: CSV as text, Parquet with its own types. Nothing is
-typed or mapped here; the mapping only tells which landed columns are governed.
+Reads below one folder: `<entity>.csv`, `.xlsx`, `.xls` or `.parquet` (undated: the state of one day), or the folder
+`<entity>/` with `2026-11-22.csv` or the like (dated drops: the full state at that date); `file` names another
+place. Yields Arrow tables under landed names to the landing: CSV as text, Excel and Parquet with their own types. The
+mapping only tells which landed columns are governed; nothing is mapped here, but the values of columns that are no
+text and could not be typed otherwise.
 
 Which day. A drop describes its date. An undated file describes `as_of`, else today, and is refused for any other
 day. Where some entities have drops and others an undated file, the drops decide which days there are, and an
@@ -15,26 +16,40 @@ time_zone='UTC').check())"`
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ingestion.entities import ENTITIES
-from ingestion.files import csv_file, parquet_file
-from ingestion.files.columns import Columns, EntityOptions, canonical_columns, check_options
-from ingestion.source import UNSAID, Days, Dialect, Extraction, Finding, SourceError, landed_name
+from ingestion.entities import ENTITIES, TEXT
+from ingestion.files import csv_file, excel_file, parquet_file
+from ingestion.files.columns import (
+    Columns,
+    EntityOptions,
+    canonical_columns,
+    check_options,
+    landed_columns,
+    twin_columns,
+)
+from ingestion.files.distinct import distinct
+from ingestion.source import Days, Extraction, Finding, SourceError, landed_name
 
-SUFFIXES = (".csv", ".parquet")
+SUFFIXES = (".csv", *excel_file.SUFFIXES, ".parquet")
 CHUNK_BYTES = 256 << 20  # of CSV in one landing run; Parquet counts for more, being packed
 PARQUET_FACTOR = 5
 CHUNK_DAYS = 366
 
 _DROP_NAME = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+Tables = Callable[[Columns, csv_file.OnNote], Iterator[pa.Table]]
+"""How to read a file's rows under landed names."""
+
+UNREADABLE = (csv_file.CsvError, excel_file.ExcelError, *parquet_file.UNREADABLE)
 
 
 @dataclass(frozen=True)
@@ -61,18 +76,21 @@ def build_source(
     time_zone: str,
     as_of: date | None = None,
     entities: Mapping[str, EntityOptions] | None = None,
-    dialect: Dialect = UNSAID,
+    common: Mapping[str, EntityOptions] | None = None,
     clock: Callable[[], datetime] | None = None,
 ) -> "FilesSource":
     """Check the settings of a `files` source and return it; files are looked at later, when days are asked for.
 
-    `clock` (now, in any time zone) tells `days()` which day an undated file describes. Raises SourceError for an
-    entity or canonical column that does not exist, or one that is mapped twice.
+    `common` has the options of entities that the settings do not list, where they say something of all. `clock` (now,
+    in any time zone) tells `days()` which day an undated file describes. Raises SourceError for an entity or canonical
+    column that does not exist.
     """
     for entity, options in (entities or {}).items():
         check_options(f"{name}.{entity}", entity, options)
     zone = ZoneInfo(time_zone)
-    return FilesSource(name, path, zone, as_of, dict(entities or {}), clock or partial(datetime.now, zone), dialect)
+    return FilesSource(
+        name, path, zone, as_of, dict(entities or {}), clock or partial(datetime.now, zone), common=dict(common or {})
+    )
 
 
 @dataclass(frozen=True)
@@ -85,8 +103,8 @@ class FilesSource:
     as_of: date | None
     options: Mapping[str, EntityOptions]
     clock: Callable[[], datetime]
-    dialect: Dialect = UNSAID
     type: str = "files"
+    common: Mapping[str, EntityOptions] = field(default_factory=dict)
 
     @property
     def entities(self) -> tuple[str, ...]:
@@ -121,7 +139,9 @@ class FilesSource:
             files = [(place.entity, file) for place in places if (file := place.file_of(day))]
             day_size = sum(_weight(file) for _, file in files)
             day_types = {
-                (entity, column): kind for entity, file in files for column, kind in _landed_types(file).items()
+                (entity, column): kind
+                for entity, file in files
+                for column, kind in self._landed_types(entity, file).items()
             }
             clashes = any(types.get(column, kind) != kind for column, kind in day_types.items())
             if chunk and (size + day_size > CHUNK_BYTES or len(chunk) >= CHUNK_DAYS or clashes):
@@ -267,10 +287,19 @@ class FilesSource:
         before = _fingerprint(file)
         header, tables_of = self._header(place, file)
         columns = self._columns(place, file, header)
+        notes: dict[str, str] = {}
+        options = self._options(place.entity)
+
+        def note(kind: str, text: str) -> None:
+            notes[kind] = f"{self._what(place, file)}: {text}."
+
+        if twins := twin_columns(header, columns.landed):
+            named = ", ".join(f"{name!r} as {landed}" for name, landed in twins.items())
+            note("twins", f"columns of one name are kept with a number behind it: {named}")
         return Extraction(
             entity=place.entity,
             snapshot_date=day,
-            tables=self._tables(place, file, before, partial(tables_of, columns)),
+            tables=self._tables(place, file, before, partial(self._rows, options, columns, tables_of, note)),
             key=columns.key,
             ids=columns.ids,
             required=columns.required,
@@ -281,27 +310,49 @@ class FilesSource:
             deleted=columns.deleted,
             is_dated=place.drops is not None or self.as_of is not None,
             email=columns.email,
-            dialect=self.options.get(place.entity, EntityOptions()).dialect or self.dialect,
+            dialect=options.dialect,
+            notes=notes,
             headers=dict(zip(columns.landed, header, strict=True)),
-            expected=self._expected(place),
+            expected={landed: ours for ours, landed in canonical_columns(ENTITIES[place.entity], options).items()},
         )
 
-    def _expected(self, place: _Place) -> dict[str, str]:
-        """Where each of our columns is looked for: landed name -> ours."""
-        options = self.options.get(place.entity, EntityOptions())
-        return {landed: ours for ours, landed in canonical_columns(ENTITIES[place.entity], options).items()}
+    def _options(self, entity: str) -> EntityOptions:
+        return self.options.get(entity) or self.common.get(entity) or EntityOptions()
 
-    def _header(self, place: _Place, file: Path) -> tuple[tuple[str, ...], Callable[[Columns], Iterator[pa.Table]]]:
+    def _header(self, place: _Place, file: Path) -> tuple[tuple[str, ...], Tables]:
         """Read a file's column names, and how to read its rows under landed ones."""
-        options = self.options.get(place.entity, EntityOptions())
+        options = self._options(place.entity)
         try:
             if file.suffix.lower() == ".parquet":
-                return tuple(pq.read_schema(file).names), lambda columns: parquet_file.read(file, columns.landed)
-            dialect = csv_file.Dialect(options.delimiter, options.encoding)
-            header = csv_file.read_header(file, dialect)
-        except (csv_file.CsvError, *parquet_file.UNREADABLE) as error:
+                return tuple(pq.read_schema(file).names), lambda of, note: parquet_file.read(file, of.landed)
+            if file.suffix.lower() in excel_file.SUFFIXES:
+                sheet = excel_file.read_sheet(file, options.layout)
+                return sheet.names, lambda of, note: excel_file.read(
+                    sheet, of.landed, of.governed, options.dialect, note
+                )
+            header = csv_file.read_header(file, options.layout)
+        except UNREADABLE as error:
             raise self._unreadable(place, file, error) from error
-        return header.names, lambda columns: csv_file.read(file, dialect, header, columns.landed, columns.key)
+        return header.names, lambda of, note: csv_file.read(file, header, of.landed, of.key, note)
+
+    def _rows(
+        self, options: EntityOptions, columns: Columns, tables_of: Tables, note: csv_file.OnNote
+    ) -> Iterator[pa.Table]:
+        """The rows of a file as they land: distinct where the settings say so, typed columns in our values."""
+        tables = tables_of(columns, note)
+        if options.is_distinct:
+            tables = distinct(tables, columns.key, list(columns.governed), note)
+        replaced = {
+            name: options.values[ours]
+            for ours, name in columns.ours.items()
+            if ours in options.values and columns.governed[name] != TEXT
+        }
+        for table in tables:
+            for name, values in replaced.items():
+                if pa.types.is_string(table[name].type):
+                    place = table.schema.get_field_index(name)
+                    table = table.set_column(place, name, _in_our_values(table[name], values))
+            yield table
 
     def _tables(
         self, place: _Place, file: Path, before: tuple[int, int], tables: Callable[[], Iterator[pa.Table]]
@@ -310,7 +361,7 @@ class FilesSource:
         try:
             for table in tables():
                 yield table.append_column("_pl_file", pa.repeat(name, table.num_rows))
-        except (csv_file.CsvError, *parquet_file.UNREADABLE) as error:
+        except UNREADABLE as error:
             raise self._unreadable(place, file, error) from error
         finally_read = _fingerprint(file)
         if finally_read != before:
@@ -321,55 +372,73 @@ class FilesSource:
             )
 
     def _unreadable(self, place: _Place, file: Path, error: Exception) -> SourceError:
-        kind = "Parquet" if file.suffix.lower() == ".parquet" else "CSV"
+        kind = {".parquet": "Parquet", ".csv": "CSV"}.get(file.suffix.lower(), "a workbook of Excel")
         reason = str(error).splitlines()[0].removesuffix(".")
+        where = f"[sources.{self.name}.entities.{place.entity}]"
         hint = "Export it again"
         if "not UTF-8" in reason:
-            hint = f'Export it as UTF-8, or set encoding = "latin-1" in [sources.{self.name}.entities.{place.entity}]'
+            hint = f'Export it as UTF-8, or set encoding = "latin-1" in {where}'
+        elif isinstance(error, excel_file.ExcelError) and "sheet" in reason:
+            hint = f"Correct `sheet` in {where} of pipeledger.toml"
         return SourceError(
             f"{self._what(place, file)}: {reason}. Expected {kind} with a header. Nothing was landed. {hint}, and run "
             "the same command again."
         )
 
+    def _landed_types(self, entity: str, file: Path) -> dict[str, pa.DataType]:
+        """Types that a file's columns land with, and its format as "": CSV is all text and clashes with others only."""
+        if file.suffix.lower() == ".csv":
+            return {"": pa.string()}
+        if file.suffix.lower() == ".parquet":
+            types = parquet_file.landed_types(file)
+            return {"": pa.null(), **types} if types else {}  # of a file that is not readable, nothing
+        place = _Place(entity, file, None)
+        try:
+            header, tables_of = self._header(place, file)
+            rows = next(tables_of(self._columns(place, file, header), lambda kind, text: None))
+        except SourceError:
+            return {}  # the extraction will say what is wrong with it
+        return {"": pa.bool_(), **{column.name: column.type for column in rows.schema}}
+
     # ------------------------------------------------------------ columns
 
     def _columns(self, place: _Place, file: Path, header: Sequence[str]) -> Columns:
-        entity, options = ENTITIES[place.entity], self.options.get(place.entity, EntityOptions())
+        entity, options = ENTITIES[place.entity], self._options(place.entity)
         landed = self._landed(place, file, header)
         self._check_named(place, file, header, landed, options)
         ours = {ours: name for ours, name in canonical_columns(entity, options).items() if name in landed}
-        if missing := [column for column in entity.required if column not in ours]:
+        for number, name in entity.stand_ins.items():
+            if number in entity.required and number not in ours and name in options.columns.values() and name in ours:
+                ours[number] = ours[name]
+        required = [column for column in entity.required if column not in options.defaults]
+        if missing := [column for column in required if column not in ours]:
             raise SourceError(
                 f"{self._what(place, file)} lacks {', '.join(missing)}. Got the columns {', '.join(header)}. Expected "
                 f"{', '.join(entity.required)}, under these names or mapped. Say which column it is: "
                 f'[sources.{self.name}.entities.{place.entity}] columns = {{ "<theirs>" = "{missing[0]}" }}'
             )
-        extra = [name for name in map(landed_name, options.personal) if name in landed]
+        extra = [name for name in map(landed_name, options.personal) if name in landed and not options.is_distinct]
         personal = [ours[column] for column in entity.personal if column in ours]
         return Columns(
             landed=landed,
+            ours=ours,
             key=tuple(ours[column] for column in entity.key if column in ours),
-            ids=tuple(ours[column] for column in entity.ids if column in ours),
-            required=tuple(ours[column] for column in entity.required),
+            ids=tuple(dict.fromkeys(ours[column] for column in entity.ids if column in ours)),
+            required=tuple(ours[column] for column in required),
             governed={ours[column]: kind for column, kind in entity.columns.items() if column in ours},
             personal=tuple(dict.fromkeys([*personal, *extra])),
-            volatile=tuple(name for name in map(landed_name, options.volatile) if name in landed),
+            volatile=tuple(
+                name for name in map(landed_name, options.volatile) if name in landed and not options.is_distinct
+            ),
             deleted=ours.get(entity.deleted) if entity.deleted else None,
             email=ours.get("email") if "email" in entity.personal else None,
         )
 
     def _landed(self, place: _Place, file: Path, header: Sequence[str]) -> tuple[str, ...]:
-        names = [
-            landed_name(name) if name.strip() else f"unnamed_{position}" for position, name in enumerate(header, 1)
-        ]
-        for name in names:
-            if names.count(name) > 1:
-                twins = [repr(theirs) for theirs, ours in zip(header, names, strict=True) if ours == name]
-                raise SourceError(
-                    f"{self._what(place, file)}: the columns {' and '.join(twins)} both become {name}. Expected "
-                    "column names that differ in more than case, spaces and signs. Rename one of them in the export."
-                )
-        return tuple(names)
+        try:
+            return landed_columns(header, ENTITIES[place.entity], self._options(place.entity))
+        except SourceError as error:
+            raise SourceError(f"{self._what(place, file)}: {error}") from error
 
     def _check_named(
         self, place: _Place, file: Path, header: Sequence[str], landed: Sequence[str], options: EntityOptions
@@ -378,11 +447,14 @@ class FilesSource:
 
         A column that other drops have (one added or dropped in the course of time) is merely absent here.
         """
-        named = {**dict.fromkeys(options.columns, "columns"), **dict.fromkeys(options.personal, "personal")}
+        named = {
+            next(theirs for theirs, of in options.columns.items() if of == ours): "columns"
+            for ours in options.columns.values()
+        } | dict.fromkeys(options.personal, "personal")
         missing = {theirs: setting for theirs, setting in named.items() if landed_name(theirs) not in landed}
         ends_first = dict.fromkeys([*place.files[-1:], *place.files[:1], *place.files]) if missing else {}
         for other in ends_first:
-            present = set(map(landed_name, filter(str.strip, self._header(place, other)[0])))
+            present = set(self._landed(place, other, self._header(place, other)[0]))
             missing = {theirs: setting for theirs, setting in missing.items() if landed_name(theirs) not in present}
             if not missing:
                 return
@@ -424,9 +496,7 @@ def _weight(file: Path) -> int:
     return file.stat().st_size * (PARQUET_FACTOR if file.suffix.lower() == ".parquet" else 1)
 
 
-def _landed_types(file: Path) -> dict[str, pa.DataType]:
-    """Types that a file's columns land with, and its format as "": CSV is all text, and clashes with Parquet only."""
-    if file.suffix.lower() != ".parquet":
-        return {"": pa.string()}
-    types = parquet_file.landed_types(file)
-    return {"": pa.null(), **types} if types else {}  # of a file that is not readable, nothing
+def _in_our_values(texts: pa.ChunkedArray, values: Mapping[str, str]) -> pa.ChunkedArray:
+    """The texts with each value that the settings name replaced by ours."""
+    places = pc.index_in(pc.utf8_trim_whitespace(texts), value_set=pa.array(list(values), pa.string()))
+    return pc.coalesce(pc.take(pa.array(list(values.values()), pa.string()), places), texts)

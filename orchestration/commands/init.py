@@ -14,6 +14,7 @@ from ingestion.entities import ENTITIES
 from ingestion.source import Source, SourceError
 from ingestion.source_types import SOURCE_TYPES
 from ingestion.vendors.stages import Lifecycle, Staged
+from orchestration.commands.proposals import Files, tables
 from orchestration.settings.config import FILE_NAME, KINDS, load_config, nearest
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.settings import Settings
@@ -91,6 +92,7 @@ class Answers:
     as_of: date | None = None
     type: str = "files"
     options: Mapping[str, str] = field(default_factory=dict)
+    files: Files | None = None  # looked at already
 
 
 def write_starter(folder: Path, answers: Answers) -> list[Path]:
@@ -223,7 +225,11 @@ def files_text(folder: Path, answers: Answers) -> str:
         path=answers.path,
         as_of=as_of,
         entities=", ".join(ENTITIES),
-        tables="".join(entity_tables(folder / answers.path, answers.source)),
+        tables=(
+            "\n" + tables(answers.source, answers.files, answers.base_currency)
+            if answers.files
+            else "".join(entity_tables(folder / answers.path, answers.source))
+        ),
     )
 
 

@@ -149,7 +149,7 @@ def attempt(
             days,
             now=now,
             accept=accept,
-            progress=capture.Progress(context.log.info, context.log.warning, current_line.show),
+            progress=capture.Progress(context.log.info, current_line.show),
         )
     except Exception as error:
         if context.retry_number < RETRIES:
@@ -159,6 +159,8 @@ def attempt(
         result = capture.failed(source, days, error)
         attempts.record_attempt(settings, source.name, days, now, result)
     build.refresh_intervals(settings)
+    for note in result.notes:
+        context.log.warning(note)
     if result.cause:
         context.log.error(result.cause)
         lost_days.tag_run(context, result)
@@ -202,6 +204,7 @@ def check_results(settings: Settings, result: SourceResult) -> Iterator[dg.Asset
         passed=not result.lost,
         severity=dg.AssetCheckSeverity.ERROR,
         description=result.cause or ", ".join(map(str, result.asked[-30:])),
+        metadata={"notes": dg.MetadataValue.json(list(result.notes))},
     )
     yield dg.AssetCheckResult(
         asset_key=key,

@@ -61,7 +61,7 @@ class Translator(DagsterDbtTranslator):
             return [key]
         enabled = self.company.config.enabled
         of_type = [source for source in enabled if source.type == key.path[1]]
-        general = key.path[1] in {"receipts", "extracted_columns"}
+        general = key.path[1] in {"receipts", "extracted_columns", "spellings"}
         return [intervals_key(source.name) for source in (enabled if general else of_type)]
 
 

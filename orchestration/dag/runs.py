@@ -39,6 +39,7 @@ class SourceReport:
     missing_days: int = 0
     error: str | None = None
     gates: str | None = None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -113,6 +114,7 @@ def execute(
         done.failures = [str(DiskFullError(settings.home.root))]
     if done.published:
         done.warnings = read_findings(settings.home.warehouse) or done.warnings
+    done.warnings = [*(note for source in done.sources.values() for note in source.notes), *done.warnings]
     return done
 
 
@@ -155,8 +157,10 @@ def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
     """A verdict on a source's ledger, or on a model."""
     if check.asset_key.path[0] == "ledger":
         source = done.sources.setdefault(check.asset_key.path[1], SourceReport())
-        if check.check_name == lost_days.CHECK and not check.passed:
-            source.error = check.description
+        if check.check_name == lost_days.CHECK:
+            source.error = None if check.passed else check.description
+            notes = check.metadata["notes"].value
+            source.notes = [str(note) for note in notes] if isinstance(notes, list) else []
         elif check.check_name == "gates" and not check.passed:
             source.error, source.gates = None, check.description
         elif check.check_name == "no_rejected_rows":

@@ -19,14 +19,18 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from ingestion.entities import ENTITIES, STEPS
-from ingestion.source import RESERVED_SOURCES, UNSAID, Dialect
-from ingestion.source_types import SOURCE_TYPES
+from ingestion.files.layout import PLAIN, Layout, layout_problem
+from ingestion.source import RESERVED_SOURCES, UNSAID, Dialect, landed_name
+from ingestion.source_types import DIALECT, LAYOUT, SHARED_OPTIONS, SOURCE_TYPES
 from orchestration.settings.errors import ConfigError
 from snapshots.store import Gates
 
 FILE_NAME = "pipeledger.toml"
 ENV_PREFIX = "PIPELEDGER_"
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
+DATE_FORMAT = re.compile(
+    r"(?:DD?(?P<a>[./-])MM?(?P=a)|MM?(?P<b>[./-])DD?(?P=b))(?:YYYY|YY)|(?:YYYY|YY)(?P<c>[./-])MM?(?P=c)DD?"
+)
 SECRET_NAME = re.compile(r"(password|secret|token|api_?key|private_?key|credential)", re.IGNORECASE)
 
 
@@ -50,12 +54,22 @@ class EntityConfig:
     """How one entity of a source is read: [sources.<name>.entities.<entity>]."""
 
     file: str | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)  # theirs -> ours
+    columns: Mapping[str, str] = field(default_factory=dict)  # theirs -> ours; of several, the first in a file counts
     volatile: tuple[str, ...] = ()  # kept with a version, make none
     personal: tuple[str, ...] = ()  # kept apart from the ledger, beside those that always are
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    dialect: Dialect | None = None  # how it writes values; None: as the source does
+    layout: Layout = PLAIN
+    dialect: Dialect = UNSAID
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # our column -> their value -> ours
+    defaults: Mapping[str, str] = field(default_factory=dict)  # our column -> what stands where the file has nothing
+    is_distinct: bool = False  # several rows of the file are one row of the entity
+
+    @property
+    def landed(self) -> dict[str, tuple[str, ...]]:
+        """The landed names of each of our columns that is mapped; the first is the one it lands under."""
+        names: dict[str, tuple[str, ...]] = {}
+        for theirs, ours in self.columns.items():
+            names[ours] = (*names.get(ours, ()), landed_name(theirs))
+        return names
 
 
 @dataclass(frozen=True)
@@ -69,12 +83,15 @@ class SourceConfig:
     start_date: date | None = None
     options: Mapping[str, Any] = field(default_factory=dict)  # what the source type declares beyond this
     entities: Mapping[str, EntityConfig] = field(default_factory=dict)
-    dialect: Dialect | None = None  # how its files write values; None: nobody said it
+    common: Mapping[str, EntityConfig] = field(default_factory=dict)  # of entities that have no table of their own
+
+    def entity(self, name: str) -> EntityConfig:
+        """How an entity is read: by its own table, else by what the source says for all."""
+        return self.entities.get(name) or self.common.get(name) or EntityConfig()
 
     def dialect_of(self, entity: str) -> Dialect:
         """How the source writes the values of an entity; what is no file has types of its own."""
-        own = self.entities[entity].dialect if entity in self.entities else None
-        return own or self.dialect or (UNSAID if self.type == "files" else Dialect())
+        return self.entity(entity).dialect if self.type == "files" else Dialect()
 
 
 @dataclass(frozen=True)
@@ -192,6 +209,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "text": (lambda value: isinstance(value, str) and bool(value), "a text in quotes"),
+    "any text": (lambda value: isinstance(value, str), "a text in quotes"),
     "path": (lambda value: isinstance(value, str) and bool(value), "a path in quotes, relative to this file"),
     "integer": (lambda value: isinstance(value, int) and not isinstance(value, bool), "a whole number"),
     "number": (lambda value: isinstance(value, int | float) and not isinstance(value, bool), "a number"),
@@ -209,6 +227,12 @@ KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "mapping": (
         lambda value: isinstance(value, dict) and all(isinstance(name, str) for name in value.values()),
         'theirs = ours, such as { deal_stage = "stage" }',
+    ),
+    "values": (
+        lambda value: (
+            isinstance(value, dict) and all(isinstance(name, str | int | float | bool) for name in value.values())
+        ),
+        'their value = ours, such as { annual = "year" }',
     ),
     "steps": (
         lambda value: isinstance(value, dict) and bool(value) and set(map(str, value.values())) <= set(STEPS),
@@ -289,7 +313,8 @@ def read_source(reader: Reader, name: str, table: Mapping[str, Any], folder: Pat
         got = "missing" if kind is None else f"got {kind!r}"
         raise reader.fail(f"{prefix}type", f"{got}. {nearest(kind or '', SOURCE_TYPES)}")
     declared = SOURCE_TYPES[kind].options
-    reader.known(table, (*COMMON_SOURCE_KEYS, *declared), prefix)
+    shared = SHARED_OPTIONS & SOURCE_TYPES[kind].entity_options
+    reader.known(table, (*COMMON_SOURCE_KEYS, *declared, *sorted(shared)), prefix)
     options: dict[str, Any] = {}
     for option, known in declared.items():
         value = reader.get(table, option, known.kind, prefix)
@@ -305,6 +330,8 @@ def read_source(reader: Reader, name: str, table: Mapping[str, Any], folder: Pat
             f"missing, and {given[0]} means nothing without it. {KINDS[declared[missing[0]].kind][1]} expected.",
         )
     entities = reader.table(table, "entities", prefix)
+    common = {option: table[option] for option in sorted(shared) if option in table}
+    check_common(reader, common, prefix)
     return SourceConfig(
         name=name,
         type=kind,
@@ -313,36 +340,117 @@ def read_source(reader: Reader, name: str, table: Mapping[str, Any], folder: Pat
         start_date=reader.get(table, "start_date", "date", prefix),
         options=options,
         entities={
-            entity: read_entity(reader, entity, reader.table(entities, entity, f"{prefix}entities."), prefix, kind)
+            entity: read_entity(
+                reader, entity, reader.table(entities, entity, f"{prefix}entities."), prefix, kind, common
+            )
             for entity in entities
         },
+        common={entity: read_entity(reader, entity, {}, prefix, kind, common) for entity in ENTITIES if common},
     )
 
 
-def read_entity(reader: Reader, entity: str, table: Mapping[str, Any], prefix: str, kind: str) -> EntityConfig:
-    """[sources.<name>.entities.<entity>]: its file and how its columns are called."""
-    prefix = f"{prefix}entities."
+def check_common(reader: Reader, common: Mapping[str, Any], prefix: str) -> None:
+    """Refuse values and defaults of a whole source that no entity of it could have."""
+    read_layout(reader, common, prefix)
+    read_dialect(reader, common, prefix)
+    every = {column for entity in ENTITIES.values() for column in entity.columns}
+    for column in reader.table(common, "values", prefix):
+        if column not in every:
+            raise reader.fail(f"{prefix}values.{column}", f"unknown column. {nearest(column, every)}")
+    for entity in reader.table(common, "defaults", prefix):
+        if entity not in ENTITIES:
+            raise reader.fail(f"{prefix}defaults.{entity}", f"unknown entity. {nearest(entity, ENTITIES)}")
+
+
+def read_entity(
+    reader: Reader, entity: str, table: Mapping[str, Any], prefix: str, kind: str, common: Mapping[str, Any]
+) -> EntityConfig:
+    """[sources.<name>.entities.<entity>]: its file, how its columns are called and how its values are written.
+
+    `common` is what the source says for all of its entities; what the entity says itself goes before it.
+    """
+    source_prefix, prefix = prefix, f"{prefix}entities."
     if entity not in ENTITIES:
         raise reader.fail(f"{prefix}{entity}", f"unknown entity. {nearest(entity, ENTITIES)}")
     prefix = f"{prefix}{entity}."
+    known = ENTITIES[entity].columns
     reader.known(table, SOURCE_TYPES[kind].entity_options, prefix)
     columns = reader.get(table, "columns", "mapping", prefix, {})
-    ours: dict[str, str] = {}
     for theirs, canonical in columns.items():
-        where = f"{prefix}columns.{theirs}"
-        if canonical not in ENTITIES[entity].columns:
-            raise reader.fail(where, f"got {canonical!r}. {nearest(canonical, ENTITIES[entity].columns)}")
-        if canonical in ours:
-            raise reader.fail(where, f"`{canonical}` is mapped already, from `{ours[canonical]}`. Keep one of them.")
-        ours[canonical] = theirs
+        if canonical not in known:
+            raise reader.fail(f"{prefix}columns.{theirs}", f"got {canonical!r}. {nearest(canonical, known)}")
+        twin = next(name for name, ours in columns.items() if ours == canonical)
+        if twin != theirs and "file" not in SOURCE_TYPES[kind].entity_options:
+            problem = f"`{canonical}` is mapped already, from `{twin}`. Keep one of them."
+            raise reader.fail(f"{prefix}columns.{theirs}", problem)
+    wide = {column: of for column, of in reader.table(common, "values", source_prefix).items() if column in known}
+    values = {column: read_values(reader, wide, column, f"{source_prefix}values.") for column in wide}
+    for column in reader.table(table, "values", prefix):
+        if column not in known:
+            raise reader.fail(f"{prefix}values.{column}", f"unknown column. {nearest(column, known)}")
+        values[column] = values.get(column, {}) | read_values(reader, table["values"], column, f"{prefix}values.")
+    defaults = reader.table(reader.table(common, "defaults", source_prefix), entity, f"{source_prefix}defaults.")
+    where = f"{source_prefix}defaults.{entity}." if defaults else f"{prefix}defaults."
+    defaults = {**defaults, **reader.table(table, "defaults", prefix)}
+    for column in defaults:
+        if column not in known or column in ENTITIES[entity].key:
+            expected = nearest(column, set(known) - set(ENTITIES[entity].key))
+            raise reader.fail(f"{where}{column}", f"not a column that can have a default. {expected}")
+    mine = {**common, **table}
     return EntityConfig(
         file=reader.get(table, "file", "path", prefix),
         columns=dict(columns),
         volatile=tuple(reader.get(table, "volatile", "names", prefix, [])),
         personal=tuple(reader.get(table, "personal", "names", prefix, [])),
-        delimiter=reader.get(table, "delimiter", "text", prefix, ","),
-        encoding=reader.get(table, "encoding", "text", prefix, "utf-8"),
+        layout=read_layout(reader, mine, prefix),
+        dialect=read_dialect(reader, mine, prefix),
+        values=values,
+        defaults=read_values(reader, {"defaults": defaults}, "defaults", where),
+        is_distinct=reader.get(table, "distinct", "flag", prefix, False),
     )
+
+
+def read_values(reader: Reader, table: Mapping[str, Any], key: str, prefix: str) -> dict[str, str]:
+    """A table of values as texts; true and false are written like this."""
+    found = reader.get(table, key, "values", prefix, {})
+    return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in found.items()}
+
+
+def read_layout(reader: Reader, table: Mapping[str, Any], prefix: str) -> Layout:
+    """How a file is laid out."""
+    layout = Layout(**{name: reader.get(table, name, kind, prefix) for name, kind in LAYOUT.items() if name in table})
+    if problem := layout_problem(layout):
+        raise reader.fail(prefix.removesuffix("."), f"{problem}.")
+    return layout
+
+
+def read_dialect(reader: Reader, table: Mapping[str, Any], prefix: str) -> Dialect:
+    """How values are written; without `decimal` nobody said so, and doubtful numbers are refused."""
+    given = {
+        name: reader.get(table, name, "any text" if name in ("thousands", "date_format") else kind, prefix)
+        for name, kind in DIALECT.items()
+        if name in table
+    }
+    given |= {"null_values": tuple(given["null_values"])} if "null_values" in given else {}
+    dialect = Dialect(**{"decimal": "", **given})
+    if dialect.decimal not in ("", ".", ","):
+        raise reader.fail(f"{prefix}decimal", f'got {dialect.decimal!r}, "." or "," expected.')
+    if dialect.thousands not in ("", ".", ",", " ", "'"):
+        expected = 'one of "", ".", ",", " " and "\'" expected'
+        raise reader.fail(f"{prefix}thousands", f"got {dialect.thousands!r}, {expected}.")
+    if dialect.thousands and dialect.thousands == (dialect.decimal or "."):
+        raise reader.fail(
+            f"{prefix}thousands", f"got {dialect.thousands!r}, which is the decimal sign, too. Correct one of them."
+        )
+    if dialect.date_format and not DATE_FORMAT.fullmatch(dialect.date_format):
+        raise reader.fail(
+            f"{prefix}date_format",
+            f'got {dialect.date_format!r}, day, month and year such as "DD.MM.YYYY" or "M/D/YYYY" expected.',
+        )
+    if dialect.time_zone and dialect.time_zone not in available_timezones():
+        hint = nearest(dialect.time_zone, available_timezones())[:200]
+        raise reader.fail(f"{prefix}time_zone", f"got {dialect.time_zone!r}. {hint}")
+    return dialect
 
 
 def read_gates(reader: Reader, table: Mapping[str, Any]) -> Gates:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from ingestion.landing import land
+from ingestion.landing import Landed, land
 from ingestion.source import LandingError, Source, SourceError
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.errors import DiskFullError, PipeledgerError, is_disk_full
@@ -21,10 +21,9 @@ from snapshots.store import LedgerError
 
 @dataclass(frozen=True)
 class Progress:
-    """Where progress goes: `report` takes lines that stay, `warn` those to act on, `show` what is happening now."""
+    """Where progress goes: `report` takes lines that stay, `show` what is happening right now."""
 
     report: Callable[[str], None] = lambda line: None
-    warn: Callable[[str], None] = lambda line: None
     show: Callable[[str], None] = lambda line: None
 
 
@@ -48,10 +47,12 @@ def land_and_capture(
     built = build_source(source, settings)
     captured: list[CapturedDay] = []
     landed: dict[tuple[str, date], int] = {}
+    notes: dict[str, None] = {}
     tripped: tuple[TrippedGate, ...] = ()
-    notes: list[str] = []
     for chunk in built.chunks(days):
-        landed |= land_chunk(settings, built, chunk, now, progress)
+        landing = land_chunk(settings, built, chunk, now, progress)
+        landed |= landing.rows
+        notes |= dict.fromkeys(landing.notes)
         done = capture(
             settings.store,
             source.name,
@@ -63,10 +64,8 @@ def land_and_capture(
         )
         captured += done.days
         tripped = done.tripped
-        notes += done.notes
+        notes |= dict.fromkeys(done.notes)
         progress.report(progress_line(source.name, chunk, landed, done.days))
-        for note in done.notes:
-            progress.warn(note)
         if tripped:
             break
     seconds = (datetime.now(UTC) - now).total_seconds()
@@ -81,10 +80,8 @@ def land_and_capture(
     )
 
 
-def land_chunk(
-    settings: Settings, source: Source, chunk: Sequence[date], now: datetime, progress: Progress
-) -> Mapping[tuple[str, date], int]:
-    """One landing run; the rows landed by entity and day."""
+def land_chunk(settings: Settings, source: Source, chunk: Sequence[date], now: datetime, progress: Progress) -> Landed:
+    """One landing run."""
     done = land(
         source,
         chunk,
@@ -94,7 +91,7 @@ def land_chunk(
         on_progress=lambda entity, day, rows: progress.show(f"{source.name}: {entity} {day}: {rows:,} rows"),
     )
     progress.show(f"{source.name}: capturing {chunk[-1]}")
-    return done.rows
+    return done
 
 
 def progress_line(

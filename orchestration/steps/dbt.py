@@ -121,14 +121,12 @@ def dialects(config: Config) -> dict[str, Dialect]:
 
 def dbt_vars(config: Config) -> str:
     """The variables of a build as JSON, in a stable order."""
-    from ingestion.source import landed_name
-
     named = dialects(config)
     sources = {
         source.name: {
             "type": source.type,
             "columns": {
-                entity: {ours: landed_name(theirs) for theirs, ours in sorted(settings.columns.items())}
+                entity: {ours: names[0] for ours, names in settings.landed.items()}
                 for entity, settings in sorted(source.entities.items())
                 if settings.columns
             },
@@ -137,6 +135,7 @@ def dbt_vars(config: Config) -> str:
                 for entity in ENTITIES
                 if (unsure := dialect_of(source, entity).is_unsure) or f"{source.name}.{entity}" in named
             },
+            **spoken(source),
             **{
                 name: source.options[name]
                 for name, option in SOURCE_TYPES[source.type].options.items()
@@ -155,6 +154,24 @@ def dbt_vars(config: Config) -> str:
         },
         sort_keys=True,
     )
+
+
+def spoken(source: SourceConfig) -> dict[str, Any]:
+    """What staging needs besides the mapping, by entity: other names of a column, values and defaults of the settings.
+
+    Each only where the settings have it.
+    """
+    entities = {name: source.entity(name) for name in (*source.entities, *source.common)}
+    found: dict[str, dict[str, Any]] = {
+        "also": {
+            name: {ours: list(names[1:]) for ours, names in entity.landed.items() if len(names) > 1}
+            for name, entity in entities.items()
+        },
+        "values": {name: entity.values for name, entity in entities.items()},
+        "defaults": {name: entity.defaults for name, entity in entities.items()},
+    }
+    named = {kind: {name: of for name, of in by_entity.items() if of} for kind, by_entity in found.items()}
+    return {kind: by_entity for kind, by_entity in named.items() if by_entity}
 
 
 def dbt_env(home: Home) -> dict[str, str]:

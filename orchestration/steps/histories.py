@@ -6,7 +6,7 @@ Vendors that keep one say so themselves (`PAST` in their `objects`); every other
 
 from importlib import import_module
 
-from ingestion.source import Past, RecordedHistory, landed_name
+from ingestion.source import Past, RecordedHistory
 from ingestion.source_types import SOURCE_TYPES
 from orchestration.settings.config import SourceConfig
 from snapshots.reconstruct import History
@@ -30,8 +30,7 @@ def recorded_changes(source: SourceConfig) -> Past:
     """The entity `opportunity_change`, under our names or those that the settings map to ours."""
 
     def landed(entity: str) -> dict[str, str]:
-        options = source.entities.get(entity)
-        return {ours: landed_name(theirs) for theirs, ours in options.columns.items()} if options else {}
+        return {ours: names[0] for ours, names in source.entity(entity).landed.items()}
 
     opportunity, change = landed("opportunity"), landed("opportunity_change")
     history = RecordedHistory(

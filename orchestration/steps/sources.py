@@ -10,7 +10,7 @@ from datetime import date
 from importlib import import_module
 from pathlib import Path
 
-from ingestion.source import UNSAID, Source
+from ingestion.source import Source
 from ingestion.source_types import SOURCE_TYPES
 from orchestration.settings.config import Config, SourceConfig
 from orchestration.settings.errors import ConfigError
@@ -27,19 +27,8 @@ def build_files(source: SourceConfig, settings: Settings) -> Source:
         path=Path(source.options["path"]),
         as_of=source.as_of,
         time_zone=settings.config.company.time_zone,
-        entities={
-            name: EntityOptions(
-                file=entity.file,
-                columns=entity.columns,
-                volatile=entity.volatile,
-                personal=entity.personal,
-                delimiter=entity.delimiter,
-                encoding=entity.encoding,
-                dialect=source.dialect_of(name),
-            )
-            for name, entity in source.entities.items()
-        },
-        dialect=source.dialect or UNSAID,
+        entities={name: EntityOptions(**vars(entity)) for name, entity in source.entities.items()},
+        common={name: EntityOptions(**vars(entity)) for name, entity in source.common.items()},
         clock=clock,
     )
 

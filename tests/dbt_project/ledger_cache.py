@@ -82,6 +82,9 @@ def write(path: Path, companies: list[Company], dialects: Mapping[str, Dialect] 
     with duckdb.connect(str(path)) as connection:
         connection.execute("create schema ledger")
         create_readings(connection, dialects or {})
+        connection.execute(
+            "create table ledger.spellings (source varchar, entity varchar, key_text varchar, spellings varchar)"
+        )
         for entity, definition in ENTITIES.items():
             types = {
                 ("raw_source" if name == "source" else name): kind

@@ -21,9 +21,10 @@ from jinja2 import Environment
 from snapshots.casts import PLAIN, cast, create_readings, id_text, is_total, key_text
 from snapshots.dialect import Dialect
 from snapshots.digest import quoted
+from snapshots.intervals import connect, rebuild
 from snapshots.landed import Manifest
 from snapshots.receipts import read_receipts
-from snapshots.store import CaptureError
+from snapshots.store import CaptureError, Store
 from snapshots.verify import verify
 from tests.snapshots.company import GOVERNED, day, land, state, store, take
 
@@ -682,7 +683,7 @@ def test_a_column_that_leaves_the_size_of_its_numbers_open_is_refused_or_unknown
     rows = [{"opportunity_id": f"{n}", "stage": "New", "amount": text} for n, text in enumerate(texts)]
     land(where, {day(0): rows}, dialect=UNSAID)
     if is_refused:
-        with pytest.raises(CaptureError, match=r"crm.opportunity: amount is .* decimal = "):
+        with pytest.raises(CaptureError, match=r"crm.opportunity: opportunity.csv, line 2: amount is .* decimal = "):
             take(where, [day(0)])
         assert not where.ledger.exists() or read_receipts(where) == []
     else:
@@ -910,17 +911,70 @@ def test_personal_columns_have_the_key_of_the_ledger(tmp_path: Path) -> None:
     assert kept == [("7", "zoe@acme.test")]
 
 
+def capture_as_it_was(where: Store, days: Sequence[date], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Captures as the version did that kept keys as they were landed; the cache is made anew by this one."""
+    with monkeypatch.context() as as_it_was:
+        as_it_was.setattr(Manifest, "value", lambda _, name, landed, target: cast(quoted(name), landed, target))
+        take(where, days)
+    rebuild(where, {"files": ["opportunity"]})
+
+
 def test_a_key_keeps_the_spelling_that_the_ledger_has_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     where = store(tmp_path)
     before = [{"opportunity_id": key, "stage": "New"} for key in ("D1 ", "7.0", "D2", "D3", " D3")]
     after = [{"opportunity_id": key, "stage": "New"} for key in ("D1", "7", "D2", "D3")]
     land(where, {day(0): before})
-    with monkeypatch.context() as as_it_was:
-        as_it_was.setattr(Manifest, "value", lambda _, name, landed, target: cast(quoted(name), landed, target))
-        take(where, [day(0)])
+    capture_as_it_was(where, [day(0)], monkeypatch)
     for number in (1, 2):
         land(where, {day(number): after if number == 1 else [*after, {"opportunity_id": "D1\t", "stage": "Won"}]})
         take(where, [day(number)])
-        assert state(where, day(number), columns="opportunity_id") == [("7.0",), ("D1 ",), ("D2",), ("D3",)]
+        assert state(where, day(number), columns="opportunity_id") == [("7",), ("D1",), ("D2",), ("D3",)]
     assert [(r.upserts, r.deletes, r.rejected) for r in read_receipts(where)] == [(5, 0, 0), (0, 1, 0), (0, 0, 2)]
     assert verify(where) == []
+    with connect(where) as con:
+        assert con.execute("select entity, key_text, spellings from ledger.spellings").fetchall() == [
+            ("opportunity", "D3", "`D3` and ` D3`")
+        ]
+
+
+def test_several_spellings_of_a_key_are_one_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = store(tmp_path)
+    stages: list[dict[str, str]] = [  # by day: the stage under each spelling
+        {"D1 ": "a"},
+        {"D1 ": "a", "D1": "b"},  # the normal one counts from here on
+        {"D1 ": "c", "D1": "b"},
+        {"D1 ": "c"},  # and the other again, once it is gone
+        {},
+        {"D1": "d"},
+    ]
+    days = {
+        day(n): [{"opportunity_id": key, "stage": stage} for key, stage in [*each.items(), ("D2", "x")]]
+        for n, each in enumerate(stages)
+    }
+    land(where, days)
+    capture_as_it_was(where, list(days), monkeypatch)
+    seen = [state(where, at, columns="opportunity_id, stage") for at in days]
+    expected = ["a", "b", "b", "c", None, "d"]
+    assert seen == [[*([("D1", stage)] if stage else []), ("D2", "x")] for stage in expected]
+    with connect(where) as con:
+        history = con.execute(
+            "select valid_from, valid_to, _pl_change, stage from ledger.files__opportunity "
+            "where opportunity_id = 'D1' order by valid_from"
+        ).fetchall()
+    assert history == [
+        (day(0), day(1), "upsert", "a"),
+        (day(1), day(3), "upsert", "b"),
+        (day(3), day(4), "upsert", "c"),
+        (day(4), day(5), "delete", None),
+        (day(5), date(9999, 12, 31), "upsert", "d"),
+    ]
+
+
+def test_an_event_that_is_spelled_in_several_ways_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = store(tmp_path)
+    days = {day(n): [{"opportunity_id": key, "stage": key}] for n, key in enumerate(("E1 ", "E1", "E2"))}
+    land(where, days, mode="events")
+    capture_as_it_was(where, list(days), monkeypatch)
+    with connect(where) as con:
+        rows = con.execute("select valid_from, opportunity_id, stage from ledger.files__opportunity order by 1").fetchall()
+    assert rows == [(day(0), "E1", "E1 "), (day(2), "E2", "E2")]

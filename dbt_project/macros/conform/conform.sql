@@ -1,10 +1,11 @@
 {#-
     Every version of `entity`, from every configured source, in the columns and types that the
     calling model's contract lists. `canonical` names the columns that staging calls otherwise
-    than the canonical entity does (ours -> canonical). A column that a source never had is NULL.
-    A vendor is added in vendor_fields; nothing changes here.
+    than the canonical entity does (ours -> canonical), and `stand_ins` the name that is the id
+    where a source has none (id -> name). A column that a source never had is NULL, unless the
+    settings give it a default. A vendor is added in vendor_fields; nothing changes here.
 -#}
-{% macro conform(entity, canonical={}) -%}
+{% macro conform(entity, canonical={}, stand_ins={}) -%}
     {%- set groups = source_groups(entity) -%}
     {%- set kept = {
         'source': 'source',
@@ -16,17 +17,11 @@
     {%- for group in groups or [{}] %}
     select
         {%- for name, column in model.columns.items() %}
-        {%- set theirs = ledger_name(canonical.get(name, name), group.mapping or {}) %}
         {%- if group and name in kept %}
         cast({{ kept[name] }} as {{ column.data_type }}) as {{ name }}
-        {%- elif group and theirs in group.columns %}
-        {{ cast_from_ledger(
-            adapter.quote(theirs),
-            group.columns[theirs],
-            column.data_type,
-            name.endswith('_id'),
-            group.dialect,
-        ) }} as {{ name }}
+        {%- elif group %}
+        {{ conformed_column(group, canonical.get(name, name), column, stand_ins.get(name)) }}
+            as {{ name }}
         {%- else %}
         cast(null as {{ column.data_type }}) as {{ name }}
         {%- endif %}

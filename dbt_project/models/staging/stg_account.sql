@@ -5,7 +5,7 @@ conformed as (
 
     {{ conform('account', {
         'source_segment': 'segment',
-    }) }}
+    }, stand_ins={'account_id': 'account_name'}) }}
 
 )
 

@@ -8,7 +8,8 @@ conformed as (
         'source_amount': 'amount',
         'source_probability': 'probability',
         'source_forecast_category': 'forecast_category',
-    }) }}
+        'source_segment': 'segment',
+    }, stand_ins={'account_id': 'account_name', 'owner_id': 'owner_name'}) }}
 
 )
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from ingestion.entities import ENTITIES
 from ingestion.files import source as source_module
 from ingestion.files.columns import EntityOptions, canonical_columns
+from ingestion.files.layout import Layout
 from ingestion.files.source import FilesSource, build_source
 from ingestion.landing import Landed, land
 from ingestion.source import SourceError
@@ -386,7 +387,10 @@ def test_entities_are_those_listed_and_those_found_in_canonical_order(exports: E
         ("", "opportunity.csv: the file is empty, without even a header. Expected CSV with a header"),
         (b"opportunity_id,stage\n1,\xe9\n", 'line 2 holds the byte 0xe9.*encoding = "latin-1"'),
         ("opportunity_id,deal\n1,Won\n", r"lacks stage. Got the columns opportunity_id, deal\. .*columns = \{"),
-        ("opportunity_id,stage,Stage\n", "the columns 'stage' and 'Stage' both become stage"),
+        (
+            "opportunity_id,stage,Stage\n",
+            r"'stage' \(column 2\) and 'Stage' \(column 3\) both become stage, .*stage_1 is column 2, stage_2",
+        ),
         ('opportunity_id,"stage\n', "the header is not readable"),
     ],
 )
@@ -406,9 +410,13 @@ def test_a_file_that_cannot_be_landed_says_why_and_what_to_do(
     [
         ("deal", EntityOptions(), "there is no entity deal. Expected one of opportunity, account"),
         ("opportunity", EntityOptions(columns={"x": "phase"}), "maps x to phase, which opportunity does not have"),
-        ("opportunity", EntityOptions(columns={"x": "stage", "y": "stage"}), "maps x and y to stage"),
-        ("opportunity", EntityOptions(delimiter="||"), r"got the delimiter '\|\|'. Expected one character"),
-        ("opportunity", EntityOptions(encoding="klingon"), "got the encoding 'klingon'"),
+        ("opportunity", EntityOptions(layout=Layout(skip_rows=-1)), "got skip_rows = -1. Expected a number of lines"),
+        (
+            "opportunity",
+            EntityOptions(layout=Layout(delimiter="||")),
+            r"got the delimiter '\|\|'. Expected one character",
+        ),
+        ("opportunity", EntityOptions(layout=Layout(encoding="klingon")), "got the encoding 'klingon'"),
     ],
 )
 def test_settings_that_contradict_the_entities_are_refused_at_once(

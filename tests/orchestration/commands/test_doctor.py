@@ -187,7 +187,7 @@ def test_a_number_of_which_nobody_knows_the_size_is_found(sound: Desk) -> None:
     sound.drop("crm", "opportunity", "2026-03-05", "opportunity_id,deal_stage,close_value", lines)
     finding = findings(sound)["source crm"]
     assert finding.level == "fail"
-    assert "thousands, or a decimal number?" in finding.message
+    assert "separates thousands or is a decimal point" in finding.message
 
 
 def test_a_row_of_a_definition_that_a_build_refuses_is_found_with_its_value(sound: Desk) -> None:

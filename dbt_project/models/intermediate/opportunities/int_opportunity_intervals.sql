@@ -1,6 +1,9 @@
 -- One row per opportunity x captured version x interval of its stage's definition and of its
 -- account's segment. Narrow: what fct_opportunity_history needs besides is looked up there, and
 -- compared here by its hash.
+{%- set segment -%}
+coalesce(nullif(segments.segment, '(unassigned)'), states.source_segment, '(unassigned)')
+{%- endset %}
 with
 
 states as (
@@ -38,7 +41,7 @@ intervals as (
 
         -- attributes
         stages.stage_category,
-        coalesce(segments.segment, '(unassigned)') as segment,
+        {{ segment }} as segment,
         {{ change_hash([
             'states.account_id',
             'states.owner_id',
@@ -49,7 +52,7 @@ intervals as (
             'stages.stage_order',
             'stages.stage_category',
             'stages.probability',
-            "coalesce(segments.segment, '(unassigned)')",
+            segment,
             'states.opportunity_type',
             'coalesce(states.source_forecast_category, stages.forecast_category)',
             'states.lead_source',

@@ -30,6 +30,7 @@ versions as (
         opportunities.source_stage,
         coalesce(opportunities.source_stage, '') as stage_label,
         coalesce(opportunities.opportunity_type, '(none)') as opportunity_type,
+        opportunities.source_segment,
         opportunities.source_forecast_category,
         opportunities.lead_source,
         opportunities.next_step,

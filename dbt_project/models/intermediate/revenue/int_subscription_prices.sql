@@ -44,10 +44,13 @@ prices as (
         -- numerics
         versions.source_amount,
         coalesce(versions.source_list_amount, versions.source_amount) as source_list_amount,
-        {{ intervals_in_twelve_months('lower(trim(versions.billing_interval))') }}
+        {{ intervals_in_twelve_months(billing_interval('versions.billing_interval')) }}
             as intervals_in_twelve_months,
         case
-            when coalesce(versions.interval_count, 1) > 0 then coalesce(versions.interval_count, 1)
+            when coalesce(versions.interval_count, 1) > 0
+                then
+                    coalesce(versions.interval_count, 1)
+                    * {{ billing_interval_count('versions.billing_interval') }}
         end as interval_count,
 
         -- dates
