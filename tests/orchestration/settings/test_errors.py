@@ -53,7 +53,7 @@ def test_a_full_disk_is_found_behind_other_errors_and_nothing_else_is_taken_for_
 def test_a_run_on_a_full_disk_ends_in_one_sentence(desk: Desk) -> None:
     desk.drop_opportunities("2026-03-05")
     done = subprocess.run(
-        ["bash", "-c", f"ulimit -f 64; exec {PIPELEDGER} run --date 2026-03-05"],
+        ["/bin/bash", "-c", f"ulimit -f 64; exec {PIPELEDGER} run --date 2026-03-05"],
         cwd=desk.folder,
         env={"PATH": "/usr/bin:/bin", "HOME": str(desk.folder), "COLUMNS": "200"},
         capture_output=True,
