@@ -102,7 +102,7 @@ class Extraction:
     dialect: Dialect = Dialect()
     notes: Mapping[str, str] = field(default_factory=dict)  # by kind, what a person is to hear; whole once it is read
     may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
-    headers: Mapping[str, str] = field(default_factory=dict)  # landed name -> what the source calls the column
+    headers: Mapping[str, str] = field(default_factory=dict)  # landed name -> what the source, or a mapping, calls it
     expected: Mapping[str, str] = field(default_factory=dict)  # landed name -> ours that is read there, if it is there
 
 

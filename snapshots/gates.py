@@ -158,9 +158,9 @@ def _new(manifest: Manifest, before: Receipt) -> list[str]:
 
 
 def _header(manifest: Manifest, gone: str) -> str:
-    """A column that is gone, by the name under which it landed, and which of ours it was."""
-    ours = manifest.expected.get(gone, "email")
-    return f"`{gone}`" if gone == ours else f"`{gone}` (our `{ours}`)"
+    """A column that is gone, by its own name where the settings have it, and which of ours it was."""
+    ours, name = manifest.expected.get(gone, "email"), manifest.header(gone)
+    return f"`{name}`" if name == ours else f"`{name}` (our `{ours}`)"
 
 
 def _successor(manifest: Manifest, before: Receipt | None, gone: str, where: str) -> tuple[str, str]:

@@ -312,7 +312,8 @@ class FilesSource:
             email=columns.email,
             dialect=options.dialect,
             notes=notes,
-            headers=dict(zip(columns.landed, header, strict=True)),
+            headers={landed_name(theirs): theirs for theirs in options.columns}
+            | dict(zip(columns.landed, header, strict=True)),
             expected={landed: ours for ours, landed in canonical_columns(ENTITIES[place.entity], options).items()},
         )
 

@@ -90,6 +90,7 @@ class ApiSource(ABC):
             hidden |= {theirs for theirs, column in self.account.columns.get(entity, {}).items() if column in secret}
             hidden |= set(self.account.personal.get(entity, ()))
             volatile |= set(self.account.volatile.get(entity, ()))
+        mapped = {theirs: ours for entity in canonical for theirs, ours in self.account.columns.get(entity, {}).items()}
         personal = {landed for name, landed in columns.items() if not hidden.isdisjoint((name, landed))}
         return {
             "governed": {
@@ -104,12 +105,11 @@ class ApiSource(ABC):
                 if not volatile.isdisjoint((name, landed)) and landed not in personal
             ),
             "email": "email" if "email" in personal else None,
-            "headers": {landed: theirs for theirs, landed in columns.items()},
-            "expected": {
-                columns.get(theirs, landed_name(theirs)): ours
-                for entity in canonical
-                for theirs, ours in self.account.columns.get(entity, {}).items()
+            "headers": {
+                landed: theirs
+                for theirs, landed in [*((theirs, landed_name(theirs)) for theirs in mapped), *columns.items()]
             },
+            "expected": {columns.get(theirs, landed_name(theirs)): ours for theirs, ours in mapped.items()},
         }
 
     def days(self, first: date, last: date) -> Days:

@@ -327,7 +327,7 @@ def test_a_mapped_column_that_is_gone_trips_and_names_the_nearest_new_one(tmp_pa
     [trip] = with_columns(where, 1, "stage", "notes", "amount_usd").tripped
     assert (trip.entity, trip.gate) == ("opportunity", "columns:close_value")
     assert trip.message == (
-        "crm.opportunity: the column `close_value` (our `amount`) is gone on 2026-01-02, it was there on "
+        "crm.opportunity: the column `Close Value` (our `amount`) is gone on 2026-01-02, it was there on "
         "2026-01-01 (30); `Amount (USD)` is new: is it that? Nothing written. If so, add it to `columns` in "
         "[sources.crm.entities.opportunity] of pipeledger.toml, beside the old name (several names may map to one "
         'column): "Amount (USD)" = "amount"; then run again. If the column is gone for good, run again with --accept '
