@@ -206,7 +206,7 @@ def yield_rows(url: str, home: str, file_format: Literal["parquet", "insert_valu
 def capture(home: str, landing: str, day: int) -> int:
     """Captures a landed day; gives the rows written."""
     store = _store(home, Path(landing) / "landing.duckdb")
-    captured = capture_days(store, SOURCE, [day_of(day)], gates=Gates(), accept_drop=False, code_version="benchmark")
+    captured = capture_days(store, SOURCE, [day_of(day)], gates=Gates(), code_version="benchmark")
     (entity,) = captured.days[0].entities
     return entity.upserts + entity.deletes
 

@@ -66,7 +66,7 @@ MANIFEST = pa.schema(
         ("snapshot_date", pa.date32()),
         ("extraction_id", pa.string()),
         ("mode", pa.string()),
-        ("key_columns", pa.string()),  # this and the next seven: JSON text, landed names
+        ("key_columns", pa.string()),  # this and the next nine: JSON text, landed names
         ("id_columns", pa.string()),
         ("required_columns", pa.string()),
         ("columns", pa.string()),
@@ -75,6 +75,8 @@ MANIFEST = pa.schema(
         ("volatile", pa.string()),
         ("dialect", pa.string()),
         ("currency_column", pa.string()),
+        ("headers", pa.string()),
+        ("expected", pa.string()),
         ("deleted_column", pa.string()),
         ("email_column", pa.string()),
         ("contact", pa.string()),  # JSON text: the fields of `Contact`
@@ -180,6 +182,7 @@ class _Run:
         try:
             yield from _written(entity, _gathered(self._extractions(entity, extract)), folder)
         except LandingError as error:
+            error.entities = error.entities or (entity,)
             self.failure = error
             raise
         except Exception as error:
@@ -187,7 +190,8 @@ class _Run:
             self.failure = LandingError(
                 f"{self.source.name}.{entity}: the extraction {f'after that of {day} ' if day else ''}broke off with "
                 f"{type(error).__name__}: {error}. Nothing of this run was landed. Remove the cause and run the same "
-                "command again."
+                "command again.",
+                (entity,),
             )
             raise self.failure from error
 
@@ -247,6 +251,8 @@ class _Run:
             "volatile": json.dumps(of.volatile),
             "dialect": json.dumps(asdict(of.dialect)),
             "currency_column": of.currency,
+            "headers": json.dumps(dict(of.headers)),
+            "expected": json.dumps(dict(of.expected)),
             "deleted_column": of.deleted,
             "email_column": of.email,
             "contact": json.dumps(asdict(of.contact)) if of.contact else None,

@@ -29,7 +29,14 @@ A source's name becomes a folder, and a schema of the landing that such a name w
 
 
 class LandingError(Exception):
-    """A landing run that failed; it names the source, entity and day, and nothing of the run counts."""
+    """A landing run that failed; it names the source, entity and day, and nothing of the run counts.
+
+    `entities` are those it is about, where it is not the source as a whole.
+    """
+
+    def __init__(self, message: str, entities: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.entities = entities
 
 
 class SourceError(LandingError):
@@ -116,6 +123,8 @@ class Extraction:
     notes: Mapping[str, str] = field(default_factory=dict)  # by kind, what a person is to hear; whole once it is read
     contact: Contact | None = None  # of people alone
     may_begin_empty: bool = False  # no rows on the first day are the truth, and no mistake
+    headers: Mapping[str, str] = field(default_factory=dict)  # landed name -> what the source, or a mapping, calls it
+    expected: Mapping[str, str] = field(default_factory=dict)  # landed name -> ours that is read there, if it is there
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ import typer
 from typer.exceptions import TyperException
 
 from orchestration.commands.output import err, out, show_json, show_report, show_table
-from orchestration.settings.errors import ConfigError, ExitCode, PipeledgerError
+from orchestration.settings.errors import ConfigError, DiskFullError, ExitCode, PipeledgerError, is_disk_full
 from orchestration.settings.home import DEMO_HOME, Home, find_home, open_home, read_marker
 from orchestration.settings.lock import Lock
 from orchestration.settings.settings import PRIVACY, Settings, clock, load_settings
@@ -47,9 +47,11 @@ class SharedOptions:
 
 shared = SharedOptions()
 JsonFlag = Annotated[bool, typer.Option("--json", help="For programs: JSON on standard output.")]
-AcceptDrop = Annotated[
-    bool, typer.Option("--accept-drop", help="Capture although a safety gate trips; the receipt records it.")
+Accept = Annotated[
+    str | None,
+    typer.Option("--accept", help="Capture although these gates trip, this once: GATE[,GATE]; the receipt records it."),
 ]
+AcceptDrop = Annotated[bool, typer.Option("--accept-drop", help="The same as --accept drop: rows that are gone.")]
 
 
 @app.callback()
@@ -104,11 +106,24 @@ def parse_day(text: str, option: str) -> date:
         raise ConfigError(f"{option}: got {text!r}, a date such as 2026-11-22 expected.") from error
 
 
+def parse_gates(text: str) -> list[str]:
+    """The gates that --accept names; ConfigError for one that does not exist."""
+    from snapshots.gates import GATES
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in GATES:
+            known = ", ".join(f"{gate} ({what})" for gate, what in GATES.items())
+            raise ConfigError(f"--accept: got {name!r}, one or more of these gates expected, behind commas: {known}.")
+    return names
+
+
 @app.command()
 def run(
     day: Annotated[str | None, typer.Option("--date", help="The day to capture (else as_of, else today).")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day of a range of dated drops.")] = None,
     last: Annotated[str | None, typer.Option("--to", help="Last day of a range of dated drops.")] = None,
+    accept: Accept = None,
     accept_drop: AcceptDrop = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -118,6 +133,7 @@ def run(
         raise ConfigError(f"{settings.config.path}: no source enabled, one expected. Add [sources.<name>] to it.")
     if (first is None) != (last is None) or (day is not None and first is not None):
         raise ConfigError("run: --date alone, or --from and --to together, expected.")
+    accepted = parse_gates(accept or "") + (["drop"] if accept_drop else [])
     if first is not None and last is not None:
         start, end = parse_day(first, "--from"), parse_day(last, "--to")
         if start > end:
@@ -126,13 +142,13 @@ def run(
         with sole_writer(settings, "pipeledger run --from --to"):
             from orchestration.dag.runs import run_range
 
-            finish(run_range(settings, start, end, accept_drop=accept_drop), as_json)
+            finish(run_range(settings, start, end, accept=accepted), as_json)
     chosen = parse_day(day, "--date") if day else settings.config.default_day(clock())
     check_not_future(settings, chosen)
     with sole_writer(settings, f"pipeledger run --date {chosen}"):
         from orchestration.dag.runs import run_day
 
-        finish(run_day(settings, chosen, accept_drop=accept_drop), as_json)
+        finish(run_day(settings, chosen, accept=accepted), as_json)
 
 
 def check_not_future(settings: Settings, day: date) -> None:
@@ -225,7 +241,18 @@ def status(as_json: JsonFlag = False) -> None:
     if as_json:
         show_json([asdict(row) for row in rows])
         return
-    shown = ("source", "entity", "last_day", "days", "gaps", "rows", "freshness", "last_run_at", "last_outcome")
+    shown = (
+        "source",
+        "entity",
+        "last_day",
+        "days",
+        "gaps",
+        "rows",
+        "rejected",
+        "freshness",
+        "last_run_at",
+        "last_outcome",
+    )
     show_table(shown, [[getattr(row, name) for name in shown] for row in rows])
     for message in dict.fromkeys(f"{row.source}: {row.message}" for row in rows if row.message):
         out.print(message, markup=False)
@@ -258,7 +285,7 @@ def sql(
 @app.command()
 def doctor(as_json: JsonFlag = False) -> None:
     """Check the set-up: one line each, with the fix."""
-    from orchestration.commands.doctor import examine, worst
+    from orchestration.commands.doctor import check_definition_rows, examine, worst
 
     settings: Settings | PipeledgerError
     try:
@@ -267,6 +294,8 @@ def doctor(as_json: JsonFlag = False) -> None:
     except PipeledgerError as error:
         settings, home, today = error, find_home(os.environ, Path.cwd()), clock().date()
     findings = list(examine(settings, home, today, os.environ))
+    if isinstance(settings, Settings):
+        findings += check_definition_rows(settings)
     if as_json:
         show_json([asdict(finding) for finding in findings])
     else:
@@ -416,14 +445,14 @@ def finish(report: "RunReport", as_json: bool, demo_home: Home | None = None) ->
     """Say what a run came to, and end with its exit code."""
     if as_json:
         show_json({**asdict(report), "exit_code": int(report.exit_code)})
-    for failure in report.failures:
-        err.print(failure, style="red", markup=False)
-    if not as_json:
+    else:
         show_report(report)
-        if demo_home is not None and report.exit_code == ExitCode.DONE:
-            from orchestration.commands.demo import farewell
+    for failure in report.failures:  # the cause is the last thing one reads
+        err.print(failure, style="red", markup=False)
+    if demo_home is not None and report.exit_code == ExitCode.DONE and not as_json:
+        from orchestration.commands.demo import farewell
 
-            out.print(farewell(demo_home), markup=False)
+        out.print(farewell(demo_home), markup=False)
     raise typer.Exit(report.exit_code)
 
 
@@ -473,6 +502,8 @@ def explain(error: Exception) -> int:
 
     if shared.debug:
         traceback.print_exc()
+    if is_disk_full(error):
+        error = DiskFullError(find_home(os.environ, Path.cwd()).root)
     if isinstance(error, PipeledgerError):
         err.print(str(error), style="red", markup=False)
         return error.exit_code

@@ -7,8 +7,8 @@ the source has passed. Run it alone through `pipeledger run`; it takes no clock 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import duckdb
@@ -29,12 +29,12 @@ from snapshots.entity_intervals import (
     stored_receipts,
     stored_version,
 )
-from snapshots.gates import TrippedGate, tripped_gates
+from snapshots.gates import TrippedGate, no_more, notes, tripped_gates
 from snapshots.intervals import connect, create_views, rebuild_table, refresh_tables
 from snapshots.landed import FILE, LINE, Manifest, landed_rows, read_manifests
 from snapshots.ledger import OWNED, LedgerTable, arrow_schema
 from snapshots.personal import email_salt, write_personal
-from snapshots.receipts import Receipt
+from snapshots.receipts import RECONSTRUCTED_SUFFIX, Receipt
 from snapshots.rewrite import keep_events, rewrite_later
 from snapshots.store import CaptureError, Gates, LedgerDamagedError, Store
 
@@ -65,11 +65,15 @@ class CapturedDay:
 
 @dataclass(frozen=True)
 class Captured:
-    """The days that are in the ledger now, and the gates (if any) at which the capture stopped."""
+    """The days that are in the ledger now, and the gates (if any) at which the capture stopped.
+
+    `notes` are what a person is to hear of the captured days: rejected rows, columns that came or went.
+    """
 
     source: str
     days: tuple[CapturedDay, ...]
-    tripped: tuple[str, ...] = ()
+    tripped: tuple[TrippedGate, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,7 @@ class _Draft:
     receipts: one for each day to write
     replaced: the days whose rows the commit replaces
     tripped: the gates that these days do not pass
+    notes: what they do all the same, for a person to hear
     is_unchanged: whether the ledger has all of it already, so that nothing is committed
     must_rebuild: whether days after the written one change too, so that the intervals are made anew instead of advanced
     """
@@ -89,6 +94,7 @@ class _Draft:
     receipts: Sequence[Receipt]
     replaced: frozenset[date]
     tripped: Sequence[TrippedGate]
+    notes: Sequence[str]
     is_unchanged: bool
     must_rebuild: bool
 
@@ -99,27 +105,30 @@ def capture(
     days: Sequence[date],
     *,
     gates: Gates,
-    accept_drop: bool,
+    accept: Collection[str] = (),
+    entities: Collection[str] | None = None,
     code_version: str,
     on_progress: OnProgress | None = None,
 ) -> Captured:
     """Writes the landed `days` of `source` into the ledger and advances the interval cache.
 
-    A gate that trips keeps the days before it and stops there (`tripped` says why). Raises CaptureError, having
-    written nothing of the step, for a day that is not landed whole or that may not be rewritten, and
-    LedgerDamagedError for a damaged table.
+    A gate that trips keeps the days before it and stops there (`tripped` says why), unless `accept` names it. Raises
+    CaptureError, having written nothing of the step, for a day that is not landed whole or that may not be rewritten,
+    and LedgerDamagedError for a damaged table. `entities` are all that the source has, where it may lose one by
+    mistake: one that was captured last and is not among them trips a gate, too.
     """
     if not store.landing.exists():
         raise CaptureError(f"{source}: nothing has landed. Nothing was captured. Run `pipeledger run` to land it.")
     with connect(store) as con:
         con.execute(f"attach {literal(str(store.landing))} as landing (read_only)")
-        mine = _SourceCapture(con, store, source, gates, accept_drop, code_version)
+        mine = _SourceCapture(con, store, source, gates, accept, code_version)
         done: dict[date, list[CapturedEntity]] = {}
-        tripped: list[str] = []
         manifests = read_manifests(con, source, sorted(set(days)))
         refresh_tables(con, [store.ledger / source / entity for entity in manifests])
         mine.check(manifests)
-        for step in mine.steps(manifests):
+        gone = mine.gone(entities, min(days)) if entities is not None else []
+        tripped = [trip for trip in gone if not trip.is_accepted(accept)]
+        for step in [] if tripped else mine.steps(manifests):
             captured, tripped = mine.step(manifests, step)
             for entity in captured:
                 done.setdefault(entity.snapshot_date, []).append(entity)
@@ -128,7 +137,8 @@ def capture(
             if tripped:
                 break
         create_views(con, {})
-    return Captured(source, tuple(CapturedDay(day, tuple(done[day])) for day in sorted(done)), tuple(tripped))
+    captured_days = tuple(CapturedDay(day, tuple(done[day])) for day in sorted(done))
+    return Captured(source, captured_days, tuple(tripped), tuple(mine.notes))
 
 
 @dataclass(frozen=True)
@@ -142,8 +152,9 @@ class _SourceCapture:
     store: Store
     source: str
     gates: Gates
-    accept_drop: bool
+    accept: Collection[str]
     code_version: str
+    notes: list[str] = field(default_factory=list)
 
     # -- which days together ------------------------------------------------------------------------
 
@@ -168,6 +179,15 @@ class _SourceCapture:
                         f"its ledger has {was.source_type}, {was.mode}, {', '.join(was.key)}. "
                         "Nothing was captured. Give the new source a name of its own in pipeledger.toml."
                     )
+
+    def gone(self, entities: Collection[str], day: date) -> list[TrippedGate]:
+        """A gate for each entity that the last captured day (`day` or before it) has, and the source has no more."""
+        rows = self.con.execute(
+            "select entity, snapshot_date from intervals.receipts where source = ? and not ends_with(entity, ?) "
+            "qualify snapshot_date = max(snapshot_date) over () and snapshot_date <= ? order by entity",
+            [self.source, RECONSTRUCTED_SUFFIX, day],
+        ).fetchall()
+        return [no_more(self.source, entity, day, last) for entity, last in rows if entity not in entities]
 
     def steps(self, manifests: Mapping[str, Mapping[date, Manifest]]) -> list[list[date]]:
         """Runs of new days with equal columns, to be written together; a day that is written anew stands alone."""
@@ -204,8 +224,8 @@ class _SourceCapture:
 
     def step(
         self, manifests: Mapping[str, Mapping[date, Manifest]], days: Sequence[date]
-    ) -> tuple[list[CapturedEntity], list[str]]:
-        """Captures `days` of all entities together: what each came to, and the messages of the gates that tripped.
+    ) -> tuple[list[CapturedEntity], list[TrippedGate]]:
+        """Captures `days` of all entities together: what each came to, and the gates that tripped.
 
         A tripped gate keeps the days before it, which are captured, and stops there.
         """
@@ -218,11 +238,11 @@ class _SourceCapture:
         except UncleanError:
             return self._one_by_one(manifests, days)
         tripped = [trip for draft in drafts if not draft.is_unchanged for trip in draft.tripped]
-        if tripped and not self.accept_drop:
-            before = [day for day in days if day < min(trip.day for trip in tripped)]
+        if not all(trip.is_accepted(self.accept) for trip in tripped):
+            first = min(trip.day for trip in tripped if not trip.is_accepted(self.accept))
+            before = [day for day in days if day < first]
             captured = self.step(manifests, before)[0] if before else []
-            first = min(trip.day for trip in tripped)
-            return captured, [trip.message for trip in tripped if trip.day == first]
+            return captured, [trip for trip in tripped if trip.day == first and not trip.is_accepted(self.accept)]
         captured = [entity for draft in drafts for entity in self._captured(draft, days)]
         self._write_personal(manifests, days)
         for draft in drafts:
@@ -231,7 +251,7 @@ class _SourceCapture:
 
     def _one_by_one(
         self, manifests: Mapping[str, Mapping[date, Manifest]], days: Sequence[date]
-    ) -> tuple[list[CapturedEntity], list[str]]:
+    ) -> tuple[list[CapturedEntity], list[TrippedGate]]:
         """Captures days that cannot be compared together one at a time, up to the first that trips a gate."""
         captured: list[CapturedEntity] = []
         for day in days:
@@ -259,11 +279,10 @@ class _SourceCapture:
         counts = difference.run()
         if first.mode == "events" and after and first.snapshot_date in receipts:
             counts = keep_events(difference, table)
-        self._write_rejects(difference)
+        rejects = self._write_rejects(difference)
         drafted = self._receipts(manifests, before, counts)
-        tripped = tripped_gates(
-            self.store, self.gates, difference, drafted, counts, before, may_begin_empty=first.may_begin_empty
-        )
+        tripped = tripped_gates(self.store, self.gates, difference, first, drafted, counts, before, rejects)
+        said = notes(self.store, first, drafted, before, rejects)
         drafted = [
             replace(receipt, overridden=tuple(trip.gate for trip in tripped if trip.day == receipt.snapshot_date))
             for receipt in drafted
@@ -275,7 +294,7 @@ class _SourceCapture:
         if must_rebuild:
             later = rewrite_later(difference, table, drafted[0], after)
             drafted, replaced = [*drafted, *later.receipts], replaced | later.replaced
-        return _Draft(table, difference, drafted, replaced, tripped, is_unchanged, must_rebuild)
+        return _Draft(table, difference, drafted, replaced, tripped, said, is_unchanged, must_rebuild)
 
     def _difference(
         self, table: LedgerTable, manifests: Sequence[Manifest], *, is_first: bool, is_next: bool
@@ -405,6 +424,7 @@ class _SourceCapture:
     def _write(self, draft: _Draft) -> None:
         """Commits to the Delta table, then advances the cache; a crash between the two is found by their versions."""
         if not draft.is_unchanged:
+            self.notes.extend(draft.notes)
             draft.table.commit(self._arrow(draft), draft.receipts, sorted(draft.replaced))
             if draft.must_rebuild:
                 rebuild_table(self.con, draft.table.path)
@@ -511,8 +531,12 @@ class _SourceCapture:
                 continue
             write_personal(self.con, self.store, by_day[newest])
 
-    def _write_rejects(self, difference: Difference) -> None:
-        """A file for each day that has rejected rows: file, line, reason. A day without any has none."""
+    def _write_rejects(self, difference: Difference) -> dict[date, str]:
+        """A file for each day that has rejected rows: file, line, reason. A day without any has none.
+
+        Gives the first of each such day.
+        """
+        first: dict[date, str] = {}
         entity = difference.intervals.entity
         landed = f"landing.{quoted(self.source)}.{quoted(entity)}"
         keys = difference.intervals.keys("l.")
@@ -526,8 +550,12 @@ class _SourceCapture:
                     f"where r._day = {date_literal(day)} order by all"
                 )
                 copy_whole(self.con, rows, file, "format csv, header")
+                name, line, reason = self.con.execute(f"select file, line, reason from ({rows}) limit 1").fetchall()[0]
+                place = ", ".join(part for part in (name, line and f"line {line:,}") if part)
+                first[day] = f"{place}: {reason}" if place else str(reason)
             else:
                 file.unlink(missing_ok=True)
+        return first
 
 
 def _is_same(new: Receipt, old: Receipt) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
 import duckdb
@@ -30,6 +30,7 @@ from snapshots.casts import (
 from snapshots.contact import EMAIL_DIGEST, Contact
 from snapshots.dialect import Dialect, contradicts
 from snapshots.digest import literal, quoted
+from snapshots.rejects import misfit
 from snapshots.store import CaptureError
 
 DAY, EXTRACTION, FILE, LINE, REJECT = (
@@ -45,7 +46,11 @@ RESERVED = ("source", "snapshot_date", "valid_from", "valid_to", "rowid")
 
 @dataclass(frozen=True)
 class Manifest:
-    """One complete extraction of an entity. Column names are the landed ones; `governed` gives ledger types."""
+    """One complete extraction of an entity. Column names are the landed ones; `governed` gives ledger types.
+
+    `headers` has the source's own names of them; `expected` says which of our columns is read from which of them, also
+    of those that are not there.
+    """
 
     source: str
     source_type: str
@@ -68,6 +73,8 @@ class Manifest:
     started_at: datetime
     ended_at: datetime
     row_count: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    expected: Mapping[str, str] = field(default_factory=dict)
     dialect: Dialect = PLAIN
     currency: str | None = None
 
@@ -81,6 +88,10 @@ class Manifest:
     def made(self) -> tuple[str, ...]:
         """What is made of how people can be reached. What the source says itself stays as it is."""
         return tuple(name for name in self.contact.made if name not in self.columns)
+
+    def header(self, name: str) -> str:
+        """What the source calls a column."""
+        return self.headers.get(name, name)
 
     def value(self, name: str, landed: str, target: str) -> str:
         """SQL that gives the landed column `name` (DuckDB type `landed`) as the ledger type `target`.
@@ -153,7 +164,7 @@ def landed_rows(
     first = manifests[0]
     table = f"landing.{quoted(first.source)}.{quoted(first.entity)}"
     landed = {row[0]: row[1] for row in con.execute(f"describe {table}").fetchall()}
-    problems = [f"when {REJECT} is not null then {REJECT}"]
+    problems: dict[str, str] = {}  # condition -> what it says
     selected = []
     for name, kind in types.items():
         if name == EMAIL_DIGEST and first.email:
@@ -167,9 +178,9 @@ def landed_rows(
         selected.append(f"{value} as {quoted(name)}")
         if not is_total(landed[name], kind):
             text = f"cast({quoted(name)} as varchar)"
-            problems.append(
-                f"when {value} is null and {is_value(text, first.dialect)} "
-                f"then {literal(name + ': got ')} || {text} || {literal(', expected ' + kind)}"
+            dialect = first.dialect if name in first.governed else PLAIN
+            problems[f"{value} is null and {is_value(text, first.dialect)}"] = misfit(
+                first.header(name), text, kind, dialect, is_file=first.source_type == "files"
             )
         if kind == MONEY and landed[name] == "VARCHAR" and first.dialect.currency_prefix:
             own = f"nullif(trim(cast({quoted(first.currency)} as varchar)), '')" if first.currency else "null"
@@ -180,7 +191,7 @@ def landed_rows(
             )
         if name in first.required or (name in first.key and first.mode == "state"):
             empty = f"{value} is null or {value} = ''" if kind == "VARCHAR" else f"{value} is null"
-            problems.append(f"when {empty} then {literal(name + ' is required and is empty')}")
+            problems[empty] = literal(f"{first.header(name)} is required and is empty")
     gone = (
         f"coalesce({cast(quoted(first.deleted), landed[first.deleted], 'BOOLEAN')}, false)"
         if first.deleted
@@ -188,10 +199,22 @@ def landed_rows(
     )
     ids = ", ".join(literal(manifest.extraction_id) for manifest in manifests)
     rows = (
-        f"(select {DAY} as _day, rowid as _row, case {' '.join(problems)} end as _problem, {gone} as _gone, "
+        f"(select {DAY} as _day, rowid as _row, {_problem(problems)} as _problem, {gone} as _gone, "
         f"{', '.join(selected)} from {table} where {EXTRACTION} in ({ids}) and {condition})"
     )
     return _as_spelled(rows, first.key, spelled) if spelled else rows
+
+
+def _problem(problems: Mapping[str, str]) -> str:
+    """SQL for all that is wrong with a row (`problems`: condition -> what it says), null where nothing is.
+
+    The texts are made for the rows that are rejected, which are few.
+    """
+    if not problems:
+        return REJECT
+    said = ", ".join(f"case when {condition} then {says} end" for condition, says in problems.items())
+    is_wrong = " or ".join(f"({condition})" for condition in problems)
+    return f"case when {REJECT} is not null then {REJECT} when {is_wrong} then concat_ws('; ', {said}) end"
 
 
 def _as_spelled(rows: str, key: Sequence[str], spelled: str) -> str:
@@ -235,6 +258,8 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         started_at=instant("extraction_started_at"),
         ended_at=instant("extraction_ended_at"),
         row_count=int(str(row["row_count"])),
+        headers=json.loads(str(row.get("headers") or "{}")),
+        expected=json.loads(str(row.get("expected") or "{}")),
         dialect=Dialect.from_json(str(row["dialect"])) if row.get("dialect") else PLAIN,
         currency=str(row["currency_column"]) if row.get("currency_column") else None,
     )

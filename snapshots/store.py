@@ -33,11 +33,12 @@ class Store:
 
 @dataclass(frozen=True)
 class Gates:
-    """What a day may at most do to the ledger without somebody's consent. Rates are 0-1."""
+    """What a day may at most do to the ledger without somebody's consent. Rates are 0-1, the others are rows."""
 
     max_delete_rate: float = 0.15
     min_deletes: int = 20
     max_reject_rate: float = 0.001
+    min_rejects: int = 5
     min_column_values: int = 20
 
 

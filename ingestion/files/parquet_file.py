@@ -15,13 +15,15 @@ import pyarrow.parquet as pq
 from ingestion.source import landed_name
 
 BATCH_ROWS = 65_536
+UNREADABLE = (pa.ArrowException, OSError, UnicodeDecodeError)
+"""What reading a damaged file raises."""
 
 
 def landed_types(file: Path) -> dict[str, pa.DataType]:
     """The types that the columns of a file land with, by landed name; empty for a file that is not readable."""
     try:
         schema = pq.read_schema(file)
-    except (pa.ArrowInvalid, OSError):
+    except UNREADABLE:
         return {}  # the extraction will say what is wrong with it
     return {landed_name(column.name): _landed_type(column.type) for column in schema if column.name}
 

@@ -51,7 +51,7 @@ _DROP_NAME = re.compile(r"\d{4}-\d{2}-\d{2}")
 Tables = Callable[[Columns, csv_file.OnNote], Iterator[pa.Table]]
 """How to read a file's rows under landed names."""
 
-UNREADABLE = (csv_file.CsvError, excel_file.ExcelError, pa.ArrowInvalid, OSError)
+UNREADABLE = (csv_file.CsvError, excel_file.ExcelError, *parquet_file.UNREADABLE)
 
 
 @dataclass(frozen=True)
@@ -191,7 +191,9 @@ class FilesSource:
                         self._columns(place, file, self._header(place, file)[0])
                     except SourceError as error:
                         problems.append(str(error))
-                problems += [f"{self._what(place)}: {stray} is not named YYYY-MM-DD.csv" for stray in place.strays]
+                if strays := place.strays:
+                    more = f" and {len(strays) - 3:,} more" if len(strays) > 3 else ""
+                    problems.append(f"{self._what(place)}: not named YYYY-MM-DD.csv: {', '.join(strays[:3])}{more}")
         except SourceError as error:
             problems.append(str(error))
         return problems
@@ -271,7 +273,8 @@ class FilesSource:
             got = f"Got {', '.join(strays[:3])}, named after no day. " if strays else ""
             raise SourceError(
                 f"{self.name}: no drop of {day} for {', '.join(place.entity for place in missing)}. {got}"
-                f"Expected {names}. Put the files there and run `pipeledger run --date {day}`."
+                f"Expected {names}. Put the files there and run `pipeledger run --date {day}`.",
+                tuple(place.entity for place in missing),
             )
         described = self.as_of or today
         if not dated and day != described:
@@ -330,6 +333,9 @@ class FilesSource:
             dialect=options.dialect,
             notes=notes,
             contact=columns.contact,
+            headers={landed_name(theirs): theirs for theirs in options.columns}
+            | dict(zip(columns.landed, header, strict=True)),
+            expected={landed: ours for ours, landed in canonical_columns(ENTITIES[place.entity], options).items()},
         )
 
     def _options(self, entity: str) -> EntityOptions:

@@ -89,7 +89,8 @@ class ApiSource(ABC):
         """What the ledger must know of `columns` (theirs -> landed), as fields of an Extraction.
 
         They are `governed`, `personal`, `volatile`, `email` and `contact`: the vendor's own `typed` (-> type), `hidden`
-        (personal) and `volatile` columns, by either name, and those that the settings name.
+        (personal) and `volatile` columns, by either name, and those that the settings name. With them go `headers` (the
+        vendor's names) and `expected` (what the settings map).
         """
         kinds = {**typed, **{theirs: kind for theirs, kind in self.account.ours(canonical).items() if kind != TEXT}}
         hidden, volatile = set(hidden), set(volatile)
@@ -98,6 +99,7 @@ class ApiSource(ABC):
             hidden |= {theirs for theirs, column in self.account.columns.get(entity, {}).items() if column in secret}
             hidden |= set(self.account.personal.get(entity, ()))
             volatile |= set(self.account.volatile.get(entity, ()))
+        mapped = {theirs: ours for entity in canonical for theirs, ours in self.account.columns.get(entity, {}).items()}
         personal = {landed for name, landed in columns.items() if not hidden.isdisjoint((name, landed))}
         return {
             "governed": {
@@ -113,6 +115,11 @@ class ApiSource(ABC):
             ),
             "email": "email" if "email" in personal else None,
             "contact": self._contact(personal) if "person" in canonical else None,
+            "headers": {
+                landed: theirs
+                for theirs, landed in [*((theirs, landed_name(theirs)) for theirs in mapped), *columns.items()]
+            },
+            "expected": {columns.get(theirs, landed_name(theirs)): ours for theirs, ours in mapped.items()},
         }
 
     def _contact(self, personal: Iterable[str]) -> Contact:

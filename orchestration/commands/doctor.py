@@ -7,23 +7,28 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import duckdb
 
-from ingestion.source import Checked, Finding, Level, SourceError
+from ingestion.source import Checked, Finding, LandingError, Level, SourceError
 from orchestration.commands.status import UNPRICED, counted
 from orchestration.settings.config import SourceConfig
-from orchestration.settings.errors import PipeledgerError
+from orchestration.settings.errors import ConfigError, PipeledgerError
 from orchestration.settings.home import Home, check_home
 from orchestration.settings.lock import current_holder
 from orchestration.settings.settings import Settings
+from orchestration.steps.build import definition_problems
 from orchestration.steps.dbt import DEFAULT_DEFINITIONS, definition_files
+from orchestration.steps.rehearsal import rehearse
 from orchestration.steps.sources import build_source
 from snapshots.digest import literal
+from snapshots.gates import are_too_many
+from snapshots.receipts import read_receipts
+from snapshots.store import LedgerError
 
 PYTHON = (3, 11)
 LITTLE_SPACE = 500_000_000  # bytes; a build of a large company needs more than this beside the published file
@@ -47,6 +52,7 @@ def examine(settings: Settings | PipeledgerError, home: Home, today: date, env: 
         yield Finding("sources", "fail", "no source is enabled", "add a [sources.<name>] to pipeledger.toml")
     for source in settings.config.enabled:
         yield from check_source(settings, source, today)
+    yield check_rejects(settings)
     yield from check_published(settings, today)
 
 
@@ -164,6 +170,22 @@ def check_definitions(settings: Settings) -> Finding:
     return Finding("definitions", "ok", f"{len(found)} governed files")
 
 
+def check_definition_rows(settings: Settings) -> Iterator[Finding]:
+    """Every row of the governed files is what a build accepts; one finding for each that is not."""
+    try:
+        problems = definition_problems(settings)
+    except ConfigError:
+        return  # `check_definitions` says so
+    except PipeledgerError as error:
+        yield Finding("definition rows", "fail", str(error))
+        return
+    where = settings.config.company.definitions
+    for problem in problems:
+        yield Finding("definition rows", "fail", problem, f"correct it in {where}, then `pipeledger build`")
+    if not problems:
+        yield Finding("definition rows", "ok", "a build accepts every row")
+
+
 def check_source(settings: Settings, source: SourceConfig, today: date) -> Iterator[Finding]:
     """The files are there, or the API lets us in, and what is required is found."""
     name = f"source {source.name}"
@@ -173,7 +195,7 @@ def check_source(settings: Settings, source: SourceConfig, today: date) -> Itera
         days = built.days(min(first, source.as_of or today), source.as_of or today)
         if not days.complete:
             lacking = sorted({what for names in days.incomplete.values() for what in names})
-            lacks = f": {', '.join(lacking)} missing" if lacking else ""
+            lacks = f": {some_of(lacking)} missing" if lacking else ""
             yield Finding(
                 name, "fail", f"no day can be served{lacks}", f"put the files there; see {settings.config.path}"
             )
@@ -184,8 +206,48 @@ def check_source(settings: Settings, source: SourceConfig, today: date) -> Itera
         yield Finding(name, "fail", str(error), f"see [sources.{source.name}] in {settings.config.path}")
         return
     yield from (replace(finding, check=f"{name}: {finding.check}".removesuffix(": ")) for finding in found)
+    if source.type == "files" and worst(found) != "fail":
+        found = list(check_first_rows(settings, source, days.complete[-1], today))
+        yield from found
     if worst(found) != "fail":
         yield Finding(name, "ok", f"{len(built.entities)} entities, newest day {days.complete[-1]}")
+
+
+def check_rejects(settings: Settings) -> Finding:
+    """No row of the last captured day of an entity was rejected."""
+    receipts = sorted(read_receipts(settings.store), key=lambda each: each.snapshot_date)
+    last = {(each.source, each.entity): each for each in receipts}
+    rejected = [
+        f"{each.rejected:,} of {each.source_rows:,} rows of {each.source}.{each.entity} on {each.snapshot_date}, see "
+        f"{settings.store.rejects_file(each.source, each.entity, each.snapshot_date)}"
+        for each in last.values()
+        if each.rejected
+    ]
+    if rejected:
+        fix = "correct them where they come from, or say in pipeledger.toml how they are written"
+        return Finding("rejected rows", "warn", "; ".join(rejected), fix)
+    return Finding("rejected rows", "ok", "none on the last captured days")
+
+
+def check_first_rows(settings: Settings, source: SourceConfig, day: date, today: date) -> Iterator[Finding]:
+    """What a run would reject of the first rows of each file: a failure where a run would refuse the day for it."""
+    try:
+        rehearsed = rehearse(settings, source, day, today)
+    except (LandingError, LedgerError) as error:
+        yield Finding(f"source {source.name}", "fail", str(error), f"see [sources.{source.name}] in pipeledger.toml")
+        return
+    gates = settings.config.gates
+    for entity in rehearsed:
+        count = len(entity.rejected)
+        if count:
+            is_refused = are_too_many(count, entity.rows, gates)
+            shown = some_of(entity.rejected, "; ")
+            yield Finding(
+                f"source {source.name}: {entity.entity}",
+                "fail" if is_refused else "warn",
+                f"a run would reject {count:,} of the first {entity.rows:,} rows: {shown}",
+                f"correct the export, or say in [sources.{source.name}] of pipeledger.toml how it writes them",
+            )
 
 
 def check_published(settings: Settings, today: date) -> Iterator[Finding]:
@@ -201,13 +263,13 @@ def check_published(settings: Settings, today: date) -> Iterator[Finding]:
         return
     with connection:
         yield Finding("published", "ok", str(path))
-        yield check_stages(connection)
+        yield check_stages(connection, settings)
         yield check_rates(connection)
         yield check_targets(connection, settings, today)
 
 
-def check_stages(connection: duckdb.DuckDBPyConnection) -> Finding:
-    """Every stage that the CRM uses has a definition."""
+def check_stages(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Finding:
+    """Every stage that the CRM uses has a definition, and one that the company has seen."""
     rows = connection.execute(
         "select source, pipeline, source_stage, count(*) from marts.fct_opportunity_current "
         "where stage = 'unmapped' group by all order by 4 desc, 1, 2, 3"
@@ -215,6 +277,22 @@ def check_stages(connection: duckdb.DuckDBPyConnection) -> Finding:
     if rows:
         listed = ", ".join(f"{source}/{pipeline}: {stage} ({count:,} rows)" for source, pipeline, stage, count in rows)
         return Finding("stages", "warn", f"without a definition: {listed}", "add them to stage_definitions.csv")
+    own = settings.config.company.definitions / "stage_definitions.csv"
+    if not own.exists():
+        meanings = connection.execute(
+            "select distinct source_stage, stage, stage_category from marts.fct_opportunity_current order by all"
+        ).fetchall()
+        listed = ", ".join(
+            f"{stage} is {category}" + (f" and called {ours}" if ours != stage else "")
+            for stage, ours, category in meanings
+        )
+        if listed:
+            return Finding(
+                "stages",
+                "warn",
+                f"their meaning is that of the default definition of the same name: {listed}; is that so?",
+                f"copy {DEFAULT_DEFINITIONS / own.name} to {own} and correct it; with a file of your own nobody asks",
+            )
     return Finding("stages", "ok", "every stage in use has a definition")
 
 
@@ -248,6 +326,12 @@ def check_targets(connection: duckdb.DuckDBPyConnection, settings: Settings, tod
     if missing:
         return Finding("targets", "warn", f"none for {', '.join(missing)}", f"add rows to {own}; coverage needs them")
     return Finding("targets", "ok", f"set for {', '.join(quarters)}")
+
+
+def some_of(names: Sequence[str], between: str = ", ") -> str:
+    """A list that a person can read: the first three, and how many more."""
+    more = f"{between}and {len(names) - 3:,} more" if len(names) > 3 else ""
+    return between.join(names[:3]) + more
 
 
 def worst(findings: list[Finding]) -> Level:

@@ -34,10 +34,11 @@ definitions = "definitions"          # governed CSV files: stages, segments, tar
 at = "06:00"                         # the daily run, in the company's time zone
 enabled = true
 
-[gates]                              # a day beyond these writes nothing until someone runs with --accept-drop
+[gates]                              # a day beyond these writes nothing until someone runs with --accept GATE
 max_delete_rate = 0.15
 min_deletes = 20
 max_reject_rate = 0.001
+min_rejects = 5
 
 [sources.{source}]                       # the name is yours: the ledger's folder and the column `source`
 type = "{type}"

@@ -23,17 +23,18 @@ def show_report(report: RunReport) -> None:
     for name, source in report.sources.items():
         if source.days:
             span = source.days[0] if len(source.days) == 1 else f"{source.days[0]} to {source.days[-1]}"
+            rejected = f", {source.rejected:,} rejected" if source.rejected else ""
             gaps = f", {source.missing_days} missing days since the first" if source.missing_days else ""
             out.print(
                 f"{name}: {span}: {len(source.days)} captured, {source.source_rows:,} rows seen, "
-                f"{source.rows_written:,} written{gaps}",
+                f"{source.rows_written:,} written{rejected}{gaps}",
                 markup=False,
             )
-        for problem in (source.error, source.gates):
-            if problem:
-                out.print(f"{name}: a gap: {problem}", markup=False)
     if report.published:
         out.print(f"published: {report.marts} marts in {report.published}", markup=False)
+    for name, source in report.sources.items():
+        for problem in filter(None, (source.error, source.gates)):
+            out.print(f"{name}: a gap: {problem}", markup=False)
 
 
 def show_json(value: Any) -> None:

@@ -19,7 +19,11 @@ def query_marts(path: Path, query: str) -> tuple[list[str], Sequence[tuple[Any, 
             f"{path}: nothing published yet. Run `pipeledger run`, or set PIPELEDGER_HOME to another home."
         )
     try:
-        with duckdb.connect(str(path), read_only=True) as connection:
+        opened = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise ConfigError(f"{path}: not readable ({error}). Run `pipeledger build` to publish it anew.") from error
+    try:
+        with opened as connection:
             connection.execute("set timezone = 'UTC'")
             connection.execute("set search_path = 'marts'")
             connection.execute("set disabled_optimizers = 'top_n_window_elimination'")  # see dbt_project/profiles.yml

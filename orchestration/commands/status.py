@@ -11,7 +11,7 @@ from orchestration.commands.sql import query_marts
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.settings import Settings
 from orchestration.steps.attempts import read_attempt
-from snapshots.receipts import read_receipts
+from snapshots.receipts import Receipt, read_receipts
 
 UNPRICED = (
     "select currency_code, count(*) from marts.fct_opportunity_current "
@@ -21,7 +21,7 @@ UNPRICED = (
 
 @dataclass(frozen=True)
 class EntityStatus:
-    """One entity of one source. `rows` are those of the last day; `gaps` the days missing since the first."""
+    """One entity of one source. `rows` and `rejected` are of the last day; `gaps` the days missing since the first."""
 
     source: str
     entity: str
@@ -30,6 +30,7 @@ class EntityStatus:
     days: int
     gaps: int
     rows: int
+    rejected: int
     days_behind: int | None
     freshness: str
     last_run_at: str | None
@@ -39,15 +40,15 @@ class EntityStatus:
 
 def read_status(settings: Settings, today: date) -> list[EntityStatus]:
     """The state of everything that was captured, and of every enabled source that was not yet."""
-    by_entity: dict[tuple[str, str], dict[date, int]] = {}
+    by_entity: dict[tuple[str, str], dict[date, Receipt]] = {}
     for receipt in read_receipts(settings.store):
         if not receipt.is_reconstructed:
-            by_entity.setdefault((receipt.source, receipt.entity), {})[receipt.snapshot_date] = receipt.live_rows
+            by_entity.setdefault((receipt.source, receipt.entity), {})[receipt.snapshot_date] = receipt
     for source in settings.config.enabled:
         if not any(name == source.name for name, _ in by_entity):
             by_entity[(source.name, "")] = {}
     return [
-        entity_status(settings, source, entity, rows, today) for (source, entity), rows in sorted(by_entity.items())
+        entity_status(settings, source, entity, days, today) for (source, entity), days in sorted(by_entity.items())
     ]
 
 
@@ -67,12 +68,14 @@ def counted(rows: Sequence[Sequence[object]]) -> str:
     return ", ".join(f"{currency} ({count:,})" for currency, count in rows)
 
 
-def entity_status(settings: Settings, source: str, entity: str, rows: dict[date, int], today: date) -> EntityStatus:
-    """How far one entity of a source is captured; `rows` are its live rows by captured day."""
+def entity_status(
+    settings: Settings, source: str, entity: str, receipts: dict[date, Receipt], today: date
+) -> EntityStatus:
+    """How far one entity of a source is captured, by the receipts of its days."""
     note = read_attempt(settings.home.attempts, source) or {}
     configured = settings.config.sources.get(source)
     due = (configured.as_of if configured else None) or today
-    first, last = (min(rows), max(rows)) if rows else (None, None)
+    first, last = (min(receipts), max(receipts)) if receipts else (None, None)
     behind = (due - last).days if last else None
     span = (last - first).days + 1 if first and last else 0
     return EntityStatus(
@@ -80,9 +83,10 @@ def entity_status(settings: Settings, source: str, entity: str, rows: dict[date,
         entity=entity,
         first_day=first.isoformat() if first else None,
         last_day=last.isoformat() if last else None,
-        days=len(rows),
-        gaps=span - len(rows),
-        rows=rows[last] if last else 0,
+        days=len(receipts),
+        gaps=span - len(receipts),
+        rows=receipts[last].live_rows if last else 0,
+        rejected=receipts[last].rejected if last else 0,
         days_behind=behind,
         freshness=freshness(behind, is_configured=configured is not None and configured.is_enabled),
         last_run_at=note.get("ended_at"),

@@ -2,7 +2,7 @@
 
 Comes from the settings; every function here calls one of `steps/` and returns metadata. A source that fails leaves its
 landing and ledger assets without a new day (a visible hole) and a failed check; its intervals are yielded all the same,
-so that the marts are built from what the ledger holds.
+so that the marts are built from what the ledger holds. `lost_days.py` then fails the run.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,6 +12,7 @@ from typing import Any
 
 import dagster as dg
 
+from orchestration.dag import lost_days
 from orchestration.dag.progress import current_line
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.settings import Settings, clock
@@ -23,10 +24,9 @@ from snapshots.verify import verify
 
 POOL = "duckdb"  # limit 1: DuckDB has one writer
 SOLE_WRITER = "sole_writer"
-GAP_TAG = "pipeledger/gap"
 RETRIES = 3
 RETRY_SECONDS = 10  # before the first one; four times longer before each next
-ACCEPT_DROP_TAG = "pipeledger/accept_drop"
+ACCEPT_TAG = "pipeledger/accept"  # the gates that a run accepts, behind commas
 
 ENTITY_DESCRIPTIONS = {
     "opportunity": "Deals as the source shows them now: stage, amount, close date, owner.",
@@ -108,8 +108,9 @@ def check_specs(source: str) -> list[dg.AssetCheckSpec]:
     """What is checked of a source's ledger each day."""
     key = ledger_key(source)
     return [
-        dg.AssetCheckSpec("captured", asset=key, description="The day asked for was landed and captured."),
+        dg.AssetCheckSpec(lost_days.CHECK, asset=key, description="The day asked for was landed and captured."),
         dg.AssetCheckSpec("gates", asset=key, description="No safety gate tripped: no suspicious drop of rows."),
+        dg.AssetCheckSpec("no_rejected_rows", asset=key, description="Every row of the day could be read."),
         dg.AssetCheckSpec("no_missing_days", asset=key, description="Every day since the first is captured."),
     ]
 
@@ -134,6 +135,7 @@ def source_assets(settings: Settings, source: SourceConfig, days: dg.DailyPartit
         yield from (event for event in materializations(result) if event.asset_key in known)
         yield from check_results(settings, result)
         yield dg.MaterializeResult(asset_key=intervals_key(source.name))
+        lost_days.fail_here(context.op_execution_context, result)
 
     return land_and_capture
 
@@ -142,7 +144,7 @@ def attempt(
     context: dg.OpExecutionContext, settings: Settings, source: SourceConfig, days: Sequence[date]
 ) -> SourceResult:
     """Land and capture; try again later where that may help; else log the failure and mark the run."""
-    accept_drop = context.run.tags.get(ACCEPT_DROP_TAG) == "true"
+    accept = [gate for gate in context.run.tags.get(ACCEPT_TAG, "").split(",") if gate]
     now = clock()
     try:
         result = capture.attempt(
@@ -150,7 +152,7 @@ def attempt(
             source,
             days,
             now=now,
-            accept_drop=accept_drop,
+            accept=accept,
             progress=capture.Progress(context.log.info, current_line.show),
         )
     except Exception as error:
@@ -158,16 +160,14 @@ def attempt(
             wait = RETRY_SECONDS * 4**context.retry_number
             context.log.warning(f"{source.name}: {error}. Trying again in {wait} s.")
             raise dg.RetryRequested(max_retries=RETRIES, seconds_to_wait=wait) from error
-        result = capture.failed(source, error)
+        result = capture.failed(source, days, error)
         attempts.record_attempt(settings, source.name, days, now, result)
     build.refresh_intervals(settings)
     for note in result.notes:
         context.log.warning(note)
-    for message in (*result.tripped, *([result.error] if result.error else [])):
-        context.log.error(message)
-    if not result.is_complete:
-        gaps = {name for name in context.run.tags.get(GAP_TAG, "").split(",") if name}
-        context.instance.add_run_tags(context.run_id, {GAP_TAG: ",".join(sorted({*gaps, source.name}))})
+    if result.cause:
+        context.log.error(result.cause)
+        lost_days.tag_run(context, result)
     return result
 
 
@@ -204,10 +204,10 @@ def check_results(settings: Settings, result: SourceResult) -> Iterator[dg.Asset
     missing = build.missing_days(settings, result.source)
     yield dg.AssetCheckResult(
         asset_key=key,
-        check_name="captured",
-        passed=result.error is None,
+        check_name=lost_days.CHECK,
+        passed=not result.lost,
         severity=dg.AssetCheckSeverity.ERROR,
-        description=result.error or f"{len(result.days)} captured",
+        description=result.cause or ", ".join(map(str, result.asked[-30:])),
         metadata={"notes": dg.MetadataValue.json(list(result.notes))},
     )
     yield dg.AssetCheckResult(
@@ -215,7 +215,16 @@ def check_results(settings: Settings, result: SourceResult) -> Iterator[dg.Asset
         check_name="gates",
         passed=not result.tripped,
         severity=dg.AssetCheckSeverity.ERROR,
-        description="; ".join(result.tripped) or "none tripped",
+        description="; ".join(result.refusals) or "none tripped",
+    )
+    rejected = sum(entity.rejected for day in result.days for entity in day.entities)
+    yield dg.AssetCheckResult(
+        asset_key=key,
+        check_name="no_rejected_rows",
+        passed=not rejected,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(result.notes) if rejected else "none rejected",
+        metadata={"rejected": rejected},
     )
     yield dg.AssetCheckResult(
         asset_key=key,

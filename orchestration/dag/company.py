@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration.dag import assets, jobs, models, published
+from orchestration.dag import assets, jobs, lost_days, models, published
 from orchestration.dag.progress import progress_logger
 from orchestration.dag.sole_writer import sole_writer
 from orchestration.settings.home import read_marker
@@ -50,14 +50,15 @@ def build_definitions(settings: Settings, first: date | None = None) -> dg.Defin
     built = [models.model_assets(settings, manifest), published.published_asset(settings, manifest)]
     company_assets = [*(assets.source_assets(settings, source, days) for source in sources), *built]
     checks = [assets.LedgerCheck(settings).definition(source.name) for source in sources]
+    complete = lost_days.last_check(published.KEY)
     verifying = dg.AssetSelection.checks(*checks)
     daily = jobs.daily_job(dg.AssetSelection.all() - verifying)
-    build = jobs.build_job(dg.AssetSelection.assets(*built))
+    build = jobs.build_job(dg.AssetSelection.assets(*built) - dg.AssetSelection.checks(complete))
     verify = jobs.verify_job(verifying)
     is_demo = (read_marker(settings.home) or {}).get("created_by") == "demo"
     return dg.Definitions(
         assets=company_assets,
-        asset_checks=checks,
+        asset_checks=[*checks, complete],
         jobs=[daily, build, jobs.range_job(settings, manifest), verify],
         schedules=[
             jobs.daily_schedule(settings, daily, is_demo=is_demo),

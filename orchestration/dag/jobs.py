@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from orchestration.dag import assets, models, published
+from orchestration.dag import assets, lost_days, models, published
 from orchestration.dag.sole_writer import SCHEDULED, TRIGGER_TAG
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.settings import Settings, clock
@@ -135,7 +135,11 @@ def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefiniti
     @dg.op(required_resource_keys=needs, pool=assets.POOL, ins={"built": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def publish_once(context: dg.OpExecutionContext) -> None:
         done = published.publish(context, settings, manifest)
-        context.log_event(dg.AssetMaterialization(["published", "pipeline"], metadata=done.metadata))
+        context.log_event(dg.AssetMaterialization(published.KEY, metadata=done.metadata))
+
+    @dg.op(name=lost_days.LAST_STEP, ins={"published": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
+    def every_day_is_captured(context: dg.OpExecutionContext) -> None:
+        lost_days.fail(context)
 
     @dg.job(
         name="range",
@@ -143,7 +147,7 @@ def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefiniti
         executor_def=dg.in_process_executor,
     )
     def range_of_days() -> None:
-        publish_once(build_marts_once(capture_days()))
+        every_day_is_captured(publish_once(build_marts_once(capture_days())))
 
     return range_of_days
 

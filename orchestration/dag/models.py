@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
+from orchestration.dag import lost_days
 from orchestration.dag.assets import POOL, SOLE_WRITER, intervals_key
 from orchestration.dag.progress import current_line
 from orchestration.settings.settings import Settings
@@ -88,7 +89,12 @@ def build_events(
     context: dg.OpExecutionContext, settings: Settings, manifest: Mapping[str, Any]
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Build the models, and say what became of each; dg.Failure names what failed."""
-    build.before_build(settings)
+    try:
+        build.before_build(settings)
+    except build.NothingCapturedError:
+        if lost := lost_days.causes(context):  # a first day that was refused is why
+            raise lost_days.LostDaysError(lost) from None
+        raise
     results = build_models(settings.config, settings.home, on_node=lambda name: current_line.show(f"marts: {name}"))
     translator = Translator(settings)
     for result in results:
@@ -102,11 +108,14 @@ def build_events(
                 asset_key=translator.get_asset_key(node),
                 metadata={"unique_id": result.unique_id, "seconds": result.seconds},
             )
-    failed = [f"{manifest['nodes'][result.unique_id]['name']}: {result.message}" for result in results if result.failed]
+    failed = build.failures(results, settings.home.warehouse)
     for finding in build.after_build(settings, is_whole=not failed):
-        context.log.warning(finding)
+        if finding not in failed:
+            context.log.warning(finding)
     if failed:
-        raise dg.Failure("\n".join(failed), allow_retries=False)
+        where = settings.config.company.definitions
+        advice = f"Nothing was published. A definition is corrected in {where}; then run `pipeledger build`."
+        raise dg.Failure("\n".join([*failed, advice]), allow_retries=False)
 
 
 def check_result(result: NodeResult, manifest: Mapping[str, Any], translator: Translator) -> dg.AssetCheckResult:

@@ -13,6 +13,8 @@ from orchestration.dag.models import Translator
 from orchestration.settings.settings import Settings
 from orchestration.steps.publish import Published, publish_marts
 
+KEY = dg.AssetKey(["published", "pipeline"])
+
 
 def published_asset(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
     """The asset of the published file, which all marts lead to."""
@@ -24,7 +26,7 @@ def published_asset(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asset
     ]
 
     @dg.asset(
-        key=["published", "pipeline"],
+        key=KEY,
         deps=marts,
         group_name="published",
         description="The file that analysts and BI tools open, read-only: all marts, swapped in at once.",
@@ -44,7 +46,7 @@ def publish(
     """Put the marts in place and give the materialization with their rows."""
     done = publish_marts(settings, manifest)
     context.log.info(f"published: {len(done.rows)} marts, {sum(done.rows.values()):,} rows, {done.path}")
-    return dg.MaterializeResult(asset_key=["published", "pipeline"], metadata=published_metadata(done))
+    return dg.MaterializeResult(asset_key=KEY, metadata=published_metadata(done))
 
 
 def published_metadata(done: Published) -> dict[str, dg.MetadataValue]:

@@ -6,7 +6,7 @@ Comes from the settings; goes to the home, and as a `RunReport` to whoever start
 import contextlib
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -14,12 +14,12 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dag import jobs
-from orchestration.dag.assets import ACCEPT_DROP_TAG
+from orchestration.dag import jobs, lost_days, published
+from orchestration.dag.assets import ACCEPT_TAG
 from orchestration.dag.company import build_definitions, write_dagster_home
 from orchestration.dag.progress import current_line
 from orchestration.dag.sole_writer import TRIGGER_TAG, take_over
-from orchestration.settings.errors import ExitCode
+from orchestration.settings.errors import DiskFullError, ExitCode, is_disk_full
 from orchestration.settings.lock import Lock
 from orchestration.settings.settings import Settings
 from orchestration.steps.build import read_findings
@@ -35,6 +35,7 @@ class SourceReport:
     days: list[str] = field(default_factory=list)
     source_rows: int = 0
     rows_written: int = 0
+    rejected: int = 0
     missing_days: int = 0
     error: str | None = None
     gates: str | None = None
@@ -55,19 +56,19 @@ class RunReport:
     failures: list[str] = field(default_factory=list)
 
 
-def run_day(settings: Settings, day: date, *, accept_drop: bool = False) -> RunReport:
+def run_day(settings: Settings, day: date, *, accept: Collection[str] = ()) -> RunReport:
     """Run the daily job for one day: land, capture, build, publish."""
     tags = jobs.daily_tags(settings, day, COMMAND_LINE)
-    if accept_drop:
-        tags[ACCEPT_DROP_TAG] = "true"
+    if accept:
+        tags[ACCEPT_TAG] = ",".join(accept)
     return execute(settings, "daily", tags, first=day, partition_key=day.isoformat())
 
 
-def run_range(settings: Settings, first: date, last: date, *, accept_drop: bool = False) -> RunReport:
+def run_range(settings: Settings, first: date, last: date, *, accept: Collection[str] = ()) -> RunReport:
     """Run the range job: capture every complete day from first to last, then build and publish once."""
     tags = jobs.daily_tags(settings, last, COMMAND_LINE) | {jobs.DAY_TAG: f"{first} to {last}"}
-    if accept_drop:
-        tags[ACCEPT_DROP_TAG] = "true"
+    if accept:
+        tags[ACCEPT_TAG] = ",".join(accept)
     config = {"ops": {"capture_days": {"config": {"first": first.isoformat(), "last": last.isoformat()}}}}
     return execute(settings, "range", tags, first=first, run_config=config)
 
@@ -109,6 +110,8 @@ def execute(
         finally:
             current_line.end()
     done = report(job, result)
+    if any(map(is_disk_full, done.failures)):
+        done.failures = [str(DiskFullError(settings.home.root))]
     if done.published:
         done.warnings = read_findings(settings.home.warehouse) or done.warnings
     done.warnings = [*(note for source in done.sources.values() for note in source.notes), *done.warnings]
@@ -125,13 +128,14 @@ def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             read_check(done, event.asset_check_evaluation_data)
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
-            done.failures.append(reason(event.step_failure_data))
+            if is_lost_day(event.step_failure_data):
+                done.exit_code = ExitCode.DONE_WITH_GAP  # the sources' own reports say why
+            else:
+                done.failures.append(reason(event.step_failure_data))
         elif event.event_type == dg.DagsterEventType.PIPELINE_FAILURE and not done.failures:
-            done.failures.append(event.message or "the run failed")
-    if not result.success:
+            done.failures += [] if done.exit_code else [event.message or "the run failed"]
+    if done.failures:
         done.exit_code = ExitCode.FAILED
-    elif any(source.error or source.gates for source in sources.values()):
-        done.exit_code = ExitCode.DONE_WITH_GAP
     return done
 
 
@@ -153,16 +157,23 @@ def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
     """A verdict on a source's ledger, or on a model."""
     if check.asset_key.path[0] == "ledger":
         source = done.sources.setdefault(check.asset_key.path[1], SourceReport())
-        if check.check_name == "captured":
+        if check.check_name == lost_days.CHECK:
             source.error = None if check.passed else check.description
             notes = check.metadata["notes"].value
             source.notes = [str(note) for note in notes] if isinstance(notes, list) else []
         elif check.check_name == "gates" and not check.passed:
-            source.gates = check.description
+            source.error, source.gates = None, check.description
+        elif check.check_name == "no_rejected_rows":
+            source.rejected = int(str(check.metadata["rejected"].value))
         elif check.check_name == "no_missing_days":
             source.missing_days = int(str(check.metadata["missing_days"].value))
-    elif not check.passed:
+    elif not check.passed and check.asset_key != published.KEY:
         done.warnings.append(f"{check.asset_key.path[-1]}: {check.check_name}")
+
+
+def is_lost_day(failure: Any) -> bool:
+    """Whether a step failed to say that a day was not captured, and for nothing else."""
+    return failure.error is not None and failure.error.cls_name == lost_days.LostDaysError.__name__
 
 
 def reason(failure: Any) -> str:

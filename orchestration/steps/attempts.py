@@ -17,27 +17,54 @@ from snapshots.durable import write_whole
 
 if TYPE_CHECKING:
     from snapshots.capture import CapturedDay
+    from snapshots.gates import TrippedGate
 
 
 @dataclass(frozen=True)
 class SourceResult:
     """What landing and capturing one source came to: the days kept, the gates that tripped, the error that ended it.
 
-    `landed` are rows by entity and day.
+    `asked` are the days that were to be captured, `landed` rows by entity and day, `failed` the entities that the error
+    is about (empty: the source as a whole), `notes` what a person is to hear of the days kept.
     """
 
     source: str
+    asked: tuple[date, ...] = ()
     days: tuple[CapturedDay, ...] = ()
     landed: Mapping[tuple[str, date], int] = field(default_factory=dict)
-    tripped: tuple[str, ...] = ()
+    tripped: tuple[TrippedGate, ...] = ()
     error: str | None = None
+    failed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     seconds: float = 0.0
-    notes: tuple[str, ...] = ()  # what a person is to hear of what was landed
 
     @property
-    def is_complete(self) -> bool:
-        """Whether every day asked for was kept."""
-        return self.error is None and not self.tripped
+    def lost(self) -> list[date]:
+        """The days asked for that were not captured."""
+        return sorted(set(self.asked) - {day.snapshot_date for day in self.days})
+
+    @property
+    def gaps(self) -> list[str]:
+        """What was lost: `source.entity day`, the days from first to last where there are several."""
+        if not self.lost:
+            return []
+        entities = sorted({trip.entity for trip in self.tripped} | set(self.failed))
+        names = [f"{self.source}.{entity}" for entity in entities] or [self.source]
+        days = str(self.lost[0]) if len(self.lost) == 1 else f"{self.lost[0]} to {self.lost[-1]}"
+        return [f"{name} {days}" for name in names]
+
+    @property
+    def refusals(self) -> list[str]:
+        """What the gates said."""
+        return [trip.message for trip in self.tripped]
+
+    @property
+    def cause(self) -> str | None:
+        """Why days were lost; None where every day asked for was captured."""
+        if not self.lost:
+            return None
+        said = self.error or "; ".join(self.refusals)
+        return said or f"{self.source}: {self.lost[0]} was not captured, and nothing says why. Run it again."
 
 
 def record_attempt(settings: Settings, source: str, days: Sequence[date], now: datetime, result: SourceResult) -> None:
@@ -49,7 +76,7 @@ def record_attempt(settings: Settings, source: str, days: Sequence[date], now: d
         "last_day": str(days[-1]) if days else None,
         "days_kept": len(result.days),
         "outcome": "failed" if result.error else "gate" if result.tripped else "done",
-        "message": result.error or "; ".join(result.tripped) or None,
+        "message": result.cause or "; ".join(result.notes) or None,
     }
     write_whole(settings.home.attempts / f"{source}.json", json.dumps(note, indent=2) + "\n")
 

@@ -3,19 +3,31 @@
 Comes from the ledger and the definitions; goes to the warehouse. `dag/models.py` runs dbt between the two.
 """
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
 from orchestration.settings.errors import PipeledgerError
+from orchestration.settings.home import Home
+from orchestration.settings.lock import current_holder
 from orchestration.settings.settings import Settings, relations
 from orchestration.steps.closed_months import closed_months_changed
-from orchestration.steps.dbt import assemble_definitions, dialects, remove_run_folders
+from orchestration.steps.dbt import (
+    NodeResult,
+    assemble_definitions,
+    build_models,
+    dialects,
+    prepare,
+    remove_run_folders,
+)
 from snapshots import intervals
 from snapshots.digest import quoted
 
 FINDINGS = "findings"  # schema of the warehouse
+DEFINITIONS = ("resource_type:seed", "path:models/staging/definitions", "path:tests/definitions")
 
 
 def refresh_intervals(settings: Settings, *, from_scratch: bool = False) -> None:
@@ -55,7 +67,6 @@ def missing_days(settings: Settings, source: str) -> list[date]:
 
 def before_build(settings: Settings) -> None:
     """Bring definitions and intervals up to date; NothingCapturedError where the ledger is empty."""
-    # dbt writes the SQL that it ran for a seed of an absolute path over that very file: a retry must not read it
     assemble_definitions(settings.config.company.definitions, settings.home.definitions)
     refresh_intervals(settings)
     if not captured_days(settings):
@@ -77,15 +88,49 @@ def after_build(settings: Settings, *, is_whole: bool) -> list[str]:
     return read_findings(settings.home.warehouse)
 
 
-def read_findings(warehouse: Path) -> list[str]:
-    """What the tests found, as sentences: at most 20 of each check."""
+def failures(results: Sequence[NodeResult], warehouse: Path) -> list[str]:
+    """Why a build must not be published, as sentences: what its tests found, and what its models say."""
+    said: dict[str, None] = {}
+    for result in results:
+        if result.failed:
+            name = result.unique_id.split(".")[-1]
+            found = read_findings(warehouse, of=name) if result.unique_id.startswith("test.") else []
+            said |= dict.fromkeys(found or [f"{name}: {in_one_line(result.message)}"])
+    return list(said)
+
+
+def in_one_line(message: str) -> str:
+    """dbt's message without the place in our own project, which tells the reader nothing."""
+    lines = [line.strip() for line in message.splitlines() if line.strip() and "compiled code at" not in line]
+    return " ".join(lines[1:] if len(lines) > 1 and " Error in " in lines[0] else lines)[:1000]
+
+
+def definition_problems(settings: Settings) -> list[str]:
+    """What a build would refuse in the definitions, found by building them alone, in a temporary folder.
+
+    The project parsed for the home is used where there is one and nobody builds in it now; else parsing takes a while.
+    """
+    with TemporaryDirectory(prefix="pipeledger-") as folder:
+        scratch = Settings(settings.config, Home(Path(folder) / "home"))
+        scratch.home.root.mkdir()
+        is_free = settings.home.root.is_dir() and current_holder(settings.home) is None
+        parsed = settings.home if is_free else scratch.home
+        prepare(settings.config, parsed)
+        refresh_intervals(scratch)
+        warehouse = scratch.home.warehouse
+        return failures(build_models(settings.config, parsed, select=DEFINITIONS, warehouse=warehouse), warehouse)
+
+
+def read_findings(warehouse: Path, of: str | None = None) -> list[str]:
+    """What the tests found, or the one called `of`, as sentences: at most 20 of each check."""
     if not warehouse.exists():
         return []
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         tables = connection.execute(
             "select table_name, bool_or(column_name = 'check_name') from duckdb_columns() "
-            f"where schema_name = '{FINDINGS}' group by table_name "
-            "having bool_or(column_name = 'finding') order by table_name"
+            f"where schema_name = '{FINDINGS}' and table_name = coalesce(?, table_name) group by table_name "
+            "having bool_or(column_name = 'finding') order by table_name",
+            [of],
         ).fetchall()
         return [
             str(finding)

@@ -3,18 +3,19 @@
 Dagster wraps these functions; tests call them alone. Nothing here knows the clock: days and instants are arguments.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from ingestion.landing import Landed, land
 from ingestion.source import LandingError, Source, SourceError
 from orchestration.settings.config import SourceConfig
-from orchestration.settings.errors import PipeledgerError
+from orchestration.settings.errors import DiskFullError, PipeledgerError, is_disk_full
 from orchestration.settings.settings import Settings, code_version
 from orchestration.steps.attempts import SourceResult, record_attempt
 from orchestration.steps.sources import build_source
 from snapshots.capture import CapturedDay, capture
+from snapshots.gates import TrippedGate
 from snapshots.store import LedgerError
 
 
@@ -35,10 +36,11 @@ def land_and_capture(
     days: Sequence[date],
     *,
     now: datetime,
-    accept_drop: bool = False,
+    accept: Collection[str] = (),
     progress: Progress = SILENT,
 ) -> SourceResult:
-    """Land the days of one source in chunks and capture each chunk. A gate that trips keeps the days before it.
+    """Land the days of one source in chunks and capture each chunk. A gate that trips keeps the days before it,
+    unless `accept` names it.
 
     Raises whatever landing or capture raises; what chunks before it kept stays kept.
     """
@@ -46,7 +48,7 @@ def land_and_capture(
     captured: list[CapturedDay] = []
     landed: dict[tuple[str, date], int] = {}
     notes: dict[str, None] = {}
-    tripped: tuple[str, ...] = ()
+    tripped: tuple[TrippedGate, ...] = ()
     for chunk in built.chunks(days):
         landing = land_chunk(settings, built, chunk, now, progress)
         landed |= landing.rows
@@ -56,16 +58,26 @@ def land_and_capture(
             source.name,
             chunk,
             gates=settings.config.gates,
-            accept_drop=accept_drop,
+            accept=accept,
+            entities=built.entities if source.type == "files" else None,
             code_version=code_version(),
         )
         captured += done.days
-        tripped = tuple(done.tripped)
+        tripped = done.tripped
+        notes |= dict.fromkeys(done.notes)
         progress.report(progress_line(source.name, chunk, landed, done.days))
         if tripped:
             break
     seconds = (datetime.now(UTC) - now).total_seconds()
-    return SourceResult(source.name, tuple(captured), landed, tripped, seconds=round(seconds, 1), notes=tuple(notes))
+    return SourceResult(
+        source.name,
+        tuple(days),
+        tuple(captured),
+        landed=landed,
+        tripped=tripped,
+        notes=tuple(notes),
+        seconds=round(seconds, 1),
+    )
 
 
 def land_chunk(settings: Settings, source: Source, chunk: Sequence[date], now: datetime, progress: Progress) -> Landed:
@@ -104,7 +116,7 @@ def attempt(
     days: Sequence[date],
     *,
     now: datetime,
-    accept_drop: bool = False,
+    accept: Collection[str] = (),
     progress: Progress = SILENT,
 ) -> SourceResult:
     """Land and capture, and note what came of it; a failure is a result with its reason, so that other sources go on.
@@ -112,20 +124,21 @@ def attempt(
     Raises only what may succeed when it is tried again in a while.
     """
     try:
-        result = land_and_capture(settings, source, days, now=now, accept_drop=accept_drop, progress=progress)
+        result = land_and_capture(settings, source, days, now=now, accept=accept, progress=progress)
     except Exception as error:
         if is_worth_retrying(error):
             raise
-        result = failed(source, error)
+        result = failed(source, days, DiskFullError(settings.home.root) if is_disk_full(error) else error)
     record_attempt(settings, source.name, days, now, result)
     return result
 
 
-def failed(source: SourceConfig, error: Exception) -> SourceResult:
+def failed(source: SourceConfig, days: Sequence[date], error: Exception) -> SourceResult:
     """The result of a source that could not be landed or captured."""
     expected = isinstance(error, SourceError | LandingError | LedgerError | PipeledgerError)
     text = str(error) if expected else f"{source.name}: {type(error).__name__}: {error}"
-    return SourceResult(source.name, error=text)
+    entities = error.entities if isinstance(error, LandingError) else ()
+    return SourceResult(source.name, tuple(days), error=text, failed=entities)
 
 
 def is_worth_retrying(error: BaseException) -> bool:

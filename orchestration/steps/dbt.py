@@ -295,11 +295,19 @@ class NodeResult:
         return self.status in {"fail", "error", "runtime error"}
 
 
-def build_models(config: Config, home: Home, on_node: Callable[[str], None] = lambda name: None) -> list[NodeResult]:
+def build_models(
+    config: Config,
+    home: Home,
+    on_node: Callable[[str], None] = lambda name: None,
+    *,
+    select: Sequence[str] = (),
+    warehouse: Path | None = None,
+) -> list[NodeResult]:
     """Build every model and run every data test in this process, from the definitions that `prepare` assembled.
 
-    `on_node` receives the name of each node that is done. Raises DbtError where dbt could not begin; what failed
-    later is in the results. The warehouse is closed on return.
+    `select` builds only what dbt selects by it, and `warehouse` elsewhere than in the home. `on_node` receives the name
+    of each node that is done. Raises DbtError where dbt could not begin; what failed later is in the results. The
+    warehouse is closed on return.
     """
     from dbt.artifacts.schemas.run import RunExecutionResult
 
@@ -307,7 +315,14 @@ def build_models(config: Config, home: Home, on_node: Callable[[str], None] = la
         home,
         dbt_vars(config),
         # Unit tests look at the models and not at the data.
-        ["--no-write-json", "build", "--exclude-resource-type", "unit_test"],
+        [
+            "--no-write-json",
+            "build",
+            "--exclude-resource-type",
+            "unit_test",
+            *(["--select", *select] if select else []),
+        ],
+        warehouse=warehouse,
         on_event=lambda event: on_node(event.data.node_info.node_name) if event.info.name == "NodeFinished" else None,
     )
     if result.exception is not None or not isinstance(result.result, RunExecutionResult):
@@ -324,10 +339,18 @@ def build_models(config: Config, home: Home, on_node: Callable[[str], None] = la
     ]
 
 
-def invoke(home: Home, variables: str, command: Sequence[str], *, on_event: Callable[[Any], None]) -> "dbtRunnerResult":
-    """Run one dbt command on a home, as `_invoke`, from the parsed project."""
+def invoke(
+    home: Home,
+    variables: str,
+    command: Sequence[str],
+    *,
+    warehouse: Path | None = None,
+    on_event: Callable[[Any], None],
+) -> "dbtRunnerResult":
+    """Run one dbt command on a home (its `warehouse`, or another one), as `_invoke`, from the parsed project."""
     types = {source["type"] for source in json.loads(variables)["sources"].values()}
-    return _invoke(dbt_env(home), variables, command, manifest=parsed_manifest(home, types), on_event=on_event)
+    environment = _environment(warehouse or home.warehouse, home.dbt)
+    return _invoke(environment, variables, command, manifest=parsed_manifest(home, types), on_event=on_event)
 
 
 def _invoke(

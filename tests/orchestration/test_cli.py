@@ -7,6 +7,7 @@ import json
 import time
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
@@ -35,17 +36,24 @@ def ledger_files(desk: Desk) -> set[str]:
 
 def materialized_days(desk: Desk, source: str) -> set[str]:
     """The days that Dagster's UI shows as captured."""
-    import dagster as dg
-
     with dg.DagsterInstance.from_config(str(desk.home / "dagster")) as instance:
         return instance.get_materialized_partitions(dg.AssetKey(["ledger", source]))
 
 
-def last_run(desk: Desk) -> "object":
-    import dagster as dg
-
+def last_run(desk: Desk) -> dg.DagsterRun:
     with dg.DagsterInstance.from_config(str(desk.home / "dagster")) as instance:
         return instance.get_runs(limit=1)[0]
+
+
+def why_it_failed(desk: Desk) -> str:
+    """What Dagster says first of the last run, which failed: on the run's page and to failure sensors."""
+    with dg.DagsterInstance.from_config(str(desk.home / "dagster")) as instance:
+        run = instance.get_runs(limit=1)[0]
+        assert run.status == dg.DagsterRunStatus.FAILURE
+        [record] = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
+        error = record.event_log_entry.get_dagster_event().job_failure_data.error
+        assert error is not None
+        return error.message
 
 
 def test_before_anything_is_captured_every_command_says_what_to_do(company: Desk) -> None:
@@ -58,6 +66,14 @@ def test_before_anything_is_captured_every_command_says_what_to_do(company: Desk
     assert {row["freshness"] for row in status.json} == {"never captured"}
 
 
+def test_a_first_day_that_is_refused_is_a_gap_and_its_cause_is_said_last(desk: Desk) -> None:
+    desk.drop_opportunities("2026-03-01", count=0)  # and billing has no folder yet
+    result = desk.run("run", "--date", "2026-03-01")
+    assert result.code == 3, result.err
+    assert result.out.splitlines()[-1].startswith("crm: a gap: crm.opportunity: 0 rows for 2026-03-01")
+    assert "\ncrm.opportunity: 0 rows for 2026-03-01" in why_it_failed(desk)
+
+
 def test_a_range_captures_complete_days_and_names_the_gaps(company: Desk) -> None:
     for day in ("2026-03-01", "2026-03-02", "2026-03-04"):
         company.drop_opportunities(day)
@@ -67,6 +83,10 @@ def test_a_range_captures_complete_days_and_names_the_gaps(company: Desk) -> Non
     assert result.code == 0, result.err
     assert result.json["sources"]["crm"]["days"] == ["2026-03-01", "2026-03-02", "2026-03-04"]
     assert result.json["sources"]["crm"]["missing_days"] == 1
+    [untargeted] = [warning for warning in result.json["warnings"] if warning.startswith("targets.csv: no target")]
+    assert untargeted.endswith(
+        "no target for FY2027-Q1, FY2027-Q2, FY2027-Q3, FY2027-Q4 is in force on 2026-03-04: their coverage is unknown."
+    )
     assert "2026-03-03 stays a gap (missing: opportunity/2026-03-03.csv)" in result.err
     assert "Traceback" not in result.err
     assert materialized_days(company, "crm") == {"2026-03-01", "2026-03-02", "2026-03-04"}
@@ -85,7 +105,8 @@ def test_a_day_is_captured_built_and_published(company: Desk) -> None:
     assert rows == [{"stage": "Negotiation", "amount": "100.50"}]
     assert company.rows("select count(*) as n from pipeline_as_of(date '2026-03-03')") == [{"n": 60}]
     run = last_run(company)
-    tags = run.tags  # type: ignore[attr-defined]
+    assert run.status == dg.DagsterRunStatus.SUCCESS
+    tags = run.tags
     assert tags["dagster/partition"] == tags["pipeledger/snapshot_date"] == "2026-03-05"
     assert tags["pipeledger/source"] == "crm,billing"
     assert tags["pipeledger/trigger"] == "command line"
@@ -113,7 +134,8 @@ def test_a_failed_source_is_a_gap_and_the_others_go_on(company: Desk) -> None:
         {"stage": "Closed Won"}
     ]
     assert "2026-03-06" not in materialized_days(company, "billing")
-    assert last_run(company).tags["pipeledger/gap"] == "billing"  # type: ignore[attr-defined]
+    assert last_run(company).tags["pipeledger/gap"] == "billing.subscription 2026-03-06"
+    assert "Error: billing: no drop of 2026-03-06 for subscription." in why_it_failed(company)
     status = {row["source"]: row for row in company.run("status", "--json").json}
     assert status["billing"]["last_outcome"] == "failed"
     assert status["crm"]["last_outcome"] == "done"
@@ -129,6 +151,19 @@ def test_a_tripped_gate_is_a_gap(company: Desk) -> None:
     assert "--accept-drop" in result.json["sources"]["crm"]["gates"]
     assert result.json["sources"]["billing"]["days"] == ["2026-03-07"]
     assert company.rows("select count(*) as n from fct_opportunity_current where not is_deleted") == [{"n": 60}]
+    assert last_run(company).tags["pipeledger/gap"] == "crm.opportunity 2026-03-07"
+    assert "Error: crm.opportunity: 10 rows for 2026-03-07, 50 gone since 2026-03-06" in why_it_failed(company)
+
+
+def test_a_range_that_stops_at_a_gate_publishes_and_ends_as_failed(company: Desk) -> None:
+    company.drop_opportunities("2026-03-08")
+    company.drop_subscriptions("2026-03-08")
+    result = company.run("run", "--from", "2026-03-07", "--to", "2026-03-08", "--json")
+    assert result.code == 3, result.err
+    assert result.json["published"]
+    assert result.json["sources"]["billing"]["days"] == ["2026-03-07", "2026-03-08"]
+    assert last_run(company).tags["pipeledger/gap"] == "crm.opportunity 2026-03-07 to 2026-03-08"
+    assert "Error: crm.opportunity: 10 rows for 2026-03-07, 50 gone since 2026-03-06" in why_it_failed(company)
 
 
 def test_a_locked_home_stops_a_manual_run_and_names_the_holder(company: Desk) -> None:

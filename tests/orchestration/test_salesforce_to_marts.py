@@ -342,10 +342,11 @@ def test_a_retyped_field_that_cannot_be_read_keeps_the_whole_day_out(
         today = server.now.date()
         rejects = desk.home / "rejects" / "sf" / "opportunity" / f"{today}.csv"
         assert told == (
-            f"sf.opportunity: 1 of 1 rows for {today} rejected, more than 0.1%; they and the reasons are in {rejects}. "
-            "Nothing written. Check the export, or run again with --accept-drop."
+            f"sf.opportunity: 1 of 1 rows for {today} rejected, all there are. The first: Value__c: got 200.50 EUR, "
+            f"expected a number such as 1234.56. All are in {rejects}. "
+            "Nothing written. Check the export, or run again with --accept rejected."
         )
-        assert '"value_c: got 200.50 EUR, expected DECIMAL(18,2)"' in rejects.read_text()
+        assert '"Value__c: got 200.50 EUR, expected a number such as 1234.56"' in rejects.read_text()
         org = Org(server, desk, {})
         assert org.read("select distinct snapshot_date from ledger.receipts") == [(START.date(),)]
         assert org.read("select name from ledger.salesforce__account") == [("Globex",)]
@@ -363,7 +364,7 @@ def captured(desk: Desk, server: SalesforceServer) -> tuple[str, ...]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIPELEDGER_NOW", server.now.isoformat())
         (source,) = settings.config.enabled
-        return land_and_capture(settings, source, [server.now.date()], now=server.now).tripped
+        return tuple(land_and_capture(settings, source, [server.now.date()], now=server.now).refusals)
 
 
 def test_what_was_extracted_is_known_under_our_names(org: Org) -> None:

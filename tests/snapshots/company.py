@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -69,6 +69,8 @@ def land(
     deleted: str | None = None,
     is_dated: bool = True,
     may_begin_empty: bool = False,
+    headers: Mapping[str, str] | None = None,
+    expected: Mapping[str, str] | None = None,
     source_type: str = "files",
     is_complete: bool = True,
     fresh: bool = True,
@@ -92,7 +94,7 @@ def land(
             "contact varchar, volatile varchar, dialect varchar, currency_column varchar, "
             "deleted_column varchar, is_dated boolean, may_begin_empty boolean, "
             "extraction_started_at timestamp, extraction_ended_at timestamp, "
-            "row_count bigint, rejected_count bigint, load_id varchar)"
+            "row_count bigint, rejected_count bigint, load_id varchar, headers varchar, expected varchar)"
         )
         load = uuid.uuid4().hex
         con.execute(f"insert into {source}._dlt_loads values (?, ?)", [load, 0 if is_complete else 1])
@@ -115,7 +117,7 @@ def land(
             con.unregister("landed")
             started = datetime(at.year, at.month, at.day, 11, tzinfo=UTC)
             con.execute(
-                f"insert into {source}.manifest values ({', '.join('?' * 25)})",
+                f"insert into {source}.manifest values ({', '.join('?' * 27)})",
                 [
                     source,
                     source_type,
@@ -142,15 +144,23 @@ def land(
                     len(rows),
                     sum(1 for row in rows if row.get("_pl_reject")),
                     load,
+                    json.dumps(dict(headers or {})),
+                    json.dumps(dict(expected or {})),
                 ],
             )
 
 
 def take(
-    where: Store, days: Sequence[date], *, source: str = "crm", gates: Gates = NO_GATES, accept: bool = False
+    where: Store,
+    days: Sequence[date],
+    *,
+    source: str = "crm",
+    gates: Gates = NO_GATES,
+    accept: Collection[str] = (),
+    entities: Collection[str] | None = None,
 ) -> Captured:
     """Captures landed days, without gates unless some are given."""
-    return capture(where, source, days, gates=gates, accept_drop=accept, code_version="test")
+    return capture(where, source, days, gates=gates, accept=accept, entities=entities, code_version="test")
 
 
 def state(

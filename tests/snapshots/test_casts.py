@@ -455,7 +455,8 @@ def test_a_value_that_does_not_fit_rejects_its_row_and_says_why(tmp_path: Path) 
     rejects = (where.rejects / "crm" / "opportunity" / f"{day(0)}.csv").read_text().splitlines()
     assert rejects == [
         "file,line,reason,opportunity_id",
-        'opportunity.csv,3,"amount: got 1,234.56, expected DECIMAL(18,2)",b',
+        'opportunity.csv,3,"amount: got 1,234.56, expected a number such as 1234.56; this file seems to write '
+        '1,234.56: set thousands = "",""",b',
     ]
 
 

@@ -90,7 +90,7 @@ elif point == "before the views":
 elif point == "while personal columns are written":
     kill(Path, "replace")
 
-take(where, [date.fromisoformat(text) for text in days], accept=True)
+take(where, [date.fromisoformat(text) for text in days], accept=("drop",))
 """
 
 
@@ -162,7 +162,7 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Uninterrupted:
         where = store(tmp_path_factory.mktemp("uninterrupted"))
         for numbers in json.loads(plan):
             land_days(where, numbers)
-            take(where, [day(number) for number in numbers], accept=True)
+            take(where, [day(number) for number in numbers], accept=("drop",))
         assert verify(where) == []
         return said(where)
 
@@ -192,13 +192,13 @@ def test_a_killed_capture_is_made_good_by_the_next(
     where, steps = store(tmp_path / "killed"), PLANS[plan]
     for numbers in steps[:-1]:
         land_days(where, numbers)
-        take(where, [day(number) for number in numbers], accept=True)
+        take(where, [day(number) for number in numbers], accept=("drop",))
     land_days(where, steps[-1])
     child = start(where, point, call, steps[-1])
     _, errors = child.communicate(timeout=60)
     assert child.returncode == -signal.SIGKILL, errors.decode()
     assert verify(where) == []
-    take(where, [day(number) for number in steps[-1]], accept=True)
+    take(where, [day(number) for number in steps[-1]], accept=("drop",))
     expected = uninterrupted(steps)
     assert said(where) == expected
     assert verify(where) == []
@@ -235,7 +235,7 @@ def test_captures_killed_at_any_moment_lose_nothing(tmp_path: Path, uninterrupte
         child.communicate(timeout=60)
         killed += child.returncode == -signal.SIGKILL
         assert verify(where) == []
-    take(where, [day(number) for number in numbers], accept=True)
+    take(where, [day(number) for number in numbers], accept=("drop",))
     assert said(where) == uninterrupted([numbers])
     assert killed > 0
 

@@ -300,7 +300,7 @@ def test_an_older_backup_with_newer_days_of_its_own_is_told_apart_by_its_receipt
     cache = mine.where.warehouse.read_bytes()
     refresh(mine.where, {})
     land(mine.where, {day(DAYS): [{"opportunity_id": "new", "stage": "New"}]})
-    take(mine.where, [day(DAYS)], accept=True)
+    take(mine.where, [day(DAYS)], accept=("drop",))
     expected = intervals(mine.where)
     mine.where.warehouse.write_bytes(cache)
     refresh(mine.where, {})
@@ -326,7 +326,7 @@ def test_a_capture_with_a_cache_leaves_damaged_days_as_they_are_and_verify_still
     data[10] ^= 1
     parquet(mine, 3).write_bytes(data)
     land(mine.where, {day(DAYS): [{"opportunity_id": "o1", "stage": "New"}]})
-    take(mine.where, [day(DAYS)], accept=True)
+    take(mine.where, [day(DAYS)], accept=("drop",))
     assert days(verify(mine.where)) == {day(3)}
 
 

@@ -43,7 +43,7 @@ def _relations(where: Store) -> dict[str, list[tuple[Any, ...]]]:
 def run(where: Store, number: int, rows: Sequence[Row], **how: Any) -> None:
     """Captures a day."""
     land(where, {day(number): rows}, **how)
-    take(where, [day(number)], accept=True)
+    take(where, [day(number)], accept=("drop",))
 
 
 def deal(**values: Any) -> list[Row]:
@@ -402,7 +402,7 @@ def run_people(where: Store, number: int, people: Sequence[Row], **how: Any) -> 
         contact={"email": "email", "phones": ["phone"], "names": ["full_name"]},
         **how,
     )
-    take(where, [day(number)], accept=True)
+    take(where, [day(number)], accept=("drop",))
 
 
 def personal(where: Store) -> list[dict[str, Any]]:

@@ -1,5 +1,5 @@
--- Fiscal quarters, of the four that coverage looks at on the last day, for which no target is in
--- force.
+-- The fiscal quarters, of the four that coverage looks at on the last day, for which no target is
+-- in force: all of them in one sentence.
 with
 
 coverage as (
@@ -16,11 +16,13 @@ last_day as (
 )
 
 select
-    coverage.fiscal_quarter,
+    count(*) as quarter_count,
     {{ finding(
-        "'targets.csv: no target for '", 'coverage.fiscal_quarter', "' is in force on '",
-        'coverage.snapshot_date', "': its coverage is unknown.'"
+        "'targets.csv: no target for '",
+        dbt.listagg('coverage.fiscal_quarter', "', '", 'order by coverage.fiscal_quarter nulls last'),
+        "' is in force on '", 'last_day.snapshot_date', "': their coverage is unknown.'"
     ) }} as finding
 from coverage
 inner join last_day on coverage.snapshot_date = last_day.snapshot_date
 where coverage.status = 'no_target'
+group by last_day.snapshot_date

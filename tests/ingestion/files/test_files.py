@@ -483,6 +483,33 @@ def test_a_file_that_changes_while_it_is_read_is_refused(exports: Exports, chang
         list(tables)
 
 
+def test_an_extraction_knows_the_headers_and_where_ours_are_looked_for_also_what_is_not_there(exports: Exports) -> None:
+    exports.write("opportunity.csv", "Deal ID,stage,Amount (USD)\no1,New,1.50\n")
+    columns = {"Deal ID": "opportunity_id", "Close Date": "close_date"}
+    other = exports.write("opportunity/2026-11-21.csv", "Deal ID,stage,Close Date\no1,New,2026-11-30\n")
+    other.parent.joinpath("2026-11-22.csv").write_bytes((exports.path / "opportunity.csv").read_bytes())
+    (exports.path / "opportunity.csv").unlink()
+    source = exports.source(opportunity=EntityOptions(columns=columns))
+    [extraction] = source.extract([DAY], DAY)["opportunity"]()
+    assert extraction.headers == {
+        "deal_id": "Deal ID", "stage": "stage", "amount_usd": "Amount (USD)", "close_date": "Close Date"
+    }  # fmt: skip
+    assert extraction.expected["deal_id"] == "opportunity_id"
+    assert extraction.expected["close_date"] == "close_date"
+    assert "opportunity_id" not in extraction.expected
+
+
+def test_a_parquet_file_whose_names_are_ruined_is_an_error_and_a_finding(exports: Exports) -> None:
+    file = exports.path / "opportunity.parquet"
+    pq.write_table(pa.table({"opportunity_id": ["o1"], "stage": ["New"]}), file, store_schema=False)
+    file.write_bytes(file.read_bytes().replace(b"stage", b"st\xff\xffe"))
+    [finding] = exports.source().check()
+    assert finding.level == "fail"
+    assert "Expected Parquet with a header" in finding.message
+    with pytest.raises(SourceError, match="Expected Parquet with a header"):
+        exports.land()
+
+
 def test_a_ruined_parquet_file_is_an_error(exports: Exports) -> None:
     exports.write("account.parquet", b"PAR1 not really")
 

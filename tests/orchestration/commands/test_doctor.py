@@ -1,5 +1,6 @@
 """Every check of `doctor` finds what it is there to find, and says how to mend it."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -145,6 +146,65 @@ def test_a_missing_file_is_found(sound: Desk) -> None:
     assert findings(sound)["source billing"].level == "fail"
 
 
+def test_many_missing_files_are_named_in_a_few_words(sound: Desk) -> None:
+    """Since the day that doctor looks back to, some 1,100 days have no drop."""
+    (sound.folder / "exports" / "billing" / "subscription" / "2026-03-05.csv").rename(
+        sound.folder / "exports" / "billing" / "subscription" / "2026-03-06.csv"
+    )
+    message = findings(sound)["source billing"].message
+    assert re.fullmatch(r"no day can be served: (subscription/\S+\.csv, ){3}and 1,\d{3} more missing", message)
+
+
+def test_what_a_run_would_reject_is_found_in_the_first_rows(sound: Desk) -> None:
+    header = "opportunity_id,Deal_Stage,close_value,close_date"
+    lines = [f"o{n},New,{n},2026-03-31" for n in range(2000)]
+    lines[7], lines[1500] = 'o7,,"1.234,56",31.03.2026', "o1500,New,free,2026-03-31"
+    sound.drop("crm", "opportunity", "2026-03-05", header, lines)
+    found = findings(sound)
+    assert found["source crm"].level == "ok"
+    finding = found["source crm: opportunity"]
+    assert finding.level == "warn"
+    assert finding.message == (
+        "a run would reject 1 of the first 1,000 rows: opportunity/2026-03-05.csv, line 9: Deal_Stage is required and "
+        "is empty; close_value: got 1.234,56, expected a number such as 1234.56; this file seems to write 1.234,56: "
+        'set decimal = ","; close_date: got 31.03.2026, expected a date such as 2026-11-22; this file seems to write '
+        '22.11.2026: set date_format = "DD.MM.YYYY"'
+    )
+    assert not sound.home.exists()
+
+
+def test_a_file_that_a_run_would_refuse_is_a_failure(sound: Desk) -> None:
+    lines = [f"o{n},New,{'free' if n < 5 else n}" for n in range(100)]
+    sound.drop("crm", "opportunity", "2026-03-05", "opportunity_id,deal_stage,close_value", lines)
+    finding = findings(sound)["source crm: opportunity"]
+    assert finding.level == "fail"
+    assert "5 of the first 100 rows" in finding.message
+    assert finding.message.endswith("; and 2 more")
+
+
+def test_a_number_of_which_nobody_knows_the_size_is_found(sound: Desk) -> None:
+    lines = [f"o{n},New,1.{n:03}" for n in range(100, 200)]
+    sound.drop("crm", "opportunity", "2026-03-05", "opportunity_id,deal_stage,close_value", lines)
+    finding = findings(sound)["source crm"]
+    assert finding.level == "fail"
+    assert "separates thousands or is a decimal point" in finding.message
+
+
+def test_a_row_of_a_definition_that_a_build_refuses_is_found_with_its_value(sound: Desk) -> None:
+    (sound.folder / "definitions" / "segments.csv").write_text(
+        "segment,rule_column,rule_operator,rule_value,priority,valid_from,owner,definition\n"
+        "Small,employee_count,less than,50,2,,,\n"
+    )
+    [finding] = doctor.check_definition_rows(settings(sound))
+    assert finding.level == "fail"
+    assert finding.message == (
+        "segments.csv: Small, employee_count, less than, 50: rule_operator `less than` is none of =, !=, <, <=, >, >=, "
+        "in, is_null."
+    )
+    assert str(sound.folder / "definitions") in finding.fix
+    assert not sound.home.exists()
+
+
 def test_a_missing_folder_is_found(sound: Desk) -> None:
     (sound.folder / "exports" / "crm").rename(sound.folder / "exports" / "elsewhere")
     found = findings(sound)["source crm"]
@@ -215,6 +275,23 @@ def test_a_missing_rate_is_found_with_its_currency(sound: Desk, marts: duckdb.Du
     found = findings(sound)["rates"]
     assert (found.level, found.message) == ("warn", "open opportunities without a rate: GBP (1)")
     assert "fx_rates.csv" in found.fix
+
+
+def test_a_stage_that_a_default_definition_explains_is_asked_about_until_there_is_an_own_file(
+    sound: Desk, marts: duckdb.DuckDBPyConnection
+) -> None:
+    marts.execute(
+        "create or replace table marts.fct_opportunity_current as select 'crm' as source, 'default' as pipeline, "
+        "unnest(['Closed Won', 'Proposal']) as stage, unnest(['Won', 'Proposal']) as source_stage, "
+        "unnest(['won', 'open']) as stage_category"
+    )
+    marts.close()
+    assert findings(sound)["stages"].level == "ok"
+    (sound.folder / "definitions" / "stage_definitions.csv").unlink()
+    finding = findings(sound)["stages"]
+    assert finding.level == "warn"
+    assert "Proposal is open, Won is won and called Closed Won; is that so?" in finding.message
+    assert "with a file of your own nobody asks" in finding.fix
 
 
 def test_missing_targets_are_found_by_quarter(sound: Desk, marts: duckdb.DuckDBPyConnection) -> None:

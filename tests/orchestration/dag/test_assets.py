@@ -9,7 +9,9 @@ import dagster as dg
 import pytest
 
 from ingestion.landing import land
-from orchestration.dag import assets, models
+from orchestration.commands import doctor
+from orchestration.commands.status import read_status
+from orchestration.dag import assets, lost_days, models
 from orchestration.dag.sole_writer import SCHEDULED, TRIGGER_TAG, sole_writer
 from orchestration.settings.config import load_config
 from orchestration.settings.home import Home, open_home
@@ -65,7 +67,7 @@ def test_a_captured_day_shows_rows_by_entity(company: Settings, instance: dg.Dag
     result = capture(company, instance, "crm", "2026-03-05")
     assert result.success
     assert materialized(result) == {"landing/crm/opportunity", "ledger/crm", "intervals/crm"}
-    assert checks(result) == {"captured": True, "gates": True, "no_missing_days": True}
+    assert checks(result) == {"captured": True, "gates": True, "no_rejected_rows": True, "no_missing_days": True}
     event = instance.get_latest_materialization_event(assets.ledger_key("crm"))
     assert event is not None
     assert event.asset_materialization is not None
@@ -75,17 +77,35 @@ def test_a_captured_day_shows_rows_by_entity(company: Settings, instance: dg.Dag
     assert instance.get_materialized_partitions(assets.ledger_key("crm")) == {"2026-03-05"}
 
 
-def test_a_source_that_fails_leaves_a_hole_and_a_failed_check_but_its_intervals(
+def why_it_failed(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> str:
+    """What Dagster's page and its failure sensors say of a failed run."""
+    [failure] = instance.get_records_for_run(result.run_id, of_type=dg.DagsterEventType.RUN_FAILURE).records
+    event = failure.event_log_entry.get_dagster_event()
+    error = event.job_failure_data.error
+    assert error is not None
+    return error.message
+
+
+def tag(instance: dg.DagsterInstance, result: dg.ExecuteInProcessResult) -> str | None:
+    run = instance.get_run_by_id(result.run_id)
+    assert run is not None
+    return run.tags.get(lost_days.GAP_TAG)
+
+
+def test_a_source_that_fails_leaves_a_hole_and_a_failed_check_but_its_intervals_and_ends_as_failed(
     company: Settings, instance: dg.DagsterInstance
 ) -> None:
     result = capture(company, instance, "crm", "2026-03-06")
-    assert result.success
+    assert not result.success
     assert materialized(result) == {"intervals/crm"}
     assert checks(result)["captured"] is False
     assert instance.get_materialized_partitions(assets.ledger_key("crm")) == set()
-    run = instance.get_run_by_id(result.run_id)
-    assert run is not None
-    assert run.tags[assets.GAP_TAG] == "crm"
+    assert tag(instance, result) == "crm.opportunity 2026-03-06"
+    assert "crm: no drop of 2026-03-06 for opportunity" in why_it_failed(instance, result)
+
+
+def test_a_day_that_is_captured_leaves_no_tag(company: Settings, instance: dg.DagsterInstance) -> None:
+    assert tag(instance, capture(company, instance, "crm", "2026-03-05")) is None
 
 
 class Flaky:
@@ -123,7 +143,7 @@ def test_what_may_heal_is_tried_again_and_nothing_else(
     monkeypatch.setattr(steps, "land", landing)
     monkeypatch.setattr(assets, "RETRY_SECONDS", 0)
     result = capture(company, instance, "crm", "2026-03-05")
-    assert result.success
+    assert result.success is captured
     assert landing.calls == calls
     assert checks(result)["captured"] is captured
 
@@ -143,11 +163,50 @@ def test_a_tripped_gate_writes_nothing_and_fails_its_check_until_accepted(
     capture(company, instance, "crm", "2026-03-05")
     desk.drop_opportunities("2026-03-06", count=10)
     result = capture(company, instance, "crm", "2026-03-06")
-    assert checks(result) == {"captured": True, "gates": False, "no_missing_days": True}
+    assert checks(result) == {"captured": False, "gates": False, "no_rejected_rows": True, "no_missing_days": True}
+    assert not result.success
+    assert tag(instance, result) == "crm.opportunity 2026-03-06"
+    assert "10 rows for 2026-03-06, 50 gone" in why_it_failed(instance, result)
     assert instance.get_materialized_partitions(assets.ledger_key("crm")) == {"2026-03-05"}
-    accepted = capture(company, instance, "crm", "2026-03-06", {assets.ACCEPT_DROP_TAG: "true"})
+    accepted = capture(company, instance, "crm", "2026-03-06", {assets.ACCEPT_TAG: "deletes"})
     assert checks(accepted)["gates"] is True
     assert instance.get_materialized_partitions(assets.ledger_key("crm")) == {"2026-03-05", "2026-03-06"}
+
+
+HEADER = "opportunity_id,deal_stage,close_value,notes"
+
+
+def test_one_wrong_row_is_loud_and_not_a_lost_day(company: Settings, instance: dg.DagsterInstance, desk: Desk) -> None:
+    lines = [f"o{number},Prospecting,{number},x" for number in range(59)]
+    desk.drop("crm", "opportunity", "2026-03-05", HEADER, [*lines, "o59,Prospecting,a lot,x"])
+    result = capture(company, instance, "crm", "2026-03-05")
+    assert result.success
+    assert checks(result) == {"captured": True, "gates": True, "no_rejected_rows": False, "no_missing_days": True}
+    [check] = [each for each in result.get_asset_check_evaluations() if each.check_name == "no_rejected_rows"]
+    assert check.severity == dg.AssetCheckSeverity.WARN
+    assert "1 of 60 rows for 2026-03-05 rejected" in str(check.description)
+    [status] = [each for each in read_status(company, date(2026, 3, 5)) if each.source == "crm"]
+    assert (status.rows, status.rejected) == (59, 1)
+    assert "1 of 60 rows" in str(status.message)
+    finding = doctor.check_rejects(company)
+    assert finding.level == "warn"
+    assert finding.message.startswith("1 of 60 rows of crm.opportunity on 2026-03-05, see ")
+
+
+def test_a_renamed_column_is_a_lost_day_until_it_is_mapped(
+    company: Settings, instance: dg.DagsterInstance, desk: Desk
+) -> None:
+    lines = [f"o{number},Prospecting,{number},x" for number in range(59)]
+    desk.drop("crm", "opportunity", "2026-03-05", HEADER, lines)
+    assert capture(company, instance, "crm", "2026-03-05").success
+    renamed = HEADER.replace("close_value", "Amount (USD)").replace("notes", "Next Step Date")
+    desk.drop("crm", "opportunity", "2026-03-06", renamed, lines)
+    result = capture(company, instance, "crm", "2026-03-06")
+    assert not result.success
+    assert "the column `close_value` (our `amount`) is gone" in why_it_failed(instance, result)
+    assert "`Amount (USD)` is new: is it that?" in why_it_failed(instance, result)
+    assert tag(instance, result) == "crm.opportunity 2026-03-06"
+    assert capture(company, instance, "crm", "2026-03-06", {assets.ACCEPT_TAG: "columns"}).success
 
 
 def test_missing_days_are_named_by_their_check(company: Settings, instance: dg.DagsterInstance, desk: Desk) -> None:

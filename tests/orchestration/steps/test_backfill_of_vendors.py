@@ -199,8 +199,8 @@ class Desk:
         now = self.life.server.now
         self.monkeypatch.setenv("PIPELEDGER_NOW", now.isoformat())
         day: date = now.astimezone(ZONE).date()
-        done = land_and_capture(self.settings, self.source, [day], now=now, accept_drop=True)
-        assert done.is_complete, done
+        done = land_and_capture(self.settings, self.source, [day], now=now, accept=["drop"])
+        assert done.lost == [], done
         return day
 
     def backfill(self) -> Reconstructed:
