@@ -29,6 +29,8 @@ bounded as (
 
     select
         shares.*,
+        shares.looked_at like '%|' || cast(shares.day as {{ dbt.type_string() }}) || '|%'
+            as is_listed_day,
         max(shares.known * shares.won_share) over whole as plateau,
         min(shares.known * shares.open_share) over whole as last_open_share
     from shares
@@ -81,6 +83,7 @@ looked_at as (
             as evidence,
         timed.all_entered < timed.small_sample as is_small_sample,
         coalesce(timed.last_open_share < timed.mature_open_share - 1e-9, false) as is_mature,
+        timed.is_listed_day,
         coalesce(timed.day = timed.last_event_day, false) as is_last_event_day,
 
         -- counts
@@ -104,9 +107,7 @@ looked_at as (
         end as median_days_won_naive
     from timed
     cross join dated
-    where
-        timed.day = timed.last_event_day
-        or timed.looked_at like '%|' || cast(timed.day as {{ dbt.type_string() }}) || '|%'
+    where timed.is_listed_day or timed.day = timed.last_event_day
 
 )
 
