@@ -31,6 +31,8 @@ LONGER = {
     "int_stall_facts": "what six rules look at, one block each",
     "int_stall_last_activities": "the CRM's field and the activities are two histories made one",
     "int_slippage_deals": "what was due and what was won besides: two looks at the same anchors",
+    "int_cycle_risk_sets": "a cycle enters and leaves once; five columns name its cohort wherever it is counted",
+    "rpt_sales_cycle": "thirty columns: what is known of a cohort, and what of a day of it",
     "rpt_slippage": "nine groups, in counts and in amounts, and their rates",
     "rpt_stage_velocity": "counts, durations and rates of a cell, side by side",
     "fct_opportunity_current": "everything known of an opportunity today: fifty columns",

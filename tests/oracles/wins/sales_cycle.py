@@ -136,10 +136,14 @@ class CycleOracle:
                 "median_days_won_naive": float(statistics.median(won)) if won else None,
             }  # fmt: skip
             for day in looks | set(event_days[-1:]):
-                found[(*key, day)] = summary | self.look(followed, curve, day) | {
-                    "is_listed_day": day in looks,
-                    "is_last_event_day": [day] == event_days[-1:],
-                }
+                found[(*key, day)] = (
+                    summary
+                    | self.look(followed, curve, day)
+                    | {
+                        "is_listed_day": day in looks,
+                        "is_last_event_day": [day] == event_days[-1:],
+                    }
+                )
         return found
 
     def look(self, followed: list[Cycle], curve: Curve, day: int) -> dict[str, Any]:
