@@ -24,9 +24,10 @@ def compare(built: Built) -> list[dict[str, Any]]:
         row = found[key]
         shares = cell.pop("shares")
         assert {name: row[name] for name in cell} == cell, key
-        assert [row[name] for name in SHARES] == (
-            [None] * 3 if shares is None else [pytest.approx(share, abs=1e-9) for share in shares]
-        ), key
+        if shares is None:
+            assert [row[name] for name in SHARES] == [None] * 3, key
+        else:
+            assert [row[name] for name in SHARES] == pytest.approx(shares, abs=1e-9), key
         assert row["is_total"] == ("(all)" in key[:4])
         if shares is not None:
             assert sum(row[name] for name in SHARES) == pytest.approx(1, abs=1e-9)

@@ -1,5 +1,5 @@
--- One row per cohort of sales cycles, `(all)` included, x day on which something happens in it or at
--- which it is looked: how many were won, lost and lost from sight, and how many were followed.
+-- One row per cohort of sales cycles, `(all)` included, x day on which something happens in it or
+-- at which it is looked: how many were won, lost and lost from sight, and how many were followed.
 {%- set cohort = ['fiscal_quarter', 'segment', 'opportunity_type', 'pipeline'] %}
 {%- set counts = [
     'entered', 'won', 'lost', 'censored', 'reopened', 'undated', 'already_closed'

@@ -1,5 +1,5 @@
--- One row per cohort of sales cycles, `(all)` included, x day on which something happens in it or at
--- which it is looked: the shares won, lost and open by then (Aalen and Johansen, 1978).
+-- One row per cohort of sales cycles, `(all)` included, x day on which something happens in it or
+-- at which it is looked: the shares won, lost and open by then (Aalen and Johansen, 1978).
 with
 
 risk_sets as (
