@@ -28,9 +28,8 @@ def compare(built: Built) -> list[dict[str, Any]]:
             assert [row[name] for name in SHARES] == [None] * 3, key
         else:
             assert [row[name] for name in SHARES] == pytest.approx(shares, abs=1e-9), key
-        assert row["is_total"] == ("(all)" in key[:4])
-        if shares is not None:
             assert sum(row[name] for name in SHARES) == pytest.approx(1, abs=1e-9)
+        assert row["is_total"] == ("(all)" in key[:4])
     return rows
 
 

@@ -34,10 +34,11 @@ hazards as (
         end as is_last,
         case
             when risk_sets.closed > 0 and risk_sets.closed < risk_sets.at_risk
-                then cast(
-                    ln(1 - cast(risk_sets.closed as double) / risk_sets.at_risk)
-                    as decimal(38, 18)
-                )
+                then
+                    cast(
+                        ln(1 - cast(risk_sets.closed as double) / risk_sets.at_risk)
+                        as decimal(38, 18)
+                    )
             else 0
         end as log_open
     from risk_sets
