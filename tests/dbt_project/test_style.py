@@ -34,6 +34,8 @@ LONGER = {
     "int_subscription_breaks": "what a source says of trials and pauses, and what it said before and says next",
     "int_subscription_terms": "lives, what cuts them, and what they cost meanwhile: each needs the one before it",
     "int_slippage_deals": "what was due and what was won besides: two looks at the same anchors",
+    "int_cycle_risk_sets": "a cycle enters and leaves once; five columns name its cohort wherever it is counted",
+    "rpt_sales_cycle": "thirty columns: what is known of a cohort, and what of a day of it",
     "rpt_forecast_accuracy": "single quarters and all of them together have the same columns",
     "rpt_slippage": "nine groups, in counts and in amounts, and their rates",
     "rpt_stage_velocity": "counts, durations and rates of a cell, side by side",

@@ -40,6 +40,7 @@ account = "account_id"
 close_value = "amount"
 engage_date = "created_at"
 sales_agent = "owner_id"
+product = "opportunity_type"
 
 [sources.crm.entities.account]
 file = "accounts.csv"
@@ -181,6 +182,44 @@ def test_win_rates_cycles_and_velocity_equal_the_export(analyst: Desk, deals: pd
         velocity = is_open * won["cents"].sum() / 100 / len(won) * rate / cycle
         assert row["velocity_per_day"] == pytest.approx(velocity, rel=1e-12)
         assert row["velocity_log_change"] is None
+
+
+def test_win_rates_by_quarter_and_product_equal_the_export(analyst: Desk, deals: pd.DataFrame) -> None:
+    rows = ask(analyst, "select * from rpt_win_rate where dimension in ('(all)', 'opportunity_type')")
+    found = {(row["fiscal_quarter"], row["segment"], row["dimension_value"]): row for row in rows}
+    closed = deals[deals["deal_stage"].isin(["Won", "Lost"])]
+    quarters = "FY" + closed["closed"].dt.year.astype(str) + "-Q" + closed["closed"].dt.quarter.astype(str)
+    expected = 0
+    for quarter in quarters.unique():
+        for segment in (*closed["segment"].unique(), "(all)"):
+            for product in (*closed["product"].unique(), "(all)"):
+                mine = closed[quarters == quarter]
+                mine = mine if segment == "(all)" else mine[mine["segment"] == segment]
+                mine = mine if product == "(all)" else mine[mine["product"] == product]
+                if mine.empty:
+                    assert (quarter, segment, product) not in found
+                    continue
+                row, won = found[(quarter, segment, product)], mine[mine["deal_stage"] == "Won"]
+                assert (row["won"], row["lost"]) == (len(won), len(mine) - len(won))
+                assert row["won_amount"] == money(won["cents"].sum())
+                assert row["win_rate"] == pytest.approx(len(won) / len(mine), abs=1e-12)
+                expected += 1
+    assert expected > 50
+    # the last quarter ends on the day of the export; of the others nobody saw the end
+    assert {row["fiscal_quarter"] for row in rows if row["reported_won"] is not None} >= {"FY2017-Q4"}
+    assert all(
+        row["reported_won"] is None
+        for row in rows
+        if row["fiscal_quarter"] < "FY2017-Q4" and "FY" in row["fiscal_quarter"]
+    )
+    missing = ask(analyst, "select distinct dimension, evidence from rpt_win_rate where status = 'not_evaluated'")
+    assert {row["dimension"]: row["evidence"] for row in missing} == {
+        "lead_source": "lead_source",
+        "loss_reason": "loss_reason",
+        "owner_team": "team",
+    }
+    cycles = ask(analyst, "select sum(entered) as entered, sum(won) as won from rpt_sales_cycle where not is_total")
+    assert cycles[0]["won"] == 0  # nobody saw any of them open and then closed
 
 
 def test_what_one_day_cannot_tell_is_not_invented(analyst: Desk, deals: pd.DataFrame) -> None:

@@ -15,7 +15,7 @@
             'data_type': 'string',
             'default': '30|60|90|180',
             'holds': is_list_of_whole_numbers('value'),
-            'says': 'list of whole numbers, separated by |, at most 38 characters',
+            'says': 'short list of whole numbers, such as 30|60',
         },
         'mature_open_share': {
             'data_type': 'decimal(9, 6)',
@@ -27,7 +27,7 @@
             'data_type': 'string',
             'default': '30|60|90|120|180|270|365|540',
             'holds': is_list_of_whole_numbers('value'),
-            'says': 'list of whole numbers, separated by |, at most 38 characters',
+            'says': 'short list of whole numbers, such as 30|60',
         },
         'small_pool_opportunities': {
             'data_type': 'integer',

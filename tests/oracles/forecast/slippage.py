@@ -62,9 +62,7 @@ class SlippageOracle:
                     elif final and final["stage_category"] == "won" and final["close_fiscal_quarter"] == quarter:
                         if row and row["stage_category"] == "open":
                             found = row | {"outcome": "pulled_in", "amount": final["amount"]}
-                        elif not row and min(day for day in states if identity in states[day]) > max(
-                            anchor, min(states)
-                        ):
+                        elif not row and born(states, identity) > max(anchor, min(states)):
                             found = final | {"outcome": "created_and_won"}
                     if found["outcome"]:
                         yield {"later": None} | found | {"fiscal_quarter": quarter, "anchor_date": anchor}
@@ -100,6 +98,11 @@ class SlippageOracle:
             "slipped_later_won": later["won"] if has_later else None,
             "slipped_later_open": later["open"] if has_later else None,
         }
+
+
+def born(states: dict[date, dict[str, Row]], identity: str) -> date:
+    """The first captured day of an opportunity."""
+    return min(day for day, rows in states.items() if identity in rows)
 
 
 def ended(row: Row | None, quarter: str, end: date) -> str:

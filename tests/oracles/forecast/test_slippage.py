@@ -54,7 +54,8 @@ def test_each_deal_moves_from_the_anchor_to_the_end_as_the_pipeline_movements_sa
     rows = three_years.rows(
         """
         select
-            deals.source, deals.opportunity_id, deals.fiscal_quarter, deals.anchor_date, any_value(deals.outcome) as outcome,
+            deals.source, deals.opportunity_id, deals.fiscal_quarter, deals.anchor_date,
+            any_value(deals.outcome) as outcome,
             1 + coalesce(sum(moves.opportunity_delta), 0) as opportunities,
             any_value(deals.amount) + coalesce(sum(moves.amount), 0) as amount,
             any_value(case when final.is_open and final.close_fiscal_quarter = deals.fiscal_quarter then 1 else 0 end)

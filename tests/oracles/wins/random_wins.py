@@ -41,7 +41,7 @@ def _users(generator: random.Random, days: list[date]) -> dict[date, dict[tuple[
 
 def _with_reasons(generator: random.Random, states: Any) -> dict[date, dict[tuple[Any, ...], dict[str, Any]]]:
     reasons: dict[tuple[Any, ...], str | None] = {}
-    found = {}
+    found: dict[date, dict[tuple[Any, ...], dict[str, Any]]] = {}
     for day in sorted(states):
         found[day] = {}
         for key, row in states[day].items():

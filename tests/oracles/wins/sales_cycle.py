@@ -13,9 +13,8 @@ from datetime import date
 from itertools import product
 from typing import Any
 
-from tests.dbt_project.ledger_cache import Company
 from tests.oracles.opportunities.history import Oracle, Row
-from tests.oracles.velocity.stays import is_left_truncated, stays_of
+from tests.oracles.velocity.stays import Stay, is_left_truncated, stays_of
 
 Key = tuple[str, str, str, str, str]  # quarter of entry, segment, type, pipeline, from_stage
 FOLLOWED = ("won", "lost", "censored")
@@ -60,15 +59,10 @@ class CycleOracle:
             days = sorted(states)
             stays = stays_of(self.oracle, company)
             for identity in sorted({name for rows in states.values() for name in rows}):
-                yield from self.cycles_of(company, states, days, identity, stays[identity])
+                yield from self.cycles_of(states, days, identity, stays[identity])
 
     def cycles_of(
-        self,
-        company: Company,
-        states: dict[date, dict[str, Row]],
-        days: list[date],
-        identity: str,
-        stays: Sequence[Any],
+        self, states: dict[date, dict[str, Row]], days: list[date], identity: str, stays: Sequence[Stay]
     ) -> Iterator[Cycle]:
         """The entries of one opportunity: its creation, and its first visit to each open stage in time."""
         seen = [day for day in days if identity in states[day]]
@@ -142,7 +136,14 @@ class CycleOracle:
                 "median_days_won_naive": float(statistics.median(won)) if won else None,
             }  # fmt: skip
             for day in looks | set(event_days[-1:]):
-                found[(*key, day)] = summary | self.look(followed, curve, day)
+                found[(*key, day)] = (
+                    summary
+                    | self.look(followed, curve, day)
+                    | {
+                        "is_listed_day": day in looks,
+                        "is_last_event_day": [day] == event_days[-1:],
+                    }
+                )
         return found
 
     def look(self, followed: list[Cycle], curve: Curve, day: int) -> dict[str, Any]:

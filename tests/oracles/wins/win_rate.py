@@ -45,10 +45,10 @@ class WinOracle:
                 for as_of in sorted({self.last_day, reported or self.last_day}):
                     known = days[: bisect_right(days, as_of)]
                     for identity, seen_on in present.items():
-                        last = bisect_right(seen_on, as_of)
-                        outcome = (
-                            self.outcome(company, identity, known, seen_on[last - 1], quarter, as_of) if last else None
-                        )
+                        number = bisect_right(seen_on, as_of)
+                        if not number:
+                            continue
+                        outcome = self.outcome(company, identity, known, seen_on[number - 1], quarter, as_of)
                         if outcome:
                             yield outcome | {"is_reported": as_of == reported, "is_restated": as_of == self.last_day}
 
@@ -99,7 +99,7 @@ class WinOracle:
         }
 
     def since(self, source: str, identity: str, known: list[date], categories: tuple[str, ...]) -> date | None:
-        """Since which captured day, without interruption, it has been in one of the categories; None where it is not."""
+        """Since which captured day it has been in one of the categories without interruption; None where it is not."""
         found = None
         for day in reversed(known):
             row = self.states[source][day].get(identity)
@@ -172,7 +172,7 @@ def share(part: Any, *whole: Any) -> float | None:
 
 
 def wilson(successes: int, trials: int) -> tuple[float | None, float | None]:
-    """The 95 % score interval: the rates p for which |successes / trials - p| is z standard errors of p, by bisection."""
+    """The 95 % score interval by bisection: rates at most z of their own standard errors from what was observed."""
     if not trials:
         return None, None
     observed = successes / trials

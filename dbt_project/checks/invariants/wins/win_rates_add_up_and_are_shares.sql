@@ -16,12 +16,12 @@ rates as (
 dimensions as (
 
     select
+        {%- for measure in measures %}
+            sum(coalesce(rates.{{ measure }}, 0)) as {{ measure }},
+        {%- endfor %}
         rates.fiscal_quarter,
         rates.segment,
-        rates.dimension,
-        {%- for measure in measures %}
-            sum(coalesce(rates.{{ measure }}, 0)) as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        rates.dimension
     from rates
     where rates.dimension not in ('(all)', 'loss_reason')
     group by rates.fiscal_quarter, rates.segment, rates.dimension
@@ -31,12 +31,12 @@ dimensions as (
 segments as (
 
     select
+        {%- for measure in measures %}
+            sum(coalesce(rates.{{ measure }}, 0)) as {{ measure }},
+        {%- endfor %}
         rates.fiscal_quarter,
         rates.dimension_value,
-        rates.dimension,
-        {%- for measure in measures %}
-            sum(coalesce(rates.{{ measure }}, 0)) as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        rates.dimension
     from rates
     where rates.segment <> '(all)'
     group by rates.fiscal_quarter, rates.dimension_value, rates.dimension

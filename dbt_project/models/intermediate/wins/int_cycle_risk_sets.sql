@@ -1,5 +1,5 @@
--- One row per cohort of sales cycles, `(all)` included, x day on which something happens in it or at
--- which it is looked: how many were won, lost and lost from sight, and how many were followed.
+-- One row per cohort of sales cycles, `(all)` included, x day on which something happens in it or
+-- at which it is looked: how many were won, lost and lost from sight, and how many were followed.
 {%- set cohort = ['fiscal_quarter', 'segment', 'opportunity_type', 'pipeline'] %}
 {%- set counts = [
     'entered', 'won', 'lost', 'censored', 'reopened', 'undated', 'already_closed'
@@ -124,25 +124,55 @@ cohorts as (
 
 ),
 
+-- A number for each cohort: sorting by it costs a fraction of sorting by five texts.
+numbered as (
+
+    select
+        cast(row_number() over (
+            order by
+                cohorts.fiscal_quarter nulls last,
+                cohorts.segment nulls last,
+                cohorts.opportunity_type nulls last,
+                cohorts.pipeline nulls last,
+                cohorts.from_stage nulls last
+        ) as integer) as cohort_key,
+        cohorts.fiscal_quarter,
+        cohorts.segment,
+        cohorts.opportunity_type,
+        cohorts.pipeline,
+        cohorts.from_stage
+    from cohorts
+    group by
+        cohorts.fiscal_quarter,
+        cohorts.segment,
+        cohorts.opportunity_type,
+        cohorts.pipeline,
+        cohorts.from_stage
+
+),
+
 risk_sets as (
 
     select
+        numbered.cohort_key,
         cohorts.*,
         cohorts.won + cohorts.lost as closed,
         coalesce(
             sum(cohorts.entered - cohorts.won - cohorts.lost - cohorts.censored) over (
-                partition by
-                    cohorts.fiscal_quarter,
-                    cohorts.segment,
-                    cohorts.opportunity_type,
-                    cohorts.pipeline,
-                    cohorts.from_stage
+                partition by numbered.cohort_key
                 order by cohorts.day nulls last
                 rows between unbounded preceding and 1 preceding
             ),
             0
         ) as at_risk
     from cohorts
+    inner join numbered
+        on
+            cohorts.fiscal_quarter = numbered.fiscal_quarter
+            and cohorts.segment = numbered.segment
+            and cohorts.opportunity_type = numbered.opportunity_type
+            and cohorts.pipeline = numbered.pipeline
+            and cohorts.from_stage = numbered.from_stage
 
 )
 

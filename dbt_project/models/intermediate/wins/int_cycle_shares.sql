@@ -1,9 +1,5 @@
--- One row per cohort of sales cycles, `(all)` included, x day on which something happens in it or at
--- which it is looked: the shares won, lost and open by then (Aalen and Johansen, 1978).
-{{ config(materialized='view') }}
-{%- set terms = [
-    'fiscal_quarter', 'segment', 'opportunity_type', 'pipeline', 'from_stage'
-] %}
+-- One row per cohort of sales cycles, `(all)` included, x day on which something happens in it or
+-- at which it is looked: the shares won, lost and open by then (Aalen and Johansen, 1978).
 with
 
 risk_sets as (
@@ -24,20 +20,25 @@ policy as (
 hazards as (
 
     select
-        risk_sets.*,
-        policy.small_sample,
-        policy.mature_open_share,
-        '|' || policy.sales_cycle_days || '|' as looked_at,
+        risk_sets.cohort_key,
+        risk_sets.day,
+        risk_sets.won,
+        risk_sets.lost,
+        risk_sets.censored,
+        risk_sets.reopened,
+        risk_sets.closed,
+        risk_sets.at_risk,
         case when risk_sets.closed > 0 and risk_sets.at_risk < policy.small_risk_set then 1 else 0
         end as is_too_small,
         case when risk_sets.closed > 0 and risk_sets.closed = risk_sets.at_risk then 1 else 0
         end as is_last,
         case
             when risk_sets.closed > 0 and risk_sets.closed < risk_sets.at_risk
-                then cast(
-                    ln(1 - cast(risk_sets.closed as double) / risk_sets.at_risk)
-                    as decimal(38, 18)
-                )
+                then
+                    cast(
+                        ln(1 - cast(risk_sets.closed as double) / risk_sets.at_risk)
+                        as decimal(38, 18)
+                    )
             else 0
         end as log_open
     from risk_sets
@@ -49,6 +50,7 @@ opened as (
 
     select
         hazards.*,
+        max(hazards.is_too_small) over so_far as is_unknown,
         case
             when max(hazards.is_last) over so_far = 1 then cast(0 as double)
             else round(exp(cast(sum(hazards.log_open) over so_far as double)), 12)
@@ -56,27 +58,16 @@ opened as (
         case
             when coalesce(max(hazards.is_last) over earlier, 0) = 1 then cast(0 as double)
             else exp(cast(coalesce(sum(hazards.log_open) over earlier, 0) as double))
-        end as open_before,
-        max(hazards.is_too_small) over so_far as is_unknown,
-        sum(hazards.entered) over whole as all_entered,
-        sum(hazards.undated) over whole as all_undated,
-        sum(hazards.already_closed) over whole as all_already_closed,
-        sum(hazards.won) over whole as all_won,
-        max(case when hazards.closed > 0 then hazards.day end) over whole as last_event_day,
-        sum(hazards.won) over so_far as won_so_far,
-        sum(hazards.lost) over so_far as lost_so_far,
-        sum(hazards.censored) over so_far as censored_so_far,
-        sum(hazards.reopened) over so_far as reopened_so_far
+        end as open_before
     from hazards
     window
-        whole as (partition by {{ terms | join(', ') }}),
         so_far as (
-            partition by {{ terms | join(', ') }}
+            partition by hazards.cohort_key
             order by hazards.day nulls last
             rows between unbounded preceding and current row
         ),
         earlier as (
-            partition by {{ terms | join(', ') }}
+            partition by hazards.cohort_key
             order by hazards.day nulls last
             rows between unbounded preceding and 1 preceding
         )
@@ -86,17 +77,26 @@ opened as (
 shares as (
 
     select
-        opened.*,
-        case when opened.is_unknown = 0 and opened.all_entered > 0 then 1 end as known,
+        opened.cohort_key,
+        opened.day,
+        opened.won,
+        opened.closed,
+        opened.at_risk,
+        opened.is_unknown = 1 as is_unknown,
+        opened.open_share,
         round(cast(sum(coalesce(cast(
             opened.open_before * opened.won / nullif(opened.at_risk, 0) as decimal(38, 18)
         ), 0)) over so_far as double), 12) as won_share,
         round(cast(sum(coalesce(cast(
             opened.open_before * opened.lost / nullif(opened.at_risk, 0) as decimal(38, 18)
-        ), 0)) over so_far as double), 12) as lost_share
+        ), 0)) over so_far as double), 12) as lost_share,
+        sum(opened.won) over so_far as won_so_far,
+        sum(opened.lost) over so_far as lost_so_far,
+        sum(opened.censored) over so_far as censored_so_far,
+        sum(opened.reopened) over so_far as reopened_so_far
     from opened
     window so_far as (
-        partition by {{ terms | join(', ') }}
+        partition by opened.cohort_key
         order by opened.day nulls last
         rows between unbounded preceding and current row
     )

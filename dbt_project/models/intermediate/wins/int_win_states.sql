@@ -1,5 +1,6 @@
 -- One row per opportunity x fiscal quarter x day as of which its win rate is told: the state of
 -- what is won, lost or open then with a close date in the quarter, or was open until it went.
+{{ config(materialized='view') }}
 with
 
 history as (

@@ -75,8 +75,11 @@ by_dimension as (
             where sided.loss_reason is not null
         {%- endif %}
         group by
+            {%- if dimension != '(all)' %}
+                sided.{{ dimension }},
+            {%- endif %}
             sided.fiscal_quarter,
-            sided.segment{{ '' if dimension == '(all)' else ', sided.' ~ dimension }}
+            sided.segment
         {%- if not loop.last %}
             union all
         {%- endif %}

@@ -1,7 +1,9 @@
--- One row per fiscal_quarter x segment x forecast_category x anchor_date, `(all)` included: what was
--- due in the quarter on that day, and what became of it by the quarter's last captured day.
-{%- set ends = ['won', 'won_elsewhere', 'lost', 'slipped', 'overdue', 'gone'] %}
-{%- set groups = ['due'] + ends + ['pulled_in', 'created_and_won'] %}
+-- One row per fiscal_quarter x segment x forecast_category x anchor_date, `(all)` included: what
+-- was due in the quarter on that day, and what became of it by the quarter's last captured day.
+{%- set groups = [
+    'due', 'won', 'won_elsewhere', 'lost', 'slipped', 'overdue', 'gone', 'pulled_in',
+    'created_and_won',
+] %}
 {%- set counts = groups + ['slipped_later_won', 'slipped_later_open'] %}
 {%- set amounts = [] %}
 {%- for group in groups %}
@@ -43,11 +45,15 @@ counted as (
         deals.segment,
         deals.forecast_category,
         {%- for group in groups %}
-            {%- set outcomes = ends if group == 'due' else [group] %}
-            case when deals.outcome in ('{{ outcomes | join("', '") }}') then 1 else 0 end
-                as {{ group }},
-            case when deals.outcome in ('{{ outcomes | join("', '") }}') then deals.amount else 0 end
-                as {{ group }}_amount,
+            {%- set belongs = "= '" ~ group ~ "'" %}
+            {%- if group == 'due' %}
+                {%- set belongs = "not in ('pulled_in', 'created_and_won')" %}
+            {%- endif %}
+            case when deals.outcome {{ belongs }} then 1 else 0 end as {{ group }},
+            case
+                when deals.outcome {{ belongs }} then deals.amount
+                else 0
+            end as {{ group }}_amount,
         {%- endfor %}
         case when deals.later_outcome = 'won' then 1 else 0 end as slipped_later_won,
         case when deals.later_outcome = 'open' then 1 else 0 end as slipped_later_open

@@ -1,13 +1,16 @@
 -- One row per cohort fiscal_quarter x segment x opportunity_type x pipeline x from_stage x day,
 -- `(all)` included: what became, by that day, of those who entered the stage.
-{%- set terms = [
-    'fiscal_quarter', 'segment', 'opportunity_type', 'pipeline', 'from_stage'
-] %}
 with
 
 shares as (
 
     select * from {{ ref('int_cycle_shares') }}
+
+),
+
+risk_sets as (
+
+    select * from {{ ref('int_cycle_risk_sets') }}
 
 ),
 
@@ -18,6 +21,13 @@ extracted as (
 
 ),
 
+policy as (
+
+    select * from {{ ref('int_metric_policy') }}
+    where is_latest
+
+),
+
 dated as (
 
     select count(*) > 0 as is_dated
@@ -25,89 +35,135 @@ dated as (
 
 ),
 
-bounded as (
+cohorts as (
 
     select
-        shares.*,
-        max(shares.known * shares.won_share) over whole as plateau,
-        min(shares.known * shares.open_share) over whole as last_open_share
-    from shares
-    window whole as (partition by {{ terms | join(', ') }})
+        risk_sets.cohort_key,
+        risk_sets.fiscal_quarter,
+        risk_sets.segment,
+        risk_sets.opportunity_type,
+        risk_sets.pipeline,
+        risk_sets.from_stage,
+        sum(risk_sets.entered) as entered,
+        sum(risk_sets.undated) as undated,
+        sum(risk_sets.already_closed) as already_closed,
+        sum(risk_sets.won) as won
+    from risk_sets
+    group by
+        risk_sets.cohort_key,
+        risk_sets.fiscal_quarter,
+        risk_sets.segment,
+        risk_sets.opportunity_type,
+        risk_sets.pipeline,
+        risk_sets.from_stage
 
 ),
 
-timed as (
+-- What is known of a cohort in the end.
+ends as (
 
     select
-        bounded.*,
+        shares.cohort_key,
+        max(case when shares.closed > 0 then shares.day end) as last_event_day,
+        max(case when not shares.is_unknown then shares.won_share end) as won_share,
+        min(case when not shares.is_unknown then shares.open_share end) as open_share
+    from shares
+    group by shares.cohort_key
+
+),
+
+medians as (
+
+    select
+        shares.cohort_key,
         min(case
             when
-                bounded.known = 1
-                and bounded.plateau > 0
-                and bounded.won_share >= bounded.plateau / 2 - 1e-9
-                then bounded.day
-        end) over whole as median_days_won,
-        min(case when 2 * bounded.won_so_far >= bounded.all_won then bounded.day end) over whole
-            as lower_middle_days,
-        min(case when 2 * bounded.won_so_far > bounded.all_won then bounded.day end) over whole
-            as upper_middle_days
-    from bounded
-    window whole as (partition by {{ terms | join(', ') }})
+                not shares.is_unknown
+                and ends.won_share > 0
+                and shares.won_share >= ends.won_share / 2 - 1e-9
+                then shares.day
+        end) as median_days_won,
+        cast(
+            min(case when 2 * shares.won_so_far >= cohorts.won then shares.day end)
+            + min(case when 2 * shares.won_so_far > cohorts.won then shares.day end) as double
+        ) / 2 as median_days_won_naive
+    from shares
+    inner join ends on shares.cohort_key = ends.cohort_key
+    inner join cohorts on shares.cohort_key = cohorts.cohort_key
+    where cohorts.won > 0
+    group by shares.cohort_key
 
 ),
 
 looked_at as (
 
     select
+        shares.*,
+        '|' || policy.sales_cycle_days || '|'
+        like '%|' || cast(shares.day as {{ dbt.type_string() }}) || '|%' as is_listed_day,
+        coalesce(shares.day = ends.last_event_day, false) as is_last_event_day,
+        not shares.is_unknown and cohorts.entered > 0 as is_known,
+        cohorts.from_stage = '(created)' and not dated.is_dated as is_undated,
+        cohorts.entered < policy.small_sample as is_small_sample,
+        cohorts.entered > 0
+        and coalesce(ends.open_share < policy.mature_open_share - 1e-9, false) as is_mature
+    from shares
+    inner join ends on shares.cohort_key = ends.cohort_key
+    inner join cohorts on shares.cohort_key = cohorts.cohort_key
+    cross join policy
+    cross join dated
+
+),
+
+cycles as (
+
+    select
         -- ids
-        timed.fiscal_quarter,
-        timed.segment,
-        timed.opportunity_type,
-        timed.pipeline,
-        timed.from_stage,
-        timed.day,
+        cohorts.fiscal_quarter,
+        cohorts.segment,
+        cohorts.opportunity_type,
+        cohorts.pipeline,
+        cohorts.from_stage,
+        looked_at.day,
 
         -- attributes
-        '(all)' in (timed.fiscal_quarter, timed.segment, timed.opportunity_type, timed.pipeline)
-            as is_total,
+        '(all)' in (
+            cohorts.fiscal_quarter, cohorts.segment, cohorts.opportunity_type, cohorts.pipeline
+        ) as is_total,
         case
-            when timed.from_stage = '(created)' and not dated.is_dated then 'not_evaluated'
-            when timed.all_entered = 0 then 'no_entries'
-            when timed.is_unknown = 1 then 'risk_set_too_small'
-            when timed.at_risk = 0 and timed.open_share > 0 then 'beyond_follow_up'
+            when looked_at.is_undated then 'not_evaluated'
+            when cohorts.entered = 0 then 'no_entries'
+            when looked_at.is_unknown then 'risk_set_too_small'
+            when looked_at.at_risk = 0 and looked_at.open_share > 0 then 'beyond_follow_up'
             else 'evaluated'
         end as status,
-        case when timed.from_stage = '(created)' and not dated.is_dated then 'created_at' end
-            as evidence,
-        timed.all_entered < timed.small_sample as is_small_sample,
-        coalesce(timed.last_open_share < timed.mature_open_share - 1e-9, false) as is_mature,
-        coalesce(timed.day = timed.last_event_day, false) as is_last_event_day,
+        case when looked_at.is_undated then 'created_at' end as evidence,
+        looked_at.is_small_sample,
+        looked_at.is_mature,
+        looked_at.is_listed_day,
+        looked_at.is_last_event_day,
 
         -- counts
-        cast(timed.all_entered as integer) as entered,
-        cast(timed.won_so_far as integer) as won,
-        cast(timed.lost_so_far as integer) as lost,
-        cast(timed.censored_so_far as integer) as censored,
-        cast(timed.at_risk as integer) as at_risk,
-        cast(timed.reopened_so_far as integer) as reopened,
-        cast(timed.all_undated as integer) as undated,
-        cast(timed.all_already_closed as integer) as already_closed,
+        cast(cohorts.entered as integer) as entered,
+        cast(looked_at.won_so_far as integer) as won,
+        cast(looked_at.lost_so_far as integer) as lost,
+        cast(looked_at.censored_so_far as integer) as censored,
+        cast(looked_at.at_risk as integer) as at_risk,
+        cast(looked_at.reopened_so_far as integer) as reopened,
+        cast(cohorts.undated as integer) as undated,
+        cast(cohorts.already_closed as integer) as already_closed,
 
         -- shares and days
-        timed.known * timed.won_share as won_share,
-        timed.known * timed.lost_share as lost_share,
-        timed.known * timed.open_share as open_share,
-        timed.median_days_won,
-        case
-            when timed.all_won > 0
-                then cast(timed.lower_middle_days + timed.upper_middle_days as double) / 2
-        end as median_days_won_naive
-    from timed
-    cross join dated
-    where
-        timed.day = timed.last_event_day
-        or timed.looked_at like '%|' || cast(timed.day as {{ dbt.type_string() }}) || '|%'
+        case when looked_at.is_known then looked_at.won_share end as won_share,
+        case when looked_at.is_known then looked_at.lost_share end as lost_share,
+        case when looked_at.is_known then looked_at.open_share end as open_share,
+        medians.median_days_won,
+        medians.median_days_won_naive
+    from looked_at
+    inner join cohorts on looked_at.cohort_key = cohorts.cohort_key
+    left join medians on looked_at.cohort_key = medians.cohort_key
+    where looked_at.is_listed_day or looked_at.is_last_event_day
 
 )
 
-select * from looked_at
+select * from cycles
