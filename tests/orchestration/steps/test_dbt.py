@@ -1,11 +1,13 @@
 """Definitions assembled, variables passed: structure is checked here, meaning is dbt's."""
 
 import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 from dbt.contracts.graph.nodes import SeedNode
 
+from ingestion.source import Dialect
 from orchestration.settings.config import load_config
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.home import Home
@@ -15,6 +17,7 @@ from orchestration.steps.dbt import (
     DEFAULT_DEFINITIONS,
     assemble_definitions,
     dbt_vars,
+    dialects,
     parsed_manifest,
     parsed_project,
 )
@@ -108,6 +111,21 @@ def test_mappings_reach_dbt_as_ours_to_landed(tmp_path: Path) -> None:
         "has_currency": False,
     }
     assert variables["fiscal_year_start_month"] == 1
+
+
+def test_a_dialect_reaches_the_models_by_the_name_of_its_readings(tmp_path: Path) -> None:
+    path = tmp_path / "pipeledger.toml"
+    path.write_text('[company]\ntime_zone = "UTC"\n[sources.crm]\ntype = "files"\npath = "x"\n')
+    config = load_config(path, {})
+    german = Dialect(decimal=",", currency_prefix=True, null_values=("-",))
+    config = replace(config, sources={"crm": replace(config.sources["crm"], dialect=german)})
+    named = dialects(config)
+    assert asdict(named["crm.opportunity"]) == asdict(german)
+    assert json.loads(dbt_vars(config))["sources"]["crm"]["dialects"]["opportunity"] == {
+        "readings": "crm.opportunity",
+        "is_unsure": False,
+        "has_currency": True,
+    }
 
 
 def test_steps_of_the_lifecycle_reach_dbt(tmp_path: Path) -> None:
