@@ -1,5 +1,5 @@
 -- Measures that reports call additive (`meta: {additive: [...]}` in their yml) and whose segments
--- do not sum to the row `(all)`.
+-- do not sum to the row `(all)`. A cell in which one of them is not known (NULL) has no sum.
 {%- set reports = [
     'rpt_pipeline_coverage',
     'rpt_pipeline_waterfall',
@@ -28,17 +28,21 @@
     from (
         select
             {%- for measure in measures %}
-                sum(case when segment = '(all)' then -{{ measure }} else {{ measure }} end)
-                    as sum_{{ loop.index }}{{ ',' if not loop.last }}
+                case
+                    when count({{ measure }}) = count(*)
+                        then sum(case when segment = '(all)' then -1 else 1 end * {{ measure }})
+                end as sum_{{ loop.index }},
             {%- endfor %}
+            count(*) as row_count
         from {{ ref(report) }}
         where {{ meta.get('additive_where', 'true') }}
         group by {{ place | join(', ') }}
     ) as cells
     where
         {%- for measure in measures %}
-            sum_{{ loop.index }} <> 0{{ ' or' if not loop.last }}
+            sum_{{ loop.index }} <> 0 or
         {%- endfor %}
+        false
     having count(*) > 0
     {% if not loop.last %}union all{% endif %}
 {%- endfor %}

@@ -42,12 +42,12 @@ rated as (
 
     select
         cells.*,
-        expected.expected_amount,
-        expected.unrated_cells,
         {%- for measure in targeted %}
             case when cells.target_amount is null then 0 else {{ measure[9:] }} end
-                as {{ measure }}{{ ',' if not loop.last }}
+                as {{ measure }},
         {%- endfor %}
+        expected.expected_amount,
+        expected.unrated_cells
     from cells
     left join expected
         on
@@ -106,15 +106,15 @@ measured as (
         {%- for measure in amounts %}
             cast(coalesce(parts.{{ measure }}, 0) as decimal(18, 2)) as {{ measure }},
         {%- endfor %}
-        cast(parts.target_amount as decimal(18, 2)) as target_amount,
         {%- for part in ['', 'targeted_'] %}
             cast(
                 case
                     when coalesce(parts.{{ part }}unrated_cells, 0) = 0
                         then coalesce(parts.{{ part }}expected_amount, 0)
                 end as decimal(18, 2)
-            ) as {{ part }}expected_amount{{ ',' if not loop.last }}
+            ) as {{ part }}expected_amount,
         {%- endfor %}
+        cast(parts.target_amount as decimal(18, 2)) as target_amount
     from parts
 
 ),
@@ -123,13 +123,13 @@ measured as (
 compared as (
 
     select
-        measured.*,
         {%- for measure in ['open_amount', 'won_amount', 'expected_amount'] %}
             case
                 when measured.is_compared_whole then measured.{{ measure }}
                 else measured.targeted_{{ measure }}
-            end as compared_{{ measure }}{{ ',' if not loop.last }}
+            end as compared_{{ measure }},
         {%- endfor %}
+        measured.*
     from measured
 
 ),
