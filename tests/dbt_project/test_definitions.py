@@ -62,18 +62,18 @@ FY2026-Q2,2026-03-30,2026-06-27,,,
 }
 
 EXPECTED = {
-    "stage_definitions.csv: *, default, New: stage_order `first` is no integer.",
+    "stage_definitions.csv: *, default, New: stage_order `first` is no whole number such as 12.",
     "stage_definitions.csv: *, default, New: an open stage needs a stage_order.",
     "stage_definitions.csv: *, default, Talks: stage_category `opened` is none of open, won, lost.",
     "stage_definitions.csv: *, default, Offer: the probability is a share between 0 and 1.",
-    "stage_definitions.csv: *, default, Won: valid_from `1st of May` is no date.",
+    "stage_definitions.csv: *, default, Won: valid_from `1st of May` is no date such as 2026-11-22.",
     "stage_definitions.csv: *, default, Lost comes 2 times with the same valid_from.",
     "segments.csv: Small, employee_count, less than, 50: rule_operator `less than` is none of =, !=, <, <=, >, >=, "
     "in, is_null.",
     "segments.csv: Medium, employee_count, >=, many: a comparison of size needs a number as rule_value.",
     "fx_rates.csv: EUR: a rate is above 0.",
     "fx_rates.csv: USD: the base currency is worth 1 of itself.",
-    "fx_rates.csv: GBP: rate_to_base `1,3` is no decimal(18, 10).",
+    "fx_rates.csv: GBP: rate_to_base `1,3` is no number such as 1234.56.",
     "targets.csv: 2026Q1, (all): a fiscal quarter is written like FY2026-Q3.",
     "stall_rules.csv: no_change, *, *: the rule needs a threshold.",
     "mrr_policy.csv: discounts: the value is recurring or none.",
@@ -86,7 +86,7 @@ EXPECTED = {
     "metric_policy.csv: velocity_window_days: value `30.5` is no whole number of days from 1 to 3660.",
     "metric_policy.csv: small_sample_visits: value `-1` is no whole number of visits from 0 to 1000000.",
     "metric_policy.csv: stall_recovery_days: value is blank.",
-    "metric_policy.csv: coverage_pool_quarters: valid_from `soon` is no date.",
+    "metric_policy.csv: coverage_pool_quarters: valid_from `soon` is no date such as 2026-11-22.",
     "fiscal_calendar.csv: FY2026-Q2 does not begin the day after the quarter before it ends.",
 }
 
