@@ -68,22 +68,22 @@ FY2026-Q2,2026-03-30,2026-06-27,,,
 }
 
 EXPECTED = {
-    "stage_definitions.csv: *, default, New: stage_order `first` is no integer.",
+    "stage_definitions.csv: *, default, New: stage_order `first` is no whole number such as 12.",
     "stage_definitions.csv: *, default, New: an open stage needs a stage_order.",
     "stage_definitions.csv: *, default, Talks: stage_category `opened` is none of open, won, lost.",
     "stage_definitions.csv: *, default, Offer: the probability is a share between 0 and 1.",
-    "stage_definitions.csv: *, default, Won: valid_from `1st of May` is no date.",
+    "stage_definitions.csv: *, default, Won: valid_from `1st of May` is no date such as 2026-11-22.",
     "stage_definitions.csv: *, default, Lost comes 2 times with the same valid_from.",
     "segments.csv: Small, employee_count, less than, 50: rule_operator `less than` is none of =, !=, <, <=, >, >=, "
     "in, is_null.",
     "segments.csv: Medium, employee_count, >=, many: a comparison of size needs a number as rule_value.",
     "fx_rates.csv: EUR: a rate is above 0.",
     "fx_rates.csv: USD: the base currency is worth 1 of itself.",
-    "fx_rates.csv: GBP: rate_to_base `1,3` is no decimal(18, 10).",
+    "fx_rates.csv: GBP: rate_to_base `1,3` is no number such as 1234.56.",
     "targets.csv: 2026Q1, (all): a fiscal quarter is written like FY2026-Q3.",
     "targets.csv: FY2026-Q2, SMB: target_amount `250.000` could be 250000 or a decimal number. "
     "Write it without separators of thousands, and decimals with one or two digits.",
-    "targets.csv: FY2026-Q2, Enterprise: valid_from `26-03-31` is no date.",
+    "targets.csv: FY2026-Q2, Enterprise: valid_from `26-03-31` is no date such as 2026-11-22.",
     "stall_rules.csv: no_change, *, *: the rule needs a threshold.",
     "mrr_policy.csv: discounts: the value is recurring or none.",
     "mrr_policy.csv: past_due: the value is counts or excluded.",
@@ -99,7 +99,7 @@ EXPECTED = {
     "metric_policy.csv: cycle_bands: value `30||60` is no short list of whole numbers, such as 30|60.",
     "metric_policy.csv: cycle_bands: value `30,60` is no short list of whole numbers, such as 30|60.",
     "metric_policy.csv: mature_open_share: value `5` is no share from 0 to 1.",
-    "metric_policy.csv: coverage_pool_quarters: valid_from `soon` is no date.",
+    "metric_policy.csv: coverage_pool_quarters: valid_from `soon` is no date such as 2026-11-22.",
     "fiscal_calendar.csv: FY2026-Q2 does not begin the day after the quarter before it ends.",
 }
 

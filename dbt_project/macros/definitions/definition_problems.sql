@@ -10,6 +10,11 @@
     {%- set raw = ref(name) -%}
     {%- set typed = ref('stg_' ~ name) -%}
     {%- set file = name ~ '.csv: ' -%}
+    {%- set words = {
+        'date': 'date such as 2026-11-22',
+        'integer': 'whole number such as 12',
+        'boolean': 'true or false',
+    } -%}
     {%- set key_sql = [] -%}
     {%- for column in key -%}
         {%- do key_sql.append("coalesce(cast(" ~ column ~ " as " ~ dbt.type_string() ~ "), '')") -%}
@@ -19,7 +24,7 @@
     {%- for column, type in dict(types, valid_from='date').items() %}
     select
         '{{ file }}' || {{ row_name }} || ': {{ column }} `' || {{ column }}
-        || '` is no {{ type }}.' as finding
+        || '` is no {{ words.get(type, "number such as 1234.56") }}.' as finding
     from {{ raw }}
     where
         trim({{ column }}) <> ''
