@@ -7,6 +7,10 @@
     'rpt_stall_patterns',
     'rpt_pipeline_velocity',
     'rpt_stage_velocity',
+    'rpt_win_rate',
+    'rpt_sales_cycle',
+    'rpt_slippage',
+    'rpt_forecast_accuracy',
 ] %}
 {%- for report in reports %}
     {%- set meta = graph.nodes['model.pipeledger.' ~ report].config.meta if execute else {} %}
