@@ -12,6 +12,7 @@ from tests.orchestration.conftest import Desk
 
 OPEN = "select sum(amount) as total, count(*) as rows from fct_opportunity_current where is_open"
 MRR = "select sum(mrr_amount) as total, count(*) as rows from fct_mrr_monthly where month_end = '2026-02-28'"
+SEGMENTS = "select segment, count(*) as rows from fct_opportunity_current group by 1 order by 1"
 AT = {"PIPELEDGER_NOW": "2026-03-03T15:00:00+00:00"}
 
 
@@ -42,6 +43,14 @@ def test_deals(tmp_path: Path, file: str, write: Callable[[Path, list[Deal]], No
 
     assert total == real_exports.total(deals, real_exports.OPEN)
     assert rows == sum(deal.stage in real_exports.OPEN for deal in deals)
+    owners = Desk(tmp_path).run("sql", "--json", "select owner_id, owner_name from dim_owner order by 1").json
+    assert owners == [{"owner_id": name, "owner_name": name} for name in sorted({deal.owner for deal in deals})]
+    segments = Desk(tmp_path).run("sql", "--json", SEGMENTS).json
+    has_segments = write is not real_exports.hubspot_export
+    assert segments == [
+        {"segment": name, "rows": sum(deal.segment == name for deal in deals)}
+        for name in sorted({deal.segment for deal in deals})
+    ] or (not has_segments and segments == [{"segment": "(unassigned)", "rows": len(deals)}])
 
 
 def test_subscriptions(tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ def read(proposal: Proposal) -> list[dict[str, Any]]:
         )
         found = connection.sql(f"select {selected}, _pl_reject from rows order by _pl_line").to_arrow_table()
     assert found["_pl_reject"].null_count == found.num_rows
-    return found.drop_columns(["_pl_reject"]).to_pylist()
+    read_back: list[dict[str, Any]] = found.drop_columns(["_pl_reject"]).to_pylist()
+    return read_back
 
 
 # ---------------------------------------------------------------- exports of vendors
@@ -288,7 +289,7 @@ class Written:
         if value is None:
             return self.null
         text = f"{value:,.{digits}f}" if self.thousands else f"{value:.{digits}f}"
-        return text.translate(str.maketrans({",": self.thousands, ".": self.decimal}))
+        return text.replace(",", "_").replace(".", self.decimal).replace("_", self.thousands)
 
 
 TEXTS = st.text(st.sampled_from('aZäß ,;|"\n\t-.'), max_size=8).map(str.strip)

@@ -703,7 +703,7 @@ def test_which_of_several_sheets_must_be_said(exports: Exports) -> None:
 
     with pytest.raises(SourceError, match=r"it has several sheets: Q1, Q2\. .*Correct `sheet` in \[sources\.crm"):
         exports.land()
-    with pytest.raises(SourceError, match="it has no sheet 'Q3', which `sheet` names. Got the sheets Q1, Q2"):
+    with pytest.raises(SourceError, match=r"it has no sheet 'Q3', which `sheet` names\. Got the sheets Q1, Q2"):
         exports.land(source=exports.source(opportunity=EntityOptions(layout=Layout(sheet="Q3"))))
     exports.land(source=exports.source(opportunity=EntityOptions(layout=Layout(sheet="Q2"))))
     assert exports.rows("select count(*) from crm.opportunity") == [(2,)]
@@ -712,7 +712,5 @@ def test_which_of_several_sheets_must_be_said(exports: Exports) -> None:
 def test_a_workbook_that_is_none_says_so(exports: Exports) -> None:
     exports.write("opportunity.xlsx", "opportunity_id,stage\n")
 
-    with pytest.raises(
-        SourceError, match=r"opportunity\.xlsx: it is no readable workbook .*Expected a workbook of Excel"
-    ):
+    with pytest.raises(SourceError, match=r"opportunity\.xlsx: it is no readable workbook .*Expected a workbook"):
         exports.land()

@@ -2,7 +2,7 @@
 -- account's segment. Narrow: what fct_opportunity_history needs besides is looked up there, and
 -- compared here by its hash.
 {%- set segment -%}
-coalesce(nullif(segments.segment, '(unassigned)'), states.source_segment, '(unassigned)')
+    coalesce(nullif(segments.segment, '(unassigned)'), states.source_segment, '(unassigned)')
 {%- endset %}
 with
 

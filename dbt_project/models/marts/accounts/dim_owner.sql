@@ -38,7 +38,7 @@ named as (
         opportunities.owner_name,
         row_number() over (
             partition by opportunities.source, opportunities.owner_id
-            order by opportunities.valid_from desc, opportunities.opportunity_id nulls last
+            order by opportunities.valid_from desc, opportunities.opportunity_id asc nulls last
         ) as recency
     from opportunities
     left join latest
