@@ -492,7 +492,7 @@ def test_an_extraction_knows_the_headers_and_where_ours_are_looked_for_also_what
     source = exports.source(opportunity=EntityOptions(columns=columns))
     [extraction] = source.extract([DAY], DAY)["opportunity"]()
     assert extraction.headers == {
-        "deal_id": "Deal ID", "stage": "stage", "amount_usd": "Amount (USD)", "close_date": "Close Date"
+        "deal_id": "Deal ID", "stage": "stage", "amount_usdx": "Amount (USD)", "close_date": "Close Date"
     }  # fmt: skip
     assert extraction.expected["deal_id"] == "opportunity_id"
     assert extraction.expected["close_date"] == "close_date"

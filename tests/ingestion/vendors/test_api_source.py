@@ -296,6 +296,8 @@ def test_what_the_ledger_must_know_comes_from_the_vendor_and_from_the_settings(
         "personal": ("email", "home_city", "mail_2"),
         "volatile": ("score", "seen"),
         "email": "email",
+        "headers": {landed: theirs for theirs, landed in columns.items()},
+        "expected": {"mail_2": "phone", "mql": "mql_at", "rank": "title"},
     }
 
 
