@@ -19,7 +19,9 @@ select
     count(*) as quarter_count,
     {{ finding(
         "'targets.csv: no target for '",
-        dbt.listagg('coverage.fiscal_quarter', "', '", 'order by coverage.fiscal_quarter nulls last'),
+        dbt.listagg(
+            'coverage.fiscal_quarter', "', '", 'order by coverage.fiscal_quarter nulls last'
+        ),
         "' is in force on '", 'last_day.snapshot_date', "': their coverage is unknown.'"
     ) }} as finding
 from coverage
