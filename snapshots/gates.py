@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from snapshots.contact import EMAIL_DIGEST
 from snapshots.difference import DayCounts, Difference
-from snapshots.landed import EMAIL_DIGEST, Manifest
+from snapshots.landed import Manifest
 from snapshots.receipts import Receipt
 from snapshots.store import Gates, Store
 

@@ -185,10 +185,9 @@ def landed_rows(
         if kind == MONEY and landed[name] == "VARCHAR" and first.dialect.currency_prefix:
             own = f"nullif(trim(cast({quoted(first.currency)} as varchar)), '')" if first.currency else "null"
             code = f"coalesce({own}, {literal(base_currency)})"
-            problems.append(
-                f"when {value} is not null and {contradicts(quoted(name), code)} "
-                f"then {literal(name + ': got ')} || {quoted(name)} || ' in a row whose currency is ' || {code}"
-            )
+            contradiction = f"{value} is not null and {contradicts(quoted(name), code)}"
+            told = literal(f"{first.header(name)}: got ")
+            problems[contradiction] = f"{told} || {quoted(name)} || ' in a row whose currency is ' || {code}"
         if name in first.required or (name in first.key and first.mode == "state"):
             empty = f"{value} is null or {value} = ''" if kind == "VARCHAR" else f"{value} is null"
             problems[empty] = literal(f"{first.header(name)} is required and is empty")

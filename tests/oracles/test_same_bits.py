@@ -25,7 +25,7 @@ def test_three_builds_with_several_threads_are_equal(
         monkeypatch.setenv("PIPELEDGER_DBT_THREADS", threads)
         command = ("build", "--exclude-resource-type", "unit_test")
         result = dbt_build.dbt(home, built.companies, definitions=built.definitions, command=command, **built.settings)
-        assert result.returncode == 0, result.stdout[-4000:]
+        assert result.success, result.told[-4000:]
         outcomes = list(Comparison(first, home / "warehouse.duckdb").outcomes())
         assert len(outcomes) > 20
         assert [str(each) for each in outcomes if each.differences] == []

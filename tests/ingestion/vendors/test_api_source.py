@@ -16,7 +16,7 @@ import pytest
 from dlt.sources.helpers.rest_client.paginators import JSONResponseCursorPaginator
 
 from ingestion.landing import land
-from ingestion.source import Extraction, Finding, LandingError, SourceError
+from ingestion.source import Contact, Extraction, Finding, LandingError, SourceError
 from ingestion.vendors.account import VendorAccount
 from ingestion.vendors.api_source import ApiSource
 from ingestion.vendors.carried_state import CarriedStates
@@ -296,6 +296,7 @@ def test_what_the_ledger_must_know_comes_from_the_vendor_and_from_the_settings(
         "personal": ("email", "home_city", "mail_2"),
         "volatile": ("score", "seen"),
         "email": "email",
+        "contact": Contact(email="email", phones=("mail_2",)),
         "headers": {landed: theirs for theirs, landed in columns.items()},
         "expected": {"mail_2": "phone", "mql": "mql_at", "rank": "title"},
     }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.settings.errors import is_disk_full
-from tests.orchestration.conftest import PIPELEDGER, Desk
+from tests.orchestration.conftest import Desk
 
 WRITERS = {
     "python": "open(path, 'wb', buffering=0).write(bytes(2**20)); open(path, 'ab', buffering=0).write(bytes(9))",
@@ -53,7 +53,7 @@ def test_a_full_disk_is_found_behind_other_errors_and_nothing_else_is_taken_for_
 def test_a_run_on_a_full_disk_ends_in_one_sentence(desk: Desk) -> None:
     desk.drop_opportunities("2026-03-05")
     done = subprocess.run(
-        ["/bin/bash", "-c", f"ulimit -f 64; exec {PIPELEDGER} run --date 2026-03-05"],
+        ["/bin/bash", "-c", f"ulimit -f 64; exec {Path(sys.executable).with_name('pipeledger')} run --date 2026-03-05"],
         cwd=desk.folder,
         env={"PATH": "/usr/bin:/bin", "HOME": str(desk.folder), "COLUMNS": "200"},
         capture_output=True,

@@ -8,7 +8,7 @@ import pytest
 from dbt.contracts.graph.nodes import SeedNode
 
 from ingestion.source import Dialect
-from orchestration.settings.config import load_config
+from orchestration.settings.config import EntityConfig, load_config
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.home import Home
 from orchestration.settings.settings import Settings
@@ -118,7 +118,8 @@ def test_a_dialect_reaches_the_models_by_the_name_of_its_readings(tmp_path: Path
     path.write_text('[company]\ntime_zone = "UTC"\n[sources.crm]\ntype = "files"\npath = "x"\n')
     config = load_config(path, {})
     german = Dialect(decimal=",", currency_prefix=True, null_values=("-",))
-    config = replace(config, sources={"crm": replace(config.sources["crm"], dialect=german)})
+    crm = replace(config.sources["crm"], common={"opportunity": EntityConfig(dialect=german)})
+    config = replace(config, sources={"crm": crm})
     named = dialects(config)
     assert asdict(named["crm.opportunity"]) == asdict(german)
     assert json.loads(dbt_vars(config))["sources"]["crm"]["dialects"]["opportunity"] == {
