@@ -24,8 +24,10 @@ SCORE = "DECIMAL(18,4)"
 class Entity:
     """One canonical entity: its columns in order with DuckDB types, and what the ledger must know of it.
 
-    `made` columns come from personal ones when the ledger is written, unless a source gives them itself. A file without
-    the column `line` gets it from the order of its rows. An entity that is `occasional` has a file on some days only.
+    `made` columns come from personal ones when the ledger is written, unless a source gives them itself. Columns that
+    are `flat` are those of a file in which one table holds it all: systems with a table for each thing have none of
+    them. A file without the column `line` gets it from the order of its rows. An entity that is `occasional` has a file
+    on some days only.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Entity:
     personal: tuple[str, ...] = ()
     deleted: str | None = None
     stand_ins: Mapping[str, str] = field(default_factory=dict)  # an id -> the name that is the id where there is none
+    flat: tuple[str, ...] = ()
     made: tuple[str, ...] = ()
     line: str | None = None
     occasional: bool = False
@@ -79,6 +82,7 @@ _ALL = (
         required=("opportunity_id", "stage"),
         deleted="is_deleted",
         stand_ins={"account_id": "account_name", "owner_id": "owner_name"},
+        flat=("account_name", "segment", "owner_name"),
     ),
     Entity(
         name="account",

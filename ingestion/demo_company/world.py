@@ -16,13 +16,10 @@ from ingestion.demo_company.profile import HISTORY_DAYS
 from ingestion.demo_company.records import Events, Row, Versions
 from ingestion.entities import ENTITIES
 
-_OF_FLAT_EXPORTS = {"account_name", "segment", "owner_name"}
-
 RECORDED = {
-    name: replace(entity, columns={column: kind for column, kind in entity.columns.items() if column not in repeated})
-    for name, entity in ENTITIES.items()
+    name: replace(of, columns={column: kind for column, kind in of.columns.items() if column not in of.flat})
+    for name, of in ENTITIES.items()
     if name != "opportunity_change"
-    for repeated in [_OF_FLAT_EXPORTS if name == "opportunity" else ()]
 }
 """What the company's systems keep. Accounts and users have tables of their own, so opportunities do not repeat them."""
 
