@@ -283,7 +283,8 @@ def test_a_stage_that_a_default_definition_explains_is_asked_about_until_there_i
     marts.execute(
         "create or replace table marts.fct_opportunity_current as select 'crm' as source, 'default' as pipeline, "
         "unnest(['Closed Won', 'Proposal']) as stage, unnest(['Won', 'Proposal']) as source_stage, "
-        "unnest(['won', 'open']) as stage_category"
+        "unnest(['won', 'open']) as stage_category, stage_category = 'open' as is_open, 'USD' as currency_code, "
+        "1.00 as amount, 1.00 as source_amount"
     )
     marts.close()
     assert findings(sound)["stages"].level == "ok"

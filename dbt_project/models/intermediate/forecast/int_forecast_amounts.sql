@@ -98,21 +98,23 @@ amounts as (
         'last_quarter': 'known.last_quarter_amount',
         'pace': 'known.pace_amount',
     }.items() %}
-    select
-        known.fiscal_quarter,
-        known.segment,
-        '{{ measure }}' as measure,
-        known.days_to_quarter_end,
-        known.snapshot_date,
-        cast(known.won_amount as decimal(18, 2)) as won_amount,
-        cast({{ amount }} as decimal(18, 2)) as forecast_amount,
-        cast(known.actual_amount as decimal(18, 2)) as actual_amount,
-        cast(known.restated_actual_amount as decimal(18, 2)) as restated_actual_amount
-    from known
-    {%- if measure == 'expected' %}
-    where known.days_to_quarter_end >= 0
-    {%- endif %}
-    {{ 'union all' if not loop.last }}
+        select
+            known.fiscal_quarter,
+            known.segment,
+            '{{ measure }}' as measure,
+            known.days_to_quarter_end,
+            known.snapshot_date,
+            cast(known.won_amount as decimal(18, 2)) as won_amount,
+            cast({{ amount }} as decimal(18, 2)) as forecast_amount,
+            cast(known.actual_amount as decimal(18, 2)) as actual_amount,
+            cast(known.restated_actual_amount as decimal(18, 2)) as restated_actual_amount
+        from known
+        {%- if measure == 'expected' %}
+            where known.days_to_quarter_end >= 0
+        {%- endif %}
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
     {%- endfor %}
 
 )

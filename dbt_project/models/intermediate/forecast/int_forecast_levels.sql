@@ -1,8 +1,5 @@
 -- One row per fiscal quarter x segment (`(all)` included) x day, from the forecast's first day of
 -- the quarter on: what was won and what was open as it was known on that day.
-{%- set measures = [
-    'won_amount', 'open_amount', 'weighted_amount', 'commit_amount', 'best_case_amount',
-] %}
 with
 
 history as (
@@ -62,22 +59,27 @@ measured as (
         history.valid_to,
         case when history.is_won then coalesce(history.amount, 0) else 0 end as won_amount,
         case when history.is_open then coalesce(history.amount, 0) else 0 end as open_amount,
-        case
-            when history.is_open
-                then coalesce(
-                    {{ weighted_amount('history.amount', 'history.stage_probability') }}, 0
-                )
-            else 0
-        end as weighted_amount,
-        {%- for category in ['commit', 'best_case'] %}
+        coalesce(
+            case
+                when history.is_open
+                    then {{ weighted_amount('history.amount', 'history.stage_probability') }}
+            end,
+            0
+        ) as weighted_amount,
         case
             when
                 history.is_open
-                and {{ forecast_category_key('history.forecast_category') }} = '{{ category }}'
+                and {{ forecast_category_key('history.forecast_category') }} = 'commit'
                 then coalesce(history.amount, 0)
             else 0
-        end as {{ category }}_amount{{ ',' if not loop.last }}
-        {%- endfor %}
+        end as commit_amount,
+        case
+            when
+                history.is_open
+                and {{ forecast_category_key('history.forecast_category') }} = 'best_case'
+                then coalesce(history.amount, 0)
+            else 0
+        end as best_case_amount
     from history
     inner join quarters on history.close_fiscal_quarter = quarters.fiscal_quarter
     where history.valid_to > quarters.first_date and history.valid_from <= quarters.last_date
@@ -87,18 +89,29 @@ measured as (
 -- What begins adds to the sums, what ends takes away.
 events as (
 
-    {%- for edge, sign in [('valid_from', ''), ('valid_to', '-')] %}
     select
         measured.fiscal_quarter,
         measured.segment,
-        measured.{{ edge }} as changed_date,
-        {%- for measure in measures %}
-        {{ sign }}sum(measured.{{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
-        {%- endfor %}
+        measured.valid_from as changed_date,
+        sum(measured.won_amount) as won_amount,
+        sum(measured.open_amount) as open_amount,
+        sum(measured.weighted_amount) as weighted_amount,
+        sum(measured.commit_amount) as commit_amount,
+        sum(measured.best_case_amount) as best_case_amount
     from measured
-    group by measured.fiscal_quarter, measured.segment, measured.{{ edge }}
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
+    group by measured.fiscal_quarter, measured.segment, measured.valid_from
+    union all
+    select
+        measured.fiscal_quarter,
+        measured.segment,
+        measured.valid_to as changed_date,
+        -sum(measured.won_amount) as won_amount,
+        -sum(measured.open_amount) as open_amount,
+        -sum(measured.weighted_amount) as weighted_amount,
+        -sum(measured.commit_amount) as commit_amount,
+        -sum(measured.best_case_amount) as best_case_amount
+    from measured
+    group by measured.fiscal_quarter, measured.segment, measured.valid_to
 
 ),
 
@@ -108,7 +121,9 @@ changes as (
         'events',
         all_of=['segment'],
         others=['fiscal_quarter', 'changed_date'],
-        sums=measures,
+        sums=[
+            'won_amount', 'open_amount', 'weighted_amount', 'commit_amount', 'best_case_amount'
+        ],
     ) }}
 
 ),
@@ -116,9 +131,15 @@ changes as (
 -- The company has a row in every quarter, whether anything is due in it or not.
 cells as (
 
-    select changes.fiscal_quarter, changes.segment from changes
+    select
+        changes.fiscal_quarter,
+        changes.segment
+    from changes
     union
-    select quarters.fiscal_quarter, '(all)' as segment from quarters
+    select
+        quarters.fiscal_quarter,
+        '(all)' as segment
+    from quarters
 
 ),
 
@@ -128,9 +149,11 @@ levels as (
         cells.fiscal_quarter,
         cells.segment,
         pipeline_days.snapshot_date,
-        {%- for measure in measures %}
-        sum(coalesce(changes.{{ measure }}, 0)) over so_far as {{ measure }},
-        {%- endfor %}
+        sum(coalesce(changes.won_amount, 0)) over so_far as won_amount,
+        sum(coalesce(changes.open_amount, 0)) over so_far as open_amount,
+        sum(coalesce(changes.weighted_amount, 0)) over so_far as weighted_amount,
+        sum(coalesce(changes.commit_amount, 0)) over so_far as commit_amount,
+        sum(coalesce(changes.best_case_amount, 0)) over so_far as best_case_amount,
         quarters.quarter_number,
         quarters.is_whole,
         quarters.end_date,
@@ -140,7 +163,7 @@ levels as (
         ) }} as integer) as days_to_quarter_end
     from cells
     inner join quarters on cells.fiscal_quarter = quarters.fiscal_quarter
-    inner join pipeline_days on pipeline_days.snapshot_date >= quarters.first_date
+    inner join pipeline_days on quarters.first_date <= pipeline_days.snapshot_date
     left join changes
         on
             cells.fiscal_quarter = changes.fiscal_quarter
