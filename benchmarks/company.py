@@ -13,8 +13,11 @@ from ingestion.entities import ENTITIES
 
 ENTITY = "opportunity"
 SOURCE = "crm"
-CUSTOM = tuple(f"custom_{number}" for number in range(1, 7))
-TYPES = {**ENTITIES[ENTITY].columns, **dict.fromkeys(CUSTOM, "VARCHAR")}
+CUSTOM = tuple(f"custom_{number}" for number in range(1, 6))
+TYPES = {
+    **{name: kind for name, kind in ENTITIES[ENTITY].columns.items() if name not in ENTITIES[ENTITY].flat},
+    **dict.fromkeys(CUSTOM, "VARCHAR"),
+}
 """The columns and their ledger types."""
 
 
@@ -57,6 +60,7 @@ def rows(versions: str) -> str:
         '005' || lpad((h % 400)::varchar, 15, '0') as owner_id,
         ['Pipeline', 'Best Case', 'Commit', 'Omitted'][1 + h % 4] as forecast_category,
         ((h % 100) / 100)::decimal(9, 6) as probability,
+        ((h % 5000000) / 100 + c % 5000)::decimal(18, 2) as expected_revenue,
         ['web', 'partner', 'outbound', 'event', 'referral'][1 + h % 5] as lead_source,
         case when h % 3 = 0 then '701' || lpad((h % 500)::varchar, 15, '0') end as campaign_id,
         case when h % 2 = 0 then 'Call ' || (c % 1000)::varchar end as next_step,
@@ -69,7 +73,6 @@ def rows(versions: str) -> str:
         (h % 7)::varchar as custom_2,
         case when h % 5 = 0 then 'note ' || h::varchar end as custom_3,
         ['emea', 'amer', 'apac'][1 + h % 3] as custom_4,
-        (h % 2 = 0)::varchar as custom_5,
-        (h % 365)::varchar as custom_6
+        (h % 2 = 0)::varchar as custom_5
     from (select i, d, (hash(i) >> 4)::bigint as h, (hash(i * 7919 + d) >> 4)::bigint as c from {versions})
     """
