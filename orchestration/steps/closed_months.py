@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from orchestration.settings.settings import Settings, code_version
-from orchestration.steps.dbt import dbt_vars, definition_files
+from orchestration.steps.dbt import dbt_vars, definition_files, project_fingerprint
 from snapshots.digest import literal
 from snapshots.durable import write_whole
 
@@ -118,7 +118,6 @@ def identity(settings: Settings) -> list[int]:
 
 def inputs(settings: Settings) -> dict[str, Any]:
     """What a build rests on besides the ledger."""
-    parsed = settings.home.dbt / "parsed"
     return {
         "file": identity(settings),
         "definitions": {
@@ -127,7 +126,7 @@ def inputs(settings: Settings) -> dict[str, Any]:
         },
         "settings": dbt_vars(settings.config),
         "version": code_version(),
-        "models": parsed.read_text() if parsed.is_file() else "",
+        "models": project_fingerprint(),
     }
 
 

@@ -1,6 +1,7 @@
 """A build that tells closed months otherwise says so, with the amount and the cause; any other build says nothing."""
 
 import os
+import shutil
 from pathlib import Path
 
 import duckdb
@@ -8,6 +9,7 @@ import pytest
 
 from orchestration.settings.settings import Settings, load_settings
 from orchestration.steps.closed_months import closed_months_changed, note_published
+from orchestration.steps.dbt import PROJECT
 from tests.orchestration.conftest import TOML
 
 MARTS = """
@@ -121,8 +123,14 @@ def test_a_change_without_a_reason_asks_for_the_ledger_to_be_verified(settings: 
     assert found.endswith("Cause: none found, run `pipeledger verify`.")
 
 
-def test_other_models_or_defaults_are_a_cause(settings: Settings) -> None:
-    (settings.home.dbt / "parsed").write_text("another fingerprint")
+def test_other_models_or_defaults_are_a_cause(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = tmp_path / "dbt_project"
+    shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("target", "logs"))
+    with (project / "models" / "marts" / "pipeline" / "fct_pipeline_daily.sql").open("a") as model:
+        model.write("-- another one\n")
+    monkeypatch.setattr("orchestration.steps.dbt.PROJECT", project)
     [found] = changed(settings)
     assert found.endswith("Cause: the models or the default definitions changed.")
 
