@@ -5,7 +5,7 @@
     with pipeledger.open() as company:
         company.mart("rpt_pipeline_coverage")
         company.as_of("2026-03-31")
-        company.sql("select segment, nrr from rpt_revenue_retention where month_end = ?", ["2026-03-31"])
+        company.sql("select stage, probability from dim_stage where stage_order > ?", [3])
 
 Reads the published file only, and never writes it. A run may publish meanwhile: what is open stays as it was, and the
 next `open` sees the new file.
