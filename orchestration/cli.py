@@ -312,9 +312,14 @@ def tables(
 
 
 @app.command()
-def doctor(as_json: JsonFlag = False) -> None:
+def doctor(
+    alert: Annotated[
+        bool, typer.Option("--alert", help="Send a test message to the operator, and nothing else.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Check the set-up: one line each, with the fix."""
-    from orchestration.commands.doctor import check_definition_rows, examine, worst
+    from orchestration.commands.doctor import check_definition_rows, examine, send_test_alert, worst
 
     settings: Settings | PipeledgerError
     try:
@@ -322,8 +327,8 @@ def doctor(as_json: JsonFlag = False) -> None:
         home, today = settings.home, settings.config.today(clock())
     except PipeledgerError as error:
         settings, home, today = error, find_home(os.environ, Path.cwd()), clock().date()
-    findings = list(examine(settings, home, today, os.environ))
-    if isinstance(settings, Settings):
+    findings = list(send_test_alert(clock()) if alert else examine(settings, home, today, os.environ))
+    if isinstance(settings, Settings) and not alert:
         findings += check_definition_rows(settings)
     if as_json:
         show_json([asdict(finding) for finding in findings])

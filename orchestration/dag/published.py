@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dag.assets import POOL, SOLE_WRITER
+from orchestration.dag.assets import POOL, SOLE_WRITER, freshness
 from orchestration.dag.models import Translator
 from orchestration.settings.settings import Settings
 from orchestration.steps.publish import Published, publish_marts
@@ -31,6 +31,8 @@ def published_asset(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asset
         group_name="published",
         description="The file that analysts and BI tools open, read-only: all marts, swapped in at once.",
         kinds={"duckdb"},
+        owners=settings.config.alerts.owners,
+        freshness_policy=freshness(),
         required_resource_keys={SOLE_WRITER},
         pool=POOL,
     )
