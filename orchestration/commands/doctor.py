@@ -31,7 +31,7 @@ from snapshots.gates import are_too_many
 from snapshots.receipts import read_receipts
 from snapshots.store import LedgerError
 
-PYTHON = (3, 11)
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 LITTLE_SPACE = 500_000_000  # bytes; a build of a large company needs more than this beside the published file
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -69,10 +69,9 @@ def guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding
 def check_python(version: tuple[str, str, str]) -> Finding:
     """The Python that the pinned dependencies were resolved for."""
     got = ".".join(version)
-    if (int(version[0]), int(version[1])) != PYTHON:
-        return Finding(
-            "python", "fail", f"Python {got}, 3.11 expected", "make clean setup PYTHON=python3.11, then use .venv/bin"
-        )
+    if not OLDEST_PYTHON <= (int(version[0]), int(version[1])) <= NEWEST_PYTHON:
+        fix = "make clean setup PYTHON=python3.11, then use .venv/bin"
+        return Finding("python", "fail", f"Python {got}, 3.11 to 3.13 expected", fix)
     return Finding("python", "ok", f"Python {got}")
 
 
