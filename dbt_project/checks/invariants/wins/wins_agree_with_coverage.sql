@@ -44,5 +44,8 @@ compared as (
 
 )
 
-select * from compared
+select
+    {{ sole_source(ref('int_sources')) }} as source,
+    compared.*
+from compared
 where won_opportunities <> coalesce(won, 0) or won_amount <> coalesce(amount, 0)
