@@ -24,6 +24,7 @@ from orchestration.settings.settings import Settings
 from orchestration.steps import alerts
 from orchestration.steps.build import definition_problems
 from orchestration.steps.dbt import DEFAULT_DEFINITIONS, definition_files
+from orchestration.steps.held import held_in_published
 from orchestration.steps.rehearsal import rehearse
 from orchestration.steps.sources import build_source
 from snapshots.digest import literal
@@ -55,6 +56,7 @@ def examine(settings: Settings | PipeledgerError, home: Home, today: date, env: 
         yield from check_source(settings, source, today)
     yield check_rejects(settings)
     yield check_alerts(settings)
+    yield check_held(settings)
     yield from check_published(settings, today)
 
 
@@ -258,6 +260,14 @@ def check_rejects(settings: Settings) -> Finding:
         fix = "correct them where they come from, or say in pipeledger.toml how they are written"
         return Finding("rejected rows", "warn", "; ".join(rejected), fix)
     return Finding("rejected rows", "ok", "none on the last captured days")
+
+
+def check_held(settings: Settings) -> Finding:
+    """The published marts show every source as it was captured last."""
+    found = held_in_published(settings)
+    if found:
+        return Finding("held sources", "fail", " ".join(found.values()))
+    return Finding("held sources", "ok", "the published marts hold none back")
 
 
 def check_first_rows(settings: Settings, source: SourceConfig, day: date, today: date) -> Iterator[Finding]:
