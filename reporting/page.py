@@ -5,8 +5,8 @@ Comes from the sections; goes to `report.py`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
@@ -104,7 +104,11 @@ def fold(table: Table) -> Html:
         + "</tr>"
         for row in shown
     )
-    cut = f"<p>These are the first {len(shown)} of {len(table.rows)} rows.</p>" if len(shown) < len(table.rows) else ""
+    cut = (
+        f'<p class="scale">These are the first {len(shown)} of {len(table.rows)} rows.</p>'
+        if len(shown) < len(table.rows)
+        else ""
+    )
     return Html(
         f"<details><summary>Rows and SQL: {escape(table.caption)}</summary>"
         f'<div class="rows" tabindex="0" role="region" aria-label="{escape(table.caption)}">'
@@ -120,7 +124,7 @@ class Page:
     title: str
     heading: Html
     sections: Sequence[Section]
-    links: Sequence[tuple[str, str]] = ()
+    links: Mapping[str, str] = field(default_factory=dict)
     footer: Html = NOTHING
     lead: Section | None = None
 
@@ -129,7 +133,7 @@ def document(page: Page) -> str:
     """The page as one HTML file."""
     everything = [*([page.lead] if page.lead else []), *page.sections]
     todo = [sentence for section in everything for sentence in section.todo]
-    links = "".join(f'<a href="{escape(target)}">{escape(label)}</a>' for label, target in page.links)
+    links = "".join(f'<a href="{escape(target)}">{escape(label)}</a>' for label, target in page.links.items())
     contents = "".join(f'<li><a href="#{section.id}">{escape(section.question)}</a></li>' for section in page.sections)
     return "".join(
         [

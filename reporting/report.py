@@ -7,14 +7,14 @@ Alone: `python -m reporting.report <pipeline.duckdb> > report.html`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from reporting.markup import Html, Numbers, say
 from reporting.page import Page, Section, document
-from reporting.published import ALL, Marts, MissingError, ReportError, Scope, listed, literal, open_published
+from reporting.published import ALL, Marts, MissingError, ReportError, Row, Scope, listed, literal, open_published
 from reporting.sections import coverage, days, forecast, pipeline, revenue, stalls, velocity, wins
 
 MakeSection = Callable[[Marts, Scope, Numbers], Section]
@@ -51,8 +51,8 @@ class Wish:
     team: str | None = None
 
 
-def report(published: Path, wish: Wish | None = None, links: Sequence[tuple[str, str]] = ()) -> str:
-    """The page as HTML; `links` are pages of other days, as label and address.
+def report(published: Path, wish: Wish | None = None, links: Mapping[str, str] | None = None) -> str:
+    """The page as HTML; `links` are pages of other days, each label with its address.
 
     ReportError where the file cannot be read, or has no such day, segment or team.
     """
@@ -68,10 +68,24 @@ def report(published: Path, wish: Wish | None = None, links: Sequence[tuple[str,
             heading=days.heading(marts, scope),
             lead=lead,
             sections=[answered(question, marts, scope, numbers) for question in QUESTIONS],
-            links=links,
+            links=links or {},
             footer=footer(marts),
         )
         return document(page)
+
+
+def captured_days(published: Path) -> tuple[date | None, date | None]:
+    """The first and the last captured day; None where there is none. ReportError where the file cannot be read."""
+    with open_published(published) as connection:
+        span = span_of(Marts(connection))
+    return span.value("first"), span.value("last")
+
+
+def span_of(marts: Marts) -> Row:
+    """The first and the last captured day, in a row."""
+    return marts.ask(
+        "span", "", "select min(snapshot_date) as first, max(snapshot_date) as last from dim_snapshot"
+    ).rows[0]
 
 
 def answered(question: Question, marts: Marts, scope: Scope, numbers: Numbers) -> Section:
@@ -87,8 +101,8 @@ def scope_of(marts: Marts, wish: Wish) -> Scope | None:
     for table in ("dim_snapshot", "dim_date"):
         if table not in marts.tables:
             raise ReportError(f"the published file has no {table}, one expected. Run `pipeledger build`.")
-    span = marts.ask("span", "", "select min(snapshot_date) as first, max(snapshot_date) as last from dim_snapshot")
-    first, last = span.rows[0].value("first"), span.rows[0].value("last")
+    span = span_of(marts)
+    first, last = span.value("first"), span.value("last")
     if first is None:
         return None
     day = wish.day or last

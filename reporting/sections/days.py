@@ -39,15 +39,20 @@ order by snapshot_date desc, source""",
     )
 
 
-def heading(marts: Marts, scope: Scope) -> Html:
-    """The title, the day and the quarter, and every captured day as a strip."""
-    quarter = marts.ask(
+def in_its_quarter(marts: Marts, scope: Scope) -> Table:
+    """The day of the page in its fiscal quarter."""
+    return marts.ask(
         "quarter",
         "the day in its fiscal quarter",
         f"""select fiscal_quarter, day_of_fiscal_quarter, days_to_fiscal_quarter_end
 from dim_date
 where date_day = {literal(scope.day)}""",
-    ).rows[0]
+    )
+
+
+def heading(marts: Marts, scope: Scope) -> Html:
+    """The title, the day and the quarter, and every captured day as a strip."""
+    quarter = in_its_quarter(marts, scope).rows[0]
     span, missing = captured(marts, scope).rows[0], gaps(marts, scope)
     missed = sorted({row.value("snapshot_date") for row in missing.rows})
     narrowed = [f"segment {scope.segment}"] if scope.segment != ALL else []
@@ -90,7 +95,7 @@ def section(marts: Marts, scope: Scope, _: Numbers) -> Section:
         )  # fmt: skip
     else:
         answer += say("None of them is missing.")
-    todo, tables = [], [span, missing]
+    todo, tables = [], [span, in_its_quarter(marts, scope), missing]
     if "about" in marts.tables and not scope.is_past:
         about = marts.ask("about", "what the published file says of itself", "select * from about")
         tables.append(about)
