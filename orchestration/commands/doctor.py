@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -21,6 +21,7 @@ from orchestration.settings.errors import ConfigError, PipeledgerError
 from orchestration.settings.home import Home, check_home
 from orchestration.settings.lock import current_holder
 from orchestration.settings.settings import Settings
+from orchestration.steps import alerts
 from orchestration.steps.build import definition_problems
 from orchestration.steps.dbt import DEFAULT_DEFINITIONS, definition_files
 from orchestration.steps.rehearsal import rehearse
@@ -53,6 +54,7 @@ def examine(settings: Settings | PipeledgerError, home: Home, today: date, env: 
     for source in settings.config.enabled:
         yield from check_source(settings, source, today)
     yield check_rejects(settings)
+    yield check_alerts(settings)
     yield from check_published(settings, today)
 
 
@@ -184,6 +186,36 @@ def check_definition_rows(settings: Settings) -> Iterator[Finding]:
         yield Finding("definition rows", "fail", problem, f"correct it in {where}, then `pipeledger build`")
     if not problems:
         yield Finding("definition rows", "ok", "a build accepts every row")
+
+
+def check_alerts(settings: Settings) -> Finding:
+    """Somebody is told when a day is lost."""
+    fix = f"put addresses into {alerts.URLS} and [alerts] into {settings.config.path}; see docs/daily-run.md"
+    places = alerts.urls()
+    if not (settings.config.alerts.is_enabled or places):
+        return Finding("alerts", "ok", "off: nobody is told of a lost day but by its exit code and in Dagster")
+    if not (settings.config.alerts.is_enabled and places):
+        missing = f"no [alerts] in {settings.config.path}" if places else f"{alerts.URLS} is not set"
+        return Finding("alerts", "warn", f"nobody is told: {missing}", fix)
+    try:
+        for place in places:
+            alerts.place_of(place)
+    except ConfigError as error:
+        return Finding("alerts", "fail", str(error), fix)
+    kinds = ", ".join(place.partition("://")[0] for place in places)
+    return Finding("alerts", "ok", f"goes to {len(places)} (by {kinds}); `pipeledger doctor --alert` sends a test")
+
+
+def send_test_alert(now: datetime) -> Iterator[Finding]:
+    """Send a message to every place; one finding for each."""
+    if not alerts.urls():
+        yield Finding("test alert", "fail", f"{alerts.URLS} is not set", "put one address or more into it")
+    for place in alerts.urls():
+        try:
+            alerts.send(place, alerts.test_message(now))
+            yield Finding("test alert", "ok", f"sent to {alerts.shown(place)}")
+        except PipeledgerError as error:
+            yield Finding("test alert", "fail", str(error), f"correct the address in {alerts.URLS}")
 
 
 def check_source(settings: Settings, source: SourceConfig, today: date) -> Iterator[Finding]:

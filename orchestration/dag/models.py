@@ -4,7 +4,7 @@ Comes from dbt's manifest and the settings; goes to `company.py` and `jobs.py`. 
 wired to a home in `steps/dbt.py`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -46,6 +46,10 @@ class Translator(DagsterDbtTranslator):
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """What the project says of it: of a model, what one row of it is."""
         return str(dbt_resource_props["description"]).strip()
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
+        """Those who answer for all assets."""
+        return self.company.config.alerts.owners
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """Replace what reads a source type by all sources of that type."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dag.assets import POOL, SOLE_WRITER
+from orchestration.dag.assets import POOL, SOLE_WRITER, freshness
 from orchestration.dag.models import Translator
 from orchestration.settings.settings import Settings
 from orchestration.steps.publish import Published, publish_marts
@@ -36,6 +36,8 @@ def published_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
                 group_name="published",
                 description="The file that analysts and BI tools open, read-only: all marts, swapped in at once.",
                 kinds={"duckdb"},
+                owners=settings.config.alerts.owners,
+                freshness_policy=freshness(),
             ),
             dg.AssetSpec(
                 REPORT_KEY,
@@ -43,6 +45,8 @@ def published_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
                 group_name="published",
                 description="A page for people: whether the quarter is safe, what changed and what to do.",
                 kinds={"html"},
+                owners=settings.config.alerts.owners,
+                freshness_policy=freshness(),
             ),
         ],
         required_resource_keys={SOLE_WRITER},

@@ -15,13 +15,15 @@ from typing import Any
 import dagster as dg
 
 from orchestration.dag import jobs, lost_days, published
+from orchestration.dag.alerts import reason, tell_now
 from orchestration.dag.assets import ACCEPT_TAG
 from orchestration.dag.company import build_definitions, write_dagster_home
 from orchestration.dag.progress import current_line
 from orchestration.dag.sole_writer import TRIGGER_TAG, take_over
-from orchestration.settings.errors import DiskFullError, ExitCode, is_disk_full
+from orchestration.settings.errors import DiskFullError, ExitCode, PipeledgerError, is_disk_full
 from orchestration.settings.lock import Lock
 from orchestration.settings.settings import Settings
+from orchestration.steps.alerts import urls
 from orchestration.steps.build import read_findings
 from orchestration.steps.dbt import dbt_env
 
@@ -110,13 +112,26 @@ def execute(
             )
         finally:
             current_line.end()
+        undelivered = tell_the_operator(settings, instance)
     done = report(job, result)
     if any(map(is_disk_full, done.failures)):
         done.failures = [str(DiskFullError(settings.home.root))]
     if done.published:
         done.warnings = read_findings(settings.home.warehouse) or done.warnings
+    done.warnings += undelivered
     done.warnings = [*(note for source in done.sources.values() for note in source.notes), *done.warnings]
     return done
+
+
+def tell_the_operator(settings: Settings, instance: dg.DagsterInstance) -> list[str]:
+    """Tell what this run came to, where the settings and the environment say whom; what was not delivered."""
+    if not (settings.config.alerts.is_enabled and urls()):
+        return []
+    try:
+        tell_now(settings, instance)
+    except PipeledgerError as error:  # the run is done all the same
+        return [str(error)]
+    return []
 
 
 def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
@@ -177,15 +192,3 @@ def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
 def is_lost_day(failure: Any) -> bool:
     """Whether a step failed to say that a day was not captured, and for nothing else."""
     return failure.error is not None and failure.error.cls_name == lost_days.LostDaysError.__name__
-
-
-def reason(failure: Any) -> str:
-    """Why a step failed: the innermost cause, without its stack."""
-    error = failure.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is None:
-        return "a step failed"
-    message = str(error.message).strip()
-    name, _, said = message.partition(": ")  # Python puts the class in front
-    return (said if name.rpartition(".")[2] == error.cls_name else message) or "stopped by hand"

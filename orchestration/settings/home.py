@@ -79,6 +79,11 @@ class Home:
         return self.root / "attempts"
 
     @property
+    def alerts(self) -> Path:
+        """What the operator was told; disposable."""
+        return self.root / "alerts.json"
+
+    @property
     def lock(self) -> Path:
         """The lock file, which names its holder."""
         return self.root / "lock"
