@@ -107,7 +107,7 @@ class Marts:
         self.tables = frozenset(
             name
             for (name,) in self.connection.execute(
-                "select table_name from information_schema.tables where table_schema = 'marts'"
+                "select table_name from duckdb_tables() where database_name = 'pipeline' and schema_name = 'marts'"
             ).fetchall()
         )
 
@@ -132,7 +132,10 @@ class Marts:
 
 
 def open_published(path: Path) -> duckdb.DuckDBPyConnection:
-    """The published file, read-only and in UTC, its marts without their schema's name.
+    """The published file, read-only and in UTC, its marts without their schema's name, and no other file.
+
+    It is attached to a database in memory, so that whoever opens it again in the same process sees what was published
+    since.
 
     ReportError where there is none, or it cannot be read.
     """
@@ -141,12 +144,15 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
             f"{path}: nothing published yet, a published file expected. Run `pipeledger run`, "
             "or set PIPELEDGER_HOME to another home."
         )
+    connection = duckdb.connect()
     try:
-        connection = duckdb.connect(str(path), read_only=True)
+        connection.execute(f"attach {literal(str(path))} as pipeline (read_only)")
     except duckdb.Error as error:
+        connection.close()
         raise ReportError(f"{path}: not readable ({error}). Run `pipeledger build` to publish it anew.") from error
+    connection.execute("use pipeline.marts")
     connection.execute("set timezone = 'UTC'")
-    connection.execute("set search_path = 'marts'")
+    connection.execute("set enable_external_access = false")
     return connection
 
 
