@@ -35,6 +35,8 @@ def show_report(report: RunReport) -> None:
             )
     if report.published:
         out.print(f"published: {report.marts} marts in {report.published}", markup=False)
+    if report.report:
+        out.print(f"report: {report.report}", markup=False)
     for name, source in report.sources.items():
         for problem in filter(None, (source.error, source.gates)):
             out.print(f"{name}: a gap: {problem}", markup=False)

@@ -55,6 +55,7 @@ class RunReport:
     exit_code: ExitCode
     sources: dict[str, SourceReport]
     published: str | None = None
+    report: str | None = None
     marts: int = 0
     warnings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -159,7 +160,7 @@ def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
 
 
 def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> None:
-    """A captured day, or the published file."""
+    """A captured day, the published file, or the report."""
     path, metadata = event.asset_key.path, event.metadata
     if path[0] == "ledger":
         source = done.sources.setdefault(path[1], SourceReport())
@@ -170,6 +171,8 @@ def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> Non
         done.published = str(metadata["path"].value)
         marts = metadata["marts"]
         done.marts = len(marts.records) if isinstance(marts, dg.TableMetadataValue) else 0
+    elif path == ["published", "report"]:
+        done.report = str(metadata["path"].value)
 
 
 def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
