@@ -10,6 +10,6 @@ FEW = 3
 
 
 def listed(names: Sequence[str], most: int = FEW, between: str = ", ") -> str:
-    """The first `most` of the names and the number of the others: `a, b, c, and 1,024 more`; all if they are no more."""
+    """The first `most` of the names and the number of the others: `a, b, c, and 1,024 more`."""
     more = f"{between}and {len(names) - most:,} more" if len(names) > most else ""
     return between.join(names[:most]) + more

@@ -55,7 +55,7 @@ class DemoSource:
             yield days[first : first + DAYS_PER_CHUNK]
 
     def extract(self, days: Sequence[date], today: date) -> dict[str, Callable[[], Iterator[Extraction]]]:
-        """The extractions of `days` by entity, in ascending order of days. The company lives when the first one is read.
+        """The extractions of `days` by entity, in ascending order of days. The first one that is read makes it live.
 
         Raises SourceError for a day before the start, after `today`, or on which the systems were down.
         """
