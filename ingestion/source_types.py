@@ -117,7 +117,7 @@ SOURCE_TYPES: dict[str, SourceType] = {
             *("deal", "company", "contact", "contact_email", "owner", "user", "deal_pipeline", "deal_pipeline_stage"),
             *("deal_company", "deal_contact", "deal_property_history", "call", "email", "meeting", "note", "task"),
             *("engagement_deal", "campaign", "campaign_asset", "form", "email_event", "form_submission"),
-            *("ticket", "goal_target"),
+            *("ticket", "goal_target", "forecast"),
         ),
         {
             "api_version": Option("text"),
