@@ -126,7 +126,7 @@ def test_the_file_says_whose_it_is_and_which_days_it_rests_on(tmp_path: Path, ma
             "('crm', date '2026-03-02', 'gap'), ('crm', date '2026-03-03', 'observed'), "
             "('billing', date '2026-03-03', 'gap')) as rows(source, snapshot_date, status)"
         )
-    said = About("Acme", "EUR", "UTC", date(2026, 3, 5), datetime(2026, 3, 5, 6, 30), "pipeledger 1")
+    said = About("Acme", "EUR", "UTC", date(2026, 3, 5), datetime.fromisoformat("2026-03-05T06:30:00"), "pipeledger 1")
     done = publish(warehouse, target, said=said, scripts=[macros])
     assert "about" not in done.rows
     with duckdb.connect(str(target), read_only=True) as connection:
@@ -135,7 +135,7 @@ def test_the_file_says_whose_it_is_and_which_days_it_rests_on(tmp_path: Path, ma
         assert texts.fetchone() == (10, 10)
     first, last = date(2026, 3, 1), date(2026, 3, 3)
     assert row == [
-        *[("Acme", "EUR", "UTC", first, last, 3, 2, 2, datetime(2026, 3, 5, 6, 30), "pipeledger 1")],
+        *[("Acme", "EUR", "UTC", first, last, 3, 2, 2, datetime.fromisoformat("2026-03-05T06:30:00"), "pipeledger 1")],
     ]
 
 
