@@ -257,6 +257,8 @@ def status(as_json: JsonFlag = False) -> None:
     show_table(shown, [[getattr(row, name) for name in shown] for row in rows])
     for message in dict.fromkeys(f"{row.source}: {row.message}" for row in rows if row.message):
         out.print(message, markup=False)
+    for sentence in dict.fromkeys(row.held for row in rows if row.held):
+        out.print(sentence, markup=False)
     if unpriced := without_a_rate(settings):
         out.print(unpriced, markup=False)
     if holder := current_holder(settings.home):

@@ -40,6 +40,8 @@ def show_report(report: RunReport) -> None:
     for name, source in report.sources.items():
         for problem in filter(None, (source.error, source.gates)):
             out.print(f"{name}: a gap: {problem}", markup=False)
+        if source.held:
+            out.print(source.held, markup=False)
 
 
 def show_json(value: Any) -> None:

@@ -138,7 +138,7 @@ def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefiniti
 
     @dg.op(name=lost_days.LAST_STEP, ins={"published": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def every_day_is_captured(context: dg.OpExecutionContext) -> None:
-        lost_days.fail(context)
+        lost_days.fail(context, settings)
 
     @dg.job(
         name="range",

@@ -26,13 +26,14 @@ from orchestration.settings.settings import Settings
 from orchestration.steps.alerts import urls
 from orchestration.steps.build import read_findings
 from orchestration.steps.dbt import dbt_env
+from orchestration.steps.held import read_held
 
 COMMAND_LINE = "command line"
 
 
 @dataclass
 class SourceReport:
-    """What a run did to one source: the days it kept, and why it kept no more."""
+    """What a run did to one source: the days it kept, why it kept no more, and why the marts hold it back."""
 
     days: list[str] = field(default_factory=list)
     source_rows: int = 0
@@ -41,6 +42,7 @@ class SourceReport:
     missing_days: int = 0
     error: str | None = None
     gates: str | None = None
+    held: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -118,6 +120,8 @@ def execute(
         done.failures = [str(DiskFullError(settings.home.root))]
     if done.published:
         done.warnings = read_findings(settings.home.warehouse) or done.warnings
+        for name, sentence in read_held(settings.home.warehouse).items():
+            done.sources.setdefault(name, SourceReport()).held = sentence
     done.warnings += undelivered
     done.warnings = [*(note for source in done.sources.values() for note in source.notes), *done.warnings]
     return done
@@ -190,5 +194,5 @@ def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
 
 
 def is_lost_day(failure: Any) -> bool:
-    """Whether a step failed to say that a day was not captured, and for nothing else."""
+    """Whether a step failed to say that a day is not captured, or held back, and for nothing else."""
     return failure.error is not None and failure.error.cls_name == lost_days.LostDaysError.__name__

@@ -21,6 +21,7 @@ from orchestration.steps.about import COMMENT as ABOUT_COMMENT
 from orchestration.steps.about import TABLE as ABOUT
 from orchestration.steps.about import About, about, write_about
 from orchestration.steps.closed_months import note_published
+from orchestration.steps.held import read_held
 from snapshots.digest import literal, quoted
 from snapshots.durable import put_in_place
 
@@ -99,7 +100,7 @@ def publish(
 def publish_marts(settings: Settings, manifest: Mapping[str, Any]) -> Published:
     """Put the marts that the manifest names in front of people."""
     done = publish(settings.home.warehouse, settings.home.published, texts_of_marts(manifest), about(settings))
-    note_published(settings)
+    note_published(settings, read_held(settings.home.warehouse))
     return done
 
 

@@ -39,15 +39,20 @@ quarters as (
 
 ),
 
--- The quarter of the last captured day; NULL where none was captured.
+last_day as (
+
+    select max(snapshot_days.snapshot_date) as date_day
+    from snapshot_days
+
+),
+
+-- NULL where no day was captured.
 current_quarter as (
 
     select max(quarters.quarter_number) as quarter_number
-    from quarters
-    inner join days on quarters.fiscal_quarter = days.fiscal_quarter
-    inner join (
-        select max(snapshot_days.snapshot_date) as date_day from snapshot_days
-    ) as last_day on days.date_day = last_day.date_day
+    from last_day
+    inner join days on last_day.date_day = days.date_day
+    inner join quarters on days.fiscal_quarter = quarters.fiscal_quarter
 
 ),
 
