@@ -22,12 +22,12 @@ pytestmark = pytest.mark.xdist_group("company")
 
 
 def published(desk: Desk) -> dict[str, list[tuple[object, ...]]]:
-    """The whole content of every published mart."""
+    """The whole content of every published mart; `about` says when it was published, too."""
     with duckdb.connect(str(desk.home / "published" / "pipeline.duckdb"), read_only=True) as connection:
         names = [
             name
             for (name,) in connection.execute(
-                "select table_name from information_schema.tables where table_schema = 'marts'"
+                "select table_name from duckdb_tables() where schema_name = 'marts' and table_name <> 'about'"
             ).fetchall()
         ]
         return {name: connection.execute(f"select * from marts.{name} order by all").fetchall() for name in names}
