@@ -257,6 +257,8 @@ def status(as_json: JsonFlag = False) -> None:
     show_table(shown, [[getattr(row, name) for name in shown] for row in rows])
     for message in dict.fromkeys(f"{row.source}: {row.message}" for row in rows if row.message):
         out.print(message, markup=False)
+    for sentence in dict.fromkeys(row.held for row in rows if row.held):
+        out.print(sentence, markup=False)
     if unpriced := without_a_rate(settings):
         out.print(unpriced, markup=False)
     if holder := current_holder(settings.home):
@@ -292,6 +294,28 @@ def sql(
         writer.writerows([names, *rows] if not for_spreadsheet else (map(harmless, row) for row in [names, *rows]))
     else:
         show_table(names, rows)
+
+
+@app.command()
+def report(
+    day: Annotated[str | None, typer.Option("--as-of", help="A captured day (else the last one).")] = None,
+    segment: Annotated[str | None, typer.Option("--segment", help="Only this segment.")] = None,
+    team: Annotated[str | None, typer.Option("--team", help="Deals and win rates of this team only.")] = None,
+    target: Annotated[
+        Path | None, typer.Option("-o", help="The file to write (else beside the published one).")
+    ] = None,
+) -> None:
+    """A page for people: is the quarter safe, what changed, what to do."""
+    from orchestration.steps.report import page_name, write_report, write_reports
+    from reporting.report import Wish
+
+    home = find_home(os.environ, Path.cwd())
+    wish = Wish(parse_day(day, "--as-of") if day else None, segment, team)
+    if wish == Wish() and target is None:
+        done = write_reports(home.published)
+    else:
+        done = write_report(home.published, wish, target or home.report.with_name(page_name(wish)))
+    out.print(str(done.path), markup=False)
 
 
 @app.command()

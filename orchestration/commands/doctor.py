@@ -24,6 +24,7 @@ from orchestration.settings.settings import Settings
 from orchestration.steps import alerts
 from orchestration.steps.build import definition_problems
 from orchestration.steps.dbt import DEFAULT_DEFINITIONS, definition_files
+from orchestration.steps.held import held_in_published
 from orchestration.steps.rehearsal import rehearse
 from orchestration.steps.sources import build_source
 from snapshots.digest import literal
@@ -31,7 +32,7 @@ from snapshots.gates import are_too_many
 from snapshots.receipts import read_receipts
 from snapshots.store import LedgerError
 
-PYTHON = (3, 11)
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 LITTLE_SPACE = 500_000_000  # bytes; a build of a large company needs more than this beside the published file
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -55,6 +56,7 @@ def examine(settings: Settings | PipeledgerError, home: Home, today: date, env: 
         yield from check_source(settings, source, today)
     yield check_rejects(settings)
     yield check_alerts(settings)
+    yield check_held(settings)
     yield from check_published(settings, today)
 
 
@@ -69,10 +71,9 @@ def guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding
 def check_python(version: tuple[str, str, str]) -> Finding:
     """The Python that the pinned dependencies were resolved for."""
     got = ".".join(version)
-    if (int(version[0]), int(version[1])) != PYTHON:
-        return Finding(
-            "python", "fail", f"Python {got}, 3.11 expected", "make clean setup PYTHON=python3.11, then use .venv/bin"
-        )
+    if not OLDEST_PYTHON <= (int(version[0]), int(version[1])) <= NEWEST_PYTHON:
+        fix = "make clean setup PYTHON=python3.11, then use .venv/bin"
+        return Finding("python", "fail", f"Python {got}, 3.11 to 3.13 expected", fix)
     return Finding("python", "ok", f"Python {got}")
 
 
@@ -259,6 +260,14 @@ def check_rejects(settings: Settings) -> Finding:
         fix = "correct them where they come from, or say in pipeledger.toml how they are written"
         return Finding("rejected rows", "warn", "; ".join(rejected), fix)
     return Finding("rejected rows", "ok", "none on the last captured days")
+
+
+def check_held(settings: Settings) -> Finding:
+    """The published marts show every source as it was captured last."""
+    found = held_in_published(settings)
+    if found:
+        return Finding("held sources", "fail", " ".join(found.values()))
+    return Finding("held sources", "ok", "the published marts hold none back")
 
 
 def check_first_rows(settings: Settings, source: SourceConfig, day: date, today: date) -> Iterator[Finding]:

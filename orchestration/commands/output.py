@@ -35,9 +35,13 @@ def show_report(report: RunReport) -> None:
             )
     if report.published:
         out.print(f"published: {report.marts} marts in {report.published}", markup=False)
+    if report.report:
+        out.print(f"report: {report.report}", markup=False)
     for name, source in report.sources.items():
         for problem in filter(None, (source.error, source.gates)):
             out.print(f"{name}: a gap: {problem}", markup=False)
+        if source.held:
+            out.print(source.held, markup=False)
 
 
 def show_json(value: Any) -> None:

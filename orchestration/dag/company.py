@@ -49,13 +49,13 @@ def build_definitions(settings: Settings, first: date | None = None) -> dg.Defin
     start = min(first_day(settings.config, settings.store.ledger, today), first or today)
     days = assets.daily_partitions(settings, start)
     sources = settings.config.enabled
-    built = [models.model_assets(settings, manifest), published.published_asset(settings, manifest)]
+    built = [models.model_assets(settings, manifest), published.published_assets(settings, manifest)]
     company_assets = [*(assets.source_assets(settings, source, days) for source in sources), *built]
     checks = [assets.LedgerCheck(settings).definition(source.name) for source in sources]
-    complete = lost_days.last_check(published.KEY)
+    complete = lost_days.last_check(settings, published.KEY)
     verifying = dg.AssetSelection.checks(*checks)
     daily = jobs.daily_job(dg.AssetSelection.all() - verifying)
-    build = jobs.build_job(dg.AssetSelection.assets(*built) - dg.AssetSelection.checks(complete))
+    build = jobs.build_job(dg.AssetSelection.assets(*built) | dg.AssetSelection.checks(complete))
     verify = jobs.verify_job(verifying)
     is_demo = (read_marker(settings.home) or {}).get("created_by") == "demo"
     return dg.Definitions(

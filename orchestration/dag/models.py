@@ -15,7 +15,8 @@ from orchestration.dag.assets import POOL, SOLE_WRITER, intervals_key
 from orchestration.dag.progress import current_line
 from orchestration.settings.settings import Settings
 from orchestration.steps import build
-from orchestration.steps.dbt import NodeResult, build_models
+from orchestration.steps.dbt import NodeResult
+from orchestration.steps.held import HeldSource, build_around_broken_sources, keep_held
 
 LAYERS_BY_SUBJECT = ("intermediate", "marts")
 
@@ -99,7 +100,7 @@ def build_events(
         if lost := lost_days.causes(context):  # a first day that was refused is why
             raise lost_days.LostDaysError(lost) from None
         raise
-    results = build_models(settings.config, settings.home, on_node=lambda name: current_line.show(f"marts: {name}"))
+    results, held = build_around_broken_sources(settings, lambda name: current_line.show(f"marts: {name}"))
     translator = Translator(settings)
     for result in results:
         node = manifest["nodes"][result.unique_id]
@@ -112,7 +113,7 @@ def build_events(
                 asset_key=translator.get_asset_key(node),
                 metadata={"unique_id": result.unique_id, "seconds": result.seconds},
             )
-    failed = build.failures(results, settings.home.warehouse)
+    failed = outcome(context, settings, results, held)
     for finding in build.after_build(settings, is_whole=not failed):
         if finding not in failed:
             context.log.warning(finding)
@@ -120,6 +121,20 @@ def build_events(
         where = settings.config.company.definitions
         advice = f"Nothing was published. A definition is corrected in {where}; then run `pipeledger build`."
         raise dg.Failure("\n".join([*failed, advice]), allow_retries=False)
+
+
+def outcome(
+    context: dg.OpExecutionContext, settings: Settings, results: Sequence[NodeResult], held: Sequence[HeldSource]
+) -> list[str]:
+    """Why nothing may be published, as sentences; where nothing failed, what is held back is noted."""
+    for sentence in (sentence for each in held for sentence in each.broken[1:]):
+        context.log.info(sentence)
+    failed = build.failures(results, settings.home.warehouse)
+    if failed:
+        return [*failed, *(each.in_vain for each in held)]
+    keep_held(settings.home.warehouse, held)
+    lost_days.tag_held(context, held)
+    return []
 
 
 def check_result(result: NodeResult, manifest: Mapping[str, Any], translator: Translator) -> dg.AssetCheckResult:

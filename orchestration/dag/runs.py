@@ -26,13 +26,14 @@ from orchestration.settings.settings import Settings
 from orchestration.steps.alerts import urls
 from orchestration.steps.build import read_findings
 from orchestration.steps.dbt import dbt_env
+from orchestration.steps.held import read_held
 
 COMMAND_LINE = "command line"
 
 
 @dataclass
 class SourceReport:
-    """What a run did to one source: the days it kept, and why it kept no more."""
+    """What a run did to one source: the days it kept, why it kept no more, and why the marts hold it back."""
 
     days: list[str] = field(default_factory=list)
     source_rows: int = 0
@@ -41,6 +42,7 @@ class SourceReport:
     missing_days: int = 0
     error: str | None = None
     gates: str | None = None
+    held: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -53,6 +55,7 @@ class RunReport:
     exit_code: ExitCode
     sources: dict[str, SourceReport]
     published: str | None = None
+    report: str | None = None
     marts: int = 0
     warnings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -117,6 +120,8 @@ def execute(
         done.failures = [str(DiskFullError(settings.home.root))]
     if done.published:
         done.warnings = read_findings(settings.home.warehouse) or done.warnings
+        for name, sentence in read_held(settings.home.warehouse).items():
+            done.sources.setdefault(name, SourceReport()).held = sentence
     done.warnings += undelivered
     done.warnings = [*(note for source in done.sources.values() for note in source.notes), *done.warnings]
     return done
@@ -155,7 +160,7 @@ def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
 
 
 def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> None:
-    """A captured day, or the published file."""
+    """A captured day, the published file, or the report."""
     path, metadata = event.asset_key.path, event.metadata
     if path[0] == "ledger":
         source = done.sources.setdefault(path[1], SourceReport())
@@ -166,6 +171,8 @@ def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> Non
         done.published = str(metadata["path"].value)
         marts = metadata["marts"]
         done.marts = len(marts.records) if isinstance(marts, dg.TableMetadataValue) else 0
+    elif path == ["published", "report"]:
+        done.report = str(metadata["path"].value)
 
 
 def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
@@ -187,5 +194,5 @@ def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
 
 
 def is_lost_day(failure: Any) -> bool:
-    """Whether a step failed to say that a day was not captured, and for nothing else."""
+    """Whether a step failed to say that a day is not captured, or held back, and for nothing else."""
     return failure.error is not None and failure.error.cls_name == lost_days.LostDaysError.__name__

@@ -49,6 +49,11 @@ class Home:
         return self.root / "published" / "pipeline.duckdb"
 
     @property
+    def report(self) -> Path:
+        """The page that says whether the quarter is safe, for a browser."""
+        return self.published.with_name("report.html")
+
+    @property
     def definitions(self) -> Path:
         """The assembled governed definitions, which dbt reads as seeds."""
         return self.root / "definitions_assembled"

@@ -1,4 +1,4 @@
-"""People of random companies: leads, contacts, roles, touches and activities, linked and dated in any order."""
+"""Leads, contacts, campaigns and touches of random companies, linked and dated in any order."""
 
 from __future__ import annotations
 
@@ -16,30 +16,26 @@ Rows = dict[tuple[Any, ...], dict[str, Any]]
 DIGESTS = [None, None, "d1", "d1", "d2", "d3", "shared"]
 STATUSES = [None, "new", "mql", "working", "Recycled", "unqualified", "sal"]
 HOURS = [-70, -30, -26, -5, -1, 0, 1, 5, 14, 15, 20, 23]  # from the beginning of the day, UTC
-PEOPLE = [f"P{number}" for number in range(7)]
-FEW_PEOPLE = 0.35  # of all companies have none
+PEOPLE = ["P", "Q", "R", "S", "P4", "P5", "P6"]  # the first four may have a role on opportunities
 
 
 def with_people(seed: int, company: Company) -> Company:
     """The company with people in two thirds of all cases."""
     generator = random.Random(f"{seed}-{company.source}-people")
-    if generator.random() < FEW_PEOPLE:
+    if generator.random() < 0.33:
         return company
     days = sorted(company.states["opportunity"])
     kept = [day for day in days if generator.random() < 0.85] or days[:1]
-    people, roles, touches, campaigns = Rows(), Rows(), Rows(), Rows()
-    states: dict[str, dict[date, Rows]] = {
-        "person": {}, "opportunity_contact_role": {}, "touch": {}, "campaign": {},
-    }  # fmt: skip
+    people, touches, campaigns = Rows(), Rows(), Rows()
+    states: dict[str, dict[date, Rows]] = {"person": {}, "touch": {}, "campaign": {}}
     for day in days:
         _edit_people(generator, people, day, company.source)
-        _edit_roles(generator, roles)
         _edit_campaigns(generator, campaigns)
         for _ in range(generator.choice([0, 0, 1, 2])):
             number = f"T{generator.randrange(90):02}-{len(touches)}"
             touches[(number,)] = _touch(generator, number, day)
         if day in kept:
-            for entity, rows in zip(states, (people, roles, touches, campaigns), strict=True):
+            for entity, rows in zip(states, (people, touches, campaigns), strict=True):
                 states[entity][day] = {key: dict(row) for key, row in rows.items()}
     named = {**company.states, **states}
     if "activity" in company.states:
@@ -85,14 +81,6 @@ def _edit(generator: random.Random, row: dict[str, Any], day: date, source: str)
         "merged_into_person_id": generator.choice([None, None, None, *PEOPLE, "P9"]),
     }
     row[field] = values[field] if field in values else generator.choice([None, *[_moment(generator, day)] * 8])
-
-
-def _edit_roles(generator: random.Random, roles: Rows) -> None:
-    if generator.random() < 0.3:
-        key = (generator.choice(["O0", "O1", "O2", "O3", "O9"]), generator.choice([*PEOPLE, "P9"]))
-        roles[key] = {"opportunity_id": key[0], "person_id": key[1], "role": generator.choice([None, "Buyer"])}
-    elif roles and generator.random() < 0.1:
-        del roles[generator.choice(sorted(roles))]
 
 
 def _edit_campaigns(generator: random.Random, campaigns: Rows) -> None:
