@@ -37,6 +37,7 @@ LONGER = {
     "int_slippage_deals": "what was due and what was won besides: two looks at the same anchors",
     "int_cycle_risk_sets": "a cycle enters and leaves once; five columns name its cohort wherever it is counted",
     "rpt_pipeline_generation": "thirty columns: what a week created, what such weeks yield, what the quarter needs",
+    "rpt_score_calibration": "counts, rates, a verdict and the lines that follow: each needs the one before it",
     "rpt_sales_cycle": "thirty columns: what is known of a cohort, and what of a day of it",
     "rpt_forecast_accuracy": "single quarters and all of them together have the same columns",
     "rpt_slippage": "nine groups, in counts and in amounts, and their rates",
