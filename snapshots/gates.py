@@ -168,6 +168,13 @@ def _successor(manifest: Manifest, before: Receipt | None, gone: str, where: str
     """A question after the new column that is most like the one that is gone, and what to do."""
     otherwise = "If the column is gone for good, run again with --accept columns."
     new = _new(manifest, before) if before else []
+    if manifest.source_type != "files":
+        named = ", ".join(f"`{manifest.header(name)}`" for name in new[:3])
+        return (
+            f"new: {named}{' ...' if new[3:] else ''}." if new else "no column is new.",
+            f"Let the user of [sources.{manifest.source}] read it again, or map what took its place to "
+            f"`{manifest.expected.get(gone, 'email')}` in pipeledger.toml. {otherwise}",
+        )
     if not new:
         return "no column is new.", f"Check the export. {otherwise}"
     ours = manifest.expected.get(gone, "email")

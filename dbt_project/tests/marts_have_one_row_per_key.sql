@@ -33,9 +33,12 @@
     {%- set columns = node.config.meta.grain if execute else ['1'] %}
     select
         '{{ mart }}' as check_name,
+        {{ 'source' if 'source' in columns else 'cast(null as ' ~ dbt.type_string() ~ ')' }}
+            as source,
         {{ finding(
             "'" ~ mart ~ ": '", 'count(*)',
-            "' keys (" ~ columns | join(', ') ~ ") have more than one row.'"
+            "' keys (" ~ columns | join(', ') ~ ") have more than one row, such as '",
+            'min(' ~ row_text('doubled_keys') ~ ')', "'.'"
         ) }} as finding
     from (
         select {{ columns | join(', ') }}
@@ -43,6 +46,10 @@
         group by {{ columns | join(', ') }}
         having count(*) > 1
     ) as doubled_keys
+    {%- if 'source' in columns %}
+    group by source
+    {%- else %}
     having count(*) > 0
+    {%- endif %}
     {% if not loop.last %}union all{% endif %}
 {%- endfor %}

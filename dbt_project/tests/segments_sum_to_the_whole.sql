@@ -27,6 +27,9 @@
     {%- endfor %}
     select
         '{{ report }}' as check_name,
+        {{ sole_source(
+            ref('int_subscriptions' if report == 'rpt_revenue_retention' else 'int_sources')
+        ) }} as source,
         {{ finding(
             "'" ~ report ~ ": the segments do not sum to (all) in '", 'count(*)',
             "' cells (" ~ place | join(', ') ~ "):'", named | join(' || '), "'.'"

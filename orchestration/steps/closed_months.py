@@ -7,7 +7,7 @@ change of the past. Alone: `closed_months_changed(settings)` after a build.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -96,9 +96,9 @@ def closed_months_changed(settings: Settings) -> list[str]:
         return [sentence(connection, what, rows, days, reasons) for what, rows in found.items() if rows]
 
 
-def note_published(settings: Settings) -> None:
-    """Note what the published file was built from, for the next build to compare with."""
-    write_whole(settings.home.dbt / "published.json", json.dumps(inputs(settings)))
+def note_published(settings: Settings, held: Mapping[str, str] | None = None) -> None:
+    """Note what the published file was built from, for the next build to compare with, and what it holds back."""
+    write_whole(settings.home.dbt / "published.json", json.dumps(inputs(settings) | {"held": dict(held or {})}))
 
 
 def read_note(settings: Settings) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from ingestion.entities import ENTITIES
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.settings import Settings
 from orchestration.steps.closed_months import note_published
+from orchestration.steps.held import read_held
 from snapshots.digest import literal, quoted
 from snapshots.durable import put_in_place
 
@@ -84,7 +85,7 @@ def publish(
 def publish_marts(settings: Settings, manifest: Mapping[str, Any]) -> Published:
     """Put the marts that the manifest names in front of people."""
     done = publish(settings.home.warehouse, settings.home.published, texts_of_marts(manifest))
-    note_published(settings)
+    note_published(settings, read_held(settings.home.warehouse))
     return done
 
 

@@ -29,7 +29,7 @@ LONGER = {
     "int_forecast_levels": "parts, changes and running sums are one thought, as in fct_pipeline_daily",
     "int_stall_cases": "the columns of a case are listed once, for landmarks and last days alike",
     "int_stall_clocks": "a dozen clocks that share two windows",
-    "int_stall_facts": "what six rules look at, one block each",
+    "int_stall_facts": "what seven rules look at, one block each",
     "int_stall_last_activities": "the CRM's field and the activities are two histories made one",
     "int_subscription_breaks": "what a source says of trials and pauses, and what it said before and says next",
     "int_subscription_terms": "lives, what cuts them, and what they cost meanwhile: each needs the one before it",
