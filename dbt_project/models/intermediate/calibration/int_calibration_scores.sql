@@ -68,10 +68,12 @@ judged as (
     select
         open_versions.*,
         dates.fiscal_quarter,
-        policy.commit_win_rate,
-        policy.best_case_win_rate,
-        policy.pipeline_win_rate,
-        policy.omitted_win_rate,
+        case open_versions.category_band
+            when 'commit' then policy.commit_win_rate
+            when 'best_case' then policy.best_case_win_rate
+            when 'pipeline' then policy.pipeline_win_rate
+            when 'omitted' then policy.omitted_win_rate
+        end as category_win_rate,
         coalesce(outcomes.stage_category, 'gone') as outcome
     from open_versions
     inner join dates
@@ -87,31 +89,47 @@ judged as (
 
 ),
 
--- A score ranks by its value, and most say how many of those who have it are won.
+-- Few of millions: counted before each score looks at them.
+counted as (
+
+    select
+        judged.stage_band,
+        judged.stage_probability,
+        judged.category_band,
+        judged.category_win_rate,
+        judged.segment,
+        judged.fiscal_quarter,
+        count(*) filter (where judged.outcome = 'won') as won,
+        count(*) filter (where judged.outcome = 'lost') as lost,
+        count(*) filter (where judged.outcome = 'gone') as gone,
+        count(*) filter (where judged.outcome not in ('won', 'lost', 'gone')) as undecided
+    from judged
+    group by
+        judged.stage_band,
+        judged.stage_probability,
+        judged.category_band,
+        judged.category_win_rate,
+        judged.segment,
+        judged.fiscal_quarter
+
+),
+
+-- A score ranks by its value; these also say how many of those who have it are won.
 scored as (
 
     select
         'stage_probability' as score,
-        judged.stage_band as band,
-        judged.stage_probability as expected_rate,
-        judged.segment,
-        judged.fiscal_quarter,
-        judged.outcome
-    from judged
+        counted.stage_band as band,
+        counted.stage_probability as expected_rate,
+        counted.*
+    from counted
     union all
     select
         'forecast_category' as score,
-        judged.category_band as band,
-        case judged.category_band
-            when 'commit' then judged.commit_win_rate
-            when 'best_case' then judged.best_case_win_rate
-            when 'pipeline' then judged.pipeline_win_rate
-            when 'omitted' then judged.omitted_win_rate
-        end as expected_rate,
-        judged.segment,
-        judged.fiscal_quarter,
-        judged.outcome
-    from judged
+        counted.category_band as band,
+        counted.category_win_rate as expected_rate,
+        counted.*
+    from counted
 
 ),
 
@@ -124,10 +142,10 @@ scores as (
         scored.expected_rate,
         scored.segment,
         scored.fiscal_quarter,
-        count(*) filter (where scored.outcome = 'won') as won,
-        count(*) filter (where scored.outcome = 'lost') as lost,
-        count(*) filter (where scored.outcome = 'gone') as gone,
-        count(*) filter (where scored.outcome not in ('won', 'lost', 'gone')) as undecided
+        cast(sum(scored.won) as bigint) as won,
+        cast(sum(scored.lost) as bigint) as lost,
+        cast(sum(scored.gone) as bigint) as gone,
+        cast(sum(scored.undecided) as bigint) as undecided
     from scored
     group by
         scored.score,
