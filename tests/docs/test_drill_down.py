@@ -155,8 +155,8 @@ def score_calibration(rows: Rows) -> dict[str, Any]:
     scored = [row for row in decided if row["expected"] is not None]
     return {
         "n": len(scored),
-        "won": sum(row["outcome"] == "won" for row in scored),
-        "lost": sum(row["outcome"] == "lost" for row in scored),
+        "positives": sum(row["outcome"] == "won" for row in scored),
+        "negatives": sum(row["outcome"] == "lost" for row in scored),
         "gone": sum(row["outcome"] == "gone" for row in rows),
         "undecided": sum(row["outcome"] == "undecided" for row in rows),
         "unscored": len(decided) - len(scored),

@@ -89,8 +89,9 @@ class CalibrationOracle:
         expected = sum((Fraction(row["value"]) for row in scored), Fraction(0)) / n if n else None
         found: Row = {
             "n": n,
-            "won": won,
-            "lost": n - won,
+            "outcome": "won",
+            "positives": won,
+            "negatives": n - won,
             "gone": counts["gone"],
             "undecided": counts["undecided"],
             "unscored": len(decided) - n,

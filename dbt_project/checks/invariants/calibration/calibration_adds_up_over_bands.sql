@@ -1,5 +1,5 @@
 -- Scores whose bands do not add up to `(all)`, or of which a rate is no share.
-{%- set measures = ['n', 'won', 'lost', 'gone', 'undecided', 'unscored'] %}
+{%- set measures = ['n', 'positives', 'negatives', 'gone', 'undecided', 'unscored'] %}
 with
 
 calibration as (
@@ -19,7 +19,7 @@ having
         sum(case when calibration.band = '(all)' then -1 else 1 end * calibration.{{ measure }}) <> 0
         or
     {%- endfor %}
-    sum(calibration.n - calibration.won - calibration.lost) <> 0
+    sum(calibration.n - calibration.positives - calibration.negatives) <> 0
     or min(calibration.expected_rate) < 0
     or max(calibration.expected_rate) > 1
     or min(calibration.auc - calibration.auc_low) < 0

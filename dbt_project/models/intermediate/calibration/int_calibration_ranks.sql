@@ -1,5 +1,6 @@
--- One row per score x segment x fiscal_quarter, `(all)` included: how often those who were won had
--- the higher score (AUC, ties count half), with the 95 % interval of DeLong and others (1988).
+-- One row per score x segment x fiscal_quarter, `(all)` included: how often those who had the
+-- outcome had the higher score (AUC, ties count half), with the 95 % interval of DeLong and others
+-- (1988).
 with
 
 scores as (
@@ -15,12 +16,12 @@ totals as (
         'scores',
         all_of=['segment', 'fiscal_quarter'],
         others=['score', 'rank_value'],
-        sums=['won', 'lost'],
+        sums=['positives', 'negatives'],
     ) }}
 
 ),
 
--- Twice the number of lost ones that a won one outranks, and of won ones that outrank a lost one:
+-- Twice the number of negatives that a positive outranks, and of positives that outrank a negative:
 -- whole numbers, since ties count half.
 ranked as (
 
@@ -28,15 +29,15 @@ ranked as (
         totals.score,
         totals.segment,
         totals.fiscal_quarter,
-        cast(totals.won as decimal(38, 0)) as won,
-        cast(totals.lost as decimal(38, 0)) as lost,
-        cast(2 * sum(totals.lost) over so_far - totals.lost as decimal(38, 0))
-            as doubled_lost_below,
+        cast(totals.positives as decimal(38, 0)) as positives,
+        cast(totals.negatives as decimal(38, 0)) as negatives,
+        cast(2 * sum(totals.negatives) over so_far - totals.negatives as decimal(38, 0))
+            as doubled_negatives_below,
         cast(
-            2 * sum(totals.won) over everything
-            - 2 * sum(totals.won) over so_far
-            + totals.won as decimal(38, 0)
-        ) as doubled_won_above
+            2 * sum(totals.positives) over everything
+            - 2 * sum(totals.positives) over so_far
+            + totals.positives as decimal(38, 0)
+        ) as doubled_positives_above
     from totals
     window
         so_far as (
@@ -54,38 +55,52 @@ summed as (
         ranked.score,
         ranked.segment,
         ranked.fiscal_quarter,
-        cast(sum(ranked.won) as decimal(38, 0)) as won,
-        cast(sum(ranked.lost) as decimal(38, 0)) as lost,
-        cast(sum(ranked.won * ranked.doubled_lost_below) as decimal(38, 0)) as doubled_pairs,
+        cast(sum(ranked.positives) as decimal(38, 0)) as positives,
+        cast(sum(ranked.negatives) as decimal(38, 0)) as negatives,
+        cast(sum(ranked.positives * ranked.doubled_negatives_below) as decimal(38, 0))
+            as doubled_wins,
         cast(
-            sum(ranked.won * ranked.doubled_lost_below * ranked.doubled_lost_below)
+            sum(ranked.positives * ranked.doubled_negatives_below * ranked.doubled_negatives_below)
             as decimal(38, 0)
-        ) as won_squares,
+        ) as positive_squares,
         cast(
-            sum(ranked.lost * ranked.doubled_won_above * ranked.doubled_won_above)
+            sum(ranked.negatives * ranked.doubled_positives_above * ranked.doubled_positives_above)
             as decimal(38, 0)
-        ) as lost_squares
+        ) as negative_squares
     from ranked
     group by ranked.score, ranked.segment, ranked.fiscal_quarter
 
 ),
 
--- The variance of each side's mean, exact until the last division.
-spread as (
+paired as (
 
     select
         summed.*,
-        cast(summed.doubled_pairs as double) / nullif(cast(2 * summed.won * summed.lost as double), 0)
-            as auc,
-        sqrt(
-            cast(summed.won * summed.won_squares - summed.doubled_pairs * summed.doubled_pairs
-                as double)
-            / nullif(4.0 * power(cast(summed.won * summed.lost as double), 2) * (summed.won - 1), 0)
-            + cast(summed.lost * summed.lost_squares - summed.doubled_pairs * summed.doubled_pairs
-                as double)
-            / nullif(4.0 * power(cast(summed.won * summed.lost as double), 2) * (summed.lost - 1), 0)
-        ) as standard_error
+        cast(2 * summed.positives * summed.negatives as double) as doubled_pairs,
+        cast(
+            summed.positives * summed.positive_squares - summed.doubled_wins * summed.doubled_wins
+            as double
+        ) as positive_spread,
+        cast(
+            summed.negatives * summed.negative_squares - summed.doubled_wins * summed.doubled_wins
+            as double
+        ) as negative_spread
     from summed
+
+),
+
+-- The variance of each side's mean: whole numbers until the division.
+spread as (
+
+    select
+        paired.*,
+        cast(paired.doubled_wins as double) / nullif(paired.doubled_pairs, 0) as auc,
+        sqrt(
+            paired.positive_spread / nullif(power(paired.doubled_pairs, 2) * (paired.positives - 1), 0)
+            + paired.negative_spread
+            / nullif(power(paired.doubled_pairs, 2) * (paired.negatives - 1), 0)
+        ) as standard_error
+    from paired
 
 ),
 

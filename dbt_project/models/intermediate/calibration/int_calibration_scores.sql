@@ -99,8 +99,8 @@ counted as (
         judged.category_win_rate,
         judged.segment,
         judged.fiscal_quarter,
-        count(*) filter (where judged.outcome = 'won') as won,
-        count(*) filter (where judged.outcome = 'lost') as lost,
+        count(*) filter (where judged.outcome = 'won') as positives,
+        count(*) filter (where judged.outcome = 'lost') as negatives,
         count(*) filter (where judged.outcome = 'gone') as gone,
         count(*) filter (where judged.outcome not in ('won', 'lost', 'gone')) as undecided
     from judged
@@ -142,8 +142,8 @@ scores as (
         scored.expected_rate,
         scored.segment,
         scored.fiscal_quarter,
-        cast(sum(scored.won) as bigint) as won,
-        cast(sum(scored.lost) as bigint) as lost,
+        cast(sum(scored.positives) as bigint) as positives,
+        cast(sum(scored.negatives) as bigint) as negatives,
         cast(sum(scored.gone) as bigint) as gone,
         cast(sum(scored.undecided) as bigint) as undecided
     from scored

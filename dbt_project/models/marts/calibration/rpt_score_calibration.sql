@@ -1,6 +1,6 @@
 -- One row per score x band x segment x fiscal_quarter of the landmark, `(all)` included: how many
--- were won of those who had the score, and how many it said there would be.
-{%- set counts = ['n', 'won', 'lost', 'gone', 'undecided', 'unscored'] %}
+-- of those who had the score had the outcome, and how many it said there would be.
+{%- set counts = ['n', 'positives', 'negatives', 'gone', 'undecided', 'unscored'] %}
 {%- set sums = ['expected_sum', 'squared_error_sum'] %}
 with
 
@@ -52,16 +52,20 @@ weighed as (
         scores.band,
         scores.segment,
         scores.fiscal_quarter,
-        case when scores.rank_value is null then 0 else scores.won + scores.lost end as n,
-        case when scores.rank_value is null then 0 else scores.won end as won,
-        case when scores.rank_value is null then 0 else scores.lost end as lost,
+        case when scores.rank_value is null then 0 else 1 end
+        * (scores.positives + scores.negatives) as n,
+        case when scores.rank_value is null then 0 else scores.positives end as positives,
+        case when scores.rank_value is null then 0 else scores.negatives end as negatives,
         scores.gone,
         scores.undecided,
-        case when scores.rank_value is null then scores.won + scores.lost else 0 end as unscored,
-        cast(scores.expected_rate as decimal(38, 6)) * (scores.won + scores.lost) as expected_sum,
-        cast((1 - scores.expected_rate) * (1 - scores.expected_rate) as decimal(38, 12)) * scores.won
-        + cast(scores.expected_rate * scores.expected_rate as decimal(38, 12)) * scores.lost
-            as squared_error_sum
+        case when scores.rank_value is null then 1 else 0 end
+        * (scores.positives + scores.negatives) as unscored,
+        cast(scores.expected_rate as decimal(38, 6))
+        * (scores.positives + scores.negatives) as expected_sum,
+        cast((1 - scores.expected_rate) * (1 - scores.expected_rate) as decimal(38, 12))
+        * scores.positives
+        + cast(scores.expected_rate * scores.expected_rate as decimal(38, 12))
+        * scores.negatives as squared_error_sum
     from scores
 
 ),
@@ -121,12 +125,12 @@ rated as (
         policy.small_sample,
         policy.mature_open_share,
         cast(filled.expected_sum as double) / nullif(filled.n, 0) as expected_rate,
-        cast(filled.won as double) / nullif(filled.n, 0) as observed_rate,
-        {{ wilson_bound('filled.won', 'filled.n', '-') }} as rate_low,
-        {{ wilson_bound('filled.won', 'filled.n', '+') }} as rate_high,
+        cast(filled.positives as double) / nullif(filled.n, 0) as observed_rate,
+        {{ wilson_bound('filled.positives', 'filled.n', '-') }} as rate_low,
+        {{ wilson_bound('filled.positives', 'filled.n', '+') }} as rate_high,
         cast(filled.squared_error_sum as double) / nullif(filled.n, 0) as brier,
-        cast(filled.won as double) * filled.lost / nullif(cast(filled.n as double) * filled.n, 0)
-            as base_brier,
+        cast(filled.positives as double) / nullif(filled.n, 0)
+        * filled.negatives / nullif(filled.n, 0) as base_brier,
         ranks.auc,
         ranks.auc_low,
         ranks.auc_high
@@ -166,9 +170,7 @@ suggested as (
                 judged.band <> '(all)'
                 and judged.status = 'off'
                 and judged.n >= judged.small_sample
-                then cast({{ rounded_share(
-                    'judged.won', '1', 'judged.n'
-                ) }} as double)
+                then cast({{ rounded_share('judged.positives', '1', 'judged.n') }} as double)
         end as suggested_value
     from judged
 
@@ -228,6 +230,7 @@ calibration as (
 
         -- attributes
         '(all)' in (suggested.band, suggested.segment, suggested.fiscal_quarter) as is_total,
+        'won' as outcome,
         suggested.status,
         case
             when suggested.n > 0 or suggested.unscored = 0 then null
