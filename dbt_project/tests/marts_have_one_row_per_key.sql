@@ -28,6 +28,7 @@
     'rpt_sales_cycle',
     'rpt_win_rate',
     'rpt_slippage',
+    'rpt_score_calibration',
 ] %}
 {%- for mart in marts %}
     {%- set node = graph.nodes['model.pipeledger.' ~ mart] if execute else {} %}

@@ -12,6 +12,7 @@
     'rpt_sales_cycle',
     'rpt_slippage',
     'rpt_forecast_accuracy',
+    'rpt_score_calibration',
 ] %}
 {%- for report in reports %}
     {%- set meta = graph.nodes['model.pipeledger.' ~ report].config.meta if execute else {} %}

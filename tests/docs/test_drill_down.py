@@ -26,6 +26,7 @@ GRAINS = {
     "rpt_pipeline_coverage": ("snapshot_date", "fiscal_quarter", "segment"),
     "rpt_pipeline_waterfall": ("fiscal_quarter", "segment", "week_start_date", "category"),
     "rpt_forecast_accuracy": ("fiscal_quarter", "segment", "measure", "days_to_quarter_end"),
+    "rpt_score_calibration": ("score", "band", "segment", "fiscal_quarter"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
 }
 # Which numbers of a report its drill-down is about.
@@ -149,6 +150,20 @@ def revenue_retention(rows: Rows) -> dict[str, Any]:
     }
 
 
+def score_calibration(rows: Rows) -> dict[str, Any]:
+    decided = [row for row in rows if row["outcome"] in ("won", "lost")]
+    scored = [row for row in decided if row["expected"] is not None]
+    return {
+        "n": len(scored),
+        "positives": sum(row["outcome"] == "won" for row in scored),
+        "negatives": sum(row["outcome"] == "lost" for row in scored),
+        "gone": sum(row["outcome"] == "gone" for row in rows),
+        "undecided": sum(row["outcome"] == "undecided" for row in rows),
+        "unscored": len(decided) - len(scored),
+        "expected_rate": pytest.approx(float(total(scored, "expected")) / len(scored)) if scored else None,
+    }
+
+
 COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_stage_velocity": stage_velocity,
     "rpt_pipeline_velocity": pipeline_velocity,
@@ -161,6 +176,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_pipeline_generation": pipeline_generation,
     "rpt_pipeline_waterfall": pipeline_waterfall,
     "rpt_revenue_retention": revenue_retention,
+    "rpt_score_calibration": score_calibration,
 }
 
 

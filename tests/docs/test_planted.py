@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +67,67 @@ def test_the_cohort_that_churns_retains_least(published: Path, planted: Truth) -
         """,
     )
     assert cohort == (planted.churning_cohort.fiscal_quarter,)
+
+
+def test_the_source_whose_deals_are_lost_less_often_wins_most(published: Path, planted: Truth) -> None:
+    """Of all that bring first purchases: what customer success sells, it sells to customers."""
+    best = first(
+        published,
+        "select dimension_value from rpt_win_rate where dimension = 'lead_source' and segment = '(all)' and is_final "
+        "and dimension_value <> 'Customer Success' group by 1 having sum(decided) >= 20 "
+        "order by sum(won) / sum(decided) desc",
+    )
+    assert best == (planted.favoured_source.lead_source,)
+
+
+@pytest.mark.parametrize("days", [30, 60])
+def test_the_segment_that_calls_commit_too_early_has_the_forecast_that_is_most_too_high(
+    published: Path, planted: Truth, days: int
+) -> None:
+    segment, bias = first(
+        published,
+        "select segment, bias from rpt_forecast_accuracy where fiscal_quarter = '(all)' and measure = 'commit' and "
+        f"segment <> '(unassigned)' and days_to_quarter_end = {days} order by bias desc",
+    )
+    assert segment == planted.too_high_segment.segment
+    assert bias > 0.2
+
+
+def test_the_segment_that_calls_commit_too_early_breaks_most_of_its_promises(published: Path, planted: Truth) -> None:
+    broken = first(
+        published,
+        "select segment, status from rpt_score_calibration where score = 'forecast_category' and band = 'commit' and "
+        "segment <> '(all)' and fiscal_quarter = '(all)' order by n * (expected_rate - observed_rate) desc",
+    )
+    assert broken == (planted.too_high_segment.segment, "off")
+
+
+def test_wins_that_were_dated_back_restate_the_quarter_before_more_than_any_other(
+    published: Path, planted: Truth
+) -> None:
+    backdated_into = first(
+        published,
+        f"select fiscal_quarter from dim_date where date_day = date '{planted.backdated_wins.close_date}'",
+    )
+    assert planted.backdated_wins.last_date < date(2026, 3, 2), "the demo has to see the month in which they are won"
+    wins = first(
+        published,
+        "select fiscal_quarter from rpt_win_rate where segment = '(all)' and dimension = '(all)' "
+        "order by won - reported_won desc nulls last",
+    )
+    money = first(
+        published,
+        "select fiscal_quarter from rpt_forecast_accuracy where segment = '(all)' and measure = 'won' and "
+        "days_to_quarter_end = 0 order by restated_actual_amount - actual_amount desc nulls last",
+    )
+    assert wins == money == backdated_into
+
+
+def test_the_weighted_pipeline_foretells_less_than_the_same_as_last_quarter(published: Path) -> None:
+    """The probability of a stage says whether a deal is won, and not when. (Nobody planted this.)"""
+    weighted, last_quarter = first(
+        published,
+        "select max(wape) filter (where measure = 'weighted'), max(wape) filter (where measure = 'last_quarter') "
+        "from rpt_forecast_accuracy where fiscal_quarter = '(all)' and segment = '(all)' and days_to_quarter_end = 30",
+    )
+    assert weighted > last_quarter

@@ -222,6 +222,22 @@ def test_win_rates_by_quarter_and_product_equal_the_export(analyst: Desk, deals:
     assert cycles[0]["won"] == 0  # nobody saw any of them open and then closed
 
 
+def test_win_rates_by_cycle_equal_the_export(analyst: Desk, deals: pd.DataFrame) -> None:
+    rows = ask(analyst, "select * from rpt_win_rate where dimension = 'cycle_band' and segment = '(all)'")
+    closed = deals[deals["deal_stage"].isin(["Won", "Lost"])]
+    quarters = "FY" + closed["closed"].dt.year.astype(str) + "-Q" + closed["closed"].dt.quarter.astype(str)
+    days = (closed["closed"] - closed["engaged"]).dt.days
+    names = ["0-30", "31-60", "61-90", "91-180", "181+"]
+    bands = pd.cut(days, [-1, 30, 60, 90, 180, 100_000], labels=names).astype(str)
+    grouped = closed["deal_stage"].eq("Won").groupby([quarters, bands]).agg(["sum", "count"])
+    expected = {key: (row["sum"], row["count"] - row["sum"]) for key, row in grouped.iterrows()}
+    found = {
+        (row["fiscal_quarter"], row["dimension_value"]): (row["won"], row["lost"]) for row in rows if row["decided"]
+    }
+    assert found == expected
+    assert len(expected) > 10
+
+
 def test_what_one_day_cannot_tell_is_not_invented(analyst: Desk, deals: pd.DataFrame) -> None:
     stages = ask(analyst, "select * from rpt_stage_velocity where fiscal_quarter = '(all)' and segment = '(all)'")
     visits = deals["deal_stage"].value_counts()
@@ -243,4 +259,8 @@ def test_what_one_day_cannot_tell_is_not_invented(analyst: Desk, deals: pd.DataF
     assert judged["no_activity"] == judged["missing_next_step"] == judged["age_in_stage"] == "not_evaluated"
     coverage = ask(analyst, "select distinct status, coverage_ratio from rpt_pipeline_coverage")
     assert coverage == [{"status": "no_target", "coverage_ratio": None}]
+    created = ask(analyst, "select sum(created_opportunities) as deals from rpt_pipeline_generation")
+    assert created == [{"deals": 0}]  # what the first day shows was there before
+    calibrated = ask(analyst, "select score, band, status, n, undecided from rpt_score_calibration where n > 0")
+    assert calibrated == []  # nobody saw a deal open and then decided
     assert ask(analyst, "select * from rpt_revenue_retention") == []

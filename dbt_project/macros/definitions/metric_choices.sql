@@ -5,6 +5,18 @@
 -#}
 {% macro metric_choices() -%}
     {{ return({
+        'best_case_win_rate': {
+            'data_type': 'decimal(9, 6)',
+            'default': '0.5',
+            'holds': 'coalesce(try_cast(value as decimal(9, 6)) between 0 and 1, false)',
+            'says': 'share from 0 to 1',
+        },
+        'commit_win_rate': {
+            'data_type': 'decimal(9, 6)',
+            'default': '0.9',
+            'holds': 'coalesce(try_cast(value as decimal(9, 6)) between 0 and 1, false)',
+            'says': 'share from 0 to 1',
+        },
         'coverage_pool_quarters': {
             'data_type': 'integer',
             'default': '8',
@@ -26,6 +38,18 @@
         'mature_open_share': {
             'data_type': 'decimal(9, 6)',
             'default': '0.05',
+            'holds': 'coalesce(try_cast(value as decimal(9, 6)) between 0 and 1, false)',
+            'says': 'share from 0 to 1',
+        },
+        'omitted_win_rate': {
+            'data_type': 'decimal(9, 6)',
+            'default': '0.0',
+            'holds': 'coalesce(try_cast(value as decimal(9, 6)) between 0 and 1, false)',
+            'says': 'share from 0 to 1',
+        },
+        'pipeline_win_rate': {
+            'data_type': 'decimal(9, 6)',
+            'default': '0.2',
             'holds': 'coalesce(try_cast(value as decimal(9, 6)) between 0 and 1, false)',
             'says': 'share from 0 to 1',
         },

@@ -1,15 +1,15 @@
 {#-
     The different values of `text` in a group, in order, as one text: `CHF, GBP`. NULL where there
-    is none.
+    is none. `separator` is an SQL expression.
 -#}
-{% macro listed(text) -%}
-    {{ adapter.dispatch('listed')(text) }}
+{% macro listed(text, separator="', '") -%}
+    {{ adapter.dispatch('listed')(text, separator) }}
 {%- endmacro %}
 
-{% macro default__listed(text) -%}
-    nullif(array_join(array_sort(collect_set({{ text }})), ', '), '')
+{% macro default__listed(text, separator) -%}
+    nullif(array_join(array_sort(collect_set({{ text }})), {{ separator }}), '')
 {%- endmacro %}
 
-{% macro duckdb__listed(text) -%}
-    string_agg(distinct {{ text }}, ', ' order by {{ text }} nulls last)
+{% macro duckdb__listed(text, separator) -%}
+    string_agg(distinct {{ text }}, {{ separator }} order by {{ text }} nulls last)
 {%- endmacro %}

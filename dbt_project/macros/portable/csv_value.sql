@@ -1,0 +1,12 @@
+{#-
+    `text` as a value of a CSV file: in quotes where it has commas, quotes or line breaks; nothing
+    where it is NULL.
+-#}
+{% macro csv_value(text) -%}
+    case
+        when
+            {{ text }} like '%,%' or {{ text }} like '%"%' or {{ text }} like '%' || chr(10) || '%'
+            then '"' || replace({{ text }}, '"', '""') || '"'
+        else coalesce({{ text }}, '')
+    end
+{%- endmacro %}

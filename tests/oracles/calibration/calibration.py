@@ -1,0 +1,148 @@
+"""The slow and obvious recomputation of calibration: each open deal on each first of a month, and every pair of them.
+
+Shares nothing with the models: the daily states say what a score was, pairs are counted one value against the other,
+and the interval comes from the variance of each deal's own placement, in exact fractions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from itertools import product
+
+from tests.oracles.opportunities.history import Oracle, Row
+from tests.oracles.wins.win_rate import wilson
+
+Z = 1.959963984540054
+CATEGORIES = {
+    "commit": "commit", "forecast": "commit", "bestcase": "best_case", "mostlikely": "best_case",
+    "pipeline": "pipeline", "omitted": "omitted", "omit": "omitted",
+}  # fmt: skip
+Key = tuple[str, str, str, str]  # score, band, segment, fiscal quarter
+
+
+class CalibrationOracle:
+    """Calibration of the companies that an `Oracle` knows."""
+
+    def __init__(self, oracle: Oracle) -> None:
+        self.oracle = oracle
+        self.states = {company.source: oracle.states(company) for company in oracle.companies}
+        self.last_day = max(max(states) for states in self.states.values())
+
+    def landmarks(self) -> Iterator[tuple[date, Row, str]]:
+        """Each first day of a month, each deal that is open on it, and what became of the deal."""
+        for states in self.states.values():
+            first, last = min(states), max(states)
+            for number in range((last - first).days + 1):
+                day = first + timedelta(days=number)
+                if day.day == 1:
+                    standing = max(captured for captured in states if captured <= day)
+                    for identity, row in states[standing].items():
+                        if row["stage_category"] == "open":
+                            final = states[last].get(identity)
+                            yield day, row, final["stage_category"] if final else "gone"
+
+    def judged(self) -> Iterator[Row]:
+        """Each deal on each landmark, by each score."""
+        for day, row, outcome in self.landmarks():
+            place = {
+                "segment": row["segment"],
+                "fiscal_quarter": self.oracle.quarter(day),
+                "outcome": outcome if outcome in ("won", "lost", "gone") else "undecided",
+            }
+            stage = f"{row['pipeline']} / {row['stage']}"
+            yield place | {"score": "stage_probability", "band": stage, "value": row["stage_probability"]}
+            text = row["forecast_category"]
+            category = CATEGORIES.get("".join(each for each in (text or "").lower() if each not in " _-"))
+            rate = self.oracle.choice(f"{category}_win_rate", day) if category else None
+            value = None if rate is None else Decimal(str(rate))
+            yield place | {"score": "forecast_category", "band": category or text or "(none)", "value": value}
+
+    def cells(self) -> dict[Key, list[Row]]:
+        """Who is behind each row."""
+        found: dict[Key, list[Row]] = defaultdict(list)
+        for score in ("stage_probability", "forecast_category"):
+            found[(score, "(all)", "(all)", "(all)")] = []
+        for row in self.judged():
+            of_row = ((row[name], "(all)") for name in ("band", "segment", "fiscal_quarter"))
+            for place in product(*of_row):
+                found[(row["score"], *place)].append(row)
+        return found
+
+    def calibration(self) -> dict[Key, Row]:
+        """rpt_score_calibration, without the lines."""
+        return {key: self.row(key, rows) for key, rows in self.cells().items()}
+
+    def row(self, key: Key, rows: list[Row]) -> Row:
+        """The numbers of one row."""
+        enough = self.oracle.choice("small_sample", self.last_day)
+        counts = Counter(row["outcome"] for row in rows)
+        decided = [row for row in rows if row["outcome"] in ("won", "lost")]
+        scored = [row for row in decided if row["value"] is not None]
+        n, won = len(scored), sum(row["outcome"] == "won" for row in scored)
+        misses = [Fraction(row["value"]) - (row["outcome"] == "won") for row in scored]
+        low, high = wilson(won, n)
+        expected = sum((Fraction(row["value"]) for row in scored), Fraction(0)) / n if n else None
+        found: Row = {
+            "n": n,
+            "outcome": "won",
+            "positives": won,
+            "negatives": n - won,
+            "gone": counts["gone"],
+            "undecided": counts["undecided"],
+            "unscored": len(decided) - n,
+            "expected_rate": expected,
+            "observed_rate": Fraction(won, n) if n else None,
+            "rate_low": low,
+            "rate_high": high,
+            "brier": sum((miss * miss for miss in misses), Fraction(0)) / n if n else None,
+            "base_brier": Fraction(won, n) * (1 - Fraction(won, n)) if n else None,
+            "is_total": "(all)" in key[1:],
+            "is_small_sample": n < enough,
+            "is_mature": counts["undecided"] < self.oracle.choice("mature_open_share", self.last_day) * len(rows),
+            "evidence": {"stage_probability": "probability"}.get(key[0], key[0]) if len(decided) > n == 0 else None,
+        }
+        found |= dict.fromkeys(("auc", "auc_low", "auc_high"))
+        if key[1] == "(all)":
+            found |= ranks(scored)
+        found["status"] = status(found, key[1] == "(all)")
+        is_wanted = key[1] != "(all)" and found["status"] == "off" and n >= enough
+        value = (Decimal(won) / n).quantize(Decimal("0.01"), ROUND_HALF_UP) if is_wanted else None
+        return found | {"suggested_value": None if value is None else float(value)}
+
+
+def ranks(scored: list[Row]) -> Row:
+    """How often a won deal had the higher score than a lost one, ties counting half, with its 95 % interval."""
+    won, lost = (Counter(row["value"] for row in scored if row["outcome"] == outcome) for outcome in ("won", "lost"))
+    n_won, n_lost = won.total(), lost.total()
+    if not n_won or not n_lost:
+        return {}
+    auc = sum((beats(a, b) * won[a] * lost[b] for a in won for b in lost), Fraction(0)) / (n_won * n_lost)
+    found: Row = {"auc": auc}
+    if n_won > 1 and n_lost > 1:
+        of_won = {a: sum((beats(a, b) * lost[b] for b in lost), Fraction(0)) / n_lost for a in won}
+        of_lost = {b: sum((beats(a, b) * won[a] for a in won), Fraction(0)) / n_won for b in lost}
+        spread_won = sum(((of_won[a] - auc) ** 2 * won[a] for a in won), Fraction(0)) / (n_won - 1)
+        spread_lost = sum(((of_lost[b] - auc) ** 2 * lost[b] for b in lost), Fraction(0)) / (n_lost - 1)
+        error = Z * math.sqrt(spread_won / n_won + spread_lost / n_lost)
+        found |= {"auc_low": max(0.0, float(auc) - error), "auc_high": min(1.0, float(auc) + error)}
+    return found
+
+
+def beats(won: Decimal, lost: Decimal) -> Fraction:
+    """1 where the won one has the higher score, 1/2 where they are equal."""
+    return Fraction(1, 2) if won == lost else Fraction(int(won > lost))
+
+
+def status(row: Row, is_all_bands: bool) -> str:
+    """What the numbers say of the score."""
+    if row["expected_rate"] is None or (is_all_bands and row["auc_low"] is None):
+        return "not_evaluated"
+    if is_all_bands and row["auc_low"] - 1e-9 <= 0.5 <= row["auc_high"] + 1e-9:
+        return "no_power"
+    is_within = row["rate_low"] - 1e-9 <= row["expected_rate"] <= row["rate_high"] + 1e-9
+    return "calibrated" if is_within else "off"
