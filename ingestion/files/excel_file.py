@@ -19,7 +19,7 @@ from xml.sax.saxutils import unescape
 
 import pyarrow as pa
 
-from ingestion.entities import DATE, FLAG, INSTANT, TEXT
+from ingestion.entities import DATE, FLAG, INSTANT, PROBABILITY, TEXT
 from ingestion.files import edges
 from ingestion.files.edges import Line
 from ingestion.files.layout import Layout
@@ -201,6 +201,8 @@ def _is_blank(cell: Any) -> bool:
 def _array(cells: Sequence[Any], kind: str, dialect: Dialect) -> pa.Array:
     """The cells of a column in the type that fits both them and what the column is."""
     values = [None if _is_blank(cell) else cell for cell in cells]
+    if kind == PROBABILITY and dialect.percent:
+        values = _as_rates(values)
     filled = [value for value in values if value is not None]
     if kind == FLAG and all(isinstance(value, bool) for value in filled):
         return pa.array(values, pa.bool_())
@@ -209,6 +211,18 @@ def _array(cells: Sequence[Any], kind: str, dialect: Dialect) -> pa.Array:
     if kind not in (TEXT, FLAG, DATE, INSTANT) and all(_is_number(value) for value in filled):
         return pa.array([None if value is None else float(value) for value in values], pa.float64())
     return pa.array([None if value is None else _spelled(value, dialect) for value in values], pa.string())
+
+
+def _as_rates(values: Sequence[Any]) -> list[Any]:
+    """The cells of a column of percentages: its numbers as rates, or as percentages beside texts, which are some.
+
+    Its numbers are percentages if any of them is above 1; else they are rates, which Excel merely shows so.
+    """
+    numbers = [value for value in values if _is_number(value)]
+    are_percentages = any(number > 1 for number in numbers)
+    has_texts = any(isinstance(value, str) for value in values)
+    shift = has_texts * 2 - are_percentages * 2  # powers of ten
+    return [float(Decimal(repr(value)).scaleb(shift)) if _is_number(value) else value for value in values]
 
 
 def _is_number(value: Any) -> bool:

@@ -22,7 +22,7 @@ from ingestion.files.columns import EntityOptions, canonical_columns
 from ingestion.files.layout import Layout
 from ingestion.files.source import FilesSource, build_source
 from ingestion.landing import Landed, land
-from ingestion.source import SourceError
+from ingestion.source import Dialect, SourceError
 from tests.exports.real_exports import write_old_workbook, write_workbook
 
 DAY = date(2026, 11, 22)
@@ -717,6 +717,26 @@ def test_an_error_in_a_cell_is_no_empty_cell(exports: Exports) -> None:
         ("2", "Open", "#DIV/0!", None),
         ("3", "#REF!", "7", "fine"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "landed"),
+    [
+        ([60, 0.5, 1, None], [0.6, 0.005, 0.01, None]),  # one above 1: percentages
+        ([0.6, 0, 1], [0.6, 0.0, 1.0]),  # Excel shows them as percentages
+        (["60 %", 25], ["60 %", "25"]),  # texts are percentages
+        (["60 %", 0.25], ["60 %", "25"]),
+    ],
+)
+def test_numbers_among_percentages_are_read_as_what_they_are(
+    exports: Exports, cells: list[object], landed: list[object]
+) -> None:
+    rows: list[list[object]] = [[f"o{number}", "Open", cell] for number, cell in enumerate(cells)]
+    write_workbook(exports.path / "opportunity.xlsx", {"D": [["opportunity_id", "stage", "probability"], *rows]})
+
+    exports.land(source=exports.source(opportunity=EntityOptions(dialect=Dialect(percent=True))))
+
+    assert [cell for (cell,) in exports.rows("select probability from crm.opportunity order by _pl_line")] == landed
 
 
 @pytest.mark.parametrize("name", WRITERS)
