@@ -37,8 +37,8 @@ PLAIN = Dialect()
 def cast(column: str, landed: str, target: str, dialect: Dialect = PLAIN, company: str = "") -> str:
     """SQL that gives `column` (DuckDB type `landed`) as ledger type `target`; null where it does not fit.
 
-    `dialect` is about text, and about whole numbers that are percentages. `company` is SQL for the company's time zone;
-    empty: it is the session's.
+    `dialect` is about text, whole numbers that are percentages and times without an offset. `company` is SQL for the
+    company's time zone; empty: it is the session's.
     """
     if landed == "JSON":
         landed = "VARCHAR"
@@ -203,6 +203,9 @@ def _date(column: str, landed: str, dialect: Dialect, company: str) -> str:
 
 def _instant(column: str, landed: str, dialect: Dialect, company: str) -> str:
     if landed in _INSTANTS or landed == "DATE":
+        has_offset = landed == "TIMESTAMP WITH TIME ZONE"
+        if dialect.time_zone and not has_offset:
+            return utc(f"timezone({literal(dialect.time_zone)}, cast({column} as timestamp))")
         return utc(f"cast({column} as timestamptz)")
     text = column if landed == "VARCHAR" else f"cast({column} as varchar)"
     return _first_match(text, dialect, *_instants(dialect, company, utc))
