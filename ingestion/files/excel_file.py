@@ -7,6 +7,7 @@ found as in CSV (`edges.py`). Alone:
 `python -c "from ingestion.files.excel_file import *; print(read_sheet(Path('deals.xlsx'), Layout()).names)"`
 """
 
+import html
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,6 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import unescape
 
 import pyarrow as pa
 
@@ -32,6 +32,10 @@ ATTRIBUTE = re.compile(r"""([\w:]+)=["']([^"']*)["']""")
 ERROR = re.compile(
     r"""<(?:\w+:)?c\s(?=[^>]*\bt="e")[^>]*\br="([A-Z]+)(\d+)"[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<""",
     re.DOTALL,
+)
+FORMULA = re.compile(  # without a value; a text that is computed may be empty (t="str")
+    r"""<(?:\w+:)?c\s(?![^>]*\bt="str")[^>]*\br="([A-Z]+)(\d+)"[^>]*>\s*<(?:\w+:)?f(?:\s[^>]*)?>([^<]*)</(?:\w+:)?f>\s*"""
+    r"""(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
 )
 
 
@@ -121,12 +125,12 @@ def _cells(path: Path, named: str) -> list[list[Any]]:
 
 
 def _frame(path: Path, book: Any, name: str) -> list[list[Any]]:
-    """All cells of a sheet. calamine calls a cell with an error empty; its text makes the row one that is refused."""
+    """All cells of a sheet, those too of which calamine says that they are empty though they are not."""
     import pandas as pd
 
     frame = pd.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
     rows: list[list[Any]] = frame.to_numpy().tolist()
-    for (line, place), text in _errors(path, name).items():
+    for (line, place), text in _unseen(path, name).items():
         rows += [[""] * frame.shape[1] for _ in range(line + 1 - len(rows))]
         rows[line] += [""] * (place + 1 - len(rows[line]))
         rows[line][place] = text
@@ -134,29 +138,35 @@ def _frame(path: Path, book: Any, name: str) -> list[list[Any]]:
     return [row + [""] * (width - len(row)) for row in rows]
 
 
-def _errors(path: Path, name: str) -> dict[tuple[int, int], str]:
-    """The cells of a sheet of an .xlsx that show an error such as `#N/A`, by row and column from 0."""
+def _unseen(path: Path, name: str) -> dict[tuple[int, int], str]:
+    """The cells of a sheet of an .xlsx that are no values, by row and column from 0; their texts are refused as such.
+
+    They are errors such as `#N/A`, and formulas that no program has computed.
+    """
     if not zipfile.is_zipfile(path):  # an .xls keeps its cells in a form of its own
         return {}
     with zipfile.ZipFile(path) as book:
+        if "xl/workbook.xml" not in book.namelist():
+            return {}
         try:
             content = book.read(_part(book, name)).decode("utf-8", "replace")
         except (KeyError, ValueError) as error:
             raise ExcelError(f"where it keeps the sheet {name!r} cannot be told ({error})") from error
+    errors = ERROR.findall(content) if 't="e"' in content else []
+    formulas = FORMULA.findall(content) if "f>" in content else []
     found = {}
-    if 't="e"' in content:
-        for letters, number, text in ERROR.findall(content):
-            place = 0
-            for letter in letters:
-                place = 26 * place + ord(letter) - ord("A") + 1
-            found[int(number) - 1, place - 1] = text
+    for letters, number, text in [*errors, *((*place, f"={html.unescape(text)}") for *place, text in formulas)]:
+        column = 0
+        for letter in letters:
+            column = 26 * column + ord(letter) - ord("A") + 1
+        found[int(number) - 1, column - 1] = text
     return found
 
 
 def _part(book: zipfile.ZipFile, name: str) -> str:
     """Where a workbook keeps the sheet of that name."""
     attributes = [
-        {key: unescape(value, {"&quot;": '"', "&apos;": "'"}) for key, value in ATTRIBUTE.findall(tag)}
+        {key: html.unescape(value) for key, value in ATTRIBUTE.findall(tag)}
         for file in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
         for tag in TAG.findall(book.read(file).decode("utf-8"))
     ]

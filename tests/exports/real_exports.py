@@ -175,6 +175,10 @@ def stripe_subscriptions(file: Path, count: int = 40, seed: int = 2) -> Decimal:
     return mrr
 
 
+class Formula(str):
+    """A formula that nobody has computed, as programs write it."""
+
+
 def write_workbook(file: Path, sheets: Mapping[str, Sequence[Sequence[object]]]) -> None:
     """An .xlsx with numbers, dates, booleans and texts as cells of their own types."""
     names = list(sheets)
@@ -266,6 +270,8 @@ def _cell(value: object, line: int, place: int) -> str:
         return f'<c {name} s="1"><v>{(value - date(1899, 12, 30)).days}</v></c>'
     if isinstance(value, int | float):
         return f"<c {name}><v>{value!r}</v></c>"
+    if isinstance(value, Formula):
+        return f"<c {name}><f>{escape(value)}</f><v></v></c>"
     if str(value).startswith("#"):
         return f'<c {name} t="e"><f>1/0</f><v>{value}</v></c>'
     return f'<c {name} t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'

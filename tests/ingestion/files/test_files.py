@@ -23,7 +23,7 @@ from ingestion.files.layout import Layout
 from ingestion.files.source import FilesSource, build_source
 from ingestion.landing import Landed, land
 from ingestion.source import Dialect, SourceError
-from tests.exports.real_exports import write_old_workbook, write_workbook
+from tests.exports.real_exports import Formula, write_old_workbook, write_workbook
 
 DAY = date(2026, 11, 22)
 BEFORE = date(2026, 11, 21)
@@ -701,12 +701,13 @@ def test_a_workbook_lands_with_its_types(exports: Exports, name: str) -> None:
     assert "line 5 (Grand Totals 2134.5)" in notes(landed)
 
 
-def test_an_error_in_a_cell_is_no_empty_cell(exports: Exports) -> None:
+def test_an_error_or_a_formula_without_a_value_is_no_empty_cell(exports: Exports) -> None:
     rows: list[list[object]] = [
         ["opportunity_id", "stage", "amount", "Note"],
         ["1", "Open", 5, "#N/A"],
         ["2", "Open", "#DIV/0!", None],
         ["3", "#REF!", 7, "fine"],
+        ["4", "Open", Formula("C2*2"), "=1+1"],
     ]
     write_workbook(exports.path / "opportunity.xlsx", {"Empty": [], "Deals & more": rows})
 
@@ -716,6 +717,7 @@ def test_an_error_in_a_cell_is_no_empty_cell(exports: Exports) -> None:
         ("1", "Open", "5", "#N/A"),
         ("2", "Open", "#DIV/0!", None),
         ("3", "#REF!", "7", "fine"),
+        ("4", "Open", "=C2*2", "=1+1"),
     ]
 
 
