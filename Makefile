@@ -1,5 +1,5 @@
 # Every target does the set-up it needs; `make setup` is a no-op when nothing changed.
-PYTHON ?= python3.11
+PYTHON ?= $(or $(firstword $(foreach version,3.11 3.12 3.13,$(shell command -v python$(version)))),python3.11)
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 
@@ -12,7 +12,7 @@ setup: .venv/.run  ## virtual environment with the command .venv/bin/pipeledger
 setup-dev: .venv/.dev  ## the same with the test and lint tools
 
 .venv/bin/uv:
-	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) not found, Python 3.11 with venv needed. Run: apt-get install python3.11-venv"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) not found, Python 3.11 to 3.13 with venv needed. Run: apt-get install python3.11-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
 
@@ -71,9 +71,12 @@ format: setup-dev  ## rewrite the code in the project's style
 bench: setup-dev  ## capture, ledger and daily pipeline against the usual ways
 	$(BIN)/python -m benchmarks.bench
 
+# For every Python that pyproject.toml allows.
+RESOLVED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
 lock: .venv/bin/uv  ## resolve the dependencies anew
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --extra dev pyproject.toml -o requirements-dev.lock
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile $(RESOLVED) --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile $(RESOLVED) -c requirements-dev.lock pyproject.toml -o requirements.lock
 
 clean:  ## remove the virtual environment and caches
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache dbt_project/target dbt_project/logs

@@ -16,7 +16,7 @@ from tests.oracles import demo_company
 from tests.oracles.conftest import COUNT, SETTINGS
 from tests.oracles.random_companies import DEFINITIONS, companies
 
-MODELS = ("build", "--quiet", "--resource-type", "model", "--resource-type", "seed")
+MODELS = ("build", "--resource-type", "model", "--resource-type", "seed")
 
 
 def main(folder: Path) -> None:

@@ -6,6 +6,7 @@ that need them, so that the others answer at once.
 
 import csv
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
@@ -266,28 +267,83 @@ def status(as_json: JsonFlag = False) -> None:
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help="A query on the schema `marts`.")],
+    query: Annotated[str | None, typer.Argument(help="A query on the schema `marts`; - reads standard input.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A file with the query.")] = None,
     as_json: JsonFlag = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV on standard output.")] = False,
+    parquet: Annotated[Path | None, typer.Option("--parquet", help="Write the result into this Parquet file.")] = None,
+    for_spreadsheet: Annotated[
+        bool, typer.Option("--for-spreadsheet", help="CSV whose texts no spreadsheet runs as formulas.")
+    ] = False,
 ) -> None:
     """Query the published marts, read-only."""
-    from orchestration.commands.sql import query_marts
+    from orchestration.commands.sql import harmless, query_marts, read_query, write_parquet
 
-    names, rows = query_marts(find_home(os.environ, Path.cwd()).published, query)
+    if as_json + (as_csv or for_spreadsheet) + (parquet is not None) > 1:
+        raise ConfigError("sql: one of --json, --csv and --parquet expected.")
+    published, query = find_home(os.environ, Path.cwd()).published, read_query(query, file, sys.stdin)
+    if parquet is not None:
+        count = write_parquet(published, query, parquet)
+        err.print(f"{parquet}: {count:,} row{'' if count == 1 else 's'}", markup=False)
+        return
+    names, rows = query_marts(published, query)
     if as_json:
         show_json([dict(zip(names, row, strict=True)) for row in rows])
-    elif as_csv:
+    elif as_csv or for_spreadsheet:
         writer = csv.writer(sys.stdout)
-        writer.writerow(names)
-        writer.writerows(rows)
+        writer.writerows([names, *rows] if not for_spreadsheet else (map(harmless, row) for row in [names, *rows]))
     else:
         show_table(names, rows)
 
 
 @app.command()
-def doctor(as_json: JsonFlag = False) -> None:
+def report(
+    day: Annotated[str | None, typer.Option("--as-of", help="A captured day (else the last one).")] = None,
+    segment: Annotated[str | None, typer.Option("--segment", help="Only this segment.")] = None,
+    team: Annotated[str | None, typer.Option("--team", help="Deals and win rates of this team only.")] = None,
+    target: Annotated[
+        Path | None, typer.Option("-o", help="The file to write (else beside the published one).")
+    ] = None,
+) -> None:
+    """A page for people: is the quarter safe, what changed, what to do."""
+    from orchestration.steps.report import page_name, write_report, write_reports
+    from reporting.report import Wish
+
+    home = find_home(os.environ, Path.cwd())
+    wish = Wish(parse_day(day, "--as-of") if day else None, segment, team)
+    if wish == Wish() and target is None:
+        done = write_reports(home.published)
+    else:
+        done = write_report(home.published, wish, target or home.report.with_name(page_name(wish)))
+    out.print(str(done.path), markup=False)
+
+
+@app.command()
+def tables(
+    name: Annotated[str | None, typer.Argument(help="One of them: its columns.")] = None, as_json: JsonFlag = False
+) -> None:
+    """The published marts and macros with their grain; or the columns of one with their meaning."""
+    from orchestration.commands.sql import connect, describe, list_tables
+
+    with connect(find_home(os.environ, Path.cwd()).published) as connection:
+        meaning, names, rows = ("", *list_tables(connection)) if name is None else describe(connection, name)
+    if as_json:
+        show_json([dict(zip(names, row, strict=True)) for row in rows])
+        return
+    if meaning:
+        out.print(meaning + "\n", markup=False)
+    show_table(names, rows)
+
+
+@app.command()
+def doctor(
+    alert: Annotated[
+        bool, typer.Option("--alert", help="Send a test message to the operator, and nothing else.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Check the set-up: one line each, with the fix."""
-    from orchestration.commands.doctor import check_definition_rows, examine, worst
+    from orchestration.commands.doctor import check_definition_rows, examine, send_test_alert, worst
 
     settings: Settings | PipeledgerError
     try:
@@ -295,8 +351,8 @@ def doctor(as_json: JsonFlag = False) -> None:
         home, today = settings.home, settings.config.today(clock())
     except PipeledgerError as error:
         settings, home, today = error, find_home(os.environ, Path.cwd()), clock().date()
-    findings = list(examine(settings, home, today, os.environ))
-    if isinstance(settings, Settings):
+    findings = list(send_test_alert(clock()) if alert else examine(settings, home, today, os.environ))
+    if isinstance(settings, Settings) and not alert:
         findings += check_definition_rows(settings)
     if as_json:
         show_json([asdict(finding) for finding in findings])
@@ -459,20 +515,24 @@ def finish(report: "RunReport", as_json: bool, demo_home: Home | None = None) ->
 
 
 def shared_options_first(arguments: Sequence[str]) -> list[str]:
-    """Bring --config and --debug before the command, wherever they stand."""
+    """Bring --config and --debug before the command, wherever they stand; and a query that begins with a comment
+    behind all options, because it is none."""
     first: list[str] = []
     rest: list[str] = []
+    queries: list[str] = []
     pending = iter(arguments)
     for argument in pending:
         if argument == "--":
             rest += [argument, *pending]
+        elif re.match("--([^a-z]|.*\n)", argument):
+            queries += [argument]
         elif argument == "--debug" or argument.startswith("--config="):
             first.append(argument)
         elif argument == "--config":
             first += [argument, *(value for value in [next(pending, None)] if value is not None)]
         else:
             rest.append(argument)
-    return first + rest
+    return [*first, *rest, *(["--", *queries] if queries else [])]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -3,6 +3,7 @@
     'dim_account',
     'dim_owner',
     'rpt_pipeline_coverage',
+    'rpt_pipeline_generation',
     'dim_date',
     'dim_snapshot',
     'dim_stage',

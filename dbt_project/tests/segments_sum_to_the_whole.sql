@@ -2,6 +2,7 @@
 -- do not sum to the row `(all)`. A cell in which one of them is not known (NULL) has no sum.
 {%- set reports = [
     'rpt_pipeline_coverage',
+    'rpt_pipeline_generation',
     'rpt_pipeline_waterfall',
     'rpt_revenue_retention',
     'rpt_stall_patterns',

@@ -186,6 +186,7 @@ def _stall_rules() -> list[Line]:
         ("no_activity", "Enterprise", "*", 21, "true", "", owner, "Large companies answer slowly: three weeks."),
         ("missing_next_step", "*", "*", 0, "true", "", owner, "Nobody wrote down what happens next."),
         ("missing_next_step", "*", "Qualification", 0, "false", "", owner, "Too early to ask for a next step."),
+        ("few_contacts", "*", "*", 3, "true", "", owner, "Deals are decided by a group: three people or more."),
     ]
 
 

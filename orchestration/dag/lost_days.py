@@ -46,9 +46,18 @@ def tag_held(context: dg.OpExecutionContext, held: Sequence[HeldSource]) -> None
 
 def causes(context: dg.OpExecutionContext) -> str:
     """Why this run lost days, a line for each source that did; empty if none did."""
-    records = context.instance.get_records_for_run(context.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    checks = [record.event_log_entry.get_dagster_event().asset_check_evaluation_data for record in records.records]
-    return "\n".join(str(check.description) for check in checks if check.check_name == CHECK and not check.passed)
+    return failed_checks(context.instance, context.run_id).get(CHECK, "")
+
+
+def failed_checks(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
+    """What the checks that failed in a run said, a line for each source, by the check's name."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
+    said: dict[str, list[str]] = {}
+    for record in records:
+        check = record.event_log_entry.get_dagster_event().asset_check_evaluation_data
+        if not check.passed:
+            said.setdefault(check.check_name, []).append(str(check.description))
+    return {name: "\n".join(lines) for name, lines in said.items()}
 
 
 def fail_here(context: dg.OpExecutionContext, result: SourceResult) -> None:

@@ -48,6 +48,10 @@ class Translator(DagsterDbtTranslator):
         """What the project says of it: of a model, what one row of it is."""
         return str(dbt_resource_props["description"]).strip()
 
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
+        """Those who answer for all assets."""
+        return self.company.config.alerts.owners
+
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """Replace what reads a source type by all sources of that type."""
         spec = super().get_asset_spec(manifest, unique_id, project)

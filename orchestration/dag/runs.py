@@ -15,13 +15,15 @@ from typing import Any
 import dagster as dg
 
 from orchestration.dag import jobs, lost_days, published
+from orchestration.dag.alerts import reason, tell_now
 from orchestration.dag.assets import ACCEPT_TAG
 from orchestration.dag.company import build_definitions, write_dagster_home
 from orchestration.dag.progress import current_line
 from orchestration.dag.sole_writer import TRIGGER_TAG, take_over
-from orchestration.settings.errors import DiskFullError, ExitCode, is_disk_full
+from orchestration.settings.errors import DiskFullError, ExitCode, PipeledgerError, is_disk_full
 from orchestration.settings.lock import Lock
 from orchestration.settings.settings import Settings
+from orchestration.steps.alerts import urls
 from orchestration.steps.build import read_findings
 from orchestration.steps.dbt import dbt_env
 from orchestration.steps.held import read_held
@@ -53,6 +55,7 @@ class RunReport:
     exit_code: ExitCode
     sources: dict[str, SourceReport]
     published: str | None = None
+    report: str | None = None
     marts: int = 0
     warnings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
@@ -111,6 +114,7 @@ def execute(
             )
         finally:
             current_line.end()
+        undelivered = tell_the_operator(settings, instance)
     done = report(job, result)
     if any(map(is_disk_full, done.failures)):
         done.failures = [str(DiskFullError(settings.home.root))]
@@ -118,8 +122,20 @@ def execute(
         done.warnings = read_findings(settings.home.warehouse) or done.warnings
         for name, sentence in read_held(settings.home.warehouse).items():
             done.sources.setdefault(name, SourceReport()).held = sentence
+    done.warnings += undelivered
     done.warnings = [*(note for source in done.sources.values() for note in source.notes), *done.warnings]
     return done
+
+
+def tell_the_operator(settings: Settings, instance: dg.DagsterInstance) -> list[str]:
+    """Tell what this run came to, where the settings and the environment say whom; what was not delivered."""
+    if not (settings.config.alerts.is_enabled and urls()):
+        return []
+    try:
+        tell_now(settings, instance)
+    except PipeledgerError as error:  # the run is done all the same
+        return [str(error)]
+    return []
 
 
 def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
@@ -144,7 +160,7 @@ def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
 
 
 def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> None:
-    """A captured day, or the published file."""
+    """A captured day, the published file, or the report."""
     path, metadata = event.asset_key.path, event.metadata
     if path[0] == "ledger":
         source = done.sources.setdefault(path[1], SourceReport())
@@ -155,6 +171,8 @@ def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> Non
         done.published = str(metadata["path"].value)
         marts = metadata["marts"]
         done.marts = len(marts.records) if isinstance(marts, dg.TableMetadataValue) else 0
+    elif path == ["published", "report"]:
+        done.report = str(metadata["path"].value)
 
 
 def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
@@ -178,15 +196,3 @@ def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
 def is_lost_day(failure: Any) -> bool:
     """Whether a step failed to say that a day is not captured, or held back, and for nothing else."""
     return failure.error is not None and failure.error.cls_name == lost_days.LostDaysError.__name__
-
-
-def reason(failure: Any) -> str:
-    """Why a step failed: the innermost cause, without its stack."""
-    error = failure.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is None:
-        return "a step failed"
-    message = str(error.message).strip()
-    name, _, said = message.partition(": ")  # Python puts the class in front
-    return (said if name.rpartition(".")[2] == error.cls_name else message) or "stopped by hand"

@@ -31,6 +31,8 @@ SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 DATE_FORMAT = re.compile(
     r"(?:DD?(?P<a>[./-])MM?(?P=a)|MM?(?P<b>[./-])DD?(?P=b))(?:YYYY|YY)|(?:YYYY|YY)(?P<c>[./-])MM?(?P=c)DD?"
 )
+ALERT_KINDS = ("failed", "gap", "gate", "stale", "damaged")
+OWNER = re.compile(r"team:[\w.-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 SECRET_NAME = re.compile(r"(password|secret|token|api_?key|private_?key|credential)", re.IGNORECASE)
 
 
@@ -103,6 +105,18 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Alerts:
+    """Of what the operator is told, and who answers for the assets: [alerts]. The addresses are secrets: they come from
+    the environment.
+    """
+
+    is_enabled: bool = False  # whether the settings have the table
+    on: tuple[str, ...] = ALERT_KINDS
+    stale_days: int = 1
+    owners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings, read once."""
 
@@ -111,6 +125,7 @@ class Config:
     sources: Mapping[str, SourceConfig]
     gates: Gates
     schedule: Schedule
+    alerts: Alerts = Alerts()
 
     @property
     def enabled(self) -> tuple[SourceConfig, ...]:
@@ -164,7 +179,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
     for keys, value in overrides(env):
         place(raw, keys, value)
     reader = Reader(path.name)
-    reader.known(raw, ("company", "sources", "gates", "schedule"), "")
+    reader.known(raw, ("company", "sources", "gates", "schedule", "alerts"), "")
     company = read_company(reader, reader.table(raw, "company"), path.parent)
     sources = {
         name: read_source(reader, name, reader.table(raw["sources"], name, "sources."), path.parent)
@@ -176,6 +191,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
         sources=sources,
         gates=read_gates(reader, reader.table(raw, "gates")),
         schedule=read_schedule(reader, reader.table(raw, "schedule")),
+        alerts=read_alerts(reader, reader.table(raw, "alerts")) if "alerts" in raw else Alerts(),
     )
 
 
@@ -478,6 +494,23 @@ def read_schedule(reader: Reader, table: Mapping[str, Any]) -> Schedule:
     except (TypeError, ValueError) as error:
         raise reader.fail("schedule.at", f'got {at!r}, a time such as "06:00" expected.') from error
     return Schedule(at, reader.get(table, "enabled", "flag", "schedule.", True))
+
+
+def read_alerts(reader: Reader, table: Mapping[str, Any]) -> Alerts:
+    """[alerts]: what the operator is told; messages are off where the settings have no such table."""
+    reader.known(table, ("on", "stale_days", "owners"), "alerts.")
+    on = tuple(reader.get(table, "on", "names", "alerts.", list(ALERT_KINDS)))
+    for kind in on:
+        if kind not in ALERT_KINDS:
+            raise reader.fail("alerts.on", f"got {kind!r}. {nearest(kind, ALERT_KINDS)}")
+    stale_days = reader.get(table, "stale_days", "integer", "alerts.", 1)
+    if stale_days < 1:
+        raise reader.fail("alerts.stale_days", f"got {stale_days}, 1 or more days expected.")
+    owners = tuple(reader.get(table, "owners", "names", "alerts.", []))
+    for owner in owners:
+        if not OWNER.fullmatch(owner):
+            raise reader.fail("alerts.owners", f'got {owner!r}, an address or "team:NAME" expected.')
+    return Alerts(True, on, stale_days, owners)
 
 
 if __name__ == "__main__":

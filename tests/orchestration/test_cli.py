@@ -245,7 +245,7 @@ def test_a_locked_home_stops_a_manual_run_and_names_the_holder(company: Desk) ->
         (["run", "--from", "2026-03-02", "--to", "2026-03-01"], "lies after"),
         (["run", "--date", "2126-03-01"], "has not come yet"),
         (["backfill", "--source", "crn"], "Did you mean `crm`?"),
-        (["sql", "select nonsense"], "show tables"),
+        (["sql", "select nonsense"], "pipeledger tables"),
         (["sql", "create table marts.x as select 1"], "read-only"),
         (["init", "--time-zone", "UTC"], "exists already"),
         (["launch"], "No such command"),
