@@ -7,9 +7,7 @@ found as in CSV (`edges.py`). Alone:
 `python -c "from ingestion.files.excel_file import *; print(read_sheet(Path('deals.xlsx'), Layout()).names)"`
 """
 
-import html
-import re
-import zipfile
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
@@ -23,20 +21,11 @@ from ingestion.entities import DATE, FLAG, INSTANT, PROBABILITY, TEXT
 from ingestion.files import edges
 from ingestion.files.edges import Line
 from ingestion.files.layout import Layout
+from ingestion.files.unseen_cells import unseen_cells
 from ingestion.source import Dialect
 
 SUFFIXES = (".xlsx", ".xls")
 LINE, REJECT = "_pl_line", "_pl_reject"
-TAG = re.compile(r"<(?:\w+:)?(?:sheet|Relationship)\s[^>]*>")
-ATTRIBUTE = re.compile(r"""([\w:]+)=["']([^"']*)["']""")
-ERROR = re.compile(
-    r"""<(?:\w+:)?c\s(?=[^>]*\bt="e")[^>]*\br="([A-Z]+)(\d+)"[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<""",
-    re.DOTALL,
-)
-FORMULA = re.compile(  # without a value; a text that is computed may be empty (t="str")
-    r"""<(?:\w+:)?c\s(?![^>]*\bt="str")[^>]*\br="([A-Z]+)(\d+)"[^>]*>\s*<(?:\w+:)?f(?:\s[^>]*)?>([^<]*)</(?:\w+:)?f>\s*"""
-    r"""(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
-)
 
 
 class ExcelError(Exception):
@@ -130,55 +119,16 @@ def _frame(path: Path, book: Any, name: str) -> list[list[Any]]:
 
     frame = pd.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
     rows: list[list[Any]] = frame.to_numpy().tolist()
-    for (line, place), text in _unseen(path, name).items():
+    try:
+        unseen = unseen_cells(path, name)
+    except (KeyError, ValueError, IndexError, struct.error) as error:
+        raise ExcelError(f"where it keeps the sheet {name!r} cannot be told ({error})") from error
+    for (line, place), text in unseen.items():
         rows += [[""] * frame.shape[1] for _ in range(line + 1 - len(rows))]
         rows[line] += [""] * (place + 1 - len(rows[line]))
         rows[line][place] = text
     width = max(map(len, rows), default=0)
     return [row + [""] * (width - len(row)) for row in rows]
-
-
-def _unseen(path: Path, name: str) -> dict[tuple[int, int], str]:
-    """The cells of a sheet of an .xlsx that are no values, by row and column from 0; their texts are refused as such.
-
-    They are errors such as `#N/A`, and formulas that no program has computed.
-    """
-    if not zipfile.is_zipfile(path):  # an .xls keeps its cells in a form of its own
-        return {}
-    with zipfile.ZipFile(path) as book:
-        if "xl/workbook.xml" not in book.namelist():
-            return {}
-        try:
-            content = book.read(_part(book, name)).decode("utf-8", "replace")
-        except (KeyError, ValueError) as error:
-            raise ExcelError(f"where it keeps the sheet {name!r} cannot be told ({error})") from error
-    errors = ERROR.findall(content) if 't="e"' in content else []
-    formulas = FORMULA.findall(content) if "f>" in content else []
-    found = {}
-    for letters, number, text in [*errors, *((*place, f"={html.unescape(text)}") for *place, text in formulas)]:
-        column = 0
-        for letter in letters:
-            column = 26 * column + ord(letter) - ord("A") + 1
-        found[int(number) - 1, column - 1] = text
-    return found
-
-
-def _part(book: zipfile.ZipFile, name: str) -> str:
-    """Where a workbook keeps the sheet of that name."""
-    attributes = [
-        {key: html.unescape(value) for key, value in ATTRIBUTE.findall(tag)}
-        for file in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
-        for tag in TAG.findall(book.read(file).decode("utf-8"))
-    ]
-    relations = {each["Id"]: each["Target"] for each in attributes if "Target" in each}
-    [target] = [
-        relations[value]
-        for each in attributes
-        if each.get("name") == name
-        for key, value in each.items()
-        if key.endswith(":id")
-    ]
-    return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
 
 
 def _table_end(rows: Sequence[Line], header: int, width: int) -> int:

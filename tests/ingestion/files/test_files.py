@@ -701,23 +701,37 @@ def test_a_workbook_lands_with_its_types(exports: Exports, name: str) -> None:
     assert "line 5 (Grand Totals 2134.5)" in notes(landed)
 
 
-def test_an_error_or_a_formula_without_a_value_is_no_empty_cell(exports: Exports) -> None:
+def test_a_formula_that_nobody_has_computed_is_no_empty_cell(exports: Exports) -> None:
+    rows: list[list[object]] = [["opportunity_id", "stage", "amount"], ["1", "Open", Formula("C2*2")], ["2", "=1", 7]]
+    write_workbook(exports.path / "opportunity.xlsx", {"Empty": [], "Deals & more": rows})
+
+    exports.land()
+
+    assert exports.rows("select stage, amount from crm.opportunity") == [("Open", "=C2*2"), ("=1", "7")]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("more", [0, 3000])  # an .xls of a few sectors, and one with chains of them
+def test_an_error_in_a_cell_is_no_empty_cell(exports: Exports, name: str, more: int) -> None:
     rows: list[list[object]] = [
         ["opportunity_id", "stage", "amount", "Note"],
         ["1", "Open", 5, "#N/A"],
         ["2", "Open", "#DIV/0!", None],
         ["3", "#REF!", 7, "fine"],
-        ["4", "Open", Formula("C2*2"), "=1+1"],
+        *([f"n{number}", "Open", number, f"note {number}"] for number in range(more)),
+        ["4", "Open", "#N/A", None],
     ]
-    write_workbook(exports.path / "opportunity.xlsx", {"Empty": [], "Deals & more": rows})
+    WRITERS[name](exports.path / name, {"Empty": [], "Übersicht & more": rows})
 
     exports.land()
 
-    assert exports.rows("select opportunity_id, stage, amount, note from crm.opportunity") == [
+    landed = exports.rows("select opportunity_id, stage, amount, note from crm.opportunity order by _pl_line")
+    assert len(landed) == more + 4
+    assert [*landed[:3], landed[-1]] == [
         ("1", "Open", "5", "#N/A"),
         ("2", "Open", "#DIV/0!", None),
         ("3", "#REF!", "7", "fine"),
-        ("4", "Open", "=C2*2", "=1+1"),
+        ("4", "Open", "#N/A", None),
     ]
 
 
