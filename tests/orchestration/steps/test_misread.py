@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -157,6 +157,20 @@ def rate_of(draw: random.Random, dialect: Dialect, share: Decimal) -> Cell:
     return Cell(percent + draw.choice(["", "%", " %", "\u00a0%"]), share)
 
 
+def strange_cell(draw: random.Random, dialect: Dialect, column: str, meant: tuple[Decimal, str, date]) -> Cell:
+    """A cell of a column in a way that the dialect does not say; `meant` are amount, currency and day."""
+    value, code, day = meant
+    if column == "amount":
+        return strange_amount(draw, dialect, value, code)
+    if column == "close_date":
+        return strange_day(draw, dialect, day)
+    nonsense = {
+        "is_deleted": ["nein", "x", "2", "-", "falsch"],
+        "created_at": ["yesterday", "2026-13-01", "25:61", "1"],
+    }
+    return Cell(draw.choice(nonsense[column]), None, is_said=False)
+
+
 def deals(draw: random.Random, dialect: Dialect, *, is_strange: bool) -> list[dict[str, Cell]]:
     """Rows of cells; every second one has a strange cell, if any may be."""
     rows = []
@@ -185,12 +199,7 @@ def deals(draw: random.Random, dialect: Dialect, *, is_strange: bool) -> list[di
             row["stage"] = Cell(row["stage"].text, row["stage"].text, is_said=False)  # the line will be damaged
         if is_strange and number % 2:
             column = draw.choice(["amount", "amount", "close_date", "is_deleted", "created_at"])
-            row[column] = {
-                "amount": lambda value=value, code=code: strange_amount(draw, dialect, value, code),
-                "close_date": lambda day=day: strange_day(draw, dialect, day),
-                "is_deleted": lambda: Cell(draw.choice(["nein", "x", "2", "-", "falsch"]), None, is_said=False),
-                "created_at": lambda: Cell(draw.choice(["yesterday", "2026-13-01", "25:61", "1"]), None, is_said=False),
-            }[column]()
+            row[column] = strange_cell(draw, dialect, column, (value, code, day))
         rows.append(row)
     return rows
 
@@ -199,9 +208,9 @@ def written(draw: random.Random, file: Path, rows: list[dict[str, Cell]], layout
     """A CSV of the layout: any order of columns, a title, blank lines, a footer, and whatever quotes a program sets."""
     columns = draw.sample(list(HEADERS), len(HEADERS))
     text = io.StringIO(newline="")
-    quoting = draw.choice([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC])
+    kinds: list[Literal[0, 1, 2]] = [csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]
     end = draw.choice(["\n", "\r\n"])
-    writer = csv.writer(text, delimiter=layout.delimiter or ",", quoting=quoting, lineterminator=end)
+    writer = csv.writer(text, delimiter=layout.delimiter or ",", quoting=draw.choice(kinds), lineterminator=end)
     if draw.random() < 0.4:
         text.write(f"Deals of the week{end}{end}")
     writer.writerow([*(HEADERS[column] for column in columns), "Colour"])
