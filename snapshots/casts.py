@@ -37,7 +37,8 @@ PLAIN = Dialect()
 def cast(column: str, landed: str, target: str, dialect: Dialect = PLAIN, company: str = "") -> str:
     """SQL that gives `column` (DuckDB type `landed`) as ledger type `target`; null where it does not fit.
 
-    `dialect` is about text alone. `company` is SQL for the company's time zone; empty: it is the session's.
+    `dialect` is about text, whole numbers that are percentages and times without an offset. `company` is SQL for the
+    company's time zone; empty: it is the session's.
     """
     if landed == "JSON":
         landed = "VARCHAR"
@@ -202,6 +203,9 @@ def _date(column: str, landed: str, dialect: Dialect, company: str) -> str:
 
 def _instant(column: str, landed: str, dialect: Dialect, company: str) -> str:
     if landed in _INSTANTS or landed == "DATE":
+        has_offset = landed == "TIMESTAMP WITH TIME ZONE"
+        if dialect.time_zone and not has_offset:
+            return utc(f"timezone({literal(dialect.time_zone)}, cast({column} as timestamp))")
         return utc(f"cast({column} as timestamptz)")
     text = column if landed == "VARCHAR" else f"cast({column} as varchar)"
     return _first_match(text, dialect, *_instants(dialect, company, utc))
@@ -240,7 +244,9 @@ def _boolean(column: str, landed: str, dialect: Dialect) -> str:
 def _number(column: str, landed: str, target: str, dialect: Dialect) -> str:
     if landed == target:
         return column
-    if landed.startswith("DECIMAL") or landed in _WHOLE:
+    if landed in _WHOLE and target == RATE and dialect.percent:
+        exact = f"{column} / 100"
+    elif landed.startswith("DECIMAL") or landed in _WHOLE:
         exact = column
     elif landed == "VARCHAR":
         exact = _plain_number(column, dialect, is_rate=target == RATE)

@@ -12,6 +12,7 @@
     'opportunities_of_unknown_accounts',
     'opportunities_of_unknown_owners',
     'opportunities_with_several_ids_in_one',
+    'probabilities_that_are_no_shares',
     'quarters_without_a_target',
     'stages_without_a_definition',
     'subscriptions_in_currencies_without_a_rate',

@@ -7,32 +7,25 @@ found as in CSV (`edges.py`). Alone:
 `python -c "from ingestion.files.excel_file import *; print(read_sheet(Path('deals.xlsx'), Layout()).names)"`
 """
 
-import re
-import zipfile
+import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from xml.sax.saxutils import unescape
 
 import pyarrow as pa
 
-from ingestion.entities import DATE, FLAG, INSTANT, TEXT
+from ingestion.entities import DATE, FLAG, INSTANT, PROBABILITY, TEXT
 from ingestion.files import edges
 from ingestion.files.edges import Line
 from ingestion.files.layout import Layout
+from ingestion.files.unseen_cells import unseen_cells
 from ingestion.source import Dialect
 
 SUFFIXES = (".xlsx", ".xls")
 LINE, REJECT = "_pl_line", "_pl_reject"
-TAG = re.compile(r"<(?:\w+:)?(?:sheet|Relationship)\s[^>]*>")
-ATTRIBUTE = re.compile(r"""([\w:]+)=["']([^"']*)["']""")
-ERROR = re.compile(
-    r"""<(?:\w+:)?c\s(?=[^>]*\bt="e")[^>]*\br="([A-Z]+)(\d+)"[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<""",
-    re.DOTALL,
-)
 
 
 class ExcelError(Exception):
@@ -121,54 +114,21 @@ def _cells(path: Path, named: str) -> list[list[Any]]:
 
 
 def _frame(path: Path, book: Any, name: str) -> list[list[Any]]:
-    """All cells of a sheet. calamine calls a cell with an error empty; its text makes the row one that is refused."""
+    """All cells of a sheet, those too of which calamine says that they are empty though they are not."""
     import pandas as pd
 
     frame = pd.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
     rows: list[list[Any]] = frame.to_numpy().tolist()
-    for (line, place), text in _errors(path, name).items():
+    try:
+        unseen = unseen_cells(path, name)
+    except (KeyError, ValueError, IndexError, struct.error) as error:
+        raise ExcelError(f"where it keeps the sheet {name!r} cannot be told ({error})") from error
+    for (line, place), text in unseen.items():
         rows += [[""] * frame.shape[1] for _ in range(line + 1 - len(rows))]
         rows[line] += [""] * (place + 1 - len(rows[line]))
         rows[line][place] = text
     width = max(map(len, rows), default=0)
     return [row + [""] * (width - len(row)) for row in rows]
-
-
-def _errors(path: Path, name: str) -> dict[tuple[int, int], str]:
-    """The cells of a sheet of an .xlsx that show an error such as `#N/A`, by row and column from 0."""
-    if not zipfile.is_zipfile(path):  # an .xls keeps its cells in a form of its own
-        return {}
-    with zipfile.ZipFile(path) as book:
-        try:
-            content = book.read(_part(book, name)).decode("utf-8", "replace")
-        except (KeyError, ValueError) as error:
-            raise ExcelError(f"where it keeps the sheet {name!r} cannot be told ({error})") from error
-    found = {}
-    if 't="e"' in content:
-        for letters, number, text in ERROR.findall(content):
-            place = 0
-            for letter in letters:
-                place = 26 * place + ord(letter) - ord("A") + 1
-            found[int(number) - 1, place - 1] = text
-    return found
-
-
-def _part(book: zipfile.ZipFile, name: str) -> str:
-    """Where a workbook keeps the sheet of that name."""
-    attributes = [
-        {key: unescape(value, {"&quot;": '"', "&apos;": "'"}) for key, value in ATTRIBUTE.findall(tag)}
-        for file in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
-        for tag in TAG.findall(book.read(file).decode("utf-8"))
-    ]
-    relations = {each["Id"]: each["Target"] for each in attributes if "Target" in each}
-    [target] = [
-        relations[value]
-        for each in attributes
-        if each.get("name") == name
-        for key, value in each.items()
-        if key.endswith(":id")
-    ]
-    return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
 
 
 def _table_end(rows: Sequence[Line], header: int, width: int) -> int:
@@ -201,6 +161,8 @@ def _is_blank(cell: Any) -> bool:
 def _array(cells: Sequence[Any], kind: str, dialect: Dialect) -> pa.Array:
     """The cells of a column in the type that fits both them and what the column is."""
     values = [None if _is_blank(cell) else cell for cell in cells]
+    if kind == PROBABILITY and dialect.percent:
+        values = _as_rates(values)
     filled = [value for value in values if value is not None]
     if kind == FLAG and all(isinstance(value, bool) for value in filled):
         return pa.array(values, pa.bool_())
@@ -209,6 +171,18 @@ def _array(cells: Sequence[Any], kind: str, dialect: Dialect) -> pa.Array:
     if kind not in (TEXT, FLAG, DATE, INSTANT) and all(_is_number(value) for value in filled):
         return pa.array([None if value is None else float(value) for value in values], pa.float64())
     return pa.array([None if value is None else _spelled(value, dialect) for value in values], pa.string())
+
+
+def _as_rates(values: Sequence[Any]) -> list[Any]:
+    """The cells of a column of percentages: its numbers as rates, or as percentages beside texts, which are some.
+
+    Its numbers are percentages if any of them is above 1; else they are rates, which Excel merely shows so.
+    """
+    numbers = [value for value in values if _is_number(value)]
+    are_percentages = any(number > 1 for number in numbers)
+    has_texts = any(isinstance(value, str) for value in values)
+    shift = has_texts * 2 - are_percentages * 2  # powers of ten
+    return [float(Decimal(repr(value)).scaleb(shift)) if _is_number(value) else value for value in values]
 
 
 def _is_number(value: Any) -> bool:

@@ -58,11 +58,12 @@ def failed_runs(settings: Settings, instance: dg.DagsterInstance) -> Iterator[Al
     failed = dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE], updated_after=told_since(settings, clock()))
     for record in instance.get_run_records(failed):
         run = record.dagster_run
-        gaps = run.tags.get(lost_days.GAP_TAG)
+        gaps, held = run.tags.get(lost_days.GAP_TAG), run.tags.get(lost_days.HELD_TAG)
         checks = lost_days.failed_checks(instance, run.run_id)
-        kind = "gate" if GATES_CHECK in checks else "gap" if gaps else "failed"
-        title = f"Pipeledger: {gaps} not captured" if gaps else f"Pipeledger: the run `{run.job_name}` failed"
-        said = checks.get(lost_days.CHECK) or failure(instance, run.run_id)
+        kind = "gate" if GATES_CHECK in checks else "gap" if gaps or held else "failed"
+        what = f"{gaps} not captured" if gaps else f"{held} held back" if held else f"the run `{run.job_name}` failed"
+        title = f"Pipeledger: {what}"
+        said = checks.get(lost_days.COMPLETE) or checks.get(lost_days.CHECK) or failure(instance, run.run_id)
         advice = f"Run {run.run_id} in Dagster (`pipeledger ui`) shows each step; `pipeledger status` what is there."
         yield Alert(f"run:{run.run_id}", kind, title, f"{said}\n{advice}")
 

@@ -18,6 +18,7 @@ from orchestration.steps.held import HeldSource, read_held
 GAP_TAG = "pipeledger/gap"
 HELD_TAG = "pipeledger/held"
 CHECK = "captured"  # of a source's ledger; what it says of a lost day is the cause
+COMPLETE = "complete"  # of the published file, in the last step
 LAST_STEP = "every_day_asked_for_is_captured"
 
 
@@ -80,7 +81,7 @@ def fail(context: dg.OpExecutionContext, settings: Settings) -> None:
 def last_check(settings: Settings, published: dg.AssetKey) -> dg.AssetChecksDefinition:
     """The last step of a job that publishes: it fails the run whose marts lack a day."""
     spec = dg.AssetCheckSpec(
-        "complete", asset=published, description="Every source was captured for the day asked for, and none is held."
+        COMPLETE, asset=published, description="Every source was captured for the day asked for, and none is held."
     )
 
     @dg.multi_asset_check(name=LAST_STEP, specs=[spec])

@@ -28,7 +28,8 @@ def instant(*parts: int) -> datetime:
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two sources of one type: one speaks our names, the other its own, mapped after it had been captured."""
     home = tmp_path_factory.mktemp("staging")
-    ours = {"opportunity_id": "1", "stage": "Won", "amount": Decimal("1.50"), "created_at": instant(2026, 1, 5, 4, 30)}
+    ours = {"opportunity_id": "1", "stage": "Won", "amount": Decimal("1.50"), "created_at": instant(2026, 1, 5, 4, 30),
+            "probability": Decimal(60)}  # fmt: skip
     theirs = {
         "opportunity_id": "1",
         "stage": "ignored, because their stage is deal_stage",
@@ -124,6 +125,13 @@ def test_a_value_that_the_settings_name_is_not_lost(home: Path) -> None:
     [finding] = [each for each in dbt_build.findings(home) if "values of odds" in each]
     assert "1 values of odds" in finding
     assert "such as bad" in finding
+
+
+def test_a_probability_that_is_no_share_is_unknown_and_named(home: Path) -> None:
+    rows = dbt_build.read(home, "select source, opportunity_id, source_probability from marts.fct_opportunity_current")
+    assert sorted(rows) == [("o'brien", "1", Decimal("0.9")), ("o'brien", "2", None), ("plain", "1", None)]
+    [finding] = [each for each in dbt_build.findings(home) if "no share of 1" in each]
+    assert finding.startswith("plain: 1 rows of opportunities with a probability that is no share of 1, such as 60")
 
 
 def test_entities_that_nobody_captured_are_empty_and_typed(home: Path) -> None:

@@ -175,6 +175,14 @@ def stripe_subscriptions(file: Path, count: int = 40, seed: int = 2) -> Decimal:
     return mrr
 
 
+ERRORS = {"#DIV/0!": 0x07, "#REF!": 0x17, "#N/A": 0x2A}
+"""The errors that a cell may show, and what an .xls calls them."""
+
+
+class Formula(str):
+    """A formula that nobody has computed, as programs write it."""
+
+
 def write_workbook(file: Path, sheets: Mapping[str, Sequence[Sequence[object]]]) -> None:
     """An .xlsx with numbers, dates, booleans and texts as cells of their own types."""
     names = list(sheets)
@@ -248,6 +256,8 @@ def write_old_workbook(file: Path, sheets: Mapping[str, Sequence[Sequence[object
                     sheet.write(line, place, value, moment)
                 elif isinstance(value, date):
                     sheet.write(line, place, value, day)
+                elif str(value) in ERRORS:
+                    sheet.row(line).set_cell_error(place, ERRORS[str(value)])
                 elif value is not None:
                     sheet.write(line, place, value)
     book.save(str(file))
@@ -266,6 +276,8 @@ def _cell(value: object, line: int, place: int) -> str:
         return f'<c {name} s="1"><v>{(value - date(1899, 12, 30)).days}</v></c>'
     if isinstance(value, int | float):
         return f"<c {name}><v>{value!r}</v></c>"
-    if str(value).startswith("#"):
+    if isinstance(value, Formula):
+        return f"<c {name}><f>{escape(value)}</f><v></v></c>"
+    if str(value) in ERRORS:
         return f'<c {name} t="e"><f>1/0</f><v>{value}</v></c>'
     return f'<c {name} t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'

@@ -145,9 +145,3 @@ def new_desk(folder: Path) -> Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
     return new_desk(tmp_path / "desk")
-
-
-@pytest.fixture(scope="session")
-def company(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """A desk whose home lives through the tests of a module, in their order."""
-    return new_desk(tmp_path_factory.mktemp("company") / "desk")

@@ -1,10 +1,13 @@
-"""The command line end to end: one small company, from its first days to a damaged ledger, in this order.
+"""The command line end to end: one small company, from its first days to a damaged ledger.
 
-A dbt build takes seconds, so the tests share a home and build on each other.
+A dbt build takes seconds, so the days of the company are fixtures, each of which goes on from a copy of the one before
+it. A test looks at one of them as it is, and changes a copy.
 """
 
 import json
+import shutil
 import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -16,9 +19,69 @@ from typer.main import get_command
 from orchestration.cli import app
 from orchestration.settings.home import Home
 from orchestration.settings.lock import Lock
-from tests.orchestration.conftest import Desk
+from tests.orchestration.conftest import Desk, Result, new_desk
 
-pytestmark = pytest.mark.xdist_group("company")
+
+@dataclass(frozen=True)
+class Step:
+    """A desk as a command left it, and what the command said."""
+
+    desk: Desk
+    result: Result
+
+
+def copied(desk: Desk, folder: Path) -> Desk:
+    """The same desk, to go on from."""
+    shutil.copytree(desk.folder, folder)
+    return Desk(folder)
+
+
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("company")
+
+
+@pytest.fixture(scope="module")
+def ranged(steps: Path) -> Step:
+    """Four days, one of them without opportunities."""
+    company = new_desk(steps / "ranged")
+    for day in ("2026-03-01", "2026-03-02", "2026-03-04"):
+        company.drop_opportunities(day)
+    for day in ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04"):
+        company.drop_subscriptions(day)
+    return Step(company, company.run("run", "--from", "2026-03-01", "--to", "2026-03-04", "--json"))
+
+
+@pytest.fixture(scope="module")
+def daily(ranged: Step, steps: Path) -> Step:
+    """The day after these."""
+    company = copied(ranged.desk, steps / "daily")
+    company.drop_opportunities("2026-03-05", stage="Negotiation")
+    company.drop_subscriptions("2026-03-05")
+    return Step(company, company.run("run", "--date", "2026-03-05"))
+
+
+@pytest.fixture(scope="module")
+def company(daily: Step) -> Desk:
+    """The company after five days."""
+    return daily.desk
+
+
+@pytest.fixture(scope="module")
+def failed(daily: Step, steps: Path) -> Step:
+    """A day on which billing failed."""
+    company = copied(daily.desk, steps / "failed")
+    company.drop_opportunities("2026-03-06", stage="Closed Won")
+    return Step(company, company.run("run", "--date", "2026-03-06", "--json"))
+
+
+@pytest.fixture(scope="module")
+def gated(failed: Step, steps: Path) -> Step:
+    """A day on which most opportunities are gone."""
+    company = copied(failed.desk, steps / "gated")
+    company.drop_opportunities("2026-03-07", count=10)
+    company.drop_subscriptions("2026-03-07")
+    return Step(company, company.run("run", "--date", "2026-03-07", "--json"))
 
 
 def published(desk: Desk) -> dict[str, list[tuple[object, ...]]]:
@@ -59,12 +122,12 @@ def why_it_failed(desk: Desk) -> str:
         return error.message
 
 
-def test_before_anything_is_captured_every_command_says_what_to_do(company: Desk) -> None:
-    assert company.run("sql", "select 1").code == 2
-    nothing = company.run("build")
+def test_before_anything_is_captured_every_command_says_what_to_do(desk: Desk) -> None:
+    assert desk.run("sql", "select 1").code == 2
+    nothing = desk.run("build")
     assert nothing.code == 1
     assert "no day captured yet" in nothing.err
-    status = company.run("status", "--json")
+    status = desk.run("status", "--json")
     assert status.code == 0
     assert {row["freshness"] for row in status.json} == {"never captured"}
 
@@ -77,12 +140,8 @@ def test_a_first_day_that_is_refused_is_a_gap_and_its_cause_is_said_last(desk: D
     assert "\ncrm.opportunity: 0 rows for 2026-03-01" in why_it_failed(desk)
 
 
-def test_a_range_captures_complete_days_and_names_the_gaps(company: Desk) -> None:
-    for day in ("2026-03-01", "2026-03-02", "2026-03-04"):
-        company.drop_opportunities(day)
-    for day in ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04"):
-        company.drop_subscriptions(day)
-    result = company.run("run", "--from", "2026-03-01", "--to", "2026-03-04", "--json")
+def test_a_range_captures_complete_days_and_names_the_gaps(ranged: Step) -> None:
+    company, result = ranged.desk, ranged.result
     assert result.code == 0, result.err
     assert result.json["sources"]["crm"]["days"] == ["2026-03-01", "2026-03-02", "2026-03-04"]
     assert result.json["sources"]["crm"]["missing_days"] == 1
@@ -98,10 +157,8 @@ def test_a_range_captures_complete_days_and_names_the_gaps(company: Desk) -> Non
     assert gaps == [{"snapshot_date": "2026-03-03"}]
 
 
-def test_a_day_is_captured_built_and_published(company: Desk) -> None:
-    company.drop_opportunities("2026-03-05", stage="Negotiation")
-    company.drop_subscriptions("2026-03-05")
-    result = company.run("run", "--date", "2026-03-05")
+def test_a_day_is_captured_built_and_published(daily: Step) -> None:
+    company, result = daily.desk, daily.result
     assert result.code == 0, result.err
     assert "crm: 2026-03-05: 60 rows landed, 1 new or changed, 0 gone" in result.err
     rows = company.rows("select stage, amount from fct_opportunity_current where opportunity_id = 'o0'")
@@ -116,7 +173,8 @@ def test_a_day_is_captured_built_and_published(company: Desk) -> None:
     assert "2026-03-05" in materialized_days(company, "crm")
 
 
-def test_running_a_day_again_changes_nothing(company: Desk) -> None:
+def test_running_a_day_again_changes_nothing(daily: Step, tmp_path: Path) -> None:
+    company = copied(daily.desk, tmp_path / "desk")
     files, marts = ledger_files(company), published(company)
     result = company.run("run", "--date", "2026-03-05", "--json")
     assert result.code == 0, result.err
@@ -125,9 +183,8 @@ def test_running_a_day_again_changes_nothing(company: Desk) -> None:
     assert published(company) == marts
 
 
-def test_a_failed_source_is_a_gap_and_the_others_go_on(company: Desk) -> None:
-    company.drop_opportunities("2026-03-06", stage="Closed Won")
-    result = company.run("run", "--date", "2026-03-06", "--json")
+def test_a_failed_source_is_a_gap_and_the_others_go_on(failed: Step) -> None:
+    company, result = failed.desk, failed.result
     assert result.code == 3, result.err
     assert result.json["exit_code"] == 3
     assert "subscription/2026-03-06.csv" in result.json["sources"]["billing"]["error"]
@@ -146,10 +203,8 @@ def test_a_failed_source_is_a_gap_and_the_others_go_on(company: Desk) -> None:
     assert status["crm"]["last_day"] == "2026-03-06"
 
 
-def test_a_tripped_gate_is_a_gap(company: Desk) -> None:
-    company.drop_opportunities("2026-03-07", count=10)
-    company.drop_subscriptions("2026-03-07")
-    result = company.run("run", "--date", "2026-03-07", "--json")
+def test_a_tripped_gate_is_a_gap(gated: Step) -> None:
+    company, result = gated.desk, gated.result
     assert result.code == 3, result.err
     assert "--accept-drop" in result.json["sources"]["crm"]["gates"]
     assert result.json["sources"]["billing"]["days"] == ["2026-03-07"]
@@ -158,7 +213,8 @@ def test_a_tripped_gate_is_a_gap(company: Desk) -> None:
     assert "Error: crm.opportunity: 10 rows for 2026-03-07, 50 gone since 2026-03-06" in why_it_failed(company)
 
 
-def test_a_range_that_stops_at_a_gate_publishes_and_ends_as_failed(company: Desk) -> None:
+def test_a_range_that_stops_at_a_gate_publishes_and_ends_as_failed(gated: Step, tmp_path: Path) -> None:
+    company = copied(gated.desk, tmp_path / "desk")
     company.drop_opportunities("2026-03-08")
     company.drop_subscriptions("2026-03-08")
     result = company.run("run", "--from", "2026-03-07", "--to", "2026-03-08", "--json")
@@ -206,12 +262,12 @@ def test_wrong_usage_ends_with_two_and_says_what_is_expected(company: Desk, argu
     assert "Traceback" not in result.err
 
 
-def test_a_definition_with_a_wrong_header_builds_nothing(company: Desk) -> None:
+def test_a_definition_with_a_wrong_header_builds_nothing(daily: Step, tmp_path: Path) -> None:
+    company = copied(daily.desk, tmp_path / "desk")
     path = company.folder / "definitions" / "stage_definitions.csv"
     good, before = path.read_text(), (company.home / "published" / "pipeline.duckdb").stat().st_mtime_ns
     path.write_text(good.replace("stage_order", "stage_odrer", 1))
     result = company.run("build")
-    path.write_text(good)
     assert result.code == 2
     assert "Did you mean `stage_order`?" in result.err
     assert (company.home / "published" / "pipeline.duckdb").stat().st_mtime_ns == before
@@ -224,7 +280,8 @@ def test_answers_come_as_table_json_or_csv(company: Desk) -> None:
     assert company.run("sql", query).out.splitlines()[0].split() == ["opportunity_id", "amount"]
 
 
-def test_rebuilding_from_the_ledger_alone_gives_equal_marts(company: Desk) -> None:
+def test_rebuilding_from_the_ledger_alone_gives_equal_marts(failed: Step, tmp_path: Path) -> None:
+    company = copied(failed.desk, tmp_path / "desk")
     marts = published(company)
     for name in ("landing.duckdb", "warehouse.duckdb", "published/pipeline.duckdb"):
         (company.home / name).unlink()
@@ -233,7 +290,8 @@ def test_rebuilding_from_the_ledger_alone_gives_equal_marts(company: Desk) -> No
     assert published(company) == marts
 
 
-def test_a_damaged_ledger_is_named_and_a_sound_one_is_not(company: Desk) -> None:
+def test_a_damaged_ledger_is_named_and_a_sound_one_is_not(failed: Step, tmp_path: Path) -> None:
+    company = copied(failed.desk, tmp_path / "desk")
     sound = company.run("verify", "--json")
     assert sound.code == 0
     assert sound.json["is_sound"] is True

@@ -206,6 +206,28 @@ def test_decimal_columns_of_a_finer_scale_are_rounded_the_same_way(values: list[
     assert [row[0] for row in got] == [value.quantize(Decimal("0.01"), ROUND_HALF_UP) for value in values]
 
 
+@pytest.mark.parametrize(
+    ("landed", "zone", "hour"),
+    [
+        ("TIMESTAMP", "", 19),  # company time
+        ("TIMESTAMP", "UTC", 14),
+        ("TIMESTAMP_NS", "Europe/Berlin", 13),
+        ("TIMESTAMP WITH TIME ZONE", "Europe/Berlin", 19),  # it says itself when it was
+    ],
+)
+def test_a_time_that_travels_without_an_offset_is_in_the_zone_of_the_dialect(landed: str, zone: str, hour: int) -> None:
+    instant = cast("v", landed, "TIMESTAMP", Dialect(time_zone=zone))
+    query = f"select cast({instant} as varchar) from (select cast(? as {landed}) as v)"
+    assert capturing().execute(query, ["2026-03-01 14:30:00"]).fetchall() == [(f"2026-03-01 {hour}:30:00",)]
+
+
+def test_whole_numbers_that_are_percentages_are_rates() -> None:
+    query = f"select {cast('v', 'BIGINT', SHARE, Dialect(percent=True))} from (values (60), (0), (100), (33)) as t(v)"
+    assert capturing().execute(query).fetchall() == [
+        (Decimal("0.6"),), (Decimal(0),), (Decimal(1),), (Decimal("0.33"),)
+    ]  # fmt: skip
+
+
 @given(values=st.lists(st.floats(-1e12, 1e12, allow_nan=False), max_size=200))
 @settings(deadline=None, max_examples=20, derandomize=True, database=None)
 def test_floating_point_columns_are_read_by_their_shortest_text(values: list[float]) -> None:

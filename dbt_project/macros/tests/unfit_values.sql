@@ -1,7 +1,7 @@
 {#-
     Values of `entity` that its staging model could not cast: text of a column that was mapped
-    after it had been captured, in the values that the settings name. They are NULL in every mart; the ledger still has them. `canonical`
-    is what the model passes to conform.
+    after it had been captured, in the values that the settings name. They are NULL in every mart;
+    the ledger still has them. `canonical` is what the model passes to conform.
 -#}
 {% macro unfit_values(entity, canonical={}) -%}
 

@@ -22,8 +22,8 @@ from ingestion.files.columns import EntityOptions, canonical_columns
 from ingestion.files.layout import Layout
 from ingestion.files.source import FilesSource, build_source
 from ingestion.landing import Landed, land
-from ingestion.source import SourceError
-from tests.exports.real_exports import write_old_workbook, write_workbook
+from ingestion.source import Dialect, SourceError
+from tests.exports.real_exports import Formula, write_old_workbook, write_workbook
 
 DAY = date(2026, 11, 22)
 BEFORE = date(2026, 11, 21)
@@ -701,22 +701,58 @@ def test_a_workbook_lands_with_its_types(exports: Exports, name: str) -> None:
     assert "line 5 (Grand Totals 2134.5)" in notes(landed)
 
 
-def test_an_error_in_a_cell_is_no_empty_cell(exports: Exports) -> None:
+def test_a_formula_that_nobody_has_computed_is_no_empty_cell(exports: Exports) -> None:
+    rows: list[list[object]] = [["opportunity_id", "stage", "amount"], ["1", "Open", Formula("C2*2")], ["2", "=1", 7]]
+    write_workbook(exports.path / "opportunity.xlsx", {"Empty": [], "Deals & more": rows})
+
+    exports.land()
+
+    assert exports.rows("select stage, amount from crm.opportunity") == [("Open", "=C2*2"), ("=1", "7")]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.parametrize("more", [0, 3000])  # an .xls of a few sectors, and one with chains of them
+def test_an_error_in_a_cell_is_no_empty_cell(exports: Exports, name: str, more: int) -> None:
     rows: list[list[object]] = [
         ["opportunity_id", "stage", "amount", "Note"],
         ["1", "Open", 5, "#N/A"],
         ["2", "Open", "#DIV/0!", None],
         ["3", "#REF!", 7, "fine"],
+        *([f"n{number}", "Open", number, f"note {number}"] for number in range(more)),
+        ["4", "Open", "#N/A", None],
     ]
-    write_workbook(exports.path / "opportunity.xlsx", {"Empty": [], "Deals & more": rows})
+    WRITERS[name](exports.path / name, {"Empty": [], "Übersicht & more": rows})
 
     exports.land()
 
-    assert exports.rows("select opportunity_id, stage, amount, note from crm.opportunity") == [
+    landed = exports.rows("select opportunity_id, stage, amount, note from crm.opportunity order by _pl_line")
+    assert len(landed) == more + 4
+    assert [*landed[:3], landed[-1]] == [
         ("1", "Open", "5", "#N/A"),
         ("2", "Open", "#DIV/0!", None),
         ("3", "#REF!", "7", "fine"),
+        ("4", "Open", "#N/A", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("cells", "landed"),
+    [
+        ([60, 0.5, 1, None], [0.6, 0.005, 0.01, None]),  # one above 1: percentages
+        ([0.6, 0, 1], [0.6, 0.0, 1.0]),  # Excel shows them as percentages
+        (["60 %", 25], ["60 %", "25"]),  # texts are percentages
+        (["60 %", 0.25], ["60 %", "25"]),
+    ],
+)
+def test_numbers_among_percentages_are_read_as_what_they_are(
+    exports: Exports, cells: list[object], landed: list[object]
+) -> None:
+    rows: list[list[object]] = [[f"o{number}", "Open", cell] for number, cell in enumerate(cells)]
+    write_workbook(exports.path / "opportunity.xlsx", {"D": [["opportunity_id", "stage", "probability"], *rows]})
+
+    exports.land(source=exports.source(opportunity=EntityOptions(dialect=Dialect(percent=True))))
+
+    assert [cell for (cell,) in exports.rows("select probability from crm.opportunity order by _pl_line")] == landed
 
 
 @pytest.mark.parametrize("name", WRITERS)

@@ -38,7 +38,10 @@ versions as (
 
         -- numerics
         opportunities.source_amount,
-        opportunities.source_probability,
+        case
+            when opportunities.source_probability between 0 and 1
+                then opportunities.source_probability
+        end as source_probability,
         opportunities.source_expected_amount,
         coalesce(upper(opportunities.currency_code), '{{ var("base_currency") }}') as currency_code,
 

@@ -34,8 +34,10 @@ submissions as (
         dated.owner_id,
         dated.team,
         dated.start_date as period_start_date,
-        cast({{ dbt.dateadd('day', -1, dbt.dateadd('month', 'dated.months', 'dated.start_date')) }}
-            as date) as period_end_date,
+        cast(
+            {{ dbt.dateadd('day', -1, dbt.dateadd('month', 'dated.months', 'dated.start_date')) }}
+            as date
+        ) as period_end_date,
         'submitted' as forecast_category,
         dated.amount,
         dated.currency_code,
