@@ -12,7 +12,7 @@ from orchestration import cli
 from tests.docs.printed import PAGES, README, ROOT
 
 DOCUMENTS = ("CONTRIBUTING.md", "DECISIONS.md", *PAGES)
-PACKAGES = ("pipeledger", "ingestion", "snapshots", "orchestration")
+PACKAGES = ("pipeledger", "ingestion", "snapshots", "reporting", "orchestration")
 
 
 def text(document: str) -> str:
