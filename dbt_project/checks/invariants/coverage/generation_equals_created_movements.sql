@@ -63,6 +63,7 @@ parts as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     parts.fiscal_quarter,
     parts.segment,
     parts.dimension
