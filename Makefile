@@ -59,7 +59,7 @@ format: setup-dev  ## rewrite the code in the project's style
 REPORT ?= .pipeledger-demo/published/report.html
 picture:  ## README's picture of the report, from `make demo` (needs chromium)
 	@command -v chromium >/dev/null || { echo "picture: chromium not found, a browser needed. Run: apt-get install chromium"; exit 1; }
-	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1 --window-size=1100,1030 \
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1 --window-size=1000,900 \
 		--screenshot=docs/report.png "file://$(abspath $(REPORT))"
 
 bench: setup-dev  ## capture, ledger and daily pipeline against the usual ways

@@ -42,9 +42,16 @@ limit {WEEKS}""",
         raise MissingError(f"Nothing is known of what must be created for {scope.quarter}.")
     mood, answer = in_words(current, numbers)
     ahead = [row for row in quarters.where(segment=scope.segment) if row.value("fiscal_quarter") > scope.quarter]
+    short = [row for row in quarters.where(fiscal_quarter=scope.quarter) if row.value("segment") != scope.segment]
     notes = [
+        say("{segment}: {pace}", segment=name(row["segment"]), pace=pace(row, numbers))
+        for row in short
+        if row.value("status") == "open" and row.has("needed_amount_per_week")
+    ]
+    notes += [
         say(
-            "For {quarter}: {needed} a week, until the week of {last}.",
+            "For {quarter}, counting only what is created once it has begun: {needed} a week, until "
+            "the week of {last}.",
             quarter=name(row["fiscal_quarter"]),
             needed=numbers.money(row["needed_amount_per_week"]),
             last=day(row["last_useful_week"]),
