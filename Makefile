@@ -3,7 +3,7 @@ PYTHON ?= $(or $(firstword $(foreach version,3.11 3.12 3.13,$(shell command -v p
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup setup-dev demo dev test test-all lint lint-python lint-sql format bench lock clean
+.PHONY: help setup setup-dev demo dev test test-all lint lint-python lint-sql format picture bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,12 @@ lint-sql:
 format: setup-dev  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+REPORT ?= .pipeledger-demo/published/report.html
+picture:  ## README's picture of the report, from `make demo` (needs chromium)
+	@command -v chromium >/dev/null || { echo "picture: chromium not found, a browser needed. Run: apt-get install chromium"; exit 1; }
+	chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --force-device-scale-factor=1 --window-size=1000,900 \
+		--screenshot=docs/report.png "file://$(abspath $(REPORT))"
 
 bench: setup-dev  ## capture, ledger and daily pipeline against the usual ways
 	$(BIN)/python -m benchmarks.bench

@@ -1,6 +1,6 @@
 """Figures as plain SVG, drawn by us: each says in words what it shows, and each mark says where its number comes from.
 
-Comes from the sections' cells; goes onto the page. A drawing is 460 units wide, so that its letters are as large as the
+Comes from the sections' cells; goes onto the page. A drawing is 380 units wide, so that its letters are as large as the
 page's on a phone, and on a desk two stand side by side. Colours are the page's; nothing is told by colour alone.
 """
 
@@ -16,8 +16,8 @@ from typing import Any
 from reporting.markup import Html, date_of, exact, place
 from reporting.published import Cell
 
-WIDTH = 460
-LABELS, VALUES = 150, 66  # room at the left and the right of a chart of rows
+WIDTH = 380
+LABELS, VALUES = 126, 58  # room at the left and the right of a chart of rows
 ROW = 26
 LETTER = 6.4  # how wide a letter is, on the average
 
@@ -203,7 +203,7 @@ def waterfall(text: Text, steps: Sequence[Step], shown: Shown) -> Html:
 
 def lines(
     text: Text, drawn: Sequence[Line], shown: Shown, *, across: tuple[float, float], left: str, right: str,
-    most: float | None = None, least: float = 0.0, height: float = 210,
+    most: float | None = None, least: float = 0.0, height: float = 180,
 ) -> Html:  # fmt: skip
     """Lines over a horizontal axis from `across[0]` (called `left`) to `across[1]` (`right`), cut off at `most`."""
     values = [cell.number for line in drawn for _, cell in line.points]

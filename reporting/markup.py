@@ -122,7 +122,7 @@ def times(cell: Cell) -> Html:
 
 def times_of(value: float | None) -> str:
     """A ratio with one decimal, or two where it is small."""
-    return "unknown" if value is None else f"{value:.{1 if value >= 1 else 2}f}"
+    return "unknown" if value is None else f"{value:.{1 if value >= 1 else 2}f}" if value else "0"
 
 
 def days(cell: Cell) -> Html:

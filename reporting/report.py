@@ -15,7 +15,18 @@ from pathlib import Path
 from reporting.markup import Html, Numbers, say
 from reporting.page import Page, Section, document
 from reporting.published import ALL, Marts, MissingError, ReportError, Row, Scope, listed, literal, open_published
-from reporting.sections import coverage, days, forecast, pipeline, revenue, stalls, velocity, wins
+from reporting.sections import (
+    coverage,
+    days,
+    forecast,
+    generation,
+    pipeline,
+    restatements,
+    revenue,
+    stalls,
+    velocity,
+    wins,
+)
 
 MakeSection = Callable[[Marts, Scope, Numbers], Section]
 
@@ -32,11 +43,13 @@ class Question:
 LEAD = Question("safe", "Is the quarter safe?", coverage.lead)
 QUESTIONS = (
     Question("coverage", "Is there enough pipeline?", coverage.section),
+    Question("generation", "How much must we create each week?", generation.section),
     Question("changed", "What changed in a week?", pipeline.section),
     Question("sit", "Where do deals sit?", velocity.section),
     Question("stalls", "Which stalls matter?", stalls.section),
     Question("forecast", "Will we make it?", forecast.section),
     Question("wins", "How often do we win?", wins.section),
+    Question("restated", "Is what we reported still true?", restatements.section),
     Question("revenue", "Does revenue stay?", revenue.section),
     Question("missing", "Which days does this rest on?", days.section),
 )

@@ -83,7 +83,7 @@ def lead(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
         answer=verdict,
         mood=mood,
         tiles=tiles,
-        figures=[segments_figure(segments)] if any(row.has("coverage_ratio") for row in segments) else [],
+        figures=lead_figures(segments, numbers),
         tables=[table],
         todo=todo,
     )
@@ -126,6 +126,29 @@ def judged(whole: Row, short: list[Row], numbers: Numbers) -> tuple[str, Html]:
     if short:
         return "mixed", say("As a whole yes, but {names} is short. {have}", have=have, names=names)
     return "good", say("Yes, so far. {have}", have=have)
+
+
+def lead_figures(segments: list[Row], numbers: Numbers) -> list[Figure]:
+    """What is won of each segment's target, and whether enough is open for the rest."""
+    figures = []
+    if any(row.has("coverage_ratio") for row in segments):
+        figures.append(segments_figure(segments))
+    if any(row.has("target_amount") for row in segments):
+        figures.append(won_figure(segments, numbers))
+    return figures
+
+
+def won_figure(segments: list[Row], numbers: Numbers) -> Figure:
+    """What each segment has won, and its target."""
+    rows = [
+        charts.Bar(row.value("segment"), row["won_amount"], row["target_amount"])
+        for row in segments
+        if row.has("target_amount")
+    ]
+    said = "; ".join(f"{row.label} {numbers.amount(row.value.value)}" for row in rows)
+    text = charts.Text("won-figure", "Won by segment", f"Won so far in the quarter: {said}.")
+    drawn = charts.bars(text, rows, numbers.amount, bar_means="won so far", need_means="target")
+    return Figure(drawn, Html("What is won of each segment's target."))
 
 
 def segments_figure(segments: list[Row]) -> Figure:

@@ -50,6 +50,11 @@ where date_day = {literal(scope.day)}""",
     )
 
 
+def about(marts: Marts) -> Table:
+    """What the published file says of itself: company, currency, last day, when it was published."""
+    return marts.ask("about", "what the published file says of itself", "select * from about")
+
+
 def heading(marts: Marts, scope: Scope) -> Html:
     """The title, the day and the quarter, and every captured day as a strip."""
     quarter = in_its_quarter(marts, scope).rows[0]
@@ -58,6 +63,7 @@ def heading(marts: Marts, scope: Scope) -> Html:
     narrowed = [f"segment {scope.segment}"] if scope.segment != ALL else []
     narrowed += [f"team {scope.team}"] if scope.team else []
     first, last = span.value("first_day"), span.value("last_day")
+    told = about(marts).rows[0] if "about" in marts.tables else None
     text = charts.Text(
         "strip",
         "Captured days",
@@ -65,9 +71,9 @@ def heading(marts: Marts, scope: Scope) -> Html:
         f"{', '.join(date_of(each) for each in missed[-5:]) or 'none'}.",
     )
     return say(
-        "<h1>The pipeline on {day}</h1>{narrowed}"
+        "<h1>{company}The pipeline on {day}</h1>{narrowed}"
         "<p>{left} left in {quarter}, after {passed}. "
-        'Every day since {first}: {captured}, {gaps} of them <a href="#missing">not captured</a>.</p>{strip}',
+        'Every day since {first}: {captured}, {gaps} of them <a href="#missing">not captured</a>.{behind}</p>{strip}',
         day=moment(scope.day),
         narrowed=say("<p>Only {what}.</p>", what=" and ".join(narrowed)) if narrowed else "",
         left=days(quarter["days_to_fiscal_quarter_end"]),
@@ -76,6 +82,10 @@ def heading(marts: Marts, scope: Scope) -> Html:
         captured=count(span["days"]),
         first=day(span["first_day"]),
         gaps=count(span["gap_days"]),
+        company=say("<small>{name}</small>", name=name(told["company_name"]))
+        if told and told.has("company_name")
+        else "",
+        behind=say(" Published {days} later.", days=days(told["days_behind"])) if told and not scope.is_past else "",
         strip=charts.strip(text, first, last, missed),
     )
 
@@ -96,15 +106,15 @@ def section(marts: Marts, scope: Scope, _: Numbers) -> Section:
     else:
         answer += say("None of them is missing.")
     todo, tables = [], [span, in_its_quarter(marts, scope), missing]
-    if "about" in marts.tables and not scope.is_past:
-        about = marts.ask("about", "what the published file says of itself", "select * from about")
-        tables.append(about)
-        if (about.rows[0].value("days_behind") or 0) > 1:
+    if "about" in marts.tables:
+        told = about(marts)
+        tables.append(told)
+        if (told.rows[0].value("days_behind") or 0) > 1 and not scope.is_past:
             todo.append(
                 say(
                     "Find out why the last captured day is {behind} old: a missed day can often not be captured "
                     "later. pipeledger status says what failed.",
-                    behind=days(about.rows[0]["days_behind"]),
+                    behind=days(told.rows[0]["days_behind"]),
                 )
             )
     return Section(

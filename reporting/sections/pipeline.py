@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from reporting import charts
-from reporting.markup import Html, Numbers, joined, moment, say
+from reporting.markup import Html, Numbers, joined, moment, of_cell, say
 from reporting.page import Figure, Section
 from reporting.published import ALL, Marts, MissingError, Scope, Table, literal
 
@@ -50,10 +50,9 @@ def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
     deals = moved_deals(marts, scope, week.rows[0].value("since"))
     notes = [
         say(
-            "The movements explain the change to the cent: {difference} is left unexplained.",
-            difference=numbers.money(table.rows[-1]["difference"]),
+            "What was open then and all movements add up to what is open now; the difference is {difference}.",
+            difference=of_cell(tables[-1].rows[-1]["difference"], f"{tables[-1].rows[-1].value('difference'):,.2f}"),
         )
-        for table in tables[-1:]
     ]
     return Section(
         id="changed",

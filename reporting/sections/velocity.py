@@ -91,15 +91,23 @@ order by month_start_date""",
 
 def stages_figure(stages: Table) -> Figure:
     """Median, and the days after which one in four and one in ten are still there."""
-    rows = [
-        charts.Marks(
-            row.value("stage") + ("" if row.value("pipeline") == "default" else f", {row.value('pipeline')}"),
-            [(row["km_median_days"], "blue"), (row["km_p90_days"], "orange")],
-            row["km_p90_days"],
-        )
+    rows: list[charts.Marks] = []
+    pipelines = list(dict.fromkeys(row.value("pipeline") for row in stages.rows))
+    for pipeline in pipelines:
+        rows += [charts.Marks(f"{pipeline}:", [])] if len(pipelines) > 1 else []
+        rows += [
+            charts.Marks(
+                row.value("stage"),
+                [(row["km_median_days"], "blue"), (row["km_p90_days"], "orange")],
+                row["km_p90_days"],
+            )
+            for row in stages.where(pipeline=pipeline)
+        ]
+    said = "; ".join(
+        f"{row.value('stage')} ({row.value('pipeline')}) {whole(row.value('km_median_days'))} and "
+        f"{whole(row.value('km_p90_days'))}"
         for row in stages.rows
-    ]
-    said = "; ".join(f"{row.label}: {row.dots[0][0].value}, {row.dots[1][0].value}" for row in rows)
+    )
     text = charts.Text("stages-figure", "Time in each stage", f"Days until half and nine in ten have left. {said}.")
     drawn = charts.marks(text, rows, whole, entries=[("blue", "half have left"), ("orange", "nine in ten have left")])
     return Figure(drawn, Html("Days in the stage. Deals that are still there count for as long as they were seen."))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from html import escape
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -21,6 +23,8 @@ from reporting.page import ROWS_SHOWN
 from reporting.published import ReportError, open_published
 from reporting.report import Wish, report
 
+BROWSER = shutil.which("chromium")
+in_a_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH. Run: apt-get install chromium")
 SCALES = {"k": 1e3, "M": 1e6, "B": 1e9, "%": 0.01}
 
 
@@ -112,6 +116,8 @@ def check_cell(shown: str, expected: Any) -> None:
         assert Decimal(shown.replace(",", "")) == expected
     elif isinstance(expected, float):
         assert abs(float(shown.replace(",", "")) - expected) <= 0.0000500001
+    elif isinstance(expected, datetime):
+        assert shown == f"{expected:%Y-%m-%d %H:%M}"
     else:
         assert shown == str(expected)
 
@@ -188,7 +194,8 @@ def test_nobody_who_is_a_lead_or_a_contact_is_named(page: Document, published: P
         colleagues = {name for (name,) in connection.execute("select owner_name from dim_owner").fetchall()}
     assert any(name in page.text for name in colleagues)
     personal = {str(each) for row in rows for each in row if each} - colleagues
-    assert not [each for each in personal if re.search(rf"\b{re.escape(each)}\b", page.text)]
+    found = [each for each in personal if each in page.text]  # `Ana Pereira` is found in `Dana Pereira` too
+    assert not [each for each in found if re.search(rf"\b{re.escape(each)}\b", page.text)]
 
 
 def test_the_page_says_what_was_planted(page: Document) -> None:
@@ -286,3 +293,43 @@ def test_what_the_file_does_not_know_is_refused(published: Path, wish: Wish, say
 def test_without_a_published_file_there_is_no_page(tmp_path: Path) -> None:
     with pytest.raises(ReportError, match="nothing published yet"):
         report(tmp_path / "pipeline.duckdb")
+
+
+def shown_by_a_browser(text: str, folder: Path) -> tuple[str, str]:
+    """What a browser makes of a page, and what it says on its console."""
+    page = folder / "page.html"
+    page.write_text(text, encoding="utf-8")
+    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr"]
+    done = subprocess.run(
+        [*command, "--virtual-time-budget=3000", "--dump-dom", page.as_uri()],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
+
+
+@pytest.mark.slow
+@in_a_browser
+def test_a_browser_has_nothing_to_complain_of(page: Document, tmp_path: Path) -> None:
+    _, complaint = shown_by_a_browser("<!DOCTYPE html><script>nothing.at.all()</script>", tmp_path)
+    assert "nothing is not defined" in complaint
+    shown, complaint = shown_by_a_browser(page.text, tmp_path)
+    assert complaint == ""
+    assert "Is the quarter safe?" in shown
+
+
+@pytest.mark.slow
+@in_a_browser
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_fits_a_phone_and_a_desk(page: Document, tmp_path: Path, width: int) -> None:
+    framed = (
+        f'<!DOCTYPE html><iframe srcdoc="{escape(page.text)}" style="width:{width}px;height:900px;border:0"></iframe>'
+        "<script>addEventListener('load', () => { const page = document.querySelector('iframe').contentDocument;"
+        "document.title = page.documentElement.scrollWidth })</script>"
+    )
+    shown, _ = shown_by_a_browser(framed, tmp_path)
+    found = re.search(r"<title>(\d+)</title>", shown)
+    assert found is not None
+    assert int(found[1]) <= width

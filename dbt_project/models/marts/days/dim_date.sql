@@ -33,7 +33,7 @@ quarters as (
         days.fiscal_quarter,
         min(least(days.date_day, coalesce(days.calendar_start_date, days.date_day))) as start_date,
         max(greatest(days.date_day, coalesce(days.calendar_end_date, days.date_day))) as end_date,
-        row_number() over (order by min(days.date_day) nulls last) as quarter_number
+        row_number() over (order by days.fiscal_quarter nulls last) as quarter_number
     from days
     group by days.fiscal_quarter
 
