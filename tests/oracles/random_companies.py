@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.coverage.random_coverage import TARGETS
+from tests.oracles.forecast.random_calls import with_calls
 from tests.oracles.opportunities.random_changes import with_changes
 from tests.oracles.revenue import random_billing
 from tests.oracles.stalls.random_activities import with_activities
@@ -109,7 +110,7 @@ def companies(seed: int, count: int) -> list[Company]:
     generator = random.Random(seed)
     plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
     lively = [with_owners(seed, with_changes(seed, with_contacts(seed, with_activities(seed, company)))) for company in plain]
-    return [random_billing.with_billing(company, seed) for company in lively]
+    return [random_billing.with_billing(with_calls(seed, company), seed) for company in lively]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:
