@@ -30,7 +30,8 @@ GRAINS = {
 }
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
-    "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure not in ('expected', 'submitted', 'last_quarter', 'pace')",
+    "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure in ('won', 'commit', 'best_case', 'weighted', "
+    "'all_open')",
     "rpt_stall_patterns": "rule = 'past_due'",
     "rpt_restatements": "changed_amount <> 0",
     "rpt_sales_cycle": "from_stage = '(created)'",

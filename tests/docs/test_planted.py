@@ -58,7 +58,9 @@ def test_the_month_of_backdated_wins_restates_the_quarter_before_it_most(publish
         "select fiscal_quarter, days_after_end from rpt_restatements where metric = 'bookings' and segment = '(all)' "
         "order by abs(entered_amount) desc, days_after_end",
     )
-    assert first(published, f"select fiscal_quarter from dim_date where date_day = '{backdated.close_date}'") == (quarter,)
+    assert first(published, f"select fiscal_quarter from dim_date where date_day = '{backdated.close_date}'") == (
+        quarter,
+    )
     assert days <= (backdated.last_date - backdated.close_date).days + 1  # a win may be captured a day late
 
 

@@ -109,8 +109,9 @@ def companies(seed: int, count: int) -> list[Company]:
     """`count` companies as sources c000, c001, ... of one build, in both canonical source types."""
     generator = random.Random(seed)
     plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
-    lively = [with_owners(seed, with_changes(seed, with_contacts(seed, with_activities(seed, company)))) for company in plain]
-    return [random_billing.with_billing(with_calls(seed, company), seed) for company in lively]
+    busy = [with_changes(seed, with_contacts(seed, with_activities(seed, company))) for company in plain]
+    lively = [with_calls(seed, with_owners(seed, company)) for company in busy]
+    return [random_billing.with_billing(company, seed) for company in lively]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -123,7 +123,7 @@ class ForecastOracle(CoverageOracle):
                 ):
                     since = unchanged_since(of_calls, (identity,), day)
                     at = row.get("submitted_at")
-                    rank = ((start, end) == quarter, at is not None, at or datetime.min, since, identity)
+                    rank = ((start, end) == quarter, at is not None, at.isoformat() if at else "", since, identity)
                     mine = latest[caller_of(row)]
                     mine[start] = max(mine.get(start, (rank, row)), (rank, row), key=lambda each: each[0])
             users = standing_state(company.states.get("user", {}), day)
@@ -228,7 +228,9 @@ def unchanged_since(states: Any, key: tuple[str], day: date) -> date:
 
 def caller_of(row: Row) -> tuple[str, str]:
     """Who calls: a user, a team, or the company."""
-    return ("user", row["owner_id"]) if row.get("owner_id") else ("team", row["team"]) if row.get("team") else ("all", "")
+    return (
+        ("user", row["owner_id"]) if row.get("owner_id") else ("team", row["team"]) if row.get("team") else ("all", "")
+    )
 
 
 def superiors(who: tuple[str, str], by_period: dict[date, tuple[Any, ...]], users: Any) -> Iterator[tuple[str, str]]:

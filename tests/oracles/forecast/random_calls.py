@@ -1,4 +1,4 @@
-"""What people of random companies call: owners, teams or the company, of quarters or months, called anew or taken back."""
+"""What people of random companies call: users, teams or all, quarters or months, called anew or taken back."""
 
 from __future__ import annotations
 
