@@ -28,7 +28,7 @@ from rich.table import Table
 from benchmarks.bulk import make_pages, serving
 from benchmarks.company import day_of
 from benchmarks.measure import Cost, step
-from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, stage_time, stage_time_spine
+from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, seconds_of, stage_time, stage_time_spine
 from benchmarks.small import SIZES, costs
 from ingestion.vendors.salesforce.bulk import PAGE_ROWS
 
@@ -39,6 +39,10 @@ MEMORY = 4 * 2**30
 FULL = 1_000_000
 RIVAL_ROWS = 100_000
 ONLY_MODELS = ("--resource-type", "model", "--resource-type", "seed")
+OF_SALES = (
+    "*/wins/*.sql", "*/forecast/*.sql", "*/calibration/*.sql", "*/*/*restatements.sql", "*/*/*generation*.sql",
+    "*/*/int_stall_contacts.sql",
+)  # fmt: skip
 ZSTD = "format parquet, compression zstd"
 
 
@@ -283,6 +287,8 @@ class Bench:
         self._note("dbt build", built)
         self._add("dbt build of all marts", built.answer, "s", "< 60", built.answer < 60)
         self._add("dbt build of all marts", built.cpu, "CPU s")
+        sales = seconds_of(self.long, *OF_SALES)
+        self._add("of these: win rates, cycles, forecasts and what became of them", sales, "s", "< 25", sales < 25)
         tested = build_marts(self.long, "--exclude-resource-type", "unit_test")
         self._note("dbt build with its data tests", tested)
         self._add("dbt build of all marts with its data tests", tested.answer, "s")

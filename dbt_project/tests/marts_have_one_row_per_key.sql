@@ -12,6 +12,7 @@
     'fct_pipeline_daily',
     'fct_pipeline_movements',
     'rpt_pipeline_waterfall',
+    'rpt_restatements',
     'dim_customer',
     'fct_mrr_monthly',
     'fct_mrr_movements',

@@ -4,6 +4,7 @@
     'rpt_pipeline_coverage',
     'rpt_pipeline_generation',
     'rpt_pipeline_waterfall',
+    'rpt_restatements',
     'rpt_revenue_retention',
     'rpt_stall_patterns',
     'rpt_pipeline_velocity',

@@ -25,6 +25,7 @@ GRAINS = {
     "rpt_pipeline_generation": ("fiscal_quarter", "segment", "dimension", "dimension_value", "week_start_date"),
     "rpt_pipeline_coverage": ("snapshot_date", "fiscal_quarter", "segment"),
     "rpt_pipeline_waterfall": ("fiscal_quarter", "segment", "week_start_date", "category"),
+    "rpt_restatements": ("fiscal_quarter", "segment", "metric", "days_after_end"),
     "rpt_forecast_accuracy": ("fiscal_quarter", "segment", "measure", "days_to_quarter_end"),
     "rpt_score_calibration": ("score", "band", "segment", "fiscal_quarter"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
@@ -32,8 +33,10 @@ GRAINS = {
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
     "rpt_pipeline_generation": "created_opportunities > 0",
-    "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure not in ('expected', 'last_quarter', 'pace')",
+    "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure in ('won', 'commit', 'best_case', 'weighted', "
+    "'all_open')",
     "rpt_stall_patterns": "rule = 'past_due'",
+    "rpt_restatements": "changed_amount <> 0",
     "rpt_sales_cycle": "from_stage = '(created)'",
 }
 
@@ -142,6 +145,13 @@ def pipeline_waterfall(rows: Rows) -> dict[str, Any]:
     return {"amount": total(rows), "opportunities": sum(row["opportunity_delta"] for row in rows)}
 
 
+def restatements(rows: Rows) -> dict[str, Any]:
+    return {
+        "changed_amount": total(rows),
+        "definition_amount": total([row for row in rows if row["is_by_definition"]]),
+    }
+
+
 def revenue_retention(rows: Rows) -> dict[str, Any]:
     sums = {name: total(rows, name) for name in ("cohort_mrr", "cohort_retained_mrr", "opening_mrr", "closing_mrr")}
     return sums | {
@@ -175,6 +185,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_pipeline_coverage": pipeline_coverage,
     "rpt_pipeline_generation": pipeline_generation,
     "rpt_pipeline_waterfall": pipeline_waterfall,
+    "rpt_restatements": restatements,
     "rpt_revenue_retention": revenue_retention,
     "rpt_score_calibration": score_calibration,
 }

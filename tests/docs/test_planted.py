@@ -52,6 +52,19 @@ def test_the_rep_who_pushes_has_the_most_pushes_per_deal(published: Path, plante
     assert pusher == (planted.pushing_rep.user_id,)
 
 
+def test_the_month_of_backdated_wins_restates_the_quarter_before_it_most(published: Path, planted: Truth) -> None:
+    backdated = planted.backdated_wins
+    quarter, days = first(
+        published,
+        "select fiscal_quarter, days_after_end from rpt_restatements where metric = 'bookings' and segment = '(all)' "
+        "order by abs(entered_amount) desc, days_after_end",
+    )
+    assert first(published, f"select fiscal_quarter from dim_date where date_day = '{backdated.close_date}'") == (
+        quarter,
+    )
+    assert days <= (backdated.last_date - backdated.close_date).days + 1  # a win may be captured a day late
+
+
 def test_the_cohort_that_churns_retains_least(published: Path, planted: Truth) -> None:
     cohort = first(
         published,

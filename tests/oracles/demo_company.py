@@ -18,8 +18,8 @@ FIRST_DAY = date(2025, 6, 3)
 DAYS = 540
 SCALE = 0.1
 USED = (
-    "opportunity", "account", "user", "activity", "opportunity_contact_role", "subscription", "person", "campaign",
-    "touch",
+    "opportunity", "account", "user", "activity", "opportunity_contact_role", "forecast_submission", "subscription",
+    "person", "campaign", "touch",
 )  # fmt: skip
 
 

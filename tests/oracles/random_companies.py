@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.coverage.random_coverage import TARGETS
+from tests.oracles.forecast.random_calls import with_calls
 from tests.oracles.funnel.random_people import with_people
 from tests.oracles.opportunities.random_changes import with_changes
 from tests.oracles.revenue import random_billing
@@ -109,9 +110,8 @@ def companies(seed: int, count: int) -> list[Company]:
     """`count` companies as sources c000, c001, ... of one build, in both canonical source types."""
     generator = random.Random(seed)
     plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
-    lively = [
-        with_owners(seed, with_changes(seed, with_contacts(seed, with_activities(seed, company)))) for company in plain
-    ]
+    busy = [with_changes(seed, with_contacts(seed, with_activities(seed, company))) for company in plain]
+    lively = [with_calls(seed, with_owners(seed, company)) for company in busy]
     peopled = [with_people(seed, company) for company in lively]
     return [random_billing.with_billing(company, seed) for company in peopled]
 

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
+from tests.oracles.forecast.random_calls import with_calls
 
 POLICY = """choice,value,valid_from,owner,definition
 coverage_pool_quarters,3,2024-06-05,,
@@ -101,7 +102,8 @@ def long_companies(seed: int, count: int) -> list[Company]:
     while day < FIRST_DAY + timedelta(days=DAYS):
         grid.append(day)
         day += timedelta(days=generator.choice([1, 1, 3, 5, 7]))
-    return [_company(random.Random(f"{seed}-l{number}-coverage"), f"l{number}", grid) for number in range(count)]
+    many = [_company(random.Random(f"{seed}-l{number}-coverage"), f"l{number}", grid) for number in range(count)]
+    return [with_calls(seed, company) for company in many]
 
 
 def _company(generator: random.Random, source: str, grid: list[date]) -> Company:

@@ -102,9 +102,37 @@ class ForecastOracle(CoverageOracle):
             pool = self.pool(day, (day - quarter[0]).days + 1)
             rest = expected(due, pool, self.choice("small_pool_opportunities", day))
             yield "expected", None if rest is None else parts["won"] + rest
+        if segment == ALL and day <= quarter[1] and (calls := self.calls(quarter, day)):
+            yield "submitted", None if None in calls else sum(calls, Decimal(0))
         ended = self.had_ended(quarter, day)
         yield "last_quarter", self.parts(ended[0], segment, day)["won"] if ended else None
         yield "pace", self.pace(ended, segment, parts["won"], day, (quarter[1] - day).days)
+
+    def calls(self, quarter: Quarter, day: date) -> list[Decimal | None]:
+        """The calls of a quarter that count on a day; one is None where its currency has no rate."""
+        found: list[Decimal | None] = []
+        for company in self.companies:
+            of_calls = company.states.get("forecast_submission", {})
+            latest: dict[tuple[str, str], dict[date, tuple[Any, ...]]] = defaultdict(dict)
+            for (identity,), row in standing_state(of_calls, day).items():
+                start, end = row["period_start_date"], row.get("period_end_date")
+                if (
+                    category(row["forecast_category"]) == "commit"
+                    and quarter[0] <= start <= quarter[1]
+                    and (end is None or end <= quarter[1])
+                ):
+                    since = unchanged_since(of_calls, (identity,), day)
+                    at = row.get("submitted_at")
+                    rank = ((start, end) == quarter, at is not None, at.isoformat() if at else "", since, identity)
+                    mine = latest[caller_of(row)]
+                    mine[start] = max(mine.get(start, (rank, row)), (rank, row), key=lambda each: each[0])
+            users = standing_state(company.states.get("user", {}), day)
+            for who, by_period in latest.items():
+                if any(above in latest for above in superiors(who, by_period, users)):
+                    continue
+                whole = [row for (is_whole, *_), row in by_period.values() if is_whole]
+                found += [self.convert(row, day) for row in whole or [row for _, row in by_period.values()]]
+        return found
 
     def pace(self, ended: list[Quarter], segment: str, won: Decimal, day: date, days_to_end: int) -> Decimal | None:
         """What was won, over the share that whole quarters had won by the same day."""
@@ -179,6 +207,46 @@ class ForecastOracle(CoverageOracle):
                 else None,
             }
         return result
+
+
+def standing_state(states: Any, day: date) -> Any:
+    """The latest captured state of an entity by a day."""
+    captured = [each for each in states if each <= day]
+    return states[max(captured)] if captured else {}
+
+
+def unchanged_since(states: Any, key: tuple[str], day: date) -> date:
+    """Since which captured day a row has been as it stands on a day."""
+    days = [each for each in sorted(states) if each <= day]
+    since = days[-1]
+    for each in reversed(days):
+        if states[each].get(key) != states[days[-1]][key]:
+            break
+        since = each
+    return since
+
+
+def caller_of(row: Row) -> tuple[str, str]:
+    """Who calls: a user, a team, or the company."""
+    return (
+        ("user", row["owner_id"]) if row.get("owner_id") else ("team", row["team"]) if row.get("team") else ("all", "")
+    )
+
+
+def superiors(who: tuple[str, str], by_period: dict[date, tuple[Any, ...]], users: Any) -> Iterator[tuple[str, str]]:
+    """Whose calls hold one's own: the company's, the team's, and those of everybody above."""
+    level, name = who
+    if level != "all":
+        yield ("all", "")
+    if level == "user":
+        teams = [row["team"] for _, row in by_period.values() if row.get("team")]
+        if teams:
+            yield ("team", max(teams))
+        above = users.get((name,), {}).get("manager_id")
+        for _ in range(8):
+            if above and above != name:
+                yield ("user", above)
+            above = users.get((above,), {}).get("manager_id")
 
 
 def category(text: str | None) -> str:

@@ -48,7 +48,7 @@ def test_forecasts_of_three_years_equal_what_each_day_said(long_built: Built) ->
     judged = [row for row in rows if row["fiscal_quarter"] == ALL]
     assert max(row["n_quarters"] for row in judged) > 4
     measures = Counter(row["measure"] for row in judged if row["skill"] is not None)
-    assert len(measures) == 8
+    assert len(measures) == 9
     assert {row["skill"] == 0 for row in judged if row["measure"] in BASELINES} >= {True}
     differ = {"commit": "won", "best_case": "commit", "weighted": "won", "all_open": "best_case"}
     amounts = {tuple(row[name] for name in GRAIN): row["forecast_amount"] for row in rows}

@@ -358,15 +358,7 @@ class StallOracle:
         if rule == "missing_next_step":
             return any(row["stage_category"] == "open" and (row["next_step"] or "").strip() for row in rows.values())
         if rule == "few_contacts":
-            standing = self.states[source][self.standing(source, landmark) or ALWAYS][identity]
-            in_force = self.threshold(rule, standing["segment"], standing["stage"], landmark)
-            assert in_force is not None
-            day, last = landmark + timedelta(days=1), min(until, self.lost(source, identity, landmark) or until)
-            while day <= last:
-                if self.contacts(source, identity, day) >= Decimal(in_force["threshold"]):
-                    return True
-                day += timedelta(days=1)
-            return False
+            return self._are_enough(source, identity, landmark, until)
         if rule == "no_activity":
             lost = self.lost(source, identity, landmark) or until
             day, before = landmark + timedelta(days=1), self.last_activity(source, identity, landmark)
@@ -376,6 +368,15 @@ class StallOracle:
                     return True
                 day, before = day + timedelta(days=1), now
         return False
+
+    def _are_enough(self, source: str, identity: str, landmark: date, until: date) -> bool:
+        """Whether by a day, and before it is lost, as many people are on it as the rule of the landmark asks for."""
+        standing = self.states[source][self.standing(source, landmark) or ALWAYS][identity]
+        in_force = self.threshold("few_contacts", standing["segment"], standing["stage"], landmark)
+        assert in_force is not None
+        last = min(until, self.lost(source, identity, landmark) or until)
+        days = (landmark + timedelta(days=each) for each in range(1, (last - landmark).days + 1))
+        return any(self.contacts(source, identity, day) >= Decimal(in_force["threshold"]) for day in days)
 
     def lost(self, source: str, identity: str, landmark: date) -> date | None:
         """The first captured day after a landmark that sees an opportunity lost."""
