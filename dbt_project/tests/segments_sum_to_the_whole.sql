@@ -5,6 +5,7 @@
     'rpt_pipeline_generation',
     'rpt_pipeline_waterfall',
     'rpt_revenue_retention',
+    'rpt_funnel_conversion',
     'rpt_stall_patterns',
     'rpt_pipeline_velocity',
     'rpt_stage_velocity',
