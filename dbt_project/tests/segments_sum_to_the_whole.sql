@@ -6,6 +6,7 @@
     'rpt_pipeline_waterfall',
     'rpt_restatements',
     'rpt_revenue_retention',
+    'rpt_funnel_conversion',
     'rpt_stall_patterns',
     'rpt_pipeline_velocity',
     'rpt_stage_velocity',

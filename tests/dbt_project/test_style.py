@@ -45,6 +45,8 @@ LONGER = {
     "rpt_forecast_accuracy": "single quarters and all of them together have the same columns",
     "rpt_slippage": "nine groups, in counts and in amounts, and their rates",
     "rpt_stage_velocity": "counts, durations and rates of a cell, side by side",
+    "int_funnel_entries": "what comes after an entry, and what gives it back, for people and accounts alike",
+    "rpt_funnel_conversion": "shares by day, totals, and the comparison with the months before, side by side",
     "fct_lifecycle_steps": "whatever says that a step was taken, side by side, and one thought on which of it counts",
     "dim_person": "links of three kinds, the rounds that join them, and the columns of a record",
     "fct_opportunity_current": "everything known of an opportunity today: fifty columns",

@@ -59,6 +59,12 @@
             'holds': is_list_of_whole_numbers('value'),
             'says': 'short list of whole numbers, such as 30|60',
         },
+        'returned_status': {
+            'data_type': 'string',
+            'default': 'recycled|unqualified|disqualified|nurture',
+            'holds': "coalesce(trim(value) <> '', false)",
+            'says': 'list of statuses, such as recycled|unqualified',
+        },
         'sales_cycle_days': {
             'data_type': 'string',
             'default': '30|60|90|120|180|270|365|540',
@@ -100,6 +106,12 @@
             'default': '90',
             'holds': is_whole_number('value', 1, 3660),
             'says': 'whole number of days from 1 to 3660',
+        },
+        'volume_up_factor': {
+            'data_type': 'decimal(9, 6)',
+            'default': '1.25',
+            'holds': 'coalesce(try_cast(value as decimal(9, 6)) between 1 and 100, false)',
+            'says': 'factor from 1 to 100',
         },
     }) }}
 {%- endmacro %}

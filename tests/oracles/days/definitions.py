@@ -18,6 +18,7 @@ METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not
     "omitted_win_rate": 0.0,
     "pipeline_win_rate": 0.2,
     "restatement_days": "0|7|30|60|92|182|365",
+    "returned_status": "recycled|unqualified|disqualified|nurture",
     "sales_cycle_days": "30|60|90|120|180|270|365|540",
     "small_pool_opportunities": 20,
     "small_risk_set": 5,
@@ -25,6 +26,7 @@ METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not
     "small_sample_visits": 20,
     "stall_recovery_days": 30,
     "velocity_window_days": 90,
+    "volume_up_factor": 1.25,
 }
 
 

@@ -1,0 +1,55 @@
+"""A second opinion on what becomes of those who enter a step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.oracles.conftest import Built
+from tests.oracles.funnel.conversion import FunnelOracle
+from tests.oracles.funnel.lifecycle import PeopleOracle
+from tests.oracles.opportunities.history import Oracle
+
+KEY = ["cohort_month", "step", "unit", "segment", "dimension", "dimension_value"]
+EXACT = [
+    "entered", "converted", "recycled", "still_open", "undated", "reached_opportunity", "reached_won", "won_amount",
+    "reported_entered", "won_amount_per_lead", "median_days", "is_mature", "volume_up_quality_down",
+]  # fmt: skip
+RATES = [
+    "conversion_rate", "rate_low", "rate_high", "rate_7d", "rate_30d", "rate_90d", "rate_180d",
+    "mql_to_opportunity_rate", "opportunity_to_won_rate", "earlier_conversion_rate",
+]  # fmt: skip
+
+
+def test_conversion_equals_following_each_entrant(built: Built) -> None:
+    oracle = FunnelOracle(PeopleOracle(Oracle(built.companies, built.definitions, *built.settings.values())))
+    rows = built.rows("select * from marts.rpt_funnel_conversion")
+    found = {tuple(row[name] for name in KEY): row for row in rows}
+    expected = oracle.rows()
+    assert set(found) == set(expected)
+    assert len(rows) == len(found)
+    for key, row in expected.items():
+        assert {name: found[key][name] for name in EXACT} == {name: row[name] for name in EXACT}, key
+        for name in RATES:
+            value: Any = None if row[name] is None else pytest.approx(row[name], abs=1e-9)
+            assert found[key][name] == value, (key, name)
+    assert all(row["entered"] == row["converted"] + row["recycled"] + row["still_open"] for row in rows)
+    assert {row["unit"] for row in rows} == {"person", "account"}
+    assert any(row["recycled"] for row in rows)
+    assert any(row["rate_7d"] is None for row in rows)
+    assert any(row["rate_7d"] for row in rows)
+
+
+def test_people_of_the_report_are_those_of_the_steps(built: Built) -> None:
+    counted = (
+        "select step, cast(date_trunc('month', step_date) as date) as cohort_month, count(*) as people "
+        "from marts.fct_lifecycle_steps where step <> 'won' group by all"
+    )
+    reported = (
+        "select step, cohort_month, entered + undated as people from marts.rpt_funnel_conversion "
+        "where unit = 'person' and segment = '(all)' and dimension = '(all)'"
+    )
+    assert sorted(map(str, built.rows(f"{counted} order by all"))) == sorted(
+        map(str, built.rows(f"{reported} order by all"))
+    )
