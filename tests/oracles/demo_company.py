@@ -17,7 +17,7 @@ from tests.dbt_project.ledger_cache import Company
 FIRST_DAY = date(2025, 6, 3)
 DAYS = 540
 SCALE = 0.1
-USED = ("opportunity", "account", "user", "activity", "subscription")
+USED = ("opportunity", "account", "user", "activity", "subscription", "team_pipeline")
 
 
 def demo_company() -> Company:

@@ -13,6 +13,7 @@ from typing import Any
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.coverage.random_coverage import TARGETS
 from tests.oracles.opportunities.random_changes import with_changes
+from tests.oracles.reconciliation import random_lists
 from tests.oracles.revenue import random_billing
 from tests.oracles.stalls.random_activities import with_activities
 from tests.oracles.wins.random_wins import with_owners
@@ -93,7 +94,9 @@ small_sample,12,,,
 small_risk_set,3,,,
 mature_open_share,0.2,,,
 sales_cycle_days,5|10|20|60,,,
-""",
+"""
+    + random_lists.MARKETING_LEAD_SOURCES,
+    **random_lists.DEFINITIONS,
     **random_billing.DEFINITIONS,
 }
 
@@ -103,7 +106,8 @@ def companies(seed: int, count: int) -> list[Company]:
     generator = random.Random(seed)
     plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
     lively = [with_owners(seed, with_changes(seed, with_activities(seed, company))) for company in plain]
-    return [random_billing.with_billing(company, seed) for company in lively]
+    listed = [random_lists.with_lists(seed, company) for company in lively]
+    return [random_billing.with_billing(company, seed) for company in listed]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:
