@@ -3,6 +3,7 @@
     'dim_account',
     'dim_owner',
     'rpt_pipeline_coverage',
+    'rpt_pipeline_generation',
     'dim_date',
     'dim_snapshot',
     'dim_stage',
@@ -18,6 +19,8 @@
     'rpt_revenue_retention',
     'fct_reconciliation_items',
     'rpt_pipeline_reconciliation',
+    'dim_person',
+    'fct_lifecycle_steps',
     'fct_stall_signals',
     'rpt_stall_patterns',
     'fct_stage_visits',
@@ -34,9 +37,12 @@
     {%- set columns = node.config.meta.grain if execute else ['1'] %}
     select
         '{{ mart }}' as check_name,
+        {{ 'source' if 'source' in columns else 'cast(null as ' ~ dbt.type_string() ~ ')' }}
+            as source,
         {{ finding(
             "'" ~ mart ~ ": '", 'count(*)',
-            "' keys (" ~ columns | join(', ') ~ ") have more than one row.'"
+            "' keys (" ~ columns | join(', ') ~ ") have more than one row, such as '",
+            'min(' ~ row_text('doubled_keys') ~ ')', "'.'"
         ) }} as finding
     from (
         select {{ columns | join(', ') }}
@@ -44,6 +50,10 @@
         group by {{ columns | join(', ') }}
         having count(*) > 1
     ) as doubled_keys
+    {%- if 'source' in columns %}
+    group by source
+    {%- else %}
     having count(*) > 0
+    {%- endif %}
     {% if not loop.last %}union all{% endif %}
 {%- endfor %}
