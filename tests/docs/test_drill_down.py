@@ -27,6 +27,9 @@ GRAINS = {
     "rpt_pipeline_waterfall": ("fiscal_quarter", "segment", "week_start_date", "category"),
     "rpt_forecast_accuracy": ("fiscal_quarter", "segment", "measure", "days_to_quarter_end"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
+    "rpt_pipeline_reconciliation": (
+        "snapshot_date", "fiscal_quarter", "team", "road", "list_source", "list_id", "step_order", "reason",
+    ),
 }
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
@@ -34,6 +37,7 @@ CONDITIONS = {
     "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure not in ('expected', 'last_quarter', 'pace')",
     "rpt_stall_patterns": "rule = 'past_due'",
     "rpt_sales_cycle": "from_stage = '(created)'",
+    "rpt_pipeline_reconciliation": "step_order > 0 and (road = 'list' or is_latest)",
 }
 
 
@@ -95,6 +99,10 @@ def slippage(rows: Rows) -> dict[str, Any]:
         **{name: len(of_outcome) for name, of_outcome in by_outcome.items()},
         **{f"{name}_amount": total(of_outcome) for name, of_outcome in by_outcome.items()},
     }
+
+
+def pipeline_reconciliation(rows: Rows) -> dict[str, Any]:
+    return {"amount": total(rows), "opportunities": sum(row["opportunity_delta"] for row in rows)}
 
 
 def sales_cycle(rows: Rows) -> dict[str, Any]:
@@ -161,6 +169,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_pipeline_generation": pipeline_generation,
     "rpt_pipeline_waterfall": pipeline_waterfall,
     "rpt_revenue_retention": revenue_retention,
+    "rpt_pipeline_reconciliation": pipeline_reconciliation,
 }
 
 
