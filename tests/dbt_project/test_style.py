@@ -36,6 +36,7 @@ LONGER = {
     "int_generation_yields": "the weeks that are looked at, and the past ones that they are compared with",
     "int_slippage_deals": "what was due and what was won besides: two looks at the same anchors",
     "int_cycle_risk_sets": "a cycle enters and leaves once; five columns name its cohort wherever it is counted",
+    "int_reconciliation_line_items": "ten reasons in their order, and what both sides count under each",
     "int_reconciliation_lines": "by id, by name, and which of two lines comes first: one line finds its opportunity",
     "int_reconciliation_standings": "three ways into a quarter, each as of the day and of the Monday before",
     "int_reconciliation_starts": "both roads begin at the same number",

@@ -52,7 +52,12 @@ due as (
 lacking as (
 
     select
-        lists.*,
+        lists.list_source,
+        lists.list_id,
+        lists.team,
+        lists.as_of,
+        lists.fiscal_quarter,
+        lists.snapshot_date,
         due.source,
         due.opportunity_id,
         lines.listed_opportunity_id,

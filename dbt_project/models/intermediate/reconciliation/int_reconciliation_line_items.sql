@@ -128,7 +128,19 @@ judged as (
 line_items as (
 
     select
-        judged.*,
+        judged.list_source,
+        judged.list_id,
+        judged.team,
+        judged.as_of,
+        judged.fiscal_quarter,
+        judged.snapshot_date,
+        judged.line_number,
+        judged.source,
+        judged.opportunity_id,
+        judged.listed_opportunity_id,
+        judged.is_matched_by_name,
+        judged.reason,
+        judged.equals_day,
         'list' as road,
         null as step_order,
         case when judged.reason in ('currency', 'amount', 'equal') then 1 else 0 end

@@ -46,13 +46,21 @@ lists as (
 compared as (
 
     select
-        lists.*,
+        lists.list_source,
+        lists.list_id,
+        lists.team,
+        lists.as_of,
+        lists.fiscal_quarter,
         least(lists.as_of, bounds.last_date) as snapshot_date
     from lists
     inner join bounds on lists.as_of >= bounds.first_date
     union
     select
-        lists.*,
+        lists.list_source,
+        lists.list_id,
+        lists.team,
+        lists.as_of,
+        lists.fiscal_quarter,
         bounds.last_date as snapshot_date
     from lists
     cross join bounds

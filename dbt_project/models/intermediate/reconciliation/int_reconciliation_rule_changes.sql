@@ -66,8 +66,8 @@ stepped as (
         standings.source,
         standings.opportunity_id,
         {%- for prefix in ['previous_', ''] %}
-            standings.day = views.{{ prefix }}day
-            and case views.{{ prefix }}population
+            standings.day = views.{{ prefix ~ 'day' }}
+            and case views.{{ prefix ~ 'population' }}
                 when 'due' then standings.is_due
                 when 'created' then standings.is_created
                 when 'any_quarter' then standings.is_open
@@ -76,7 +76,7 @@ stepped as (
                 failures.step_order is null
                 or failures.step_order > views.step_order{{ ' - 1' if prefix }}
             ) as {{ prefix }}counts,
-            coalesce(case views.{{ prefix }}amount_basis
+            coalesce(case views.{{ prefix ~ 'amount_basis' }}
                 {%- for basis, amount in amounts.items() %}
                     when '{{ basis }}' then {{ amount }}
                 {%- endfor %}

@@ -152,7 +152,7 @@ views as (
                 on
                     decided.team = {{ prefix }}{{ word }}_steps.team
                     and decided.valid_from = {{ prefix }}{{ word }}_steps.valid_from
-                    and decided.{{ prefix }}{{ word }}_step
+                    and decided.{{ prefix ~ word ~ '_step' }}
                     = {{ prefix }}{{ word }}_steps.step_order
         {%- endfor %}
     {%- endfor %}
