@@ -28,7 +28,14 @@ GRAINS = {
     "rpt_forecast_accuracy": ("fiscal_quarter", "segment", "measure", "days_to_quarter_end"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
     "rpt_pipeline_reconciliation": (
-        "snapshot_date", "fiscal_quarter", "team", "road", "list_source", "list_id", "step_order", "reason",
+        "snapshot_date",
+        "fiscal_quarter",
+        "team",
+        "road",
+        "list_source",
+        "list_id",
+        "step_order",
+        "reason",
     ),
 }
 # Which numbers of a report its drill-down is about.
