@@ -337,6 +337,46 @@ def sql(
         show_table(names, rows)
 
 
+@command("pipeledger reconcile pipeline.xlsx --team finance --as-of 2026-03-02 -o items.csv")
+def reconcile(
+    team_list: Annotated[Path, typer.Argument(metavar="LIST", help="A team's own list: .csv, .xlsx, .xls, .parquet.")],
+    team: Annotated[str, typer.Option(help="Whose list it is: marketing, finance ...")],
+    as_of: Annotated[str, typer.Option("--as-of", help="The day that it describes.")],
+    quarter: Annotated[str | None, typer.Option(help="This fiscal quarter alone.")] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the items into this CSV file.")] = None,
+    as_json: JsonFlag = False,
+    decimal: Annotated[str | None, typer.Option(help="Its decimal sign, where its numbers leave it open.")] = None,
+    date_format: Annotated[str | None, typer.Option(help="Its dates, where they leave it open: D/M/YYYY.")] = None,
+    sheet: Annotated[str | None, typer.Option(help="Its sheet with the table.")] = None,
+    column: Annotated[list[str] | None, typer.Option(help="A column of it: THEIRS=ours; repeatable.")] = None,
+) -> None:
+    """Compare a team's own list with the one pipeline number of its day, without landing it."""
+    from ingestion.files.detection import Told
+    from orchestration.commands.reconcile import Question, in_words, write_items
+    from orchestration.commands.reconcile import reconcile as compare
+
+    said = {"decimal": decimal, "date_format": date_format, "sheet": sheet}
+    told = Told(**{key: value for key, value in said.items() if value}, columns=dict(map(parse_column, column or [])))
+    home = find_home(os.environ, Path.cwd())
+    company = read_marker(home)
+    if company is None:
+        raise ConfigError(f"{home.root}: no home yet. Run `pipeledger run`, or set PIPELEDGER_HOME to another home.")
+    question = Question(team_list, team, parse_day(as_of, "--as-of"), quarter, told)
+    answer = compare(home.published, question, company["base_currency"], company["time_zone"])
+    if output is not None:
+        write_items(answer.items, output)
+        err.print(f"{output}: {len(answer.items):,} items", markup=False)
+    if as_json:
+        show_json({"team": team, "as_of": as_of, "snapshot_date": answer.day, "reasons": answer.reasons,
+                   "items": answer.items})  # fmt: skip
+        return
+    for sentence in in_words(question, answer):
+        out.print(sentence, markup=False)
+    names = list(answer.reasons[0]) if answer.reasons else []
+    show_table(names, [list(row.values()) for row in answer.reasons])
+
+
+@app.command()
 @command("pipeledger report -o report.html")
 def report(
     day: Annotated[str | None, typer.Option("--as-of", help="A captured day (else the last one).")] = None,

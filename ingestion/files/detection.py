@@ -112,6 +112,22 @@ def detect(file: Path, told: Told = Told(), others: Iterable[str] = ()) -> list[
     return [main] if beside is None else [main, _proposal(file, derived, rows, beside, told, main)]
 
 
+def detect_list(file: Path, told: Told = Told()) -> tuple[Proposal, dict[str, list[Any]]]:
+    """How to read a team's own list of opportunities, and its cells by our columns, as the file has them.
+
+    Whose list it is and which day it describes need not stand in the file. Raises DoubtError for what the file leaves
+    open (which column is the amount, say), and SourceError for one that cannot be read.
+    """
+    rows = _read(file, told)
+    given = ("list_id", "line_number", "team", "as_of")
+    mapped = _mapped(rows, "team_pipeline", told, given)
+    for needed in (("opportunity_id", "opportunity_name"), ("amount",)):
+        if not any(name in mapped for name in needed):
+            raise _no_column(rows, needed[0], mapped)
+    cells = {ours: rows.cells[place] for ours, place in mapped.items() if ours not in given}
+    return _proposal(file, "team_pipeline", rows, mapped, told), cells
+
+
 # ---------------------------------------------------------------- the file
 
 
@@ -276,7 +292,7 @@ def _entity(file: Path, header: Sequence[str]) -> str:
     return winners[0]
 
 
-def _mapped(rows: _Rows, entity: str, told: Told) -> dict[str, int]:
+def _mapped(rows: _Rows, entity: str, told: Told, given: Sequence[str] = ()) -> dict[str, int]:
     """Our columns by position, what was told before what is known; an id that names stand in for is left out."""
     found = {ours: place for ours, place in _found(rows.header, entity).items() if ours not in told.columns.values()}
     for theirs, ours in told.columns.items():
@@ -291,13 +307,18 @@ def _mapped(rows: _Rows, entity: str, told: Told) -> dict[str, int]:
         names = rows.texts(found["opportunity_name"])
         if names and len(set(names)) == len(names):
             found["opportunity_id"] = found.pop("opportunity_name")
-    if missing := _missing(entity, found):
-        raise DoubtError(
-            f'--column "THEIRS={missing[0]}"',
-            f"which column is {missing[0]}? Got {', '.join(rows.header)}",
-            [name for place, name in enumerate(rows.header) if place not in found.values()],
-        )
+    if missing := [name for name in _missing(entity, found) if name not in given]:
+        raise _no_column(rows, missing[0], found)
     return found
+
+
+def _no_column(rows: _Rows, ours: str, found: Mapping[str, int]) -> DoubtError:
+    """The doubt which column of a file is one of ours."""
+    return DoubtError(
+        f'--column "THEIRS={ours}"',
+        f"which column is {ours}? Got {', '.join(rows.header)}",
+        [name for place, name in enumerate(rows.header) if place not in found.values()],
+    )
 
 
 def _missing(entity: str, found: Mapping[str, Any]) -> list[str]:

@@ -65,6 +65,34 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "is_deleted": ("is_deleted", "deleted"),
     },
+    "team_pipeline": {
+        "opportunity_id": (
+            *("opportunity_id", "deal_id", "record_id", "opportunity_number", "datensatz_id", "vorgangsnummer"),
+            *("geschaeftsnummer", "angebotsnummer", "id"),
+        ),
+        "opportunity_name": (
+            *("opportunity_name", "deal_name", "opportunity", "deal", "dealname", "bezeichnung", "name"),
+            *("geschaeft", "vorgang"),
+        ),
+        "account_name": (
+            *("account_name", "associated_company", "company_name", "company", "organization", "accountname", "firma"),
+            *("unternehmen", "kunde", "account", "customer"),
+        ),
+        "amount": (
+            *("amount", "deal_amount", "value", "deal_value", "pipeline", "betrag", "wert", "auftragswert"),
+            *("angebotswert", "umsatz", "summe", "volumen"),
+        ),
+        "currency_code": (
+            *("currency_code", "currency", "amount_currency", "deal_currency", "currency_of_value"),
+            *("currency_iso_code", "opportunity_currency", "waehrung", "wahrung"),
+        ),
+        "close_date": (
+            *("close_date", "closing_date", "expected_close_date", "abschlussdatum", "schlusstermin"),
+            *("voraussichtlicher_abschluss", "erwarteter_abschluss", "zieldatum", "abschluss"),
+        ),
+        "fiscal_quarter": ("fiscal_quarter", "quarter", "fiscal_period", "quartal"),
+        "line_number": ("line_number", "line", "zeile"),
+    },
     "account": {
         "account_id": (
             *("account_id", "company_id", "record_id", "organization_id", "associated_company_ids", "accountid"),

@@ -29,6 +29,16 @@ GRAINS = {
     "rpt_forecast_accuracy": ("fiscal_quarter", "segment", "measure", "days_to_quarter_end"),
     "rpt_score_calibration": ("score", "band", "segment", "fiscal_quarter"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
+    "rpt_pipeline_reconciliation": (
+        "snapshot_date",
+        "fiscal_quarter",
+        "team",
+        "road",
+        "list_source",
+        "list_id",
+        "step_order",
+        "reason",
+    ),
 }
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
@@ -38,6 +48,7 @@ CONDITIONS = {
     "rpt_stall_patterns": "rule = 'past_due'",
     "rpt_restatements": "changed_amount <> 0",
     "rpt_sales_cycle": "from_stage = '(created)'",
+    "rpt_pipeline_reconciliation": "step_order > 0 and (road = 'list' or is_latest)",
 }
 
 
@@ -99,6 +110,10 @@ def slippage(rows: Rows) -> dict[str, Any]:
         **{name: len(of_outcome) for name, of_outcome in by_outcome.items()},
         **{f"{name}_amount": total(of_outcome) for name, of_outcome in by_outcome.items()},
     }
+
+
+def pipeline_reconciliation(rows: Rows) -> dict[str, Any]:
+    return {"amount": total(rows), "opportunities": sum(row["opportunity_delta"] for row in rows)}
 
 
 def sales_cycle(rows: Rows) -> dict[str, Any]:
@@ -187,6 +202,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_pipeline_waterfall": pipeline_waterfall,
     "rpt_restatements": restatements,
     "rpt_revenue_retention": revenue_retention,
+    "rpt_pipeline_reconciliation": pipeline_reconciliation,
     "rpt_score_calibration": score_calibration,
 }
 

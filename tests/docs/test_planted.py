@@ -144,3 +144,29 @@ def test_the_weighted_pipeline_foretells_less_than_the_same_as_last_quarter(publ
         "from rpt_forecast_accuracy where fiscal_quarter = '(all)' and segment = '(all)' and days_to_quarter_end = 30",
     )
     assert weighted > last_quarter
+
+
+def test_marketings_list_is_found_to_be_three_weeks_old(published: Path, planted: Truth) -> None:
+    """Every list, give or take a day without a capture; the usual age exactly."""
+    oldest, usual, youngest = first(
+        published,
+        "select max(as_of - equals_day), mode(as_of - equals_day), min(as_of - equals_day) "
+        "from (select distinct list_id, as_of, equals_day from rpt_pipeline_reconciliation where team = 'marketing' "
+        "and road = 'list')",
+    )
+    assert usual == planted.lists.marketing_days_old
+    assert usual - 2 <= youngest <= oldest <= usual + 2
+    fresh = first(
+        published,
+        "select count(*) from rpt_pipeline_reconciliation "
+        "where team = 'finance' and road = 'list' and equals_day <> as_of",
+    )
+    assert fresh == (0,)
+
+
+def test_the_deal_that_finance_lists_twice_is_the_only_doubled_one(published: Path, planted: Truth) -> None:
+    with duckdb.connect(str(published), read_only=True) as connection:
+        doubled = connection.execute(
+            "select distinct list_id, opportunity_id from marts.fct_reconciliation_items where reason = 'doubled'"
+        ).fetchall()
+    assert set(doubled) == set(planted.lists.finance_doubled)

@@ -15,6 +15,7 @@ from tests.oracles.coverage.random_coverage import TARGETS
 from tests.oracles.forecast.random_calls import with_calls
 from tests.oracles.funnel.random_people import with_people
 from tests.oracles.opportunities.random_changes import with_changes
+from tests.oracles.reconciliation import random_lists
 from tests.oracles.revenue import random_billing
 from tests.oracles.stalls.random_activities import with_activities
 from tests.oracles.stalls.random_contacts import with_contacts
@@ -101,7 +102,9 @@ mature_open_share,0.2,,,
 sales_cycle_days,5|10|20|60,,,
 restatement_days,0|2|5,,,
 restatement_days,1|3,2026-02-01,,
-""",
+"""
+    + random_lists.MARKETING_LEAD_SOURCES,
+    **random_lists.DEFINITIONS,
     **random_billing.DEFINITIONS,
 }
 
@@ -113,7 +116,8 @@ def companies(seed: int, count: int) -> list[Company]:
     busy = [with_changes(seed, with_contacts(seed, with_activities(seed, company))) for company in plain]
     lively = [with_calls(seed, with_owners(seed, company)) for company in busy]
     peopled = [with_people(seed, company) for company in lively]
-    return [random_billing.with_billing(company, seed) for company in peopled]
+    listed = [random_lists.with_lists(seed, company) for company in peopled]
+    return [random_billing.with_billing(company, seed) for company in listed]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:

@@ -35,6 +35,13 @@
             'holds': is_list_of_whole_numbers('value'),
             'says': 'short list of whole numbers, such as 30|60',
         },
+        'marketing_lead_sources': {
+            'data_type': 'string',
+            'default': 'Website|Web|Inbound|Content|Event|Webinar|Advertisement|Paid Search'
+            ~ '|Paid Social|Organic Search|Organic Social|Email Marketing',
+            'holds': "'|' || value || '|' not like '%||%'",
+            'says': 'list such as Website|Paid Search',
+        },
         'mature_open_share': {
             'data_type': 'decimal(9, 6)',
             'default': '0.05',

@@ -1,0 +1,159 @@
+-- One row per snapshot_date x line of a team's list: the first reason why it is not what the one
+-- pipeline number counts, and both amounts.
+{{ config(materialized='view') }}
+with
+
+lists as (
+
+    select * from {{ ref('int_reconciliation_lists') }}
+
+),
+
+lines as (
+
+    select * from {{ ref('int_reconciliation_lines') }}
+
+),
+
+history as (
+
+    select * from {{ ref('fct_opportunity_history') }}
+
+),
+
+absences as (
+
+    select * from {{ ref('int_opportunity_absences') }}
+
+),
+
+rates as (
+
+    select * from {{ ref('int_opportunity_fx_rates') }}
+
+),
+
+sources as (
+
+    select * from {{ ref('int_sources') }}
+
+),
+
+agreements as (
+
+    select * from {{ ref('int_reconciliation_agreements') }}
+
+),
+
+equal_days as (
+
+    select
+        agreements.list_source,
+        agreements.list_id,
+        agreements.line_number,
+        max(least(agreements.valid_to, agreements.as_of)) as end_date
+    from agreements
+    where agreements.valid_from < agreements.as_of
+    group by agreements.list_source, agreements.list_id, agreements.line_number
+
+),
+
+-- What is of no known source converts at the rates of the first one.
+rate_source as (
+
+    select min(sources.source) as source from sources
+
+),
+
+judged as (
+
+    select
+        lists.snapshot_date,
+        lines.*,
+        case
+            when history.opportunity_id is null and absences.opportunity_id is null
+                then 'unknown_id'
+            when lines.is_doubled then 'doubled'
+            when history.opportunity_id is null then absences.absence_kind
+            when not history.is_open then history.stage_category
+            when history.close_fiscal_quarter <> lines.fiscal_quarter then 'other_quarter'
+            when history.currency_code <> lines.currency_code then 'currency'
+            when
+                history.source_amount <> lines.source_amount
+                or (history.source_amount is null) <> (lines.source_amount is null)
+                then 'amount'
+            else 'equal'
+        end as reason,
+        cast({{ dbt.dateadd('day', -1, 'equal_days.end_date') }} as date) as equals_day,
+        history.amount as standing_amount,
+        case
+            when lines.currency_code = '{{ var("base_currency") }}' then lines.source_amount
+            else {{ rounded_product('lines.source_amount', 'rates.rate_to_base') }}
+        end as listed_amount
+    from lists
+    inner join lines
+        on
+            lists.list_source = lines.list_source
+            and lists.list_id = lines.list_id
+            and lists.team = lines.team
+            and lists.as_of = lines.as_of
+            and lists.fiscal_quarter = lines.fiscal_quarter
+    cross join rate_source
+    left join equal_days
+        on
+            lines.list_source = equal_days.list_source
+            and lines.list_id = equal_days.list_id
+            and lines.line_number = equal_days.line_number
+    left join history
+        on
+            lines.source = history.source
+            and lines.opportunity_id = history.opportunity_id
+            and lists.snapshot_date >= history.valid_from
+            and lists.snapshot_date < history.valid_to
+    left join absences
+        on
+            lines.source = absences.source
+            and lines.opportunity_id = absences.opportunity_id
+            and lists.snapshot_date >= absences.valid_from
+            and lists.snapshot_date < absences.valid_to
+    left join rates
+        on
+            coalesce(lines.source, rate_source.source) = rates.source
+            and lines.currency_code = rates.currency_code
+            and lists.snapshot_date >= rates.valid_from
+            and lists.snapshot_date < rates.valid_to
+
+),
+
+line_items as (
+
+    select
+        judged.list_source,
+        judged.list_id,
+        judged.team,
+        judged.as_of,
+        judged.fiscal_quarter,
+        judged.snapshot_date,
+        judged.line_number,
+        judged.source,
+        judged.opportunity_id,
+        judged.listed_opportunity_id,
+        judged.is_matched_by_name,
+        judged.reason,
+        judged.equals_day,
+        'list' as road,
+        null as step_order,
+        case when judged.reason in ('currency', 'amount', 'equal') then 1 else 0 end
+            as our_opportunities,
+        1 as their_opportunities,
+        case
+            when judged.reason in ('currency', 'amount', 'equal')
+                then coalesce(judged.standing_amount, 0)
+            else 0
+        end as our_amount,
+        coalesce(judged.listed_amount, 0) as their_amount
+    from judged
+
+)
+
+select * from line_items

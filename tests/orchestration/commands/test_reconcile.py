@@ -1,0 +1,193 @@
+"""A team's list in hand against a published file: what is read of a spreadsheet, what is said, and clear errors."""
+
+from __future__ import annotations
+
+import csv
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from ingestion.files.detection import Told
+from orchestration.commands.reconcile import Answer, Question, in_words, reconcile, write_items
+from orchestration.settings.errors import ConfigError
+from tests.exports.real_exports import write_workbook
+
+MONDAY = date(2026, 3, 2)
+HISTORY = """
+    select
+        'crm' as source, id as opportunity_id, cast(since as date) as valid_from, cast(until as date) as valid_to,
+        category as stage_category, category = 'open' as is_open, quarter as close_fiscal_quarter,
+        coalesce(currency, 'USD') as currency_code, cast(source_amount as decimal(18, 2)) as source_amount,
+        cast(case currency when 'EUR' then source_amount * 1.1 else source_amount end as decimal(18, 2)) as amount
+    from (values
+        ('o1', '2026-01-05', '2026-02-20', 'open', 'FY2026-Q1', 'USD', 100),
+        ('o1', '2026-02-20', '9999-12-31', 'open', 'FY2026-Q1', 'USD', 120),
+        ('o2', '2026-01-05', '2026-02-25', 'open', 'FY2026-Q1', 'USD', 50),
+        ('o2', '2026-02-25', '9999-12-31', 'won', 'FY2026-Q1', 'USD', 50),
+        ('o3', '2026-01-05', '9999-12-31', 'open', 'FY2026-Q2', 'USD', 70),
+        ('o4', '2026-01-05', '9999-12-31', 'open', 'FY2026-Q1', 'EUR', 10),
+        ('o5', '2026-01-05', '2026-02-01', 'open', 'FY2026-Q1', 'USD', 30),
+        ('o6', '2026-02-22', '9999-12-31', 'open', 'FY2026-Q1', 'USD', 5)
+    ) as versions (id, since, until, category, quarter, currency, source_amount)
+"""
+LIST = """Deal ID,Deal Name,Account,Amount,Currency,Close Date
+o1,First,,100,USD,2026-03-20
+o1,First,,100,USD,2026-03-20
+o2,Second,,50,USD,2026-03-20
+o3,Third,,70,USD,2026-03-20
+o4,Fourth,,11,USD,2026-03-20
+o5,Fifth,,30,USD,2026-03-20
+o9,Ninth,,1,USD,2026-03-20
+"""
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """A published file with the marts that are asked."""
+    path = tmp_path / "pipeline.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema marts")
+        connection.execute("use marts")
+        connection.execute(f"create table fct_opportunity_history as {HISTORY}")
+        connection.execute(
+            "create table fct_opportunity_current as select source, opportunity_id, max(valid_to) as valid_to, "
+            "opportunity_id = 'o5' as is_merged, 'Deal ' || opportunity_id as opportunity_name, "
+            "'a' || opportunity_id as account_id from fct_opportunity_history group by all"
+        )
+        connection.execute(
+            "create table dim_account as select 'crm' as source, 'ao6' as account_id, 'Acme' as account_name"
+        )
+        connection.execute(
+            "create table dim_fx_rate as select 'crm' as source, 'EUR' as currency_code, 1.1 as rate_to_base, "
+            "date '1900-01-01' as valid_from, date '9999-12-31' as valid_to"
+        )
+        connection.execute(
+            "create table dim_date as select cast(day as date) as date_day, "
+            "'FY2026-Q' || quarter(day) as fiscal_quarter "
+            "from range(date '2026-01-01', date '2027-01-01', interval 1 day) as days (day)"
+        )
+        connection.execute(
+            "create table dim_snapshot as select 'crm' as source, 'opportunity' as entity, date_day as snapshot_date "
+            "from dim_date where date_day between date '2026-01-05' and date '2026-03-05'"
+        )
+    return path
+
+
+def ask(published: Path, text: str | bytes, name: str = "list.csv", as_of: date = MONDAY, **said: str) -> Answer:
+    """The answer for a file with this text."""
+    file = published.parent / name
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    quarter, columns = said.pop("quarter", None), {}
+    if "column" in said:
+        theirs, ours = said.pop("column").split("=")
+        columns = {theirs: ours}
+    question = Question(file, "finance", as_of, quarter, Told(**said, columns=columns))  # type: ignore[arg-type]
+    return reconcile(published, question, "USD", "UTC")
+
+
+def reasons(answer: Answer) -> dict[str, tuple[int, Decimal]]:
+    return {row["reason"]: (row["items"], row["amount"]) for row in answer.reasons}
+
+
+def test_each_line_has_the_first_reason_that_fits_and_the_amounts_lead_from_one_number_to_the_other(
+    published: Path,
+) -> None:
+    answer = ask(published, LIST)
+    assert reasons(answer) == {
+        "unknown_id": (1, Decimal(1)),
+        "doubled": (1, Decimal(100)),
+        "merged": (1, Decimal(30)),
+        "won": (1, Decimal(50)),
+        "other_quarter": (1, Decimal(70)),
+        "currency": (1, Decimal(0)),
+        "amount": (1, Decimal(-20)),
+        "not_listed": (1, Decimal(-5)),
+    }
+    assert sum(row["our_amount"] for row in answer.reasons) == Decimal("136.00")
+    assert sum(row["their_amount"] for row in answer.reasons) == Decimal("362.00")
+    [first] = [item for item in answer.items if item["reason"] == "amount"]
+    assert (first["equals_day"], first["line_number"]) == (date(2026, 2, 19), 1)
+
+
+def test_the_day_that_the_list_fits_best_is_said_in_words(published: Path) -> None:
+    file = published.parent / "stale.csv"
+    file.write_text(
+        "Deal ID,Amount,Currency,Close Date\no1,100,USD,2026-03-20\no2,50,,2026-03-20\no4,10,EUR,2026-03-20\n"
+    )
+    question = Question(file, "marketing", MONDAY)
+    sentences = in_words(question, reconcile(published, question, "USD", "UTC"))
+    assert sentences == [
+        "FY2026-Q1: the one pipeline number of 2026-03-02 is 136.00; marketing's list says 161.00: +25.00.",
+        "It fits the CRM of 2026-02-19 best: 3 of its 3 lines were so on that day.",
+    ]
+
+
+def test_a_german_spreadsheet_is_read_as_init_reads_one(published: Path) -> None:
+    text = "Vorgangsnummer;Betrag;Währung;Abschlussdatum\no1;1.120,50;USD;20.03.2026\no4;10,00;EUR;20.03.2026\n"
+    answer = ask(published, text.encode("cp1252"))
+    assert reasons(answer)["equal"] == (1, Decimal(0))
+    assert reasons(answer)["amount"] == (1, Decimal("1000.50"))
+
+
+def test_a_workbook_is_read_with_the_types_of_its_cells(published: Path) -> None:
+    file = published.parent / "list.xlsx"
+    header = ["Opportunity ID", "Amount", "Close Date"]
+    write_workbook(file, {"Deals": [header, ["o1", 120, date(2026, 3, 20)], ["o6", 5.0, date(2026, 3, 1)]]})
+    answer = reconcile(published, Question(file, "finance", MONDAY), "USD", "UTC")
+    assert reasons(answer) == {"not_listed": (1, Decimal("-11.00")), "equal": (2, Decimal(0))}
+
+
+def test_a_line_without_an_id_means_the_one_deal_of_this_name_and_account(published: Path) -> None:
+    text = "Deal Name,Account,Amount,Quarter\ndeal O6,ACME,5,FY2026-Q1\nDeal o1,Acme,120,FY2026-Q1\n"
+    answer = ask(published, text, quarter="FY2026-Q1")
+    [line] = [item for item in answer.items if item["line_number"] == 1]
+    assert (line["reason"], line["opportunity_id"], line["is_matched_by_name"]) == ("equal", "o6", True)
+    assert reasons(answer)["unknown_id"] == (1, Decimal(120))
+
+
+def test_items_are_written_with_their_columns(published: Path) -> None:
+    target = published.parent / "items.csv"
+    write_items(ask(published, LIST).items, target)
+    with target.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sum(Decimal(row["amount"]) for row in rows) == Decimal("226.00")
+    assert list(rows[0])[:3] == ["fiscal_quarter", "reason", "line_number"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "problem"),
+    [
+        (
+            "Deal ID,Worth\no1,100\n",
+            {},
+            r'which column is amount\? Got Deal ID, Worth. Say it with --column "THEIRS=am',
+        ),
+        ("Amount,Close Date\n100,2026-03-20\n", {}, "which column is opportunity_id"),
+        ("Deal ID,Amount\no1,100\n", {}, "says neither a quarter nor a close date.*--quarter"),
+        ("Deal ID,Amount,Quarter\no1,100,Q1\n", {}, "fiscal_quarter has Q1. Expected one such as FY2026-Q4"),
+        ("Deal ID,Amount\no1,100\n", {"quarter": "Q1"}, "--quarter: got Q1. Expected one such as"),
+        ("Deal ID,Amount,Close Date\no1,a lot,2026-03-20\n", {}, "line 1: amount `a lot` is no amount such as 1234.56"),
+        ("Deal ID,Amount,Close Date\no1,1,soon\n", {}, "line 1: close_date `soon` is no day such as 2026-11-22"),
+        ("Deal ID,Worth,Close Date\no1,1,2026-03-20\n", {"column": "Value=amount"}, "there is no column Value"),
+    ],
+)
+def test_what_cannot_be_compared_is_a_clear_error(
+    published: Path, text: str, said: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(ConfigError, match=problem):
+        ask(published, text, **said)
+
+
+def test_nothing_is_said_of_the_time_before_the_first_day(published: Path) -> None:
+    with pytest.raises(ConfigError, match="first captured day is 2026-01-05"):
+        ask(published, LIST, as_of=date(2026, 1, 4))
+
+
+def test_an_older_published_file_says_what_to_do(published: Path) -> None:
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("drop table marts.dim_fx_rate")
+    with pytest.raises(ConfigError, match="Run `pipeledger build` to publish it anew"):
+        ask(published, LIST)
