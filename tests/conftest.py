@@ -6,10 +6,13 @@ not follow each other.
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
 import pytest
+
+from orchestration.cli import OBJECTS_PER_COLLECTION
 
 TESTS = Path(__file__).parent
 FIRST = (
@@ -26,6 +29,7 @@ FIRST = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.set_threshold(OBJECTS_PER_COLLECTION)  # oracles hold millions of objects
     os.environ["PIPELEDGER_CACHE"] = str(config.cache.mkdir("parsed")) if config.cache else ""
 
 
