@@ -41,7 +41,7 @@ def bridges(marts: Marts, scope: Scope, road: str) -> Table:
     own_day = " and snapshot_date = as_of" if road == "list" else ""
     caption = {"rule": "by each team's rules", "list": "by each team's latest list, on its own day"}
     return marts.ask(
-        f"{road}s",
+        f"team-{road}s",
         f"from the one pipeline number to each team's, {caption[road]}",
         f"""with
 
@@ -80,7 +80,7 @@ def rules_in_words(table: Table, numbers: Numbers) -> Html:
     )
     first = teams[0][0]
     return say(
-        "The pipeline is {start}. The teams' rules make {said} of it, and each step is shown: {difference} is left over.",
+        "The pipeline is {start}. The teams' rules make {said} of it, step by step; {difference} is left unexplained.",
         start=numbers.money(first["start_amount"]),
         said=said,
         difference=of_cell(first["difference"], f"{first.value('difference'):,.2f}"),
