@@ -145,7 +145,9 @@ def known(marts: Marts, option: str, wanted: str | None, table: str, column: str
     """A segment or a team, if the file knows it, whatever its case."""
     if wanted is None:
         return None
-    found = marts.ask("known", "", f"select distinct {column} from {table} where {column} is not null order by 1")
+    found = marts.ask(
+        f"known {column}", "", f"select distinct {column} from {table} where {column} is not null order by 1"
+    )
     names = {str(row.value(column)).lower(): str(row.value(column)) for row in found.rows}
     if wanted.lower() not in names:
         choices = listed(sorted(names.values())) or "none is known"
