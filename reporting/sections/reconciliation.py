@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from reporting import charts
 from reporting.markup import Html, Numbers, day, joined, moment, name, of_cell, say
-from reporting.page import Figure, Section
+from reporting.page import Answer, Figure
 from reporting.published import ALL, Marts, MissingError, Row, Scope, Table, literal
 
 MARTS = ("rpt_pipeline_reconciliation",)
 START = "(start)"
 
 
-def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
+def section(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
     """Each team's number of the quarter, and every step that leads to it from the one pipeline number."""
     marts.require(*MARTS)
     rules, lists = bridges(marts, scope, "rule"), bridges(marts, scope, "list")
@@ -26,10 +26,8 @@ def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
         for steps in by_team(table)
     ]
     sentences = [rules_in_words(rules, numbers), lists_in_words(lists, numbers)]
-    return Section(
-        id="whose",
-        question="Whose number is it?",
-        answer=Html(" ".join(filter(None, sentences))),
+    return Answer(
+        words=Html(" ".join(filter(None, sentences))),
         figures=figures,
         tables=[table for table in (rules, lists) if table.rows],
         notes=[Html("Of all segments: no team's number is known by segment.")] if scope.segment != ALL else [],
