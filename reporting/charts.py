@@ -88,6 +88,11 @@ def drawing(text: Text, height: float, body: Sequence[str]) -> Html:
     )
 
 
+def identifier(text: str) -> str:
+    """A text as a part of a key: letters, digits and dashes."""
+    return "-".join("".join(letter if letter.isalnum() else " " for letter in text.lower()).split())
+
+
 def label(x: float, y: float, text: str, *, anchor: str = "start", soft: bool = False) -> str:
     """Words in a drawing."""
     end = "" if anchor == "start" else f' text-anchor="{anchor}"'

@@ -36,15 +36,13 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A question, its answer in words, figures, and the tables that stand under folds.
+class Answer:
+    """What answers a question: words, figures, and the tables that stand under folds.
 
     `todo` says what to do about it, one sentence each; `mood` is `good`, `bad`, `mixed` or `unknown`.
     """
 
-    id: str
-    question: str
-    answer: Html
+    words: Html
     mood: str = "unknown"
     tiles: Sequence[Tile] = ()
     figures: Sequence[Figure] = ()
@@ -53,23 +51,31 @@ class Section:
     todo: Sequence[Html] = ()
 
 
+@dataclass(frozen=True)
+class Section:
+    """A question with its answer; `id` is its place on the page."""
+
+    id: str
+    question: str
+    answer: Answer
+
+
 def section_html(section: Section) -> Html:
     """A section of the page."""
+    said = section.answer
     marks = {"good": "✓ ", "bad": "! ", "mixed": "~ ", "unknown": ""}
-    answer = (
-        f'<p class="answer {section.mood}"><span aria-hidden="true">{marks[section.mood]}</span>{section.answer}</p>'
-    )
+    answer = f'<p class="answer {said.mood}"><span aria-hidden="true">{marks[said.mood]}</span>{said.words}</p>'
     figures = "".join(
-        f"<figure>{figure.drawing}<figcaption>{figure.caption}</figcaption></figure>" for figure in section.figures
+        f"<figure>{figure.drawing}<figcaption>{figure.caption}</figcaption></figure>" for figure in said.figures
     )
-    notes = "".join(f'<p class="note">{note}</p>' for note in section.notes)
+    notes = "".join(f'<p class="note">{note}</p>' for note in said.notes)
     return Html(
         f'<section id="{section.id}" aria-labelledby="{section.id}-question">'
         f'<h2 id="{section.id}-question">{escape(section.question)}</h2>{answer}'
-        + tiles_html(section.tiles)
+        + tiles_html(said.tiles)
         + (f'<div class="figures">{figures}</div>' if figures else "")
         + notes
-        + "".join(map(fold, section.tables))
+        + "".join(map(fold, said.tables))
         + "</section>"
     )
 
@@ -132,7 +138,7 @@ class Page:
 def document(page: Page) -> str:
     """The page as one HTML file."""
     everything = [*([page.lead] if page.lead else []), *page.sections]
-    todo = [sentence for section in everything for sentence in section.todo]
+    todo = [sentence for section in everything for sentence in section.answer.todo]
     links = "".join(f'<a href="{escape(target)}">{escape(label)}</a>' for label, target in page.links.items())
     contents = "".join(f'<li><a href="#{section.id}">{escape(section.question)}</a></li>' for section in page.sections)
     return "".join(

@@ -102,6 +102,7 @@ class Marts:
 
     connection: duckdb.DuckDBPyConnection
     tables: frozenset[str] = field(init=False)
+    asked: dict[str, str] = field(init=False, default_factory=dict)  # each query's name and SQL
 
     def __post_init__(self) -> None:
         self.tables = frozenset(
@@ -121,7 +122,12 @@ class Marts:
             )
 
     def ask(self, name: str, caption: str, sql: str) -> Table:
-        """The table that a query gives; `name` is what its numbers on the page refer to."""
+        """The table that a query gives; `name` is what its numbers on the page refer to.
+
+        ValueError where two queries have one name: a number would lead to the wrong one.
+        """
+        if self.asked.setdefault(name, sql) != sql:
+            raise ValueError(f"{name}: two queries of this name, each needs its own.")
         result = self.connection.execute(sql)
         columns = tuple(column[0] for column in result.description or ())
         rows = tuple(

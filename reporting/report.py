@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from reporting.markup import Html, Numbers, say
-from reporting.page import Page, Section, document
+from reporting.markup import Html, Numbers, html
+from reporting.page import Answer, Page, Section, document
 from reporting.published import ALL, Marts, MissingError, ReportError, Row, Scope, listed, literal, open_published
 from reporting.sections import (
     coverage,
@@ -21,6 +21,7 @@ from reporting.sections import (
     forecast,
     generation,
     pipeline,
+    reconciliation,
     restatements,
     revenue,
     stalls,
@@ -28,16 +29,16 @@ from reporting.sections import (
     wins,
 )
 
-MakeSection = Callable[[Marts, Scope, Numbers], Section]
+GiveAnswer = Callable[[Marts, Scope, Numbers], Answer]
 
 
 @dataclass(frozen=True)
 class Question:
-    """A section before its data is known: what it asks, and who answers."""
+    """A section before its data is known: its place on the page, what it asks, and who answers."""
 
     id: str
     text: str
-    answer: MakeSection
+    answer: GiveAnswer
 
 
 LEAD = Question("safe", "Is the quarter safe?", coverage.lead)
@@ -49,9 +50,15 @@ QUESTIONS = (
     Question("stalls", "Which stalls matter?", stalls.section),
     Question("forecast", "Will we make it?", forecast.section),
     Question("wins", "How often do we win?", wins.section),
+    Question("whose", "Whose number is it?", reconciliation.section),
     Question("restated", "Is what we reported still true?", restatements.section),
     Question("revenue", "Does revenue stay?", revenue.section),
     Question("missing", "Which days does this rest on?", days.section),
+)
+
+FOOTER = Html(
+    "<p>Every number on this page is a cell of the query under the fold beside it. "
+    "<code>pipeledger sql</code> runs it again.</p>"
 )
 
 
@@ -82,7 +89,7 @@ def report(published: Path, wish: Wish | None = None, links: Mapping[str, str] |
             lead=lead,
             sections=[answered(question, marts, scope, numbers) for question in QUESTIONS],
             links=links or {},
-            footer=footer(marts),
+            footer=FOOTER,
         )
         return document(page)
 
@@ -102,11 +109,12 @@ def span_of(marts: Marts) -> Row:
 
 
 def answered(question: Question, marts: Marts, scope: Scope, numbers: Numbers) -> Section:
-    """A section with its data, or what it lacks."""
+    """A question with its answer, or with what the answer lacks."""
     try:
-        return question.answer(marts, scope, numbers)
+        answer = question.answer(marts, scope, numbers)
     except MissingError as missing:
-        return Section(question.id, question.text, Html(say("{why}", why=str(missing))))
+        answer = Answer(html(missing))
+    return Section(question.id, question.text, answer)
 
 
 def scope_of(marts: Marts, wish: Wish) -> Scope | None:
@@ -143,7 +151,9 @@ def known(marts: Marts, option: str, wanted: str | None, table: str, column: str
     """A segment or a team, if the file knows it, whatever its case."""
     if wanted is None:
         return None
-    found = marts.ask("known", "", f"select distinct {column} from {table} where {column} is not null order by 1")
+    found = marts.ask(
+        f"known {column}", "", f"select distinct {column} from {table} where {column} is not null order by 1"
+    )
     names = {str(row.value(column)).lower(): str(row.value(column)) for row in found.rows}
     if wanted.lower() not in names:
         choices = listed(sorted(names.values())) or "none is known"
@@ -167,17 +177,9 @@ def empty_page() -> Page:
             Section(
                 "safe",
                 LEAD.text,
-                Html("Nobody can say yet: no day was captured. <code>pipeledger run</code> captures today."),
+                Answer(Html("Nobody can say yet: no day was captured. <code>pipeledger run</code> captures today.")),
             )
         ],
-    )
-
-
-def footer(marts: Marts) -> Html:
-    """How to read the page, and where its numbers come from."""
-    return Html(
-        "<p>Every number on this page is a cell of the query under the fold beside it. "
-        "<code>pipeledger sql</code> runs it again.</p>"
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from reporting import charts
 from reporting.markup import Html, Numbers, joined, name, say, times, times_of
-from reporting.page import Figure, Section, Tile
+from reporting.page import Answer, Figure, Tile
 from reporting.published import ALL, Marts, MissingError, Row, Scope, Table, literal
 
 MARTS = ("rpt_pipeline_coverage", "dim_date")
@@ -37,7 +37,7 @@ def is_short(row: Row) -> bool:
     )
 
 
-def lead(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
+def lead(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
     """Is the quarter safe?"""
     marts.require(*MARTS)
     table = today(marts, scope)
@@ -77,10 +77,8 @@ def lead(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
                 amount=numbers.money(whole["past_due_open_amount"]),
             )
         )
-    return Section(
-        id="safe",
-        question="Is the quarter safe?",
-        answer=verdict,
+    return Answer(
+        words=verdict,
         mood=mood,
         tiles=tiles,
         figures=lead_figures(segments, numbers),
@@ -175,7 +173,7 @@ def segments_figure(segments: list[Row]) -> Figure:
     )
 
 
-def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
+def section(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
     """Is there enough pipeline, compared with the quarters before, and for the next one?"""
     marts.require(*MARTS)
     history = marts.ask(
@@ -214,10 +212,8 @@ order by coverage.fiscal_quarter desc, coverage.quarter_day""",
     notes = []
     if following is not None:
         notes.append(ahead(following, numbers))
-    return Section(
-        id="coverage",
-        question="Is there enough pipeline?",
-        answer=Html(answer),
+    return Answer(
+        words=Html(answer),
         mood=mood,
         figures=[days_figure(history, scope), total_figure(history, scope)],
         tables=[history, *([following] if following is not None else [])],

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from reporting import charts
 from reporting.markup import Html, Numbers, count, date_of, day, days, moment, name, say
-from reporting.page import Section
+from reporting.page import Answer
 from reporting.published import ALL, Marts, Scope, Table, literal
-
-MARTS = ("dim_snapshot", "dim_date")
 
 
 def captured(marts: Marts, scope: Scope) -> Table:
@@ -90,7 +88,7 @@ def heading(marts: Marts, scope: Scope) -> Html:
     )
 
 
-def section(marts: Marts, scope: Scope, _: Numbers) -> Section:
+def section(marts: Marts, scope: Scope, _: Numbers) -> Answer:
     """Which days are missing, and how old the newest one is."""
     span, missing = captured(marts, scope), gaps(marts, scope)
     row = span.rows[0]
@@ -117,10 +115,8 @@ def section(marts: Marts, scope: Scope, _: Numbers) -> Section:
                     behind=days(told.rows[0]["days_behind"]),
                 )
             )
-    return Section(
-        id="missing",
-        question="Which days does this rest on?",
-        answer=Html(answer),
+    return Answer(
+        words=Html(answer),
         mood="mixed" if missing.rows else "good",
         tables=tables,
         todo=todo,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reporting import charts
 from reporting.markup import Html, Numbers, name, percent, percent_of, say
-from reporting.page import Figure, Section
+from reporting.page import Answer, Figure
 from reporting.published import ALL, Marts, MissingError, Row, Scope, Table, literal
 
 MARTS = ("rpt_forecast_accuracy", "rpt_slippage", "rpt_pipeline_coverage")
@@ -22,7 +22,7 @@ WORDS = {
 FEWEST_QUARTERS = 3  # a measure that was right once may have been lucky
 
 
-def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
+def section(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
     """What the most reliable measure says, against the target; what slipped in the quarters before."""
     marts.require(*MARTS)
     now = measures(marts, scope)
@@ -37,10 +37,8 @@ def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
     if slipped.rows:
         figures.append(slippage_figure(slipped))
     mood, answer = in_words(now, tried, numbers)
-    return Section(
-        id="forecast",
-        question="Will we make it?",
-        answer=answer,
+    return Answer(
+        words=answer,
         mood=mood,
         figures=figures,
         tables=[now, replay, slipped],

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from reporting import charts
 from reporting.markup import Html, Numbers, day, name, say, times
-from reporting.page import Figure, Section
+from reporting.page import Answer, Figure
 from reporting.published import ALL, Marts, MissingError, Row, Scope, Table, literal
 
 MARTS = ("rpt_pipeline_generation",)
 WEEKS = 26  # half a year of weeks tells a slow one from a trend
 
 
-def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
+def section(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
     """How much must be created each week, until when it helps, and how much was created lately."""
     marts.require(*MARTS)
     if scope.is_past:
@@ -59,10 +59,8 @@ limit {WEEKS}""",
         for row in ahead[:1]
         if row.value("status") == "open" and row.has("needed_amount_per_week", "last_useful_week")
     ]
-    return Section(
-        id="generation",
-        question="How much must we create each week?",
-        answer=answer,
+    return Answer(
+        words=answer,
         mood=mood,
         figures=[weeks_figure(weeks, current, numbers)] if len(weeks.rows) > 1 else [],
         tables=[quarters, weeks],

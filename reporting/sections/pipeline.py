@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from reporting import charts
 from reporting.markup import Html, Numbers, joined, moment, of_cell, say
-from reporting.page import Figure, Section
+from reporting.page import Answer, Figure
 from reporting.published import ALL, Marts, MissingError, Scope, Table, literal
 
 MARTS = ("fct_pipeline_movements", "fct_pipeline_daily", "fct_opportunity_current", "dim_owner")
@@ -33,7 +33,7 @@ WORDS = {
 """Kinds of movement in the order in which they are drawn, in words."""
 
 
-def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
+def section(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
     """What changed in the last seven days, and since the quarter began."""
     marts.require(*MARTS)
     if scope.day <= scope.first_day:
@@ -54,10 +54,8 @@ def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
             difference=of_cell(tables[-1].rows[-1]["difference"], f"{tables[-1].rows[-1].value('difference'):,.2f}"),
         )
     ]
-    return Section(
-        id="changed",
-        question="What changed in a week?",
-        answer=in_words(week, numbers),
+    return Answer(
+        words=in_words(week, numbers),
         mood="unknown",
         figures=figures,
         tables=[*tables, deals],

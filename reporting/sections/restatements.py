@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reporting import charts
 from reporting.markup import Html, Numbers, joined, name, percent, say
-from reporting.page import Figure, Section
+from reporting.page import Answer, Figure
 from reporting.published import Marts, MissingError, Row, Scope, Table, literal
 
 MARTS = ("rpt_restatements",)
@@ -21,7 +21,7 @@ WORDS = {
 }
 
 
-def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
+def section(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
     """Bookings of the quarters that ended, as reported and as known on the day."""
     marts.require(*MARTS)
     quarters = marts.ask(
@@ -40,10 +40,8 @@ limit 8""",
     worst = max(quarters.rows, key=lambda row: abs(row.value("changed_rate") or 0))
     changed = [row for row in quarters.rows if row.value("changed_amount")]
     is_large = abs(worst.value("changed_rate") or 0) > SMALL
-    return Section(
-        id="restated",
-        question="Is what we reported still true?",
-        answer=in_words(quarters.rows[0], worst, numbers),
+    return Answer(
+        words=in_words(quarters.rows[0], worst, numbers),
         mood="mixed" if is_large else "good",
         figures=[quarters_figure(quarters, numbers)] if changed else [],
         tables=[quarters],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from reporting import charts
 from reporting.markup import Html, Numbers, count, day, percent, percent_of, say
-from reporting.page import Figure, Section, Tile
+from reporting.page import Answer, Figure, Tile
 from reporting.published import Marts, MissingError, Scope, Table, literal
 
 MARTS = ("rpt_revenue_retention",)
@@ -22,7 +22,7 @@ BRIDGE = {
 }
 
 
-def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
+def section(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
     """Net and gross revenue retention, and what moved recurring revenue in the last whole month."""
     marts.require(*MARTS)
     months = marts.ask(
@@ -62,10 +62,8 @@ order by month_end desc""",
     figures = [bridge_figure(months, numbers)]
     if sum(row.has("nrr") for row in months.rows) > 1:
         figures.append(retention_figure(months))
-    return Section(
-        id="revenue",
-        question="Does revenue stay?",
-        answer=answer,
+    return Answer(
+        words=answer,
         mood=mood,
         tiles=[
             Tile("Recurring revenue a month", numbers.money(last["closing_mrr"])),

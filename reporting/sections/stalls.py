@@ -6,7 +6,7 @@ import math
 
 from reporting import charts
 from reporting.markup import Html, Numbers, count, joined, name, percent, percent_of, say
-from reporting.page import Figure, Section
+from reporting.page import Answer, Figure
 from reporting.published import ALL, Marts, MissingError, Row, Scope, Table, literal
 from reporting.sections.velocity import since_last_day
 
@@ -16,7 +16,7 @@ POWER = 2.0
 FEWEST = 20  # decided deals; below, no rule is judged
 
 
-def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
+def section(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
     """Which rules say something, and the largest open deals that these find."""
     marts.require(*MARTS)
     rules = marts.ask(
@@ -52,10 +52,8 @@ order by matched_won - matched_expected_won, rule""",
                 largest=name(top["opportunity_name"]),
             )
         )
-    return Section(
-        id="stalls",
-        question="Which stalls matter?",
-        answer=Html(answer),
+    return Answer(
+        words=Html(answer),
         mood="unknown",
         figures=[rules_figure(judged, powerful)],
         tables=[rules, *([found] if found is not None else []), past_due(marts, scope)],

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from reporting import charts
 from reporting.markup import Html, Numbers, days, name, say
-from reporting.page import Figure, Section
+from reporting.page import Answer, Figure
 from reporting.published import ALL, Marts, MissingError, Scope, Table, literal
 
 MARTS = ("rpt_stage_velocity", "rpt_pipeline_velocity", "dim_stage")
 
 
-def section(marts: Marts, scope: Scope, numbers: Numbers) -> Section:
+def section(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
     """How long deals stay in each stage, by pipeline, with the slowest stage and segment named."""
     marts.require(*MARTS)
     stages = marts.ask(
@@ -57,10 +57,8 @@ order by km_p90_days desc nulls last, pipeline, stage, segment""",
             late=days(worst["km_p90_days"]),
         )
     speed = monthly(marts, scope)
-    return Section(
-        id="sit",
-        question="Where do deals sit?",
-        answer=Html(answer),
+    return Answer(
+        words=Html(answer),
         figures=[stages_figure(stages), *([speed_figure(speed, numbers)] if len(speed.rows) > 1 else [])],
         tables=[stages, cells, speed],
         notes=since_last_day(scope),

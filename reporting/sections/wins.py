@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from reporting import charts
 from reporting.markup import Html, Numbers, count, days, name, percent, percent_of, say
-from reporting.page import Figure, Section
+from reporting.page import Answer, Figure
 from reporting.published import ALL, Marts, MissingError, Scope, Table, literal
 from reporting.sections.velocity import since_last_day
 
 MARTS = ("rpt_win_rate", "rpt_sales_cycle", "dim_date")
 
 
-def section(marts: Marts, scope: Scope, _: Numbers) -> Section:
+def section(marts: Marts, scope: Scope, _: Numbers) -> Answer:
     """The win rate of the last quarter that is over, those before it, and the time a win takes."""
     marts.require(*MARTS)
     dimension, value = ("owner_team", scope.team) if scope.team else (ALL, ALL)
@@ -51,10 +51,8 @@ limit 8""",
     cycle = sales_cycle(marts, scope)
     if cycle.rows and cycle.rows[0].has("median_days_won"):
         answer += say(". Half of what is ever won takes more than {days}", days=days(cycle.rows[0]["median_days_won"]))
-    return Section(
-        id="wins",
-        question="How often do we win?",
-        answer=say("{answer}.", answer=Html(answer)),
+    return Answer(
+        words=say("{answer}.", answer=Html(answer)),
         figures=[rates_figure(rates), *([cycle_figure(cycle)] if len(cycle.rows) > 1 else [])],
         tables=[rates, cycle],
         notes=since_last_day(scope),

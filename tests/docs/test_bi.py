@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -175,3 +176,15 @@ def test_rows_of_totals_are_marked_in_every_report(published: Path) -> None:
                 f"select count(*) from {report} where is_total <> coalesce({total}, false)"
             ).fetchone()
             assert wrong == (0,), report
+
+
+def test_every_table_that_has_measures_says_what_may_be_summed(published: Path) -> None:
+    tables = ask(
+        published,
+        "select table_name, comment from duckdb_tables() where schema_name = 'marts' "
+        "and (table_name like 'rpt_%' or table_name like 'fct_%')",
+    )
+    assert len(tables) > 20
+    measureless = {"fct_lifecycle_steps"}
+    silent = {name for name, comment in tables if not re.search(r"\b(sum|summed|added?|adds?|count)\b", comment)}
+    assert silent <= measureless

@@ -19,12 +19,14 @@ import duckdb
 import html5lib
 import pytest
 
+from orchestration.steps.report import EARLIER, write_reports
 from reporting.page import ROWS_SHOWN
 from reporting.published import ReportError, open_published
 from reporting.report import Wish, report
 
 BROWSER = shutil.which("chromium")
 in_a_browser = pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH. Run: apt-get install chromium")
+LAST_DAY = "(select max(snapshot_date) from dim_snapshot)"
 SCALES = {"k": 1e3, "M": 1e6, "B": 1e9, "%": 0.01}
 
 
@@ -219,6 +221,7 @@ def test_a_page_of_an_earlier_day_says_what_was_said_then(published: Path) -> No
 
 def changed(published: Path, folder: Path, *statements: str) -> Path:
     """A copy of the published file of which something is missing."""
+    folder.mkdir(exist_ok=True)
     copy = folder / "pipeline.duckdb"
     shutil.copy(published, copy)
     with duckdb.connect(str(copy)) as connection:
@@ -275,6 +278,20 @@ def test_a_company_of_one_day_is_told_what_takes_longer(published: Path, tmp_pat
 def test_an_older_file_says_which_table_it_lacks(published: Path, tmp_path: Path) -> None:
     older = changed(published, tmp_path, "drop table rpt_slippage")
     assert "no table rpt_slippage" in Document.of(report(older)).section("forecast")
+
+
+def test_what_it_said_a_week_and_a_quarter_ago_is_one_click_away(published: Path, tmp_path: Path) -> None:
+    copy = changed(published, tmp_path)
+    done = write_reports(copy)
+    names = {file.name for file in tmp_path.glob("*.html")}
+    assert names == {"report.html", *EARLIER} and done.path == tmp_path / "report.html"
+    for name in names:
+        links = {each.get("href", "") for each in Document.of((tmp_path / name).read_text()).all("a")}
+        assert {link for link in links if not link.startswith("#")} == names - {name}
+    changed(copy, tmp_path / "later", f"delete from dim_snapshot where snapshot_date < {LAST_DAY} - 30")
+    shutil.move(tmp_path / "later" / "pipeline.duckdb", copy)
+    write_reports(copy)
+    assert {file.name for file in tmp_path.glob("*.html")} == {"report.html", "report-a-week-ago.html"}
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,20 @@ def test_a_definition_with_a_wrong_header_builds_nothing(daily: Step, tmp_path: 
     assert (company.home / "published" / "pipeline.duckdb").stat().st_mtime_ns == before
 
 
+def test_the_report_stands_beside_the_published_file_and_is_written_anew(company: Desk) -> None:
+    page = company.home / "published" / "report.html"
+    assert "Is the quarter safe?" in page.read_text()
+    page.unlink()
+    assert company.run("report").out == f"{page}\n"
+    assert page.exists()
+    narrowed = company.run("report", "--segment", "(unassigned)", "-o", "part.html")
+    assert narrowed.code == 0, narrowed.err
+    assert "Only segment (unassigned)." in (company.folder / "part.html").read_text()
+    refused = company.run("report", "--segment", "nowhere")
+    assert refused.code == 2
+    assert "--segment: got 'nowhere', one of these expected: (all)" in refused.err
+
+
 def test_answers_come_as_table_json_or_csv(company: Desk) -> None:
     query = "select opportunity_id, amount from fct_opportunity_current order by 1 limit 2"
     assert company.run("sql", query, "--csv").out.splitlines()[0] == "opportunity_id,amount"

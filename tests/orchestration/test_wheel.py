@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-SHIPPED = ("ingestion", "snapshots", "orchestration", "dbt_project")
+SHIPPED = ("pipeledger", "ingestion", "snapshots", "reporting", "orchestration", "dbt_project")
 MADE_BY_RUNNING = shutil.ignore_patterns("__pycache__", "target", "logs")
 DAYS = 20
 

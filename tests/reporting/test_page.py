@@ -9,7 +9,7 @@ import html5lib
 import pytest
 
 from reporting.markup import Html
-from reporting.page import Page, Section, document, style
+from reporting.page import Answer, Page, Section, document, style
 
 GROUNDS = ("ground", "panel")
 LETTERS = ("text", "soft", "good", "bad", "link")
@@ -50,15 +50,17 @@ def test_every_colour_that_is_used_is_one_of_the_palette() -> None:
 
 
 def test_what_to_do_stands_behind_the_answer_and_before_the_questions() -> None:
-    lead = Section("safe", "Is it <safe>?", Html("Yes."), mood="good", todo=[Html("Go home.")])
-    page = document(Page("A title", Html("<h1>A page</h1>"), [Section("more", "More?", Html("No."))], lead=lead))
+    lead = Section("safe", "Is it <safe>?", Answer(Html("Yes."), mood="good", todo=[Html("Go home.")]))
+    page = document(
+        Page("A title", Html("<h1>A page</h1>"), [Section("more", "More?", Answer(Html("No.")))], lead=lead)
+    )
     html5lib.HTMLParser(strict=True).parse(page)
     places = [page.index(text) for text in ("Is it &lt;safe&gt;?", "Yes.", "Go home.", "More?", "No.")]
     assert places == sorted(places)
 
 
 def test_a_link_to_another_day_is_shown_only_where_there_is_one() -> None:
-    section = Section("more", "More?", Html("No."))
+    section = Section("more", "More?", Answer(Html("No.")))
     assert "Other days" not in document(Page("A title", Html(""), [section]))
     assert '<a href="earlier.html">Before</a>' in document(
         Page("A title", Html(""), [section], {"Before": "earlier.html"})
