@@ -17,6 +17,7 @@ METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not
     "mature_open_share": 0.05,
     "omitted_win_rate": 0.0,
     "pipeline_win_rate": 0.2,
+    "restatement_days": "0|7|30|60|92|182|365",
     "sales_cycle_days": "30|60|90|120|180|270|365|540",
     "small_pool_opportunities": 20,
     "small_risk_set": 5,
