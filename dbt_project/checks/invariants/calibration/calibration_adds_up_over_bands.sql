@@ -9,6 +9,7 @@ calibration as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     calibration.score,
     calibration.segment,
     calibration.fiscal_quarter
