@@ -68,7 +68,7 @@ summed as (
             as decimal(38, 0)
         ) as negative_squares
     from ranked
-    group by ranked.score, ranked.segment, ranked.fiscal_quarter
+    group by 1, 2, 3
 
 ),
 

@@ -215,7 +215,7 @@ suggested_lines as (
         lines.band,
         {{ listed('lines.line', 'chr(10)') }} as suggested_lines
     from lines
-    group by lines.band
+    group by 1
 
 ),
 
