@@ -35,6 +35,18 @@
             'holds': is_list_of_whole_numbers('value'),
             'says': 'short list of whole numbers, such as 30|60',
         },
+        'lead_score_band': {
+            'data_type': 'integer',
+            'default': '20',
+            'holds': is_whole_number('value', 1, 1000000),
+            'says': 'whole number of points from 1 to 1000000',
+        },
+        'lead_score_days': {
+            'data_type': 'integer',
+            'default': '180',
+            'holds': is_whole_number('value', 0, 3660),
+            'says': 'whole number of days from 0 to 3660',
+        },
         'mature_open_share': {
             'data_type': 'decimal(9, 6)',
             'default': '0.05',

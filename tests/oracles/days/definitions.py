@@ -14,6 +14,8 @@ METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not
     "coverage_pool_quarters": 8,
     "creation_mean_weeks": 13,
     "cycle_bands": "30|60|90|180",
+    "lead_score_band": 20,
+    "lead_score_days": 180,
     "mature_open_share": 0.05,
     "omitted_win_rate": 0.0,
     "pipeline_win_rate": 0.2,
