@@ -99,6 +99,7 @@ totals as (
     ) }}
 
 ),
+
 filled as (
 
     select
