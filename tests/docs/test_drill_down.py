@@ -42,6 +42,7 @@ GRAINS = {
 }
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
+    "rpt_score_calibration": "score in ('stage_probability', 'forecast_category')",
     "rpt_pipeline_generation": "created_opportunities > 0",
     "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure in ('won', 'commit', 'best_case', 'weighted', "
     "'all_open')",

@@ -100,6 +100,8 @@ small_sample,12,,,
 small_risk_set,3,,,
 mature_open_share,0.2,,,
 sales_cycle_days,5|10|20|60,,,
+lead_score_band,30,,,
+lead_score_days,3,,,
 restatement_days,0|2|5,,,
 restatement_days,1|3,2026-02-01,,
 """

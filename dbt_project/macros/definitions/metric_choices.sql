@@ -42,6 +42,18 @@
             'holds': "'|' || value || '|' not like '%||%'",
             'says': 'list such as Website|Paid Search',
         },
+        'lead_score_band': {
+            'data_type': 'integer',
+            'default': '20',
+            'holds': is_whole_number('value', 1, 1000000),
+            'says': 'whole number of points from 1 to 1000000',
+        },
+        'lead_score_days': {
+            'data_type': 'integer',
+            'default': '180',
+            'holds': is_whole_number('value', 0, 3660),
+            'says': 'whole number of days from 0 to 3660',
+        },
         'mature_open_share': {
             'data_type': 'decimal(9, 6)',
             'default': '0.05',
@@ -71,6 +83,7 @@
             'default': 'recycled|unqualified|disqualified|nurture',
             'holds': "coalesce(trim(value) <> '', false)",
             'says': 'list of statuses, such as recycled|unqualified',
+        },
         },
         'sales_cycle_days': {
             'data_type': 'string',

@@ -5,8 +5,10 @@
 {% macro csv_value(text) -%}
     case
         when
-            {{ text }} like '%,%' or {{ text }} like '%"%' or {{ text }} like '%' || chr(10) || '%'
-            then '"' || replace({{ text }}, '"', '""') || '"'
+            {{ text }} like '%,%'
+            or {{ text }} like '%' || chr(34) || '%'
+            or {{ text }} like '%' || chr(10) || '%'
+            then chr(34) || replace({{ text }}, chr(34), chr(34) || chr(34)) || chr(34)
         else coalesce({{ text }}, '')
     end
 {%- endmacro %}

@@ -14,6 +14,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from itertools import product
 
+from tests.oracles.funnel.lifecycle import PeopleOracle
 from tests.oracles.opportunities.history import Oracle, Row
 from tests.oracles.wins.win_rate import wilson
 
@@ -21,6 +22,10 @@ Z = 1.959963984540054
 CATEGORIES = {
     "commit": "commit", "forecast": "commit", "bestcase": "best_case", "mostlikely": "best_case",
     "pipeline": "pipeline", "omitted": "omitted", "omit": "omitted",
+}  # fmt: skip
+MISSING = {
+    "stage_probability": "probability", "forecast_category": "forecast_category", "lead_score": "lead_score",
+    "lead_score_won": "lead_score",
 }  # fmt: skip
 Key = tuple[str, str, str, str]  # score, band, segment, fiscal quarter
 
@@ -62,12 +67,41 @@ class CalibrationOracle:
             value = None if rate is None else Decimal(str(rate))
             yield place | {"score": "forecast_category", "band": category or text or "(none)", "value": value}
 
+    def leads(self) -> Iterator[Row]:
+        """Each person on the day that first showed the qualification by marketing, by the score of that day."""
+        people = PeopleOracle(self.oracle)
+        steps: dict[str, dict[tuple[str, int], Row]] = defaultdict(dict)
+        for step in people.steps():
+            steps[step["person_key"]][(step["step"], step["cycle"])] = step
+        for taken in steps.values():
+            mql = taken.get(("mql", 1))
+            if mql is None:
+                continue
+            days = people.companies[mql["source"]].states["person"]
+            landmark = mql["known_from"]
+            if landmark == min(days) and mql["step_date"] < landmark:
+                continue  # nobody saw the score of then
+            value, width = mql["lead_score_at_step"], self.oracle.choice("lead_score_band", landmark)
+            low = None if value is None else int(value // width) * width
+            is_young = (max(days) - landmark).days <= self.oracle.choice("lead_score_days", landmark)
+            for score, outcome in (("lead_score", "opportunity"), ("lead_score_won", "won")):
+                came = min((step["step_date"] for (name, _), step in taken.items() if name == outcome), default=None)
+                if came is None or came > landmark:
+                    yield {
+                        "score": score,
+                        "band": "(none)" if low is None else f"{low}-{low + width - 1}",
+                        "value": value,
+                        "segment": mql["segment"],
+                        "fiscal_quarter": self.oracle.quarter(landmark),
+                        "outcome": "undecided" if is_young else "won" if came else "lost",
+                    }
+
     def cells(self) -> dict[Key, list[Row]]:
         """Who is behind each row."""
         found: dict[Key, list[Row]] = defaultdict(list)
-        for score in ("stage_probability", "forecast_category"):
+        for score in ("stage_probability", "forecast_category", "lead_score", "lead_score_won"):
             found[(score, "(all)", "(all)", "(all)")] = []
-        for row in self.judged():
+        for row in [*self.judged(), *self.leads()]:
             of_row = ((row[name], "(all)") for name in ("band", "segment", "fiscal_quarter"))
             for place in product(*of_row):
                 found[(row["score"], *place)].append(row)
@@ -84,12 +118,13 @@ class CalibrationOracle:
         decided = [row for row in rows if row["outcome"] in ("won", "lost")]
         scored = [row for row in decided if row["value"] is not None]
         n, won = len(scored), sum(row["outcome"] == "won" for row in scored)
+        has_promise = not key[0].startswith("lead_score")
         misses = [Fraction(row["value"]) - (row["outcome"] == "won") for row in scored]
         low, high = wilson(won, n)
-        expected = sum((Fraction(row["value"]) for row in scored), Fraction(0)) / n if n else None
+        expected = sum((Fraction(row["value"]) for row in scored), Fraction(0)) / n if n and has_promise else None
         found: Row = {
             "n": n,
-            "outcome": "won",
+            "outcome": "opportunity" if key[0] == "lead_score" else "won",
             "positives": won,
             "negatives": n - won,
             "gone": counts["gone"],
@@ -99,12 +134,12 @@ class CalibrationOracle:
             "observed_rate": Fraction(won, n) if n else None,
             "rate_low": low,
             "rate_high": high,
-            "brier": sum((miss * miss for miss in misses), Fraction(0)) / n if n else None,
+            "brier": sum((miss * miss for miss in misses), Fraction(0)) / n if n and has_promise else None,
             "base_brier": Fraction(won, n) * (1 - Fraction(won, n)) if n else None,
             "is_total": "(all)" in key[1:],
             "is_small_sample": n < enough,
             "is_mature": counts["undecided"] < self.oracle.choice("mature_open_share", self.last_day) * len(rows),
-            "evidence": {"stage_probability": "probability"}.get(key[0], key[0]) if len(decided) > n == 0 else None,
+            "evidence": MISSING[key[0]] if len(decided) > n == 0 else None,
         }
         found |= dict.fromkeys(("auc", "auc_low", "auc_high"))
         if key[1] == "(all)":
@@ -140,9 +175,11 @@ def beats(won: Decimal, lost: Decimal) -> Fraction:
 
 def status(row: Row, is_all_bands: bool) -> str:
     """What the numbers say of the score."""
-    if row["expected_rate"] is None or (is_all_bands and row["auc_low"] is None):
+    if is_all_bands and row["auc_low"] is None:
         return "not_evaluated"
     if is_all_bands and row["auc_low"] - 1e-9 <= 0.5 <= row["auc_high"] + 1e-9:
         return "no_power"
+    if row["expected_rate"] is None:  # a score that promises no share has nothing but its order
+        return "not_evaluated" if not is_all_bands else "calibrated" if row["auc_low"] > 0.5 else "off"
     is_within = row["rate_low"] - 1e-9 <= row["expected_rate"] <= row["rate_high"] + 1e-9
     return "calibrated" if is_within else "off"

@@ -58,7 +58,8 @@ def compare_lines(built: Built, found: dict[Key, dict[str, Any]]) -> None:
 
 def test_calibration_of_a_few_weeks_equals_looking_at_each_deal_on_each_first_of_a_month(built: Built) -> None:
     found = compare(built)
-    assert {key[0] for key in found} == {"stage_probability", "forecast_category"}
+    assert {key[0] for key in found} == {"stage_probability", "forecast_category", "lead_score", "lead_score_won"}
+    assert any(row["n"] for key, row in found.items() if key[0] == "lead_score" and row["status"] != "not_evaluated")
     if len(built.companies) > 1:
         assert {row["status"] for row in found.values()} >= {"calibrated", "off", "not_evaluated"}
         assert any(row["unscored"] for row in found.values())

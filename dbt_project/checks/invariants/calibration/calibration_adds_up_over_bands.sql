@@ -9,6 +9,7 @@ calibration as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     calibration.score,
     calibration.segment,
     calibration.fiscal_quarter
@@ -16,7 +17,9 @@ from calibration
 group by calibration.score, calibration.segment, calibration.fiscal_quarter
 having
     {%- for measure in measures %}
-        sum(case when calibration.band = '(all)' then -1 else 1 end * calibration.{{ measure }}) <> 0
+        sum(
+            case when calibration.band = '(all)' then -1 else 1 end * calibration.{{ measure }}
+        ) <> 0
         or
     {%- endfor %}
     sum(calibration.n - calibration.positives - calibration.negatives) <> 0

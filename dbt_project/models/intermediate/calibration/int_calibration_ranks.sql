@@ -68,7 +68,7 @@ summed as (
             as decimal(38, 0)
         ) as negative_squares
     from ranked
-    group by ranked.score, ranked.segment, ranked.fiscal_quarter
+    group by 1, 2, 3
 
 ),
 
@@ -96,7 +96,8 @@ spread as (
         paired.*,
         cast(paired.doubled_wins as double) / nullif(paired.doubled_pairs, 0) as auc,
         sqrt(
-            paired.positive_spread / nullif(power(paired.doubled_pairs, 2) * (paired.positives - 1), 0)
+            paired.positive_spread
+            / nullif(power(paired.doubled_pairs, 2) * (paired.positives - 1), 0)
             + paired.negative_spread
             / nullif(power(paired.doubled_pairs, 2) * (paired.negatives - 1), 0)
         ) as standard_error

@@ -27,6 +27,12 @@ policy as (
 
 ),
 
+lead_scores as (
+
+    select * from {{ ref('int_calibration_lead_scores') }}
+
+),
+
 open_versions as (
 
     select
@@ -114,22 +120,47 @@ counted as (
 
 ),
 
--- A score ranks by its value; these also say how many of those who have it are won.
+-- A score ranks by its value; those of stages and categories also say how many are won.
 scored as (
 
     select
         'stage_probability' as score,
         counted.stage_band as band,
+        cast(counted.stage_probability as decimal(18, 6)) as rank_value,
         counted.stage_probability as expected_rate,
-        counted.*
+        counted.segment,
+        counted.fiscal_quarter,
+        counted.positives,
+        counted.negatives,
+        counted.gone,
+        counted.undecided
     from counted
     union all
     select
         'forecast_category' as score,
         counted.category_band as band,
+        cast(counted.category_win_rate as decimal(18, 6)) as rank_value,
         counted.category_win_rate as expected_rate,
-        counted.*
+        counted.segment,
+        counted.fiscal_quarter,
+        counted.positives,
+        counted.negatives,
+        counted.gone,
+        counted.undecided
     from counted
+    union all
+    select
+        lead_scores.score,
+        lead_scores.band,
+        lead_scores.rank_value,
+        null as expected_rate,
+        lead_scores.segment,
+        lead_scores.fiscal_quarter,
+        case when lead_scores.verdict = 'positive' then 1 else 0 end as positives,
+        case when lead_scores.verdict = 'negative' then 1 else 0 end as negatives,
+        0 as gone,
+        case when lead_scores.verdict = 'undecided' then 1 else 0 end as undecided
+    from lead_scores
 
 ),
 
@@ -138,7 +169,7 @@ scores as (
     select
         scored.score,
         scored.band,
-        scored.expected_rate as rank_value,
+        scored.rank_value,
         scored.expected_rate,
         scored.segment,
         scored.fiscal_quarter,
@@ -150,6 +181,7 @@ scores as (
     group by
         scored.score,
         scored.band,
+        scored.rank_value,
         scored.expected_rate,
         scored.segment,
         scored.fiscal_quarter

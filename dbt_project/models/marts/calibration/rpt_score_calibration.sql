@@ -1,6 +1,9 @@
 -- One row per score x band x segment x fiscal_quarter of the landmark, `(all)` included: how many
 -- of those who had the score had the outcome, and how many it said there would be.
 {%- set counts = ['n', 'positives', 'negatives', 'gone', 'undecided', 'unscored'] %}
+{%- set names = [
+    'forecast_category', 'lead_score', 'lead_score_won', 'stage_probability'
+] %}
 {%- set sums = ['expected_sum', 'squared_error_sum'] %}
 with
 
@@ -73,7 +76,7 @@ weighed as (
 -- A score of which nothing was judged has a row too.
 named as (
 
-    {%- for score in ['forecast_category', 'stage_probability'] %}
+    {%- for score in names %}
         select
             '{{ score }}' as score,
             '(all)' as band,
@@ -96,6 +99,7 @@ totals as (
     ) }}
 
 ),
+
 filled as (
 
     select
@@ -150,9 +154,12 @@ judged as (
     select
         rated.*,
         case
-            when rated.expected_rate is null then 'not_evaluated'
             when rated.band = '(all)' and rated.auc_low is null then 'not_evaluated'
             when rated.auc_low <= 0.5 + 1e-9 and rated.auc_high >= 0.5 - 1e-9 then 'no_power'
+            -- without a promise only its order can be judged
+            when rated.expected_rate is null and rated.auc_low > 0.5 then 'calibrated'
+            when rated.expected_rate is null and rated.auc_high < 0.5 then 'off'
+            when rated.expected_rate is null then 'not_evaluated'
             when rated.expected_rate between rated.rate_low - 1e-9 and rated.rate_high + 1e-9
                 then 'calibrated'
             else 'off'
@@ -215,7 +222,7 @@ suggested_lines as (
         lines.band,
         {{ listed('lines.line', 'chr(10)') }} as suggested_lines
     from lines
-    group by lines.band
+    group by 1
 
 ),
 
@@ -230,11 +237,12 @@ calibration as (
 
         -- attributes
         '(all)' in (suggested.band, suggested.segment, suggested.fiscal_quarter) as is_total,
-        'won' as outcome,
+        case when suggested.score = 'lead_score' then 'opportunity' else 'won' end as outcome,
         suggested.status,
         case
             when suggested.n > 0 or suggested.unscored = 0 then null
             when suggested.score = 'stage_probability' then 'probability'
+            when suggested.score = 'lead_score_won' then 'lead_score'
             else suggested.score
         end as evidence,
         suggested.n < suggested.small_sample as is_small_sample,
