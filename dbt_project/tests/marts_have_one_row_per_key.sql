@@ -16,6 +16,8 @@
     'fct_mrr_monthly',
     'fct_mrr_movements',
     'rpt_revenue_retention',
+    'dim_person',
+    'fct_lifecycle_steps',
     'fct_stall_signals',
     'rpt_stall_patterns',
     'fct_stage_visits',

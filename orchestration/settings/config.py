@@ -44,6 +44,7 @@ class Company:
     base_currency: str = "USD"
     fiscal_year_start_month: int = 1
     definitions: Path = Path("definitions")  # absolute once loaded
+    name: str | None = None  # what the report calls it
 
     @property
     def zone(self) -> ZoneInfo:
@@ -312,7 +313,8 @@ def read_company(reader: Reader, table: Mapping[str, Any], folder: Path) -> Comp
     if not 1 <= month <= 12:
         raise reader.fail("company.fiscal_year_start_month", f"got {month}, a month from 1 to 12 expected.")
     definitions = folder / reader.get(table, "definitions", "path", prefix, "definitions")
-    return Company(time_zone, currency, month, definitions.resolve())
+    name = reader.get(table, "name", "text", prefix)
+    return Company(time_zone, currency, month, definitions.resolve(), name)
 
 
 def read_source(reader: Reader, name: str, table: Mapping[str, Any], folder: Path) -> SourceConfig:

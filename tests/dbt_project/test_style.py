@@ -41,6 +41,8 @@ LONGER = {
     "rpt_forecast_accuracy": "single quarters and all of them together have the same columns",
     "rpt_slippage": "nine groups, in counts and in amounts, and their rates",
     "rpt_stage_velocity": "counts, durations and rates of a cell, side by side",
+    "fct_lifecycle_steps": "whatever says that a step was taken, side by side, and one thought on which of it counts",
+    "dim_person": "links of three kinds, the rounds that join them, and the columns of a record",
     "fct_opportunity_current": "everything known of an opportunity today: fifty columns",
     "fct_pipeline_daily": "events, running sums and days without a change are one thought",
     "stg_hubspot__opportunity": "HubSpot's ways of saying open, won, lost and merged",
@@ -75,6 +77,11 @@ def test_models_are_written_in_portable_sql(path: Path) -> None:
     assert not_portable(without_strings(text)) == []
     assert '"' not in text
     assert "\\" not in text
+
+
+@pytest.mark.parametrize("path", [*MODELS, *TESTS], ids=lambda path: path.stem)
+def test_an_alias_of_a_table_says_more_than_a_letter(path: Path) -> None:
+    assert re.findall(r"\b(?:from|join)\s+\w+\s+as\s+\w\b", sql(path.read_text())) == []
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
