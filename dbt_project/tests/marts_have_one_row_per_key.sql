@@ -53,10 +53,6 @@
         group by {{ columns | join(', ') }}
         having count(*) > 1
     ) as doubled_keys
-    {%- if 'source' in columns %}
-    group by source
-    {%- else %}
-    having count(*) > 0
-    {%- endif %}
+    {{ 'group by source' if 'source' in columns else 'having count(*) > 0' }}
     {% if not loop.last %}union all{% endif %}
 {%- endfor %}
