@@ -42,6 +42,7 @@ LONGER = {
     "rpt_slippage": "nine groups, in counts and in amounts, and their rates",
     "rpt_stage_velocity": "counts, durations and rates of a cell, side by side",
     "int_funnel_entries": "what comes after an entry, and what gives it back, for people and accounts alike",
+    "int_funnel_risk_sets": "events, the days at which it is looked, and three dimensions, counted side by side",
     "rpt_funnel_conversion": "shares by day, totals, and the comparison with the months before, side by side",
     "fct_lifecycle_steps": "whatever says that a step was taken, side by side, and one thought on which of it counts",
     "dim_person": "links of three kinds, the rounds that join them, and the columns of a record",
