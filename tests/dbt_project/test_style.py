@@ -42,6 +42,8 @@ LONGER = {
     "rpt_slippage": "nine groups, in counts and in amounts, and their rates",
     "rpt_stage_velocity": "counts, durations and rates of a cell, side by side",
     "int_funnel_entries": "what comes after an entry, and what gives it back, for people and accounts alike",
+    "int_handoff_answers": "five kinds of evidence, one block each, and which of them counts",
+    "fct_handoffs": "two clocks, what they say of start, answer and limit, and the columns of a hand-off",
     "int_funnel_risk_sets": "events, the days at which it is looked, and three dimensions, counted side by side",
     "rpt_funnel_conversion": "shares by day, totals, and the comparison with the months before, side by side",
     "fct_lifecycle_steps": "whatever says that a step was taken, side by side, and one thought on which of it counts",
