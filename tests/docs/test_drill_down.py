@@ -27,9 +27,11 @@ GRAINS = {
     "rpt_pipeline_waterfall": ("fiscal_quarter", "segment", "week_start_date", "category"),
     "rpt_forecast_accuracy": ("fiscal_quarter", "segment", "measure", "days_to_quarter_end"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
+    "rpt_funnel_conversion": ("cohort_month", "step", "unit", "segment", "dimension", "dimension_value"),
 }
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
+    "rpt_funnel_conversion": "unit = 'person'",
     "rpt_pipeline_generation": "created_opportunities > 0",
     "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure not in ('expected', 'last_quarter', 'pace')",
     "rpt_stall_patterns": "rule = 'past_due'",
@@ -149,6 +151,16 @@ def revenue_retention(rows: Rows) -> dict[str, Any]:
     }
 
 
+def funnel_conversion(rows: Rows) -> dict[str, Any]:
+    entered = [row for row in rows if row["step_precision"] != "left_truncated"]
+    return {
+        "entered": len(entered),
+        "undated": len(rows) - len(entered),
+        "reached_opportunity": sum(row["opportunities"] > 0 for row in entered),
+        "reached_won": sum(row["wins"] > 0 for row in entered),
+    }
+
+
 COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_stage_velocity": stage_velocity,
     "rpt_pipeline_velocity": pipeline_velocity,
@@ -161,6 +173,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_pipeline_generation": pipeline_generation,
     "rpt_pipeline_waterfall": pipeline_waterfall,
     "rpt_revenue_retention": revenue_retention,
+    "rpt_funnel_conversion": funnel_conversion,
 }
 
 

@@ -1,4 +1,4 @@
-"""The slow and obvious recomputation of hand-offs: each answer looked for by itself, business hours minute by minute."""
+"""The slow and obvious recomputation of hand-offs: each answer looked for by itself, business hours day by day."""
 
 from __future__ import annotations
 
