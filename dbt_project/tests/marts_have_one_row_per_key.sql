@@ -23,6 +23,7 @@
     'dim_person',
     'fct_lifecycle_steps',
     'rpt_funnel_conversion',
+    'fct_handoffs',
     'fct_stall_signals',
     'rpt_stall_patterns',
     'fct_stage_visits',

@@ -83,6 +83,17 @@ finance,someday,FY2026-Q2,1000,,,
 finance,2026-05-04,Q2,1000,,,
 finance,2026-05-05,FY2026-Q2,"12,5",,,
 """,
+    "sla_rules": """handoff,segment,start_step,end_evidence,clock,limit_hours,responsible,valid_from,owner,definition
+mql_follow_up,*,mql,first_response_at|a visit,clock,24,sales,,,
+sal_response,*,accepted,sql_at,wall,0,marketing,,,
+""",
+    "business_hours": """weekday,date,opens,closes,is_closed,valid_from,owner,definition
+monday,,17:00,09:00,false,,,
+tuesday,,9,17:00,false,,,
+wednesday,,,,false,,,
+thursday,2026-12-24,,,true,,,
+noday,,,,true,,,
+""",
     "fiscal_calendar": """fiscal_quarter,start_date,end_date,valid_from,owner,definition
 FY2026-Q1,2026-01-01,2026-03-28,,,
 FY2026-Q2,2026-03-30,2026-06-27,,,
@@ -138,6 +149,15 @@ EXPECTED = {
     "reported_numbers.csv: finance, someday, FY2026-Q2: as_of `someday` is no date such as 2026-11-22.",
     "reported_numbers.csv: finance, 2026-05-04, Q2: a fiscal quarter is written like FY2026-Q3.",
     "reported_numbers.csv: finance, 2026-05-05, FY2026-Q2: amount `12,5` is no number such as 1234.56.",
+    "sla_rules.csv: mql_follow_up, *, clock: end_evidence lists, separated by |, some of first_response_at, activity, "
+    "sal_at, sql_at, returned_status.",
+    "sla_rules.csv: sal_response, *, wall: a limit is above 0 hours; blank is off.",
+    "sla_rules.csv: sal_response, *, wall: start_step `accepted` is none of lead, mql, sal, sql, opportunity, won.",
+    "sla_rules.csv: sal_response, *, wall: clock `wall` is none of clock, business.",
+    "business_hours.csv: monday, : it closes before it opens.",
+    "business_hours.csv: tuesday, : opens is a time such as 09:00.",
+    "business_hours.csv: wednesday, : a day that is not closed needs opens and closes, such as 09:00 and 17:00.",
+    "business_hours.csv: thursday, 2026-12-24: a row has a weekday or a date.",
     "fiscal_calendar.csv: FY2026-Q2 does not begin the day after the quarter before it ends.",
 }
 

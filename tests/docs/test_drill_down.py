@@ -29,6 +29,7 @@ GRAINS = {
     "rpt_forecast_accuracy": ("fiscal_quarter", "segment", "measure", "days_to_quarter_end"),
     "rpt_score_calibration": ("score", "band", "segment", "fiscal_quarter"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
+    "rpt_funnel_conversion": ("cohort_month", "step", "unit", "segment", "dimension", "dimension_value"),
     "rpt_pipeline_reconciliation": (
         "snapshot_date",
         "fiscal_quarter",
@@ -43,6 +44,7 @@ GRAINS = {
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
     "rpt_score_calibration": "score in ('stage_probability', 'forecast_category')",
+    "rpt_funnel_conversion": "unit = 'person'",
     "rpt_pipeline_generation": "created_opportunities > 0",
     "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure in ('won', 'commit', 'best_case', 'weighted', "
     "'all_open')",
@@ -190,6 +192,16 @@ def score_calibration(rows: Rows) -> dict[str, Any]:
     }
 
 
+def funnel_conversion(rows: Rows) -> dict[str, Any]:
+    entered = [row for row in rows if row["step_precision"] != "left_truncated"]
+    return {
+        "entered": len(entered),
+        "undated": len(rows) - len(entered),
+        "reached_opportunity": sum(row["opportunities"] > 0 for row in entered),
+        "reached_won": sum(row["wins"] > 0 for row in entered),
+    }
+
+
 COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_stage_velocity": stage_velocity,
     "rpt_pipeline_velocity": pipeline_velocity,
@@ -203,6 +215,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_pipeline_waterfall": pipeline_waterfall,
     "rpt_restatements": restatements,
     "rpt_revenue_retention": revenue_retention,
+    "rpt_funnel_conversion": funnel_conversion,
     "rpt_pipeline_reconciliation": pipeline_reconciliation,
     "rpt_score_calibration": score_calibration,
 }

@@ -65,6 +65,43 @@ def test_the_month_of_backdated_wins_restates_the_quarter_before_it_most(publish
     assert days <= (backdated.last_date - backdated.close_date).days + 1  # a win may be captured a day late
 
 
+def test_the_campaign_that_gave_prizes_brought_more_leads_and_worse_ones(published: Path, planted: Truth) -> None:
+    named = first(
+        published,
+        "select dimension_value from rpt_funnel_conversion where volume_up_quality_down and dimension = 'campaign' "
+        "and unit = 'person' and segment = '(all)' order by entered desc",
+    )
+    assert planted.fruitless_campaign is not None
+    assert named == (planted.fruitless_campaign.campaign_id,)
+
+
+def test_people_entered_twice_in_another_spelling_are_one_person(published: Path, planted: Truth) -> None:
+    with duckdb.connect(str(published), read_only=True) as connection:
+        keys = dict(connection.execute("select person_id, person_key from marts.dim_person").fetchall())
+    captured = [pair for pair in planted.duplicates.person_ids if keys.keys() >= set(pair)]
+    assert len(captured) > 10
+    assert [pair for pair in captured if keys[pair[0]] != keys[pair[1]]] == []
+
+
+def test_who_is_answered_late_becomes_an_opportunity_less_often(published: Path, planted: Truth) -> None:
+    by_lateness = """
+        with answered as (
+            select handoffs.elapsed_hours > ? as is_late, steps.person_key is not null as has_opportunity
+            from fct_handoffs as handoffs
+            left join fct_lifecycle_steps as steps
+                on steps.person_key = handoffs.person_key and steps.step = 'opportunity'
+                and steps.cycle = handoffs.cycle and steps.step_date >= handoffs.started_date
+            where handoffs.handoff = 'mql_follow_up' and handoffs.clock = 'clock' and handoffs.ended_at is not null
+            and handoffs.started_date < (select max(snapshot_date) - 90 from dim_snapshot)
+        )
+        select is_late, avg(has_opportunity::integer) from answered group by all order by is_late
+    """
+    with duckdb.connect(str(published), read_only=True) as connection:
+        connection.execute("use marts")
+        rates = connection.execute(by_lateness, [planted.late_answers.hours]).fetchall()
+    assert rates[1][1] < rates[0][1] * 0.9
+
+
 def test_the_cohort_that_churns_retains_least(published: Path, planted: Truth) -> None:
     cohort = first(
         published,

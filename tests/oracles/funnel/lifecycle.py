@@ -13,6 +13,7 @@ from tests.oracles.opportunities.history import Oracle, Row
 
 STEPS = ("lead", "mql", "sal", "sql", "opportunity", "won")
 MOST_RECORDS_OF_AN_ADDRESS = 5
+LATEST = datetime(9999, 12, 31)  # noqa: DTZ001  # instants of the cache are UTC without a zone
 Record = tuple[str, str]  # source and person_id
 
 
@@ -38,24 +39,29 @@ class PeopleOracle:
         """A record as it was last seen."""
         return self.seen[record][max(self.seen[record])]
 
-    def person_keys(self) -> dict[Record, str]:
-        """Record -> the name of the person: linked records are walked from the lowest on."""
+    def neighbours(self) -> dict[Any, set[Any]]:
+        """Records and what they point at or have in common, by each other."""
         carriers: dict[str, set[Record]] = defaultdict(set)
         for record, days in self.seen.items():
             for row in days.values():
                 if row.get("email_digest"):
                     carriers[row["email_digest"]].add(record)
-        neighbours: dict[Any, set[Any]] = defaultdict(set)
+        found: dict[Any, set[Any]] = defaultdict(set)
         for record in self.seen:
             row = self.latest(record)
-            ends: list[Any] = [(record[0], row[name]) for name in ("converted_person_id", "merged_into_person_id")
-                               if row.get(name)]  # fmt: skip
+            pointers = [row.get(name) for name in ("converted_person_id", "merged_into_person_id")]
+            ends: list[Any] = [(record[0], pointer) for pointer in pointers if pointer]
             digest = row.get("email_digest")
             if digest and len(carriers[digest]) <= MOST_RECORDS_OF_AN_ADDRESS:
                 ends.append(digest)
             for end in ends:
-                neighbours[record].add(end)
-                neighbours[end].add(record)
+                found[record].add(end)
+                found[end].add(record)
+        return found
+
+    def person_keys(self) -> dict[Record, str]:
+        """Record -> the name of the person: linked records are walked from the lowest on."""
+        neighbours = self.neighbours()
         keys: dict[Record, str] = {}
         for record in sorted(self.seen):
             if record in keys:
@@ -66,8 +72,7 @@ class PeopleOracle:
                 if place not in reached:
                     reached.add(place)
                     waiting += neighbours[place]
-            for found in reached & set(self.seen):
-                keys[found] = "/".join(record)
+            keys |= dict.fromkeys(reached & set(self.seen), "/".join(record))
         return keys
 
     def date(self, instant: datetime | None) -> date | None:
@@ -193,7 +198,7 @@ class PeopleOracle:
         touches = self.first_touches()
         for key, evidence in said.items():
             evidence.sort(
-                key=lambda each: (each[1]["step_date"], each[1]["step_at"] or datetime.max, each[1]["known_from"],
+                key=lambda each: (each[1]["step_date"], each[1]["step_at"] or LATEST, each[1]["known_from"],
                                   each[0], each[1]["opportunity_id"] or "")
             )  # fmt: skip
             known = [each for each in evidence if each[1]["step_date"] <= self.last_day]

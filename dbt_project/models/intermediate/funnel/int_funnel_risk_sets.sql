@@ -92,7 +92,8 @@ by_dimension as (
             {%- for count in counts + ['won_amount'] %}
                 coalesce(sum(looked_at.{{ count }}), 0) as {{ count }},
             {%- endfor %}
-            {{ "'(all)'" if dimension == '(all)' else 'looked_at.' ~ dimension }} as dimension_value,
+            {{ "'(all)'" if dimension == '(all)' else 'looked_at.' ~ dimension }}
+                as dimension_value,
             '{{ dimension }}' as dimension,
             {%- for column in place %}
                 looked_at.{{ column }},

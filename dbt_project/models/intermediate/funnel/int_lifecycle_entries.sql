@@ -62,12 +62,13 @@ numbered as (
 
     select
         compared.*,
-        sum(case when coalesce(compared.previous_step_at < compared.step_at, true) then 1 else 0 end)
-            over (
-                partition by compared.source, compared.person_id, compared.step
-                order by compared.valid_from nulls last
-                rows between unbounded preceding and current row
-            ) as entry_number
+        sum(
+            case when coalesce(compared.previous_step_at < compared.step_at, true) then 1 else 0 end
+        ) over (
+            partition by compared.source, compared.person_id, compared.step
+            order by compared.valid_from nulls last
+            rows between unbounded preceding and current row
+        ) as entry_number
     from compared
     where compared.previous_step_at is null or compared.previous_step_at <> compared.step_at
 

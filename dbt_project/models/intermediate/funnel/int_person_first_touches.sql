@@ -69,7 +69,8 @@ ranked as (
 
 ),
 
--- Before a campaign was captured it is what it was then first; one that is gone is what it was last.
+-- Before its first captured day a campaign is what it was then; one that is gone is what it was
+-- last.
 campaign_versions as (
 
     select

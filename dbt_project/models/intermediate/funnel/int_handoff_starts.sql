@@ -1,0 +1,105 @@
+-- One row per person x hand-off x cycle x clock: since when who has to answer, within how many
+-- hours, and until when that is followed.
+with
+
+lifecycle as (
+
+    select * from {{ ref('fct_lifecycle_steps') }}
+    where step_precision <> 'left_truncated'
+
+),
+
+rules as (
+
+    select * from {{ ref('stg_sla_rules') }}
+
+),
+
+snapshot_days as (
+
+    select * from {{ ref('int_snapshot_days') }}
+    where entity = 'person' and snapshot_date = last_captured_date
+
+),
+
+-- What was captured knows what had happened when it was read.
+read as (
+
+    select
+        snapshot_days.source,
+        least(
+            snapshot_days.captured_at,
+            {{ utc_instant(dbt.dateadd('day', 1, 'snapshot_days.snapshot_date')) }}
+        ) as read_at
+    from snapshot_days
+
+),
+
+starts as (
+
+    select
+        lifecycle.*,
+        coalesce(lifecycle.step_at, {{ utc_instant('lifecycle.step_date') }}) as started_at
+    from lifecycle
+
+),
+
+-- Of the rules in force on the day, one for the segment wins over one for all.
+ranked as (
+
+    select
+        starts.person_key,
+        starts.cycle,
+        starts.source,
+        starts.person_id,
+        starts.account_id,
+        starts.owner_id,
+        starts.segment,
+        starts.channel,
+        starts.lead_score_at_step,
+        starts.known_from,
+        starts.started_at,
+        starts.step_date as started_date,
+        rules.handoff,
+        rules.clock,
+        rules.start_step,
+        rules.end_evidence,
+        rules.limit_hours,
+        rules.responsible,
+        row_number() over (
+            partition by starts.person_key, starts.cycle, rules.handoff, rules.clock
+            order by
+                case when rules.segment = '*' then 1 else 0 end nulls last,
+                rules.valid_from desc
+        ) as preference
+    from starts
+    inner join rules
+        on
+            starts.step = rules.start_step
+            and starts.step_date >= rules.valid_from
+            and (rules.segment = '*' or starts.segment = rules.segment)
+
+),
+
+handed as (
+
+    select
+        ranked.*,
+        read.read_at,
+        following.started_at as next_cycle_at,
+        least(
+            greatest(read.read_at, ranked.started_at),
+            coalesce(following.started_at, {{ end_of_time() }})
+        ) as followed_until
+    from ranked
+    inner join read on ranked.source = read.source
+    left join starts as following
+        on
+            ranked.person_key = following.person_key
+            and ranked.cycle + 1 = following.cycle
+            and following.step = 'mql'
+    where ranked.preference = 1 and ranked.limit_hours is not null
+
+)
+
+select * from handed

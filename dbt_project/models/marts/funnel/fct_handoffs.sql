@@ -1,0 +1,212 @@
+-- One row per person x hand-off x cycle x clock: whether who had to answer did so within the limit.
+with
+
+starts as (
+
+    select * from {{ ref('int_handoff_starts') }}
+
+),
+
+answers as (
+
+    select * from {{ ref('int_handoff_answers') }}
+
+),
+
+days as (
+
+    select * from {{ ref('int_business_days') }}
+
+),
+
+versions as (
+
+    select * from {{ ref('stg_person') }}
+    where not is_tombstone
+
+),
+
+users as (
+
+    select * from {{ ref('stg_user') }}
+    where not is_tombstone
+
+),
+
+answered as (
+
+    select
+        starts.*,
+        answers.evidence,
+        answers.end_precision,
+        answers.earliest_at,
+        answers.ended_at,
+        answers.known_from as evidence_known_from,
+        coalesce(answers.ended_at, starts.followed_until) as measured_until,
+        coalesce(answers.earliest_at, starts.followed_until) as measured_from
+    from starts
+    left join answers
+        on
+            starts.person_key = answers.person_key
+            and starts.handoff = answers.handoff
+            and starts.cycle = answers.cycle
+            and starts.clock = answers.clock
+
+),
+
+-- Both clocks count seconds: since the start, or of business hours since then.
+counted as (
+
+    select
+        answered.*,
+        first_days.weekday,
+        {{ business_date('answered.measured_until') }} as measured_date,
+        cast(answered.limit_hours * 3600 as bigint) as limit_seconds,
+        case
+            when answered.clock = 'clock' then 0
+            else {{ open_seconds('answered.started_at', 'first_days') }}
+        end as seconds_at_start,
+        case
+            when answered.clock = 'clock'
+                then {{ dbt.datediff('answered.started_at', 'answered.measured_from', 'second') }}
+            else {{ open_seconds('answered.measured_from', 'early_days') }}
+        end as seconds_at_earliest,
+        case
+            when answered.clock = 'clock'
+                then {{ dbt.datediff('answered.started_at', 'answered.measured_until', 'second') }}
+            else {{ open_seconds('answered.measured_until', 'last_days') }}
+        end as seconds_at_end
+    from answered
+    left join days as first_days on answered.started_date = first_days.date_day
+    left join days as early_days
+        on {{ business_date('answered.measured_from') }} = early_days.date_day
+    left join days as last_days
+        on {{ business_date('answered.measured_until') }} = last_days.date_day
+
+),
+
+limited as (
+
+    select
+        counted.*,
+        counted.seconds_at_start + counted.limit_seconds as seconds_at_limit,
+        counted.seconds_at_end - counted.seconds_at_start as elapsed_seconds,
+        counted.seconds_at_earliest - counted.seconds_at_start as least_seconds
+    from counted
+
+),
+
+due as (
+
+    select
+        limited.*,
+        case
+            when limited.clock = 'clock'
+                then {{ dbt.dateadd('second', 'limited.limit_seconds', 'limited.started_at') }}
+            else {{ dbt.dateadd(
+                'second', 'limited.seconds_at_limit - days.seconds_before', 'days.opens_at'
+            ) }}
+        end as due_at
+    from limited
+    left join days
+        on
+            limited.clock = 'business'
+            and limited.seconds_at_limit > days.seconds_before
+            and limited.seconds_at_limit <= days.seconds_before + days.open_seconds
+
+),
+
+rerouted as (
+
+    select
+        due.person_key,
+        due.handoff,
+        due.cycle,
+        due.clock,
+        count(*) as reroute_count
+    from due
+    inner join versions
+        on
+            due.source = versions.source
+            and due.person_id = versions.person_id
+            and due.known_from < versions.valid_from
+            and due.measured_date >= versions.valid_from
+            and coalesce(due.owner_id, '') <> coalesce(versions.owner_id, '')
+    group by due.person_key, due.handoff, due.cycle, due.clock
+
+),
+
+handoffs as (
+
+    select
+        -- ids
+        due.person_key,
+        due.handoff,
+        due.cycle,
+        due.clock,
+        due.source,
+        due.person_id,
+        due.account_id,
+        due.owner_id,
+
+        -- attributes
+        due.responsible,
+        due.segment,
+        coalesce(users.team, '(none)') as owner_team,
+        due.channel,
+        due.weekday,
+        case
+            when due.elapsed_seconds is null then 'not_evaluated'
+            when due.ended_at is null and due.elapsed_seconds > due.limit_seconds then 'breached'
+            when due.ended_at is null and due.followed_until = due.next_cycle_at
+                then 'not_evaluated'
+            when due.ended_at is null then 'pending'
+            when due.elapsed_seconds <= due.limit_seconds then 'met'
+            when due.least_seconds > due.limit_seconds then 'breached'
+            else 'not_evaluated'
+        end as status,
+        coalesce(
+            due.evidence,
+            case when due.followed_until = due.next_cycle_at then 'next_cycle' end
+        ) as evidence,
+        due.end_precision,
+
+        -- numerics
+        due.limit_hours,
+        cast(due.elapsed_seconds as double) / 3600 as elapsed_hours,
+        due.lead_score_at_step as lead_score,
+
+        -- flags
+        due.owner_id is null as is_unowned,
+        coalesce(rerouted.reroute_count, 0) > 0 as is_rerouted,
+        coalesce(
+            due.ended_at is not null
+            and due.evidence_known_from > {{ dbt.dateadd('day', 1, 'due.measured_date') }}
+            and due.measured_date >= due.known_from,
+            false
+        ) as is_entered_late,
+
+        -- timestamps and dates
+        due.started_at,
+        due.due_at,
+        due.ended_at,
+        due.started_date,
+        due.known_from,
+        due.evidence_known_from
+    from due
+    left join rerouted
+        on
+            due.person_key = rerouted.person_key
+            and due.handoff = rerouted.handoff
+            and due.cycle = rerouted.cycle
+            and due.clock = rerouted.clock
+    left join users
+        on
+            due.source = users.source
+            and due.owner_id = users.user_id
+            and due.known_from >= users.valid_from
+            and due.known_from < users.valid_to
+
+)
+
+select * from handoffs

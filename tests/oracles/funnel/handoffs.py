@@ -1,0 +1,158 @@
+"""The slow and obvious recomputation of hand-offs: each answer looked for by itself, business hours day by day."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.oracles.days.definitions import definition_rows
+from tests.oracles.funnel.lifecycle import PeopleOracle, Record
+from tests.oracles.opportunities.history import Row
+
+UTC = ZoneInfo("UTC")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+READ_HOUR = 12  # the receipts of caches made by hand end at noon, UTC
+ALWAYS = datetime(1900, 1, 1)  # noqa: DTZ001  # instants of the cache are UTC without a zone
+
+
+class HandoffOracle:
+    """Hand-offs of the people that a `PeopleOracle` knows."""
+
+    def __init__(self, people: PeopleOracle, definitions: Mapping[str, str]) -> None:
+        self.people = people
+        self.rules = definition_rows(definitions["sla_rules"])
+        self.hours = definition_rows(definitions["business_hours"])
+        self.steps = list(people.steps())
+        statuses = people.oracle.choice("returned_status", people.last_day)
+        self.returned_statuses = set(statuses.lower().split("|"))
+
+    def midnight(self, day: date) -> datetime:
+        """The instant at which a business day begins, in UTC without a zone."""
+        return datetime.combine(day, time(), self.people.zone).astimezone(UTC).replace(tzinfo=None)
+
+    @cached_property
+    def next_cycles(self) -> dict[tuple[str, int], datetime]:
+        """Person and cycle -> when the next one begins."""
+        return {(row["person_key"], row["cycle"] - 1): row["step_at"] for row in self.steps if row["step"] == "mql"}
+
+    def rows(self) -> Iterator[Row]:
+        """fct_handoffs."""
+        for step in self.steps:
+            if step["step_precision"] == "left_truncated":
+                continue
+            for handoff, clock in sorted({(rule["handoff"], rule["clock"]) for rule in self.rules}):
+                rules = [
+                    rule
+                    for rule in self.rules
+                    if (rule["handoff"], rule["clock"]) == (handoff, clock)
+                    and rule["start_step"] == step["step"]
+                    and rule["segment"] in ("*", step["segment"])
+                    and rule["day"] <= step["step_date"]
+                ]
+                if not rules:
+                    continue
+                rule = max(rules, key=lambda each: (each["segment"] != "*", each["day"]))
+                if rule["limit_hours"]:
+                    yield self.handoff(step, rule)
+
+    def handoff(self, step: Row, rule: Mapping[str, Any]) -> Row:
+        """Whether a step was answered within the limit of a rule."""
+        start = step["step_at"] or self.midnight(step["step_date"])
+        last_day = max(self.people.companies[step["source"]].states["person"])
+        read = min(datetime.combine(last_day, time(READ_HOUR)), self.midnight(last_day + timedelta(days=1)))
+        following = self.next_cycles.get((step["person_key"], step["cycle"]))
+        limit = timedelta(hours=float(rule["limit_hours"]))
+        kinds = rule["end_evidence"].split("|")
+        found = [
+            each
+            for each in self.evidence(step["person_key"])
+            if each[0] in kinds and each[1] <= read and (following is None or each[1] < following)
+        ]
+        answered = step["cycle"] == 1 and step["step"] == "mql" and any(
+            kind == "first_response_at" and latest < start for kind, _, latest in found
+        )  # fmt: skip
+        fitting = [(max(earliest, start), latest) for _, earliest, latest in found if latest >= start]
+        spent = (
+            self.business_seconds if rule["clock"] == "business" else lambda start, end: (end - start).total_seconds()
+        )
+        ended: datetime | None
+        if answered:
+            status, ended = "met", start
+        elif fitting:
+            ended = min(latest for _, latest in fitting)
+            earliest = min(earliest for earliest, _ in fitting)
+            late, early = spent(start, ended) > limit.total_seconds(), spent(start, earliest) > limit.total_seconds()
+            status = "breached" if early else "not_evaluated" if late else "met"
+        else:
+            ended = None
+            until = max(read, start)
+            is_replaced = following is not None and following <= until
+            until = min(until, following) if following else until
+            over = spent(start, until) > limit.total_seconds()
+            status = "breached" if over else "not_evaluated" if is_replaced else "pending"
+        return {
+            "person_key": step["person_key"],
+            "handoff": rule["handoff"],
+            "cycle": step["cycle"],
+            "clock": rule["clock"],
+            "started_at": start,
+            "ended_at": ended,
+            "status": status,
+            "elapsed_minutes": round(spent(start, until if ended is None else ended) / 60),
+            "owner_id": step["owner_id"],
+        }
+
+    def evidence(self, person_key: str) -> list[tuple[str, datetime, datetime]]:
+        """What may be an answer to a person: its kind, and the earliest and latest instant at which it happened."""
+        return [each for record in self.people.records[person_key] for each in self.of_record(record)]
+
+    def of_record(self, record: Record) -> Iterator[tuple[str, datetime, datetime]]:
+        """What may be an answer, of one record."""
+        days = self.people.seen[record]
+        company = self.people.companies[record[0]]
+        was_returned, is_first = False, True
+        for day in sorted(days):
+            at = days[day].get("first_response_at")
+            if at:
+                yield "first_response_at", at, at
+            is_returned = (days[day].get("status") or "").strip().lower() in self.returned_statuses
+            if is_returned and not was_returned:
+                earliest = ALWAYS if is_first else self.midnight(day)
+                yield "returned_status", earliest, self.midnight(day + timedelta(days=1))
+            was_returned, is_first = is_returned, False
+        for entry in self.people.entries(record):
+            if entry["step"] in ("sal", "sql"):
+                yield f"{entry['step']}_at", entry["step_at"], entry["step_at"]
+        activities = company.states.get("activity", {})
+        for row in activities[max(activities)].values() if activities else ():
+            if row.get("person_id") == record[1] and row.get("owner_id") and row.get("occurred_at"):
+                yield "activity", row["occurred_at"], row["occurred_at"]
+
+    def business_seconds(self, start: datetime, end: datetime) -> float:
+        """Business hours between two instants: what each local day between them has of them."""
+        day, last, total = self.people.date(start), self.people.date(end), 0.0
+        assert day and last
+        while day <= last:
+            hours = self.hours_of(day)
+            if hours:
+                opens, closes = (
+                    datetime.combine(day, time.fromisoformat(each), self.people.zone)
+                    .astimezone(UTC)
+                    .replace(tzinfo=None)
+                    for each in hours
+                )
+                total += max(0.0, (min(closes, end) - max(opens, start)).total_seconds())
+            day += timedelta(days=1)
+        return total
+
+    def hours_of(self, day: date) -> tuple[str, str] | None:
+        """When a day opens and closes, in local time; None where it does not."""
+        found = [row for row in self.hours if row["day"] <= day
+                 and (row["date"] == str(day) or row["weekday"] == WEEKDAYS[day.weekday()])]  # fmt: skip
+        if not found:
+            return None
+        row = max(found, key=lambda each: (bool(each["date"]), each["day"]))
+        return None if row["is_closed"] == "true" else (row["opens"], row["closes"])
