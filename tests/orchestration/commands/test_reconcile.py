@@ -164,6 +164,7 @@ def test_items_are_written_with_their_columns(published: Path) -> None:
     [
         (
             "Deal ID,Worth\no1,100\n",
+            None,
             {},
             r'which column is amount\? Got Deal ID, Worth. Say it with --column "THEIRS=am',
         ),
