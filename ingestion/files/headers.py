@@ -79,7 +79,7 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
             *("unternehmen", "kunde", "account", "customer"),
         ),
         "amount": (
-            *("amount", "deal_amount", "value", "deal_value", "pipeline", "betrag", "wert", "auftragswert"),
+            *("amount", "deal_amount", "value", "deal_value", "betrag", "wert", "auftragswert"),
             *("angebotswert", "umsatz", "summe", "volumen"),
         ),
         "currency_code": (

@@ -124,6 +124,8 @@ class ReconciliationOracle:
         """Whether an opportunity meets a rule that filters."""
         column, operator, text = rule["rule_column"], rule["rule_operator"], rule["rule_value"]
         value = row[column]
+        ours: Any
+        theirs: Any
         if operator == "is_null":
             return value is None or not str(value).strip()
         if column in NUMBERS:
@@ -199,7 +201,7 @@ class ReconciliationOracle:
             states = company.states.get("team_pipeline", {})
             lines = states[max(states)].values() if states else ()
             for key in sorted({(line["list_id"], line["team"].lower(), line["as_of"]) for line in lines}):
-                mine = [line for line in lines if (line["list_id"], line["team"].lower(), line["as_of"]) == key]
+                mine = [dict(line) for line in lines if (line["list_id"], line["team"].lower(), line["as_of"]) == key]
                 yield source, *key, sorted(mine, key=lambda line: line["line_number"])
 
     def meant(self, source: str, line: Row) -> tuple[tuple[str, str] | None, bool]:
@@ -247,7 +249,7 @@ class ReconciliationOracle:
         """Bridge, the list's day, the day that it equals, on which so many lines do, and its items."""
         oracle = self.oracle
         for source, list_id, team, as_of, lines in self.lists():
-            known = []
+            known: list[Row] = []
             for line in lines:
                 key, is_by_name = self.meant(source, line)
                 is_doubled = key is not None and key in [other["key"] for other in known]
@@ -288,7 +290,9 @@ class ReconciliationOracle:
             self.oracle.convert(raw, max((each for each in captured if each <= day), default=min(captured))) or ZERO
         )
         is_ours = reason in ("currency", "amount", "equal")
-        item = _item(key or (None, None), int(is_ours), 1, (ours["amount"] or ZERO) if is_ours else ZERO, theirs)
+        item = _item(
+            key or (None, None), int(is_ours), 1, (ours["amount"] or ZERO) if ours and is_ours else ZERO, theirs
+        )
         return item | {
             "reason": reason,
             "line_number": line["line_number"],

@@ -74,7 +74,7 @@ def test_every_item_equals_what_looking_at_each_deal_and_line_gives(built: Built
     assert {tuple(row[name] for name in key): [row["amount"], row["opportunities"]] for row in rows} == totals
     for row in rows:
         bridge = tuple(row[name] for name in BRIDGE)
-        known_list = lists.get(bridge, {"as_of": None, "equals_day": None, "equal_lines": None})  # type: ignore[call-overload]
+        known_list = lists.get(bridge, {"as_of": None, "equals_day": None, "equal_lines": None})
         assert {name: row[name] for name in known_list} == known_list, row
         assert row["is_latest"] == (row["snapshot_date"] == known.oracle.last)
         assert row["is_complete"] == known.oracle.is_complete(row["snapshot_date"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -76,16 +77,17 @@ def published(tmp_path: Path) -> Path:
     return path
 
 
-def ask(published: Path, text: str | bytes, name: str = "list.csv", as_of: date = MONDAY, **said: str) -> Answer:
-    """The answer for a file with this text."""
-    file = published.parent / name
+def ask(
+    published: Path,
+    text: str | bytes,
+    as_of: date = MONDAY,
+    quarter: str | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Answer:
+    """The answer for a file with this text; `columns` are told, theirs to ours."""
+    file = published.parent / "list.csv"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
-    quarter, columns = said.pop("quarter", None), {}
-    if "column" in said:
-        theirs, ours = said.pop("column").split("=")
-        columns = {theirs: ours}
-    question = Question(file, "finance", as_of, quarter, Told(**said, columns=columns))  # type: ignore[arg-type]
-    return reconcile(published, question, "USD", "UTC")
+    return reconcile(published, Question(file, "finance", as_of, quarter, Told(columns=columns or {})), "USD", "UTC")
 
 
 def reasons(answer: Answer) -> dict[str, tuple[int, Decimal]]:
@@ -158,27 +160,33 @@ def test_items_are_written_with_their_columns(published: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said", "problem"),
+    ("text", "quarter", "columns", "problem"),
     [
         (
             "Deal ID,Worth\no1,100\n",
+            None,
             {},
             r'which column is amount\? Got Deal ID, Worth. Say it with --column "THEIRS=am',
         ),
-        ("Amount,Close Date\n100,2026-03-20\n", {}, "which column is opportunity_id"),
-        ("Deal ID,Amount\no1,100\n", {}, "says neither a quarter nor a close date.*--quarter"),
-        ("Deal ID,Amount,Quarter\no1,100,Q1\n", {}, "fiscal_quarter has Q1. Expected one such as FY2026-Q4"),
-        ("Deal ID,Amount\no1,100\n", {"quarter": "Q1"}, "--quarter: got Q1. Expected one such as"),
-        ("Deal ID,Amount,Close Date\no1,a lot,2026-03-20\n", {}, "line 1: amount `a lot` is no amount such as 1234.56"),
-        ("Deal ID,Amount,Close Date\no1,1,soon\n", {}, "line 1: close_date `soon` is no day such as 2026-11-22"),
-        ("Deal ID,Worth,Close Date\no1,1,2026-03-20\n", {"column": "Value=amount"}, "there is no column Value"),
+        ("Amount,Close Date\n100,2026-03-20\n", None, {}, "which column is opportunity_id"),
+        ("Deal ID,Amount\no1,100\n", None, {}, "says neither a quarter nor a close date.*--quarter"),
+        ("Deal ID,Amount,Quarter\no1,100,Q1\n", None, {}, "fiscal_quarter has Q1. Expected one such as FY2026-Q4"),
+        ("Deal ID,Amount\no1,100\n", "Q1", {}, "--quarter: got Q1. Expected one such as"),
+        (
+            "Deal ID,Amount,Close Date\no1,a lot,2026-03-20\n",
+            None,
+            {},
+            "line 1: amount `a lot` is no amount such as 1234.56",
+        ),
+        ("Deal ID,Amount,Close Date\no1,1,soon\n", None, {}, "line 1: close_date `soon` is no day such as 2026-11-22"),
+        ("Deal ID,Worth,Close Date\no1,1,2026-03-20\n", None, {"Value": "amount"}, "there is no column Value"),
     ],
 )
 def test_what_cannot_be_compared_is_a_clear_error(
-    published: Path, text: str, said: dict[str, str], problem: str
+    published: Path, text: str, quarter: str | None, columns: dict[str, str], problem: str
 ) -> None:
     with pytest.raises(ConfigError, match=problem):
-        ask(published, text, **said)
+        ask(published, text, quarter=quarter, columns=columns)
 
 
 def test_nothing_is_said_of_the_time_before_the_first_day(published: Path) -> None:

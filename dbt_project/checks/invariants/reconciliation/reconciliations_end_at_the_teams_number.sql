@@ -58,6 +58,7 @@ lists as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     'step' as problem,
     steps.snapshot_date,
     steps.fiscal_quarter,
@@ -78,6 +79,7 @@ where
     or report.opportunities <> steps.opportunities
 union all
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     'list' as problem,
     lists.snapshot_date,
     lists.fiscal_quarter,
