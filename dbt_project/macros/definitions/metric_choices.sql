@@ -35,13 +35,6 @@
             'holds': is_list_of_whole_numbers('value'),
             'says': 'short list of whole numbers, such as 30|60',
         },
-        'marketing_lead_sources': {
-            'data_type': 'string',
-            'default': 'Website|Web|Inbound|Content|Event|Webinar|Advertisement|Paid Search'
-            ~ '|Paid Social|Organic Search|Organic Social|Email Marketing',
-            'holds': "'|' || value || '|' not like '%||%'",
-            'says': 'list such as Website|Paid Search',
-        },
         'lead_score_band': {
             'data_type': 'integer',
             'default': '20',
@@ -53,6 +46,13 @@
             'default': '180',
             'holds': is_whole_number('value', 0, 3660),
             'says': 'whole number of days from 0 to 3660',
+        },
+        'marketing_lead_sources': {
+            'data_type': 'string',
+            'default': 'Website|Web|Inbound|Content|Event|Webinar|Advertisement|Paid Search'
+            ~ '|Paid Social|Organic Search|Organic Social|Email Marketing',
+            'holds': "'|' || value || '|' not like '%||%'",
+            'says': 'list such as Website|Paid Search',
         },
         'mature_open_share': {
             'data_type': 'decimal(9, 6)',
@@ -83,7 +83,6 @@
             'default': 'recycled|unqualified|disqualified|nurture',
             'holds': "coalesce(trim(value) <> '', false)",
             'says': 'list of statuses, such as recycled|unqualified',
-        },
         },
         'sales_cycle_days': {
             'data_type': 'string',
