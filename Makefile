@@ -39,7 +39,7 @@ test: setup-dev  ## the tests (about 20 minutes on 2 cores)
 test-all: setup-dev  ## the slow ones too
 	$(BIN)/pytest
 
-lint: setup-dev  ## ruff, mypy, import-linter, sqlfluff
+lint: setup-dev  ## ruff, mypy, import-linter, sqruff
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-python lint-sql
 
 lint-python:
@@ -48,21 +48,9 @@ lint-python:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# sqlfluff passes over macros; tests/dbt_project/test_macros.py reads them. Its parser in Rust saves time, but keeps
-# DuckDB's objects to the end of the process, where DuckDB complains of each, after all is said: that is not shown.
-define SQLFLUFF
-import os, sys
-from sqlfluff.cli.commands import cli
-try:
-    cli()
-finally:
-    sys.stderr.flush()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-endef
-export SQLFLUFF
-
+# sqruff passes over macros; tests/dbt_project/test_macros.py reads them.
 lint-sql:
-	$(BIN)/python -c "$$SQLFLUFF" lint --processes 2 dbt_project/models dbt_project/checks dbt_project/tests
+	$(BIN)/python .ci/lint_sql.py dbt_project/models dbt_project/checks dbt_project/tests
 
 format: setup-dev  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from orchestration.steps.sources import build_source
 from snapshots.digest import literal
 from snapshots.gates import are_too_many
 from snapshots.receipts import read_receipts
+from snapshots.sentences import listed
 from snapshots.store import LedgerError
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
@@ -228,7 +229,7 @@ def check_source(settings: Settings, source: SourceConfig, today: date) -> Itera
         days = built.days(min(first, source.as_of or today), source.as_of or today)
         if not days.complete:
             lacking = sorted({what for names in days.incomplete.values() for what in names})
-            lacks = f": {some_of(lacking)} missing" if lacking else ""
+            lacks = f": {listed(lacking)} missing" if lacking else ""
             yield Finding(
                 name, "fail", f"no day can be served{lacks}", f"put the files there; see {settings.config.path}"
             )
@@ -282,7 +283,7 @@ def check_first_rows(settings: Settings, source: SourceConfig, day: date, today:
         count = len(entity.rejected)
         if count:
             is_refused = are_too_many(count, entity.rows, gates)
-            shown = some_of(entity.rejected, "; ")
+            shown = listed(entity.rejected, between="; ")
             yield Finding(
                 f"source {source.name}: {entity.entity}",
                 "fail" if is_refused else "warn",
@@ -316,22 +317,22 @@ def check_stages(connection: duckdb.DuckDBPyConnection, settings: Settings) -> F
         "where stage = 'unmapped' group by all order by 4 desc, 1, 2, 3"
     ).fetchall()
     if rows:
-        listed = ", ".join(f"{source}/{pipeline}: {stage} ({count:,} rows)" for source, pipeline, stage, count in rows)
-        return Finding("stages", "warn", f"without a definition: {listed}", "add them to stage_definitions.csv")
+        named = ", ".join(f"{source}/{pipeline}: {stage} ({count:,} rows)" for source, pipeline, stage, count in rows)
+        return Finding("stages", "warn", f"without a definition: {named}", "add them to stage_definitions.csv")
     own = settings.config.company.definitions / "stage_definitions.csv"
     if not own.exists():
         meanings = connection.execute(
             "select distinct source_stage, stage, stage_category from marts.fct_opportunity_current order by all"
         ).fetchall()
-        listed = ", ".join(
+        named = ", ".join(
             f"{stage} is {category}" + (f" and called {ours}" if ours != stage else "")
             for stage, ours, category in meanings
         )
-        if listed:
+        if named:
             return Finding(
                 "stages",
                 "warn",
-                f"their meaning is that of the default definition of the same name: {listed}; is that so?",
+                f"their meaning is that of the default definition of the same name: {named}; is that so?",
                 f"copy {DEFAULT_DEFINITIONS / own.name} to {own} and correct it; with a file of your own nobody asks",
             )
     return Finding("stages", "ok", "every stage in use has a definition")
@@ -367,12 +368,6 @@ def check_targets(connection: duckdb.DuckDBPyConnection, settings: Settings, tod
     if missing:
         return Finding("targets", "warn", f"none for {', '.join(missing)}", f"add rows to {own}; coverage needs them")
     return Finding("targets", "ok", f"set for {', '.join(quarters)}")
-
-
-def some_of(names: Sequence[str], between: str = ", ") -> str:
-    """A list that a person can read: the first three, and how many more."""
-    more = f"{between}and {len(names) - 3:,} more" if len(names) > 3 else ""
-    return between.join(names[:3]) + more
 
 
 def worst(findings: list[Finding]) -> Level:

@@ -13,12 +13,12 @@ from typing import Any
 import dagster as dg
 
 from orchestration.dag import lost_days
-from orchestration.dag.progress import current_line
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.settings import Settings, clock
 from orchestration.steps import attempts, build, capture
 from orchestration.steps.attempts import SourceResult
 from orchestration.steps.sources import entities_of
+from orchestration.steps.waiting import waiting
 from snapshots.capture import CapturedDay
 from snapshots.verify import verify
 
@@ -165,7 +165,7 @@ def attempt(
             days,
             now=now,
             accept=accept,
-            progress=capture.Progress(context.log.info, current_line.show),
+            progress=capture.Progress(context.log.info, waiting.show),
         )
     except Exception as error:
         if context.retry_number < RETRIES:

@@ -4,6 +4,7 @@ Comes from dbt's manifest and the settings; goes to `company.py` and `jobs.py`. 
 wired to a home in `steps/dbt.py`.
 """
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,12 +13,13 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from orchestration.dag import lost_days
 from orchestration.dag.assets import POOL, SOLE_WRITER, intervals_key
-from orchestration.dag.progress import current_line
 from orchestration.settings.settings import Settings
 from orchestration.steps import build
 from orchestration.steps.dbt import NodeResult
 from orchestration.steps.held import HeldSource, build_around_broken_sources, keep_held
+from orchestration.steps.waiting import waiting
 
+BUILT = ("model", "seed", "test")
 LAYERS_BY_SUBJECT = ("intermediate", "marts")
 
 
@@ -100,7 +102,11 @@ def build_events(
         if lost := lost_days.causes(context):  # a first day that was refused is why
             raise lost_days.LostDaysError(lost) from None
         raise
-    results, held = build_around_broken_sources(settings, lambda name: current_line.show(f"marts: {name}"))
+    nodes = sum(node["resource_type"] in BUILT for node in manifest["nodes"].values())
+    done = itertools.count(1)
+    results, held = build_around_broken_sources(
+        settings, lambda name: waiting.show(f"marts: {name}", min(next(done), nodes), nodes)
+    )
     translator = Translator(settings)
     for result in results:
         node = manifest["nodes"][result.unique_id]

@@ -18,7 +18,6 @@ from orchestration.dag import jobs, lost_days, published
 from orchestration.dag.alerts import reason, tell_now
 from orchestration.dag.assets import ACCEPT_TAG
 from orchestration.dag.company import build_definitions, write_dagster_home
-from orchestration.dag.progress import current_line
 from orchestration.dag.sole_writer import TRIGGER_TAG, take_over
 from orchestration.settings.errors import DiskFullError, ExitCode, PipeledgerError, is_disk_full
 from orchestration.settings.lock import Lock
@@ -27,8 +26,16 @@ from orchestration.steps.alerts import urls
 from orchestration.steps.build import read_findings
 from orchestration.steps.dbt import dbt_env
 from orchestration.steps.held import read_held
+from orchestration.steps.waiting import waiting
 
 COMMAND_LINE = "command line"
+PARTS = {
+    "build_marts": "marts",
+    "build_marts_once": "marts",
+    "capture_days": "landing and capturing",
+    "published": "publishing",
+    "publish_once": "publishing",
+}
 
 
 @dataclass
@@ -59,6 +66,7 @@ class RunReport:
     marts: int = 0
     warnings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)  # how long each part took
 
 
 def run_day(settings: Settings, day: date, *, accept: Collection[str] = ()) -> RunReport:
@@ -113,7 +121,7 @@ def execute(
                 tags=dict(tags),
             )
         finally:
-            current_line.end()
+            waiting.end()
         undelivered = tell_the_operator(settings, instance)
     done = report(job, result)
     if any(map(is_disk_full, done.failures)):
@@ -145,6 +153,9 @@ def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
     for event in result.all_events:
         if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
             read_materialization(done, event.step_materialization_data.materialization)
+        elif event.event_type == dg.DagsterEventType.STEP_SUCCESS:
+            if event.step_key != lost_days.LAST_STEP:
+                done.seconds[part(str(event.step_key))] = round(event.step_success_data.duration_ms / 1000, 1)
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             read_check(done, event.asset_check_evaluation_data)
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
@@ -157,6 +168,11 @@ def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
     if done.failures:
         done.exit_code = ExitCode.FAILED
     return done
+
+
+def part(step: str) -> str:
+    """What a step is called where people read how long it took."""
+    return PARTS.get(step, step.removeprefix("land_and_capture_"))
 
 
 def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> None:

@@ -44,6 +44,7 @@ class Company:
     base_currency: str = "USD"
     fiscal_year_start_month: int = 1
     definitions: Path = Path("definitions")  # absolute once loaded
+    name: str | None = None  # what the report calls it
 
     @property
     def zone(self) -> ZoneInfo:
@@ -312,7 +313,8 @@ def read_company(reader: Reader, table: Mapping[str, Any], folder: Path) -> Comp
     if not 1 <= month <= 12:
         raise reader.fail("company.fiscal_year_start_month", f"got {month}, a month from 1 to 12 expected.")
     definitions = folder / reader.get(table, "definitions", "path", prefix, "definitions")
-    return Company(time_zone, currency, month, definitions.resolve())
+    name = reader.get(table, "name", "text", prefix)
+    return Company(time_zone, currency, month, definitions.resolve(), name)
 
 
 def read_source(reader: Reader, name: str, table: Mapping[str, Any], folder: Path) -> SourceConfig:
@@ -394,7 +396,7 @@ def read_entity(
     columns = reader.get(table, "columns", "mapping", prefix, {})
     for theirs, canonical in columns.items():
         if canonical not in known:
-            raise reader.fail(f"{prefix}columns.{theirs}", f"got {canonical!r}. {nearest(canonical, known)}")
+            raise reader.fail(f"{prefix}columns.{theirs}", f"got {canonical!r}. {column_elsewhere(entity, canonical)}")
         twin = next(name for name, ours in columns.items() if ours == canonical)
         if twin != theirs and "file" not in SOURCE_TYPES[kind].entity_options:
             problem = f"`{canonical}` is mapped already, from `{twin}`. Keep one of them."
@@ -403,15 +405,16 @@ def read_entity(
     values = {column: read_values(reader, wide, column, f"{source_prefix}values.") for column in wide}
     for column in reader.table(table, "values", prefix):
         if column not in known:
-            raise reader.fail(f"{prefix}values.{column}", f"unknown column. {nearest(column, known)}")
+            raise reader.fail(f"{prefix}values.{column}", f"unknown column. {column_elsewhere(entity, column)}")
         values[column] = values.get(column, {}) | read_values(reader, table["values"], column, f"{prefix}values.")
     defaults = reader.table(reader.table(common, "defaults", source_prefix), entity, f"{source_prefix}defaults.")
     where = f"{source_prefix}defaults.{entity}." if defaults else f"{prefix}defaults."
     defaults = {**defaults, **reader.table(table, "defaults", prefix)}
     for column in defaults:
-        if column not in known or column in ENTITIES[entity].key:
-            expected = nearest(column, set(known) - set(ENTITIES[entity].key))
-            raise reader.fail(f"{where}{column}", f"not a column that can have a default. {expected}")
+        if column in ENTITIES[entity].key:
+            raise reader.fail(f"{where}{column}", "a key, of which each row has its own: no default. Remove it.")
+        if column not in known:
+            raise reader.fail(f"{where}{column}", f"unknown column. {column_elsewhere(entity, column)}")
     mine = {**common, **table}
     return EntityConfig(
         file=reader.get(table, "file", "path", prefix),
@@ -424,6 +427,14 @@ def read_entity(
         defaults=read_values(reader, {"defaults": defaults}, "defaults", where),
         is_distinct=reader.get(table, "distinct", "flag", prefix, False),
     )
+
+
+def column_elsewhere(entity: str, column: str) -> str:
+    """What to do about a column that an entity has not: go to the entities that have it, or mend its name."""
+    others = [name for name, each in ENTITIES.items() if column in each.columns]
+    if others:
+        return f"`{entity}` has no such column, but {', '.join(f'`{name}`' for name in others)}. Write it there."
+    return nearest(column, ENTITIES[entity].columns)
 
 
 def read_values(reader: Reader, table: Mapping[str, Any], key: str, prefix: str) -> dict[str, str]:

@@ -85,6 +85,11 @@ def test_models_are_written_in_portable_sql(path: Path) -> None:
     assert "\\" not in text
 
 
+@pytest.mark.parametrize("path", [*MODELS, *TESTS], ids=lambda path: path.stem)
+def test_an_alias_of_a_table_says_more_than_a_letter(path: Path) -> None:
+    assert re.findall(r"\b(?:from|join)\s+\w+\s+as\s+\w\b", sql(path.read_text())) == []
+
+
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)
 def test_the_first_line_of_a_model_states_its_grain(path: Path) -> None:
     assert path.read_text().startswith("-- One row per ")

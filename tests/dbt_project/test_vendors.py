@@ -74,8 +74,11 @@ def test_a_contract_has_our_columns_but_for_those_of_people(vendor: str) -> None
         ]
 
 
-# What vendors tell as days without a time: staging makes them midnight, company time.
-AS_TEXT = {"salesforce": {"last_activity_date", "first_responded_date"}}
+# What vendors tell as days without a time, or as milliseconds in a text: staging makes instants and days of them.
+AS_TEXT = {
+    "salesforce": {"last_activity_date", "first_responded_date"},
+    "hubspot": {"hs_forecast_start_date"},
+}
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

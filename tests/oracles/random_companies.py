@@ -98,6 +98,8 @@ small_sample,12,,,
 small_risk_set,3,,,
 mature_open_share,0.2,,,
 sales_cycle_days,5|10|20|60,,,
+restatement_days,0|2|5,,,
+restatement_days,1|3,2026-02-01,,
 """,
     **random_billing.DEFINITIONS,
 }
@@ -107,7 +109,9 @@ def companies(seed: int, count: int) -> list[Company]:
     """`count` companies as sources c000, c001, ... of one build, in both canonical source types."""
     generator = random.Random(seed)
     plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
-    lively = [with_owners(seed, with_changes(seed, with_contacts(seed, with_activities(seed, company)))) for company in plain]
+    lively = [
+        with_owners(seed, with_changes(seed, with_contacts(seed, with_activities(seed, company)))) for company in plain
+    ]
     peopled = [with_people(seed, company) for company in lively]
     return [random_billing.with_billing(company, seed) for company in peopled]
 

@@ -29,6 +29,12 @@
             'holds': 'coalesce(try_cast(value as decimal(9, 6)) between 0 and 1, false)',
             'says': 'share from 0 to 1',
         },
+        'restatement_days': {
+            'data_type': 'string',
+            'default': '0|7|30|60|92|182|365',
+            'holds': is_list_of_whole_numbers('value'),
+            'says': 'short list of whole numbers, such as 30|60',
+        },
         'returned_status': {
             'data_type': 'string',
             'default': 'recycled|unqualified|disqualified|nurture',
