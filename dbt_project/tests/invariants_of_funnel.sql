@@ -2,5 +2,6 @@
 {{ broken_invariants([
     'business_hours_are_part_of_all_hours',
     'funnels_add_up',
+    'handoffs_add_up',
     'linked_records_are_one_person',
 ]) }}

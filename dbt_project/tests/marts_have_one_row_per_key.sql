@@ -24,6 +24,7 @@
     'fct_lifecycle_steps',
     'rpt_funnel_conversion',
     'fct_handoffs',
+    'rpt_handoff_sla',
     'fct_stall_signals',
     'rpt_stall_patterns',
     'fct_stage_visits',

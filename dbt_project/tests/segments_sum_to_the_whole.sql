@@ -7,6 +7,7 @@
     'rpt_restatements',
     'rpt_revenue_retention',
     'rpt_funnel_conversion',
+    'rpt_handoff_sla',
     'rpt_stall_patterns',
     'rpt_pipeline_velocity',
     'rpt_stage_velocity',

@@ -54,6 +54,7 @@ LONGER = {
     "int_funnel_entries": "what comes after an entry, and what gives it back, for people and accounts alike",
     "int_handoff_answers": "five kinds of evidence, one block each, and which of them counts",
     "fct_handoffs": "two clocks, what they say of start, answer and limit, and the columns of a hand-off",
+    "rpt_handoff_sla": "counts, the curve of answers and what is read from it, for four dimensions",
     "int_funnel_risk_sets": "events, the days at which it is looked, and three dimensions, counted side by side",
     "rpt_funnel_conversion": "shares by day, totals, and the comparison with the months before, side by side",
     "fct_lifecycle_steps": "whatever says that a step was taken, side by side, and one thought on which of it counts",

@@ -29,6 +29,7 @@ GRAINS = {
     "rpt_forecast_accuracy": ("fiscal_quarter", "segment", "measure", "days_to_quarter_end"),
     "rpt_score_calibration": ("score", "band", "segment", "fiscal_quarter"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
+    "rpt_handoff_sla": ("month_start_date", "handoff", "clock", "segment", "dimension", "dimension_value"),
     "rpt_funnel_conversion": ("cohort_month", "step", "unit", "segment", "dimension", "dimension_value"),
     "rpt_pipeline_reconciliation": (
         "snapshot_date",
@@ -202,6 +203,11 @@ def funnel_conversion(rows: Rows) -> dict[str, Any]:
     }
 
 
+def handoff_sla(rows: Rows) -> dict[str, Any]:
+    statuses = ("met", "breached", "pending", "not_evaluated")
+    return {"handed": len(rows)} | {name: sum(row["status"] == name for row in rows) for name in statuses}
+
+
 COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_stage_velocity": stage_velocity,
     "rpt_pipeline_velocity": pipeline_velocity,
@@ -216,6 +222,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_restatements": restatements,
     "rpt_revenue_retention": revenue_retention,
     "rpt_funnel_conversion": funnel_conversion,
+    "rpt_handoff_sla": handoff_sla,
     "rpt_pipeline_reconciliation": pipeline_reconciliation,
     "rpt_score_calibration": score_calibration,
 }

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date
+from itertools import product
+from typing import Any
+
+import pytest
+
 from tests.dbt_project.dbt_build import PROJECT
 from tests.oracles.conftest import Built
-from tests.oracles.funnel.handoffs import HandoffOracle
+from tests.oracles.funnel.handoffs import WEEKDAYS, HandoffOracle
 from tests.oracles.funnel.lifecycle import PeopleOracle
 from tests.oracles.opportunities.history import Oracle
 
 COLUMNS = [
     "person_key", "handoff", "cycle", "clock", "started_at", "ended_at", "status", "elapsed_minutes", "owner_id",
 ]  # fmt: skip
+STATUSES = ("met", "breached", "pending", "not_evaluated")
+KEY = ("month_start_date", "handoff", "clock", "segment", "dimension", "dimension_value")
 
 
 def test_handoffs_equal_looking_for_each_answer(built: Built) -> None:
@@ -31,3 +42,53 @@ def test_handoffs_equal_looking_for_each_answer(built: Built) -> None:
         for (person, handoff, cycle, clock), hours in clocks.items()
         if clock == "business"
     )
+
+
+def test_answers_in_time_equal_counting_handoffs(built: Built) -> None:
+    cells: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in built.rows("select * from marts.fct_handoffs"):
+        values = {
+            "(all)": "(all)",
+            "team": row["owner_team"],
+            "owner": row["owner_id"] or "(none)",
+            "weekday": WEEKDAYS[row["started_date"].weekday()],
+        }
+        place = (row["started_date"].replace(day=1), row["handoff"], row["clock"])
+        for segment, dimension in product((row["segment"], "(all)"), values):
+            cells[(*place, segment, dimension, values[dimension])].append(row)
+    rows = built.rows("select * from marts.rpt_handoff_sla")
+    found = {tuple(row[name] for name in KEY): row for row in rows}
+    assert set(found) == set(cells)
+    assert len(rows) == len(found)
+    oracle = Oracle(built.companies, built.definitions, *built.settings.values())
+    fewest = oracle.choice("small_risk_set", date(2100, 1, 1))
+    for key, handoffs in cells.items():
+        row = found[key]
+        counts = {name: sum(each["status"] == name for each in handoffs) for name in STATUSES}
+        assert {name: row[name] for name in STATUSES} == counts
+        assert row["handed"] == len(handoffs) == sum(counts.values())
+        decided = counts["met"] + counts["breached"]
+        assert row["met_rate"] == (counts["met"] / decided if decided else None)
+        curve = answered_by(handoffs, fewest)
+        for hours in (1, 4, 24, 48):
+            share = curve(hours * 60)
+            assert row[f"answered_{hours}h"] == (None if share is None else pytest.approx(share, abs=1e-9)), key
+    assert any(row["answered_4h"] is None for row in rows)
+    assert any(row["answered_4h"] for row in rows)
+
+
+def answered_by(handoffs: list[dict[str, Any]], fewest: int) -> Callable[[int], float | None]:
+    """The share answered within some minutes, after Kaplan and Meier, by hand; None where nobody knows."""
+    ends = [(math.ceil(row["elapsed_hours"] * 60 - 1e-6), row["ended_at"] is not None) for row in handoffs]
+
+    def share(limit: int) -> float | None:
+        still_open, is_unknown = 1.0, False
+        for minute in sorted({minutes for minutes, is_answered in ends if is_answered and minutes <= limit}):
+            at_risk = sum(minutes >= minute for minutes, _ in ends)
+            is_unknown = is_unknown or at_risk < fewest
+            still_open *= 1 - ends.count((minute, True)) / at_risk
+        is_censored = any(not is_answered and minutes <= limit for minutes, is_answered in ends)
+        is_followed = any(minutes >= limit for minutes, _ in ends) or still_open < 1e-9
+        return None if (is_unknown and is_censored) or not is_followed else 1 - still_open
+
+    return share

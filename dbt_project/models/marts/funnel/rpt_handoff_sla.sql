@@ -1,0 +1,228 @@
+-- One row per month_start_date x handoff x clock x segment x dimension x dimension_value, `(all)`
+-- included: how many hand-offs that began in the month were answered within the limit, and when.
+{%- set dimensions = {
+    '(all)': "'(all)'",
+    'team': 'timed.owner_team',
+    'owner': 'timed.owner',
+    'weekday': 'timed.weekday',
+} %}
+{%- set counts = [
+    'handed', 'met', 'breached', 'pending', 'not_evaluated', 'answered', 'unanswered',
+] %}
+{%- set looks = [1, 4, 24, 48] %}
+with
+
+handoffs as (
+
+    select * from {{ ref('fct_handoffs') }}
+
+),
+
+policy as (
+
+    select * from {{ ref('int_metric_policy') }}
+    where is_latest
+
+),
+
+-- Answers are followed to the minute.
+timed as (
+
+    select
+        cast({{ dbt.date_trunc('month', 'handoffs.started_date') }} as date) as month_start_date,
+        handoffs.handoff,
+        handoffs.clock,
+        handoffs.segment,
+        handoffs.owner_team,
+        coalesce(handoffs.owner_id, '(none)') as owner,
+        coalesce(handoffs.weekday, '(none)') as weekday,
+        handoffs.status,
+        handoffs.ended_at is not null as is_answered,
+        cast(ceil(coalesce(handoffs.elapsed_hours, 0) * 60 - 1e-6) as integer) as minutes
+    from handoffs
+
+),
+
+counted as (
+
+    {%- for dimension, value in dimensions.items() %}
+        {%- for day in ['-1', 'timed.minutes'] + looks %}
+            select
+                timed.month_start_date,
+                timed.handoff,
+                timed.clock,
+                timed.segment,
+                '{{ dimension }}' as dimension,
+                {{ value }} as dimension_value,
+                {{ day * 60 if day is number else day }} as day,
+                {%- if day == '-1' %}
+                    1 as handed,
+                    {%- for status in ['met', 'breached', 'pending', 'not_evaluated'] %}
+                        case when timed.status = '{{ status }}' then 1 else 0 end as {{ status }},
+                    {%- endfor %}
+                {%- else %}
+                    0 as handed,
+                    0 as met,
+                    0 as breached,
+                    0 as pending,
+                    0 as not_evaluated,
+                {%- endif %}
+                {%- if day == 'timed.minutes' %}
+                    case when timed.is_answered then 1 else 0 end as answered,
+                    case when timed.is_answered then 0 else 1 end as unanswered
+                {%- else %}
+                    0 as answered,
+                    0 as unanswered
+                {%- endif %}
+            from timed
+            {%- if not loop.last %}
+                union all
+            {%- endif %}
+        {%- endfor %}
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
+    {%- endfor %}
+
+),
+
+cohorts as (
+
+    {{ with_all(
+        'counted',
+        all_of=['segment'],
+        others=['month_start_date', 'handoff', 'clock', 'dimension', 'dimension_value', 'day'],
+        sums=counts,
+    ) }}
+
+),
+
+numbered as (
+
+    select
+        cohorts.*,
+        cast(dense_rank() over (
+            order by
+                cohorts.month_start_date nulls last,
+                cohorts.handoff nulls last,
+                cohorts.clock nulls last,
+                cohorts.segment nulls last,
+                cohorts.dimension nulls last,
+                cohorts.dimension_value nulls last
+        ) as integer) as cohort_key
+    from cohorts
+
+),
+
+risk_sets as (
+
+    select
+        numbered.*,
+        numbered.answered as closed,
+        coalesce(
+            sum(numbered.handed - numbered.answered - numbered.unanswered) over (
+                partition by numbered.cohort_key
+                order by numbered.day nulls last
+                rows between unbounded preceding and 1 preceding
+            ),
+            0
+        ) as at_risk
+    from numbered
+
+),
+
+{{ aalen_johansen(events=['answered'], others=['unanswered']) }},
+
+-- Shares of which nobody was lost from sight are counted, however few are left.
+known as (
+
+    select shares.*
+    from shares
+    where not shares.is_unknown or shares.unanswered_so_far = 0
+
+),
+
+answers as (
+
+    select
+        known.cohort_key,
+        {%- for look in looks %}
+            max(
+                case
+                    when
+                        known.day = {{ look * 60 }}
+                        and (known.at_risk > 0 or known.open_share = 0)
+                        then known.answered_share
+                end
+            ) as answered_{{ look }}h,
+        {%- endfor %}
+        min(case when known.open_share <= 0.5 + 1e-9 then known.day end) as median_minutes,
+        min(case when known.open_share <= 0.1 + 1e-9 then known.day end) as p90_minutes
+    from known
+    group by known.cohort_key
+
+),
+
+totals as (
+
+    select
+        {%- for count in counts %}
+            cast(sum(risk_sets.{{ count }}) as integer) as {{ count }},
+        {%- endfor %}
+        risk_sets.cohort_key,
+        risk_sets.month_start_date,
+        risk_sets.handoff,
+        risk_sets.clock,
+        risk_sets.segment,
+        risk_sets.dimension,
+        risk_sets.dimension_value
+    from risk_sets
+    group by
+        risk_sets.cohort_key,
+        risk_sets.month_start_date,
+        risk_sets.handoff,
+        risk_sets.clock,
+        risk_sets.segment,
+        risk_sets.dimension,
+        risk_sets.dimension_value
+
+),
+
+report as (
+
+    select
+        -- ids
+        totals.month_start_date,
+        totals.handoff,
+        totals.clock,
+        totals.segment,
+        totals.dimension,
+        totals.dimension_value,
+
+        -- attributes
+        totals.segment = '(all)' or totals.dimension = '(all)' as is_total,
+        totals.met + totals.breached < policy.small_sample as is_small_sample,
+
+        -- counts
+        totals.handed,
+        totals.met,
+        totals.breached,
+        totals.pending,
+        totals.not_evaluated,
+
+        -- rates and hours
+        cast(totals.met as double) / nullif(totals.met + totals.breached, 0) as met_rate,
+        {{ wilson_bound('totals.met', '(totals.met + totals.breached)', '-') }} as rate_low,
+        {{ wilson_bound('totals.met', '(totals.met + totals.breached)', '+') }} as rate_high,
+        {%- for look in looks %}
+            answers.answered_{{ look }}h,
+        {%- endfor %}
+        cast(answers.median_minutes as double) / 60 as median_hours,
+        cast(answers.p90_minutes as double) / 60 as p90_hours
+    from totals
+    left join answers on totals.cohort_key = answers.cohort_key
+    cross join policy
+
+)
+
+select * from report
