@@ -38,6 +38,7 @@ _SETTINGS = """\
 # Settings of the demo company. Everything here is synthetic; delete the folder to be rid of it.
 
 [company]
+name = "The demo company"
 time_zone = "{time_zone}"       # whose midnight separates the days
 base_currency = "{base_currency}"
 fiscal_year_start_month = {month}           # FY2027 begins in February 2026

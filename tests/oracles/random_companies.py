@@ -13,6 +13,7 @@ from typing import Any
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.coverage.random_coverage import TARGETS
 from tests.oracles.forecast.random_calls import with_calls
+from tests.oracles.funnel.random_people import with_people
 from tests.oracles.opportunities.random_changes import with_changes
 from tests.oracles.revenue import random_billing
 from tests.oracles.stalls.random_activities import with_activities
@@ -111,7 +112,8 @@ def companies(seed: int, count: int) -> list[Company]:
     plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
     busy = [with_changes(seed, with_contacts(seed, with_activities(seed, company))) for company in plain]
     lively = [with_calls(seed, with_owners(seed, company)) for company in busy]
-    return [random_billing.with_billing(company, seed) for company in lively]
+    peopled = [with_people(seed, company) for company in lively]
+    return [random_billing.with_billing(company, seed) for company in peopled]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:

@@ -14,8 +14,9 @@ from tests.oracles.conftest import SETTINGS, Built, build_once
 
 CUT = date(2024, 6, 20)  # within a quarter: weeks after the end of the one before, and long before the last day
 SELECTED = (
-    "build", "--select", "+rpt_win_rate", "+rpt_slippage", "+rpt_forecast_accuracy", "+rpt_restatements",
-    "+rpt_pipeline_velocity", "+rpt_pipeline_waterfall", "--exclude-resource-types", "test", "unit_test",
+    "build", "--select", "+rpt_win_rate", "+rpt_slippage", "+rpt_pipeline_generation", "+rpt_forecast_accuracy",
+    "+rpt_restatements", "+rpt_pipeline_velocity", "+rpt_pipeline_waterfall",
+    "--exclude-resource-types", "test", "unit_test",
 )  # fmt: skip
 # Reports about days or periods that were over on `CUT`: their rows, their key and what goes on after it.
 OF_DAYS = {
@@ -41,6 +42,7 @@ WIN_RATE = (
     "reported_won", "reported_lost", "reported_gone", "reported_still_open", "reported_won_amount",
     "reported_lost_amount", "reported_win_rate", "reported_amount_win_rate",
 )  # fmt: skip
+TODAY = {"created_won_opportunities", "created_won_amount", "amount_after_28_days"}
 LATER = {"slipped_later_won", "slipped_later_open", "later_won_rate"}
 
 
@@ -102,6 +104,22 @@ def test_slippage_of_past_quarters_is_the_same_in_a_later_build(three_years: Bui
     )
     assert then == now
     assert len(now) > 100
+
+
+def test_generation_of_past_quarters_is_the_same_in_a_later_build(three_years: Built, early: Built) -> None:
+    query = f"select * from marts.rpt_pipeline_generation where is_final and as_of_date <= date '{CUT}'"
+    keys = ("fiscal_quarter", "segment", "dimension", "dimension_value", "week_start_date")
+    then, now = (
+        {
+            tuple(row[name] for name in keys): {name: value for name, value in row.items() if name not in TODAY}
+            for row in built.rows(query)
+        }
+        for built in (early, three_years)
+    )
+    assert then == now
+    assert len(now) > 500
+    today = f"select sum(created_won_amount) as amount from ({query})"
+    assert early.rows(today) != three_years.rows(today)
 
 
 @pytest.mark.parametrize("report", OF_DAYS)

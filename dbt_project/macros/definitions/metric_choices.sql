@@ -11,6 +11,12 @@
             'holds': is_whole_number('value', 1, 40),
             'says': 'whole number of quarters from 1 to 40',
         },
+        'creation_mean_weeks': {
+            'data_type': 'integer',
+            'default': '13',
+            'holds': is_whole_number('value', 1, 520),
+            'says': 'whole number of weeks from 1 to 520',
+        },
         'cycle_bands': {
             'data_type': 'string',
             'default': '30|60|90|180',
