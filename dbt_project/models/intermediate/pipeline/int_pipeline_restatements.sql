@@ -77,14 +77,15 @@ moved as (
         on
             bookings.fiscal_quarter = quarters.fiscal_quarter
             and bookings.snapshot_date > quarters.end_date
-    window same_quarter as (
-        partition by
-            bookings.source,
-            bookings.opportunity_id,
-            bookings.snapshot_date,
-            bookings.fiscal_quarter,
-            bookings.category in ('moved_in', 'moved_out')
-    )
+    window
+        same_quarter as (
+            partition by
+                bookings.source,
+                bookings.opportunity_id,
+                bookings.snapshot_date,
+                bookings.fiscal_quarter,
+                bookings.category in ('moved_in', 'moved_out')
+        )
     union all
     select
         'open_pipeline' as metric,
