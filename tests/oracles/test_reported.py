@@ -13,8 +13,30 @@ from tests.dbt_project.ledger_cache import Company
 from tests.oracles.conftest import SETTINGS, Built, build_once
 
 CUT = date(2024, 6, 20)  # within a quarter: weeks after the end of the one before, and long before the last day
-REPORTS = ("+rpt_win_rate", "+rpt_slippage", "+rpt_pipeline_generation")
-SELECTED = ("build", "--select", *REPORTS, "--exclude-resource-types", "test", "unit_test")
+SELECTED = (
+    "build", "--select", "+rpt_win_rate", "+rpt_slippage", "+rpt_pipeline_generation", "+rpt_forecast_accuracy",
+    "+rpt_restatements", "+rpt_pipeline_velocity", "+rpt_pipeline_waterfall",
+    "--exclude-resource-types", "test", "unit_test",
+)  # fmt: skip
+# Reports about days or periods that were over on `CUT`: their rows, their key and what goes on after it.
+OF_DAYS = {
+    "rpt_forecast_accuracy": (
+        f"fiscal_quarter <> '(all)' and snapshot_date <= date '{CUT}'",
+        ("fiscal_quarter", "segment", "measure", "days_to_quarter_end"),
+        # what became of it afterwards
+        {"actual_amount", "restated_actual_amount", "error_amount", "remaining_error_ratio"},
+    ),
+    "rpt_pipeline_coverage": (f"snapshot_date <= date '{CUT}'", ("snapshot_date", "fiscal_quarter", "segment"), set()),
+    "rpt_pipeline_velocity": (
+        f"last_day(month_start_date) <= date '{CUT}'", ("month_start_date", "segment"), set(),
+    ),
+    "rpt_pipeline_waterfall": (
+        f"week_start_date + 6 <= date '{CUT}'", ("fiscal_quarter", "segment", "week_start_date", "category"), set(),
+    ),
+    "rpt_restatements": (
+        f"snapshot_date < date '{CUT}'", ("fiscal_quarter", "segment", "metric", "days_after_end"), set(),
+    ),
+}  # fmt: skip
 # What is a total of nobody is not a row: a key without a reported value says nothing was reported.
 WIN_RATE = (
     "reported_won", "reported_lost", "reported_gone", "reported_still_open", "reported_won_amount",
@@ -98,3 +120,32 @@ def test_generation_of_past_quarters_is_the_same_in_a_later_build(three_years: B
     assert len(now) > 500
     today = f"select sum(created_won_amount) as amount from ({query})"
     assert early.rows(today) != three_years.rows(today)
+
+
+@pytest.mark.parametrize("report", OF_DAYS)
+def test_what_a_report_says_of_past_days_is_the_same_in_a_later_build(
+    three_years: Built, early: Built, report: str
+) -> None:
+    """Rows that hold nothing but zeros are there because a segment was seen later."""
+    where, key, later = OF_DAYS[report]
+    then, now = (
+        {
+            tuple(row[name] for name in key): {name: value for name, value in row.items() if name not in later}
+            for row in built.rows(f"select * from marts.{report} where {where}")
+        }
+        for built in (early, three_years)
+    )
+    assert {place: (row, now.get(place)) for place, row in then.items() if now.get(place) != row} == {}
+    assert len(then) > 100
+    new = [row for place, row in now.items() if place not in then]
+    assert [row for row in new if any(value for name, value in row.items() if name.endswith("_amount"))] == []
+
+
+def test_actual_amounts_of_past_quarters_are_the_same_in_a_later_build(three_years: Built, early: Built) -> None:
+    query = (
+        "select distinct fiscal_quarter, segment, actual_amount from marts.rpt_forecast_accuracy join "
+        "intermediate.int_fiscal_quarters using (fiscal_quarter) where measure = 'won' and actual_amount <> 0 and "
+        f"end_date <= date '{CUT}' order by all"
+    )
+    assert early.rows(query) == three_years.rows(query)
+    assert len(early.rows(query)) > 15
