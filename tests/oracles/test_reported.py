@@ -14,9 +14,9 @@ from tests.oracles.conftest import SETTINGS, Built, build_once
 
 CUT = date(2024, 6, 20)  # within a quarter: weeks after the end of the one before, and long before the last day
 SELECTED = (
-    "build", "--select", "+rpt_win_rate", "+rpt_slippage", "+rpt_forecast_accuracy", "+rpt_restatements",
-    "+rpt_pipeline_velocity", "+rpt_pipeline_waterfall",
-    "+rpt_pipeline_generation", "--exclude-resource-types", "test", "unit_test",
+    "build", "--select", "+rpt_win_rate", "+rpt_slippage", "+rpt_pipeline_generation", "+rpt_forecast_accuracy",
+    "+rpt_restatements", "+rpt_pipeline_velocity", "+rpt_pipeline_waterfall",
+    "--exclude-resource-types", "test", "unit_test",
 )  # fmt: skip
 # Reports about days or periods that were over on `CUT`: their rows, their key and what goes on after it.
 OF_DAYS = {

@@ -132,10 +132,10 @@ known as (
     from placed
     inner join captured_days
         on
-            captured_days.date_day >= placed.valid_from
-            and captured_days.date_day < placed.valid_to
-            and captured_days.date_day
-            between {{ dbt.dateadd('day', -92, 'placed.end_date') }} and placed.end_date
+            placed.valid_from <= captured_days.date_day
+            and placed.valid_to > captured_days.date_day
+            and placed.end_date >= captured_days.date_day
+            and {{ dbt.dateadd('day', -92, 'placed.end_date') }} <= captured_days.date_day
 
 ),
 

@@ -67,14 +67,7 @@ moved as (
             when bookings.category = 'deleted' then 'deleted'
             when bookings.category in ('amount_up', 'amount_down') then 'edited'
             -- out and in of one quarter: only the segment is another
-            when count(*) over (
-                partition by
-                    bookings.source,
-                    bookings.opportunity_id,
-                    bookings.snapshot_date,
-                    bookings.fiscal_quarter,
-                    bookings.category in ('moved_in', 'moved_out')
-            ) > 1 then 'segment'
+            when count(*) over same_quarter > 1 then 'segment'
             else bookings.category
         end as cause,
         bookings.amount,
@@ -84,6 +77,15 @@ moved as (
         on
             bookings.fiscal_quarter = quarters.fiscal_quarter
             and bookings.snapshot_date > quarters.end_date
+    window
+        same_quarter as (
+            partition by
+                bookings.source,
+                bookings.opportunity_id,
+                bookings.snapshot_date,
+                bookings.fiscal_quarter,
+                bookings.category in ('moved_in', 'moved_out')
+        )
     union all
     select
         'open_pipeline' as metric,
