@@ -189,9 +189,10 @@ order by coverage.fiscal_quarter desc, coverage.quarter_day""",
     )
     following = next_quarter(marts, scope)
     current = history.where(fiscal_quarter=scope.quarter)
+    of_segment = "" if scope.segment == ALL else f" for {scope.segment}"
     if not any(row.has("coverage_ratio") for row in current):
         raise MissingError(
-            f"{scope.quarter} has no target for {scope.segment}, so nobody can say what is enough. "
+            f"{scope.quarter} has no target{of_segment}, so nobody can say what is enough. "
             "Targets are rows of definitions/targets.csv."
         )
     latest = current[-1]

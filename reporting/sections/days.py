@@ -58,8 +58,9 @@ def heading(marts: Marts, scope: Scope) -> Html:
     quarter = in_its_quarter(marts, scope).rows[0]
     span, missing = captured(marts, scope).rows[0], gaps(marts, scope)
     missed = sorted({row.value("snapshot_date") for row in missing.rows})
-    narrowed = [f"segment {scope.segment}"] if scope.segment != ALL else []
-    narrowed += [f"team {scope.team}"] if scope.team else []
+    narrowed = [f"Only segment {scope.segment}."] if scope.segment != ALL else []
+    if scope.team:
+        narrowed.append(f"Lists of deals and win rates are those of team {scope.team}, the rest is of all teams.")
     first, last = span.value("first_day"), span.value("last_day")
     told = about(marts).rows[0] if "about" in marts.tables else None
     text = charts.Text(
@@ -73,7 +74,7 @@ def heading(marts: Marts, scope: Scope) -> Html:
         "<p>{left} left in {quarter}, after {passed}. "
         'Every day since {first}: {captured}, {gaps} of them <a href="#missing">not captured</a>.{behind}</p>{strip}',
         day=moment(scope.day),
-        narrowed=say("<p>Only {what}.</p>", what=" and ".join(narrowed)) if narrowed else "",
+        narrowed=say("<p>{what}</p>", what=" ".join(narrowed)) if narrowed else "",
         left=days(quarter["days_to_fiscal_quarter_end"]),
         quarter=name(quarter["fiscal_quarter"]),
         passed=days(quarter["day_of_fiscal_quarter"]),
