@@ -102,6 +102,7 @@ def build_events(
         if lost := lost_days.causes(context):  # a first day that was refused is why
             raise lost_days.LostDaysError(lost) from None
         raise
+    build.forget_removed(settings.home.warehouse, manifest)
     nodes = sum(node["resource_type"] in BUILT for node in manifest["nodes"].values())
     done = itertools.count(1)
     results, held = build_around_broken_sources(

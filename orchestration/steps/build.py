@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 
@@ -158,3 +159,26 @@ def forget_findings(warehouse: Path) -> None:
     """Drop what the tests of an earlier build found: one that is not asked any more would be shown for ever."""
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute(f"drop schema if exists {FINDINGS} cascade")
+
+
+def forget_removed(warehouse: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Drop tables and views that the project no longer has, in its own schemas alone; return their names.
+
+    A model that was renamed or removed is not built again, and what it left would look like a current one.
+    """
+    nodes = [node for node in manifest["nodes"].values() if node["resource_type"] in {"model", "seed"}]
+    kept = {(node["schema"], node["alias"]) for node in nodes if node["config"]["materialized"] != "ephemeral"}
+    schemas = sorted({schema for schema, _ in kept})
+    with duckdb.connect(str(warehouse)) as connection:
+        found = connection.execute(
+            "select schema_name, table_name, 'table' from duckdb_tables() "
+            "where database_name = current_database() and list_contains($schemas, schema_name) "
+            "union all select schema_name, view_name, 'view' from duckdb_views() "
+            "where database_name = current_database() and not internal and list_contains($schemas, schema_name) "
+            "order by all",
+            {"schemas": schemas},
+        ).fetchall()
+        removed = [each for each in found if each[:2] not in kept]
+        for schema, name, kind in removed:
+            connection.execute(f"drop {kind} {quoted(schema)}.{quoted(name)}")
+    return [f"{schema}.{name}" for schema, name, _ in removed]
