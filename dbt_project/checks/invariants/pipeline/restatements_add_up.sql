@@ -28,6 +28,7 @@ today as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     'parts' as problem,
     restatements.fiscal_quarter,
     restatements.metric,
@@ -43,6 +44,7 @@ where
     or (restatements.days_after_end = 0 and restatements.changed_amount <> 0)
 union all
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     'today' as problem,
     restatements.fiscal_quarter,
     restatements.metric,
