@@ -77,7 +77,8 @@ class FunnelOracle:
             if following and seen >= following["known_from"]:
                 break
             if (days[day].get("status") or "").strip().lower() in self.returned_statuses:
-                return max(seen, row["step_date"])
+                entered: date = row["step_date"]
+                return max(seen, entered)
         return None
 
     def entrants(self) -> list[Entrant]:
