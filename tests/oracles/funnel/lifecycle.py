@@ -247,7 +247,7 @@ class PeopleOracle:
         standing = max((each for each in captured if each <= day), default=captured[0])
         return self.oracle.segment(company, account, standing)
 
-    def first_touches(self) -> dict[str, tuple[date, Row]]:
+    def first_touches(self) -> dict[str, tuple[date | None, Row]]:
         """Person -> the first touch of all, and when it was."""
         found: dict[str, tuple[Any, ...]] = {}
         for company in self.oracle.companies:
@@ -270,9 +270,9 @@ class PeopleOracle:
         on = self.day_of(touch["touched_at"]) or date.min
         return days[max((day for day in days if day <= on), default=min(days))].get("channel") or "(none)"
 
-    def touched(self, first: tuple[date, Row] | None, day: date) -> Row:
+    def touched(self, first: tuple[date | None, Row] | None, day: date) -> Row:
         """The campaign and channel of the first touch, if it was on a day or before."""
-        return first[1] if first and first[0] <= day else {"campaign_id": None, "channel": "(none)"}
+        return first[1] if first and first[0] and first[0] <= day else {"campaign_id": None, "channel": "(none)"}
 
 
 def by_identity(company: Company, entity: str) -> dict[str, dict[date, Mapping[str, Any]]]:
