@@ -173,10 +173,10 @@ totals as (
         risk_sets.segment,
         risk_sets.dimension,
         risk_sets.dimension_value,
-        {%- for count in counts %}
-            cast(sum(risk_sets.{{ count }}) as integer) as {{ count }}
-            {{- ',' if not loop.last }}
+        {%- for count in counts[:-1] %}
+            cast(sum(risk_sets.{{ count }}) as integer) as {{ count }},
         {%- endfor %}
+        cast(sum(risk_sets.{{ counts[-1] }}) as integer) as {{ counts[-1] }}
     from risk_sets
     group by 1, 2, 3, 4, 5, 6, 7
 
