@@ -73,11 +73,12 @@ class FunnelOracle:
         captured = sorted(self.people.companies[row["source"]].states["person"])
         standing = max((day for day in captured if day <= row["known_from"]), default=captured[0])
         for day in (day for day in captured if day >= standing and day in days):
-            seen = max(day, row["known_from"])
+            seen: date = max(day, row["known_from"])
             if following and seen >= following["known_from"]:
                 break
             if (days[day].get("status") or "").strip().lower() in self.returned_statuses:
-                return max(seen, row["step_date"])
+                entered: date = row["step_date"]
+                return entered if entered > seen else seen
         return None
 
     def entrants(self) -> list[Entrant]:

@@ -133,7 +133,7 @@ class HandoffOracle:
 
     def business_seconds(self, start: datetime, end: datetime) -> float:
         """Business hours between two instants: what each local day between them has of them."""
-        day, last, total = self.people.date(start), self.people.date(end), 0.0
+        day, last, total = self.people.day_of(start), self.people.day_of(end), 0.0
         assert day and last
         while day <= last:
             hours = self.hours_of(day)

@@ -75,7 +75,7 @@ class PeopleOracle:
             keys |= dict.fromkeys(reached & set(self.seen), "/".join(record))
         return keys
 
-    def date(self, instant: datetime | None) -> date | None:
+    def day_of(self, instant: datetime | None) -> date | None:
         """The business date of an instant."""
         return instant and instant.replace(tzinfo=ZoneInfo("UTC")).astimezone(self.zone).date()
 
@@ -90,7 +90,7 @@ class PeopleOracle:
                 "record_count": len(self.records[key]),
                 "is_deleted": max(self.seen[record]) != captured[-1],
                 "first_captured_date": min(self.seen[record]),
-                "created_date": self.date(row.get("created_at")),
+                "created_date": self.day_of(row.get("created_at")),
                 "status": row.get("status"),
                 "converted_opportunity_id": row.get("converted_opportunity_id"),
             }
@@ -114,7 +114,7 @@ class PeopleOracle:
         if lead:
             at = days[lead].get("created_at")
             precision = "exact" if at else "day" if lead > first_day else "left_truncated"
-            yield {"step": "lead", "step_at": at, "step_date": self.date(at) or lead, "known_from": lead,
+            yield {"step": "lead", "step_at": at, "step_date": self.day_of(at) or lead, "known_from": lead,
                    "step_precision": precision}  # fmt: skip
         for step in ("mql", "sal", "sql"):
             standing: list[Row] = []
@@ -125,7 +125,7 @@ class PeopleOracle:
                     continue
                 if last is not None and at < last:
                     standing.pop()
-                standing.append({"step": step, "step_at": at, "step_date": self.date(at), "known_from": day,
+                standing.append({"step": step, "step_at": at, "step_date": self.day_of(at), "known_from": day,
                                  "step_precision": "exact"})  # fmt: skip
                 last = at
             yield from standing
@@ -165,7 +165,7 @@ class PeopleOracle:
                 created = states[seen[0]][opportunity]["created_date"]
                 own = min(
                     (day for each in self.records[self.keys[record]]
-                     if (day := self.date(self.latest(each).get("created_at")))),
+                     if (day := self.day_of(self.latest(each).get("created_at")))),
                     default=date.min,
                 )  # fmt: skip
                 truncated = created is None and seen[0] == days[0]
@@ -247,7 +247,7 @@ class PeopleOracle:
         standing = max((each for each in captured if each <= day), default=captured[0])
         return self.oracle.segment(company, account, standing)
 
-    def first_touches(self) -> dict[str, tuple[date, Row]]:
+    def first_touches(self) -> dict[str, tuple[date | None, Row]]:
         """Person -> the first touch of all, and when it was."""
         found: dict[str, tuple[Any, ...]] = {}
         for company in self.oracle.companies:
@@ -258,7 +258,7 @@ class PeopleOracle:
                     place = (row["touched_at"], row["touch_id"], company.source, row)
                     found[key] = min(found.get(key, place), place, key=lambda each: each[:3])
         return {
-            key: (self.date(at), {"campaign_id": row.get("campaign_id"), "channel": self.channel(source, row)})  # type: ignore[misc]
+            key: (self.day_of(at), {"campaign_id": row.get("campaign_id"), "channel": self.channel(source, row)})
             for key, (at, _, source, row) in found.items()
         }
 
@@ -267,12 +267,12 @@ class PeopleOracle:
         days = by_identity(self.companies[source], "campaign").get(touch.get("campaign_id") or "", {})
         if not days:
             return "(none)"
-        on = self.date(touch["touched_at"]) or date.min
+        on = self.day_of(touch["touched_at"]) or date.min
         return days[max((day for day in days if day <= on), default=min(days))].get("channel") or "(none)"
 
-    def touched(self, first: tuple[date, Row] | None, day: date) -> Row:
+    def touched(self, first: tuple[date | None, Row] | None, day: date) -> Row:
         """The campaign and channel of the first touch, if it was on a day or before."""
-        return first[1] if first and first[0] <= day else {"campaign_id": None, "channel": "(none)"}
+        return first[1] if first and first[0] and first[0] <= day else {"campaign_id": None, "channel": "(none)"}
 
 
 def by_identity(company: Company, entity: str) -> dict[str, dict[date, Mapping[str, Any]]]:

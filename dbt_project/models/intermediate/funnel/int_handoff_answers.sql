@@ -144,7 +144,7 @@ fitting as (
             and starts.read_at >= of_people.from_at
             and coalesce(starts.next_cycle_at > of_people.from_at, true)
             and (
-                of_people.to_at >= starts.started_at
+                starts.started_at <= of_people.to_at
                 or (
                     of_people.evidence = 'first_response_at'
                     and starts.cycle = 1

@@ -271,8 +271,9 @@ described as (
             partition by ordered.person_key, ordered.step, ordered.cycle
             order by
                 case when versions.valid_from <= ordered.known_from then 0 else 1 end nulls last,
-                case when versions.valid_from <= ordered.known_from then versions.valid_from end
-                    desc,
+                case
+                    when versions.valid_from <= ordered.known_from then versions.valid_from
+                end desc,
                 versions.valid_from nulls last
         ) as nearness
     from ordered

@@ -159,32 +159,26 @@ answers as (
         min(case when known.open_share <= 0.5 + 1e-9 then known.day end) as median_minutes,
         min(case when known.open_share <= 0.1 + 1e-9 then known.day end) as p90_minutes
     from known
-    group by known.cohort_key
+    group by 1
 
 ),
 
 totals as (
 
     select
-        {%- for count in counts %}
+        risk_sets.cohort_key,
+        risk_sets.month_start_date,
+        risk_sets.handoff,
+        risk_sets.clock,
+        risk_sets.segment,
+        risk_sets.dimension,
+        risk_sets.dimension_value,
+        {%- for count in counts[:-1] %}
             cast(sum(risk_sets.{{ count }}) as integer) as {{ count }},
         {%- endfor %}
-        risk_sets.cohort_key,
-        risk_sets.month_start_date,
-        risk_sets.handoff,
-        risk_sets.clock,
-        risk_sets.segment,
-        risk_sets.dimension,
-        risk_sets.dimension_value
+        cast(sum(risk_sets.{{ counts[-1] }}) as integer) as {{ counts[-1] }}
     from risk_sets
-    group by
-        risk_sets.cohort_key,
-        risk_sets.month_start_date,
-        risk_sets.handoff,
-        risk_sets.clock,
-        risk_sets.segment,
-        risk_sets.dimension,
-        risk_sets.dimension_value
+    group by 1, 2, 3, 4, 5, 6, 7
 
 ),
 
