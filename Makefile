@@ -1,5 +1,5 @@
 # Every target does the set-up it needs; `make setup` is a no-op when nothing changed.
-PYTHON ?= python3.11
+PYTHON ?= $(or $(firstword $(foreach version,3.11 3.12 3.13,$(shell command -v python$(version)))),python3.11)
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 
@@ -13,7 +13,7 @@ setup-objects: .venv/.objects  ## the same with what a ledger in a bucket needs
 setup-dev: .venv/.dev  ## the same with the test and lint tools
 
 .venv/bin/uv:
-	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) not found, Python 3.11 with venv needed. Run: apt-get install python3.11-venv"; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "setup: $(PYTHON) not found, Python 3.11 to 3.13 with venv needed. Run: apt-get install python3.11-venv"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
 
@@ -44,7 +44,7 @@ test: setup-dev  ## the tests (about 20 minutes on 2 cores)
 test-all: setup-dev  ## the slow ones too
 	$(BIN)/pytest
 
-lint: setup-dev  ## ruff, mypy, import-linter, sqlfluff
+lint: setup-dev  ## ruff, mypy, import-linter, sqruff
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint-python lint-sql
 
 lint-python:
@@ -53,21 +53,9 @@ lint-python:
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-# sqlfluff passes over macros; tests/dbt_project/test_macros.py reads them. Its parser in Rust saves time, but keeps
-# DuckDB's objects to the end of the process, where DuckDB complains of each, after all is said: that is not shown.
-define SQLFLUFF
-import os, sys
-from sqlfluff.cli.commands import cli
-try:
-    cli()
-finally:
-    sys.stderr.flush()
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-endef
-export SQLFLUFF
-
+# sqruff passes over macros; tests/dbt_project/test_macros.py reads them.
 lint-sql:
-	$(BIN)/python -c "$$SQLFLUFF" lint --processes 2 dbt_project/models dbt_project/checks dbt_project/tests
+	$(BIN)/python .ci/lint_sql.py dbt_project/models dbt_project/checks dbt_project/tests
 
 format: setup-dev  ## rewrite the code in the project's style
 	$(BIN)/ruff check --fix .
@@ -76,10 +64,13 @@ format: setup-dev  ## rewrite the code in the project's style
 bench: setup-dev  ## capture, ledger and daily pipeline against the usual ways
 	$(BIN)/python -m benchmarks.bench
 
+# For every Python that pyproject.toml allows.
+RESOLVED := --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+
 lock: .venv/bin/uv  ## resolve the dependencies anew
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate --extra dev pyproject.toml -o requirements-dev.lock
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate -c requirements-dev.lock pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --generate-hashes --no-header --no-annotate -c requirements-dev.lock --extra objects pyproject.toml -o requirements-objects.lock
+	$(BIN)/uv pip compile $(RESOLVED) --extra dev pyproject.toml -o requirements-dev.lock
+	$(BIN)/uv pip compile $(RESOLVED) -c requirements-dev.lock pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile $(RESOLVED) -c requirements-dev.lock --extra objects pyproject.toml -o requirements-objects.lock
 
 clean:  ## remove the virtual environment and caches
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache dbt_project/target dbt_project/logs

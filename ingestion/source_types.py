@@ -1,7 +1,7 @@
 """The source types: which there are, what each lands, and what `pipeledger.toml` may say of it. Said here, once.
 
 Everything that knows source types reads them here: the settings, the ledger's cache, `doctor`, `init` and Dagster's
-assets. What dbt needs to know of a type (`_ledger.yml`, `dbt_project.yml`, the linter's context) is held against this
+assets. What dbt needs to know of a type (`_ledger.yml`, `dbt_project.yml`) is held against this
 by `tests/ingestion/test_source_types.py`. The command line reads this module on every start, so it imports nothing
 heavy; a type's own module is imported when a source of it is built.
 """
@@ -117,7 +117,7 @@ SOURCE_TYPES: dict[str, SourceType] = {
             *("deal", "company", "contact", "contact_email", "owner", "user", "deal_pipeline", "deal_pipeline_stage"),
             *("deal_company", "deal_contact", "deal_property_history", "call", "email", "meeting", "note", "task"),
             *("engagement_deal", "campaign", "campaign_asset", "form", "email_event", "form_submission"),
-            *("ticket", "goal_target"),
+            *("ticket", "goal_target", "forecast"),
         ),
         {
             "api_version": Option("text"),

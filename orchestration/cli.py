@@ -9,12 +9,13 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
+from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer.exceptions import TyperException
@@ -25,20 +26,40 @@ from orchestration.settings.home import DEMO_HOME, Home, find_home, open_home, r
 from orchestration.settings.lease import Lease, lease_of
 from orchestration.settings.lock import Lock
 from orchestration.settings.settings import PRIVACY, Settings, clock, load_settings
+from orchestration.steps.waiting import waiting
 from snapshots.place import LocalPlace
 from snapshots.store import BucketError
 
 if TYPE_CHECKING:
     from orchestration.dag.runs import RunReport
 
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 failed, 2 wrong usage or settings, 3 done with a gap, 4 another run is writing, "
+    "5 the ledger is damaged."
+)
+
 app = typer.Typer(
     name="pipeledger",
     help="Remembers the pipeline: lands, captures, models and publishes it, every day.",
+    epilog=EXIT_CODES,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+
+Command = TypeVar("Command", bound=Callable[..., None])
+
+
+def command(*examples: str) -> Callable[[Command], Command]:
+    """Add a command, its summary whole in the list of commands, with examples of how it is typed."""
+
+    def add(function: Command) -> Command:
+        epilog = "Examples: " + "; ".join(examples) if len(examples) > 1 else f"Example: {examples[0]}"
+        summary = (function.__doc__ or "").partition("\n")[0]
+        return app.command(short_help=summary, epilog=epilog)(function)
+
+    return add
 
 
 @dataclass
@@ -58,12 +79,22 @@ Accept = Annotated[
 AcceptDrop = Annotated[bool, typer.Option("--accept-drop", help="The same as --accept drop: rows that are gone.")]
 
 
+def show_version(is_wanted: bool) -> None:
+    """Say which version this is, and end."""
+    if is_wanted:
+        out.print(f"pipeledger {installed_version('pipeledger')}")
+        raise typer.Exit()
+
+
 @app.callback()
 def options(
     config: Annotated[
         Path | None, typer.Option("--config", help="The settings file (else PIPELEDGER_CONFIG, ./, the home).")
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show stack traces.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", is_eager=True, callback=show_version)
+    ] = False,
 ) -> None:
     """Take the options that stand before or after any command."""
     shared.config, shared.debug = config, debug
@@ -80,9 +111,19 @@ def settings_in_force() -> Settings:
 @contextmanager
 def sole_writer(settings: Settings, command: str, created_by: str = "init") -> Iterator[None]:
     """Hold the home's lock and have the home ready."""
-    with locked(settings.home, command, lease_of(settings.store.place)):
+    with locked(settings.home, command, lease_of(settings.store.place)), watching():
         open_home(settings.home, settings.store.place, settings.config.company, created_by)
         yield
+
+
+@contextmanager
+def watching() -> Iterator[None]:
+    """Show at once that something happens, until it is over."""
+    waiting.begin()
+    try:
+        yield
+    finally:
+        waiting.end()
 
 
 @contextmanager
@@ -124,7 +165,7 @@ def parse_gates(text: str) -> list[str]:
     return names
 
 
-@app.command()
+@command("pipeledger run", "pipeledger run --date 2026-03-31", "pipeledger run --from 2026-01-01 --to 2026-03-31")
 def run(
     day: Annotated[str | None, typer.Option("--date", help="The day to capture (else as_of, else today).")] = None,
     first: Annotated[str | None, typer.Option("--from", help="First day of a range of dated drops.")] = None,
@@ -167,7 +208,7 @@ def check_not_future(settings: Settings, day: date) -> None:
         )
 
 
-@app.command()
+@command("pipeledger build")
 def build(as_json: JsonFlag = False) -> None:
     """Marts from the ledger and publish, without ingesting (after a change of definitions)."""
     settings = settings_in_force()
@@ -177,7 +218,7 @@ def build(as_json: JsonFlag = False) -> None:
         finish(run_build(settings), as_json)
 
 
-@app.command()
+@command("pipeledger rebuild")
 def rebuild(as_json: JsonFlag = False) -> None:
     """Caches, marts and published file anew, from the ledger and the definitions alone."""
     settings = settings_in_force()
@@ -190,7 +231,7 @@ def rebuild(as_json: JsonFlag = False) -> None:
         finish(run_build(settings), as_json)
 
 
-@app.command()
+@command("pipeledger backfill --source crm")
 def backfill(
     source: Annotated[str, typer.Option("--source", help="The source whose own history is used.")],
     as_json: JsonFlag = False,
@@ -215,7 +256,7 @@ def backfill(
         finish(run_build(settings), as_json)
 
 
-@app.command()
+@command("pipeledger verify")
 def verify(as_json: JsonFlag = False) -> None:
     """Ledger integrity of every day; the damaged or missing ones by name."""
     settings = settings_in_force()
@@ -236,7 +277,7 @@ def verify(as_json: JsonFlag = False) -> None:
         out.print(f"The ledger is sound: {days:,} days of entities match their receipts.")
 
 
-@app.command()
+@command("pipeledger status", "pipeledger status --json")
 def status(as_json: JsonFlag = False) -> None:
     """Per source and entity: last day, gaps, rows, last run, freshness."""
     settings = settings_in_force()
@@ -262,13 +303,15 @@ def status(as_json: JsonFlag = False) -> None:
     show_table(shown, [[getattr(row, name) for name in shown] for row in rows])
     for message in dict.fromkeys(f"{row.source}: {row.message}" for row in rows if row.message):
         out.print(message, markup=False)
+    for sentence in dict.fromkeys(row.held for row in rows if row.held):
+        out.print(sentence, markup=False)
     if unpriced := without_a_rate(settings):
         out.print(unpriced, markup=False)
     if holder := current_holder(settings.home):
         out.print(f"A run is writing now: {holder}", markup=False)
 
 
-@app.command()
+@command("pipeledger sql 'select * from rpt_pipeline_coverage limit 5'", "pipeledger sql --file q.sql --csv")
 def sql(
     query: Annotated[str | None, typer.Argument(help="A query on the schema `marts`; - reads standard input.")] = None,
     file: Annotated[Path | None, typer.Option("--file", help="A file with the query.")] = None,
@@ -299,7 +342,29 @@ def sql(
         show_table(names, rows)
 
 
-@app.command()
+@command("pipeledger report -o report.html")
+def report(
+    day: Annotated[str | None, typer.Option("--as-of", help="A captured day (else the last one).")] = None,
+    segment: Annotated[str | None, typer.Option("--segment", help="Only this segment.")] = None,
+    team: Annotated[str | None, typer.Option("--team", help="Deals and win rates of this team only.")] = None,
+    target: Annotated[
+        Path | None, typer.Option("-o", help="The file to write (else beside the published one).")
+    ] = None,
+) -> None:
+    """A page for people: is the quarter safe, what changed, what to do."""
+    from orchestration.steps.report import page_name, write_report, write_reports
+    from reporting.report import Wish
+
+    home = find_home(os.environ, Path.cwd())
+    wish = Wish(parse_day(day, "--as-of") if day else None, segment, team)
+    if wish == Wish() and target is None:
+        done = write_reports(home.published)
+    else:
+        done = write_report(home.published, wish, target or home.report.with_name(page_name(wish)))
+    out.print(str(done.path), markup=False)
+
+
+@command("pipeledger tables", "pipeledger tables rpt_win_rate")
 def tables(
     name: Annotated[str | None, typer.Argument(help="One of them: its columns.")] = None, as_json: JsonFlag = False
 ) -> None:
@@ -316,10 +381,15 @@ def tables(
     show_table(names, rows)
 
 
-@app.command()
-def doctor(as_json: JsonFlag = False) -> None:
+@command("pipeledger doctor", "pipeledger doctor --alert")
+def doctor(
+    alert: Annotated[
+        bool, typer.Option("--alert", help="Send a test message to the operator, and nothing else.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
     """Check the set-up: one line each, with the fix."""
-    from orchestration.commands.doctor import check_definition_rows, examine, worst
+    from orchestration.commands.doctor import check_definition_rows, examine, send_test_alert, worst
 
     settings: Settings | PipeledgerError
     try:
@@ -327,8 +397,8 @@ def doctor(as_json: JsonFlag = False) -> None:
         home, today = settings.home, settings.config.today(clock())
     except PipeledgerError as error:
         settings, home, today = error, find_home(os.environ, Path.cwd()), clock().date()
-    findings = list(examine(settings, home, today, os.environ))
-    if isinstance(settings, Settings):
+    findings = list(send_test_alert(clock()) if alert else examine(settings, home, today, os.environ))
+    if isinstance(settings, Settings) and not alert:
         findings += check_definition_rows(settings)
     if as_json:
         show_json([asdict(finding) for finding in findings])
@@ -342,7 +412,7 @@ def doctor(as_json: JsonFlag = False) -> None:
         raise typer.Exit(ExitCode.WRONG_USAGE)
 
 
-@app.command()
+@command("pipeledger ui --port 3001")
 def ui(port: Annotated[int, typer.Option("--port", help="The port on 127.0.0.1.")] = 3000) -> None:
     """Dagster's UI and scheduler on 127.0.0.1."""
     settings = settings_in_force()
@@ -357,7 +427,7 @@ def ui(port: Annotated[int, typer.Option("--port", help="The port on 127.0.0.1."
     os.execv(program, command)  # noqa: S606 - our own program, no shell
 
 
-@app.command()
+@command("pipeledger init --from export.csv --time-zone Europe/Berlin")
 def init(
     time_zone: Annotated[str | None, typer.Option(help="Whose day it is, such as America/New_York.")] = None,
     base_currency: Annotated[str | None, typer.Option(help="The currency of reports, such as USD.")] = None,
@@ -454,7 +524,7 @@ def parse_column(given: str) -> tuple[str, str]:
     return theirs, ours
 
 
-@app.command()
+@command("pipeledger demo", "pipeledger demo --days 90")
 def demo(
     days: Annotated[int, typer.Option(help="How many days the company lives.")] = 540,
     as_json: JsonFlag = False,
@@ -468,7 +538,7 @@ def demo(
             f"{home.root}: a home that the demo did not create; a new folder expected. Nothing was touched. "
             "Set PIPELEDGER_HOME to a folder that does not exist."
         )
-    with locked(home, "pipeledger demo"):
+    with locked(home, "pipeledger demo"), watching():
         from orchestration.commands.demo import run_demo
 
         report = run_demo(home, days)

@@ -16,6 +16,7 @@ from snapshots.contact import EMAIL_DIGEST
 from snapshots.difference import DayCounts, Difference
 from snapshots.landed import Manifest
 from snapshots.receipts import Receipt
+from snapshots.sentences import listed
 from snapshots.store import Gates, Store
 
 DROP = "drop"
@@ -130,10 +131,9 @@ def notes(
     came = _new(manifest, before)
     for names, verb, then in ((came, "new", "kept"), (went, "gone", "as they were last seen")):
         if names:
-            listed = ", ".join(manifest.header(name) for name in names[:10])
-            more = f" and {len(names) - 10:,} more" if len(names) > 10 else ""
+            shown = listed([manifest.header(name) for name in names], most=10)
             said.append(
-                f"{manifest.source}.{manifest.entity}: {verb} on {manifest.snapshot_date}, not mapped: {listed}{more} "
+                f"{manifest.source}.{manifest.entity}: {verb} on {manifest.snapshot_date}, not mapped: {shown} "
                 f"({then} in the ledger)."
             )
     return said
@@ -168,6 +168,13 @@ def _successor(manifest: Manifest, before: Receipt | None, gone: str, where: str
     """A question after the new column that is most like the one that is gone, and what to do."""
     otherwise = "If the column is gone for good, run again with --accept columns."
     new = _new(manifest, before) if before else []
+    if manifest.source_type != "files":
+        named = listed([f"`{manifest.header(name)}`" for name in new])
+        return (
+            f"new: {named}." if new else "no column is new.",
+            f"Let the user of [sources.{manifest.source}] read it again, or map what took its place to "
+            f"`{manifest.expected.get(gone, 'email')}` in pipeledger.toml. {otherwise}",
+        )
     if not new:
         return "no column is new.", f"Check the export. {otherwise}"
     ours = manifest.expected.get(gone, "email")

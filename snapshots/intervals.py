@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import date
 
 import duckdb
 
@@ -21,6 +22,7 @@ from snapshots.casts import create_readings
 from snapshots.dialect import Dialect
 from snapshots.digest import literal, quoted
 from snapshots.entity_intervals import (
+    FOREVER,
     VERSION,
     EntityIntervals,
     store_receipts,
@@ -69,16 +71,22 @@ def connect(store: Store) -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-def refresh(store: Store, relations: Relations, dialects: Mapping[str, Dialect] | None = None) -> None:
+def refresh(
+    store: Store,
+    relations: Relations,
+    dialects: Mapping[str, Dialect] | None = None,
+    last_days: Mapping[str, date] | None = None,
+) -> None:
     """Brings every relation of the cache to the ledger's version and creates the empty ones.
 
-    With them the functions that read text, also in each of the named `dialects`. Cheap if all is up to date.
+    With them the functions that read text, also in each of the named `dialects`. Cheap if all is up to date. The views
+    show the sources in `last_days` as they were on that day, as if nothing had been captured since.
     """
     with connect(store) as con:
         tables = store.ledger.tables()
         refresh_tables(con, tables)
         _drop_vanished(con, tables)
-        create_views(con, relations)
+        create_views(con, relations, last_days)
         create_readings(con, dialects or {})
 
 
@@ -129,8 +137,15 @@ def rebuild_table(con: duckdb.DuckDBPyConnection, place: Place) -> None:
         raise
 
 
-def create_views(con: duckdb.DuckDBPyConnection, relations: Relations) -> None:
-    """One view per source type and entity, over all sources of the type; empty where there is none."""
+def create_views(
+    con: duckdb.DuckDBPyConnection, relations: Relations, last_days: Mapping[str, date] | None = None
+) -> None:
+    """One view per source type and entity, over all sources of the type; empty where there is none.
+
+    And those of the receipts. Both end, for a source in `last_days`, with that day.
+    """
+    last_days = last_days or {}
+    _create_receipt_views(con, last_days)
     found: dict[tuple[str, str], list[EntityIntervals]] = {}
     for source, entity in con.execute("select source, entity from intervals.tables order by all").fetchall():
         last = stored_days(con, source, entity)[-1]
@@ -140,7 +155,7 @@ def create_views(con: duckdb.DuckDBPyConnection, relations: Relations) -> None:
     for kind, entity in sorted(wanted | set(found)):
         con.execute(
             f"create or replace view ledger.{quoted(f'{kind}__{entity}')} as "
-            f"{_union(con, found.get((kind, entity), []))}"
+            f"{_union(con, found.get((kind, entity), []), last_days)}"
         )
     con.execute(f"create or replace view ledger.spellings as {_spellings(con, found.values())}")
 
@@ -161,11 +176,11 @@ def _spellings(con: duckdb.DuckDBPyConnection, sources: Iterable[Sequence[Entity
     return " union all ".join(selects)
 
 
-def _union(con: duckdb.DuckDBPyConnection, sources: Sequence[EntityIntervals]) -> str:
+def _union(con: duckdb.DuckDBPyConnection, sources: Sequence[EntityIntervals], last_days: Mapping[str, date]) -> str:
     """SQL for the rows of one entity of several sources of a type, observed and reconstructed; none without sources.
 
     A column has the type that all its tables agree on, else VARCHAR, and is null where a table lacks it. Reconstructed
-    intervals end where observation begins.
+    intervals end where observation begins. Of a source in `last_days`, what had not ended by that day has no end.
     """
     if not sources:
         return (
@@ -199,6 +214,10 @@ def _union(con: duckdb.DuckDBPyConnection, sources: Sequence[EntityIntervals]) -
                 f"and entity = {literal(intervals.entity.removesuffix(RECONSTRUCTED_SUFFIX))})"
             )
             rows = f"(select * replace (least(valid_to, {seam}) as valid_to) from {rows} where valid_from < {seam})"
+        if intervals.source in last_days:
+            last = f"date {literal(last_days[intervals.source].isoformat())}"
+            end = f"case when valid_to > {last} then {FOREVER} else valid_to end as valid_to"
+            rows = f"(select * replace ({end}) from {rows} where valid_from <= {last})"
         selects.append(f"select {', '.join([frame, *cast])} from {rows}")
     return " union all ".join(selects)
 
@@ -221,6 +240,14 @@ def _create_state(con: duckdb.DuckDBPyConnection) -> None:
         "create table if not exists intervals.receipts (source varchar, entity varchar, snapshot_date date, "
         "receipt json, primary key (source, entity, snapshot_date))"
     )
+
+
+def _create_receipt_views(con: duckdb.DuckDBPyConnection, last_days: Mapping[str, date]) -> None:
+    later = [
+        f"not (source = {literal(source)} and snapshot_date > date {literal(day.isoformat())})"
+        for source, day in sorted(last_days.items())
+    ]
+    shown = f"(from intervals.receipts where {' and '.join(['true', *later])})"
     con.execute(
         f"""
         create or replace view ledger.receipts as
@@ -235,7 +262,7 @@ def _create_state(con: duckdb.DuckDBPyConnection) -> None:
             epoch_ms(epoch_ms(cast(receipt ->> 'extraction_ended_at' as timestamptz))) as captured_at,
             receipt ->> 'fingerprint' as fingerprint,
             json_array_length(receipt -> 'overridden') > 0 as is_overridden
-        from intervals.receipts
+        from {shown} as receipts
         """
     )
     con.execute(
@@ -248,7 +275,7 @@ def _create_state(con: duckdb.DuckDBPyConnection) -> None:
                 source, receipt ->> 'source_type' as source_type,
                 replace(entity, '{RECONSTRUCTED_SUFFIX}', '') as entity,
                 unnest(from_json(receipt -> 'columns', '["varchar"]')) as column_name, snapshot_date
-            from intervals.receipts
+            from {shown} as receipts
         )
         group by all
         """

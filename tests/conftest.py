@@ -34,6 +34,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: ranks.get(item.path.relative_to(TESTS).as_posix(), len(FIRST)))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say at the end, whatever was asked for, that tests on shared data did not run."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    count = sum("beside the project" in str(report.longrepr) for report in skipped)
+    if count:
+        shared = TESTS.parents[1] / "shared"
+        terminalreporter.write_line(f"{count} tests did not run: their data would lie in {shared}.", yellow=True)
+
+
 def clean_environment() -> dict[str, str]:
     """The environment without what says where a home lies; with what homes share."""
     return {

@@ -3,6 +3,7 @@
     'dim_account',
     'dim_owner',
     'rpt_pipeline_coverage',
+    'rpt_pipeline_generation',
     'dim_date',
     'dim_snapshot',
     'dim_stage',
@@ -15,6 +16,8 @@
     'fct_mrr_monthly',
     'fct_mrr_movements',
     'rpt_revenue_retention',
+    'dim_person',
+    'fct_lifecycle_steps',
     'fct_stall_signals',
     'rpt_stall_patterns',
     'fct_stage_visits',
@@ -31,9 +34,12 @@
     {%- set columns = node.config.meta.grain if execute else ['1'] %}
     select
         '{{ mart }}' as check_name,
+        {{ 'source' if 'source' in columns else 'cast(null as ' ~ dbt.type_string() ~ ')' }}
+            as source,
         {{ finding(
             "'" ~ mart ~ ": '", 'count(*)',
-            "' keys (" ~ columns | join(', ') ~ ") have more than one row.'"
+            "' keys (" ~ columns | join(', ') ~ ") have more than one row, such as '",
+            'min(' ~ row_text('doubled_keys') ~ ')', "'.'"
         ) }} as finding
     from (
         select {{ columns | join(', ') }}
@@ -41,6 +47,10 @@
         group by {{ columns | join(', ') }}
         having count(*) > 1
     ) as doubled_keys
+    {%- if 'source' in columns %}
+    group by source
+    {%- else %}
     having count(*) > 0
+    {%- endif %}
     {% if not loop.last %}union all{% endif %}
 {%- endfor %}

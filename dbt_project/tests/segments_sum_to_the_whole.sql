@@ -2,6 +2,7 @@
 -- do not sum to the row `(all)`. A cell in which one of them is not known (NULL) has no sum.
 {%- set reports = [
     'rpt_pipeline_coverage',
+    'rpt_pipeline_generation',
     'rpt_pipeline_waterfall',
     'rpt_revenue_retention',
     'rpt_stall_patterns',
@@ -25,6 +26,9 @@
     {%- endfor %}
     select
         '{{ report }}' as check_name,
+        {{ sole_source(
+            ref('int_subscriptions' if report == 'rpt_revenue_retention' else 'int_sources')
+        ) }} as source,
         {{ finding(
             "'" ~ report ~ ": the segments do not sum to (all) in '", 'count(*)',
             "' cells (" ~ place | join(', ') ~ "):'", named | join(' || '), "'.'"

@@ -38,6 +38,7 @@ _SETTINGS = """\
 # Settings of the demo company. Everything here is synthetic; delete the folder to be rid of it.
 
 [company]
+name = "The demo company"
 time_zone = "{time_zone}"       # whose midnight separates the days
 base_currency = "{base_currency}"
 fiscal_year_start_month = {month}           # FY2027 begins in February 2026
@@ -186,6 +187,7 @@ def _stall_rules() -> list[Line]:
         ("no_activity", "Enterprise", "*", 21, "true", "", owner, "Large companies answer slowly: three weeks."),
         ("missing_next_step", "*", "*", 0, "true", "", owner, "Nobody wrote down what happens next."),
         ("missing_next_step", "*", "Qualification", 0, "false", "", owner, "Too early to ask for a next step."),
+        ("few_contacts", "*", "*", 3, "true", "", owner, "Deals are decided by a group: three people or more."),
     ]
 
 

@@ -55,14 +55,12 @@ class DemoSource:
             yield days[first : first + DAYS_PER_CHUNK]
 
     def extract(self, days: Sequence[date], today: date) -> dict[str, Callable[[], Iterator[Extraction]]]:
-        """The extractions of `days` by entity, in ascending order of days.
+        """The extractions of `days` by entity, in ascending order of days. The first one that is read makes it live.
 
         Raises SourceError for a day before the start, after `today`, or on which the systems were down.
         """
         ordered = sorted(days)
         self._refuse_unknown(ordered, today)
-        if ordered:
-            self.company.live_until(ordered[-1])
         return {entity: partial(self._extract_entity, entity, ordered) for entity in self.entities}
 
     def _refuse_unknown(self, days: Sequence[date], today: date) -> None:
@@ -78,6 +76,8 @@ class DemoSource:
             )
 
     def _extract_entity(self, entity: str, days: Sequence[date]) -> Iterator[Extraction]:
+        if days:
+            self.company.live_until(days[-1])
         rows = self._events if RECORDED[entity].mode == "events" else self._states
         for day, table in rows(entity, days) if days else ():
             yield _extraction(entity, day, table)

@@ -7,12 +7,15 @@ found as in CSV (`edges.py`). Alone:
 `python -c "from ingestion.files.excel_file import *; print(read_sheet(Path('deals.xlsx'), Layout()).names)"`
 """
 
+import re
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from xml.sax.saxutils import unescape
 
 import pyarrow as pa
 
@@ -24,6 +27,12 @@ from ingestion.source import Dialect
 
 SUFFIXES = (".xlsx", ".xls")
 LINE, REJECT = "_pl_line", "_pl_reject"
+TAG = re.compile(r"<(?:\w+:)?(?:sheet|Relationship)\s[^>]*>")
+ATTRIBUTE = re.compile(r"""([\w:]+)=["']([^"']*)["']""")
+ERROR = re.compile(
+    r"""<(?:\w+:)?c\s(?=[^>]*\bt="e")[^>]*\br="([A-Z]+)(\d+)"[^>]*>(?:(?!</(?:\w+:)?c>).)*?<(?:\w+:)?v>([^<]*)<""",
+    re.DOTALL,
+)
 
 
 class ExcelError(Exception):
@@ -102,7 +111,7 @@ def _cells(path: Path, named: str) -> list[list[Any]]:
             names = [str(name) for name in book.sheet_names]
             if named and named not in names:
                 raise ExcelError(f"it has no sheet {named!r}, which `sheet` names. Got the sheets {', '.join(names)}")
-            sheets = {name: _frame(book, name) for name in ([named] if named else names)}
+            sheets = {name: _frame(path, book, name) for name in ([named] if named else names)}
     except (CalamineError, ValueError, OSError) as error:
         raise ExcelError(f"it is no readable workbook ({error})") from error
     filled = [name for name, rows in sheets.items() if rows] or list(sheets)[:1]
@@ -111,12 +120,55 @@ def _cells(path: Path, named: str) -> list[list[Any]]:
     return sheets[filled[0]]
 
 
-def _frame(book: Any, name: str) -> list[list[Any]]:
+def _frame(path: Path, book: Any, name: str) -> list[list[Any]]:
+    """All cells of a sheet. calamine calls a cell with an error empty; its text makes the row one that is refused."""
     import pandas as pd
 
     frame = pd.read_excel(book, sheet_name=name, header=None, dtype=object, na_filter=False)
     rows: list[list[Any]] = frame.to_numpy().tolist()
-    return rows
+    for (line, place), text in _errors(path, name).items():
+        rows += [[""] * frame.shape[1] for _ in range(line + 1 - len(rows))]
+        rows[line] += [""] * (place + 1 - len(rows[line]))
+        rows[line][place] = text
+    width = max(map(len, rows), default=0)
+    return [row + [""] * (width - len(row)) for row in rows]
+
+
+def _errors(path: Path, name: str) -> dict[tuple[int, int], str]:
+    """The cells of a sheet of an .xlsx that show an error such as `#N/A`, by row and column from 0."""
+    if not zipfile.is_zipfile(path):  # an .xls keeps its cells in a form of its own
+        return {}
+    with zipfile.ZipFile(path) as book:
+        try:
+            content = book.read(_part(book, name)).decode("utf-8", "replace")
+        except (KeyError, ValueError) as error:
+            raise ExcelError(f"where it keeps the sheet {name!r} cannot be told ({error})") from error
+    found = {}
+    if 't="e"' in content:
+        for letters, number, text in ERROR.findall(content):
+            place = 0
+            for letter in letters:
+                place = 26 * place + ord(letter) - ord("A") + 1
+            found[int(number) - 1, place - 1] = text
+    return found
+
+
+def _part(book: zipfile.ZipFile, name: str) -> str:
+    """Where a workbook keeps the sheet of that name."""
+    attributes = [
+        {key: unescape(value, {"&quot;": '"', "&apos;": "'"}) for key, value in ATTRIBUTE.findall(tag)}
+        for file in ("xl/workbook.xml", "xl/_rels/workbook.xml.rels")
+        for tag in TAG.findall(book.read(file).decode("utf-8"))
+    ]
+    relations = {each["Id"]: each["Target"] for each in attributes if "Target" in each}
+    [target] = [
+        relations[value]
+        for each in attributes
+        if each.get("name") == name
+        for key, value in each.items()
+        if key.endswith(":id")
+    ]
+    return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
 
 
 def _table_end(rows: Sequence[Line], header: int, width: int) -> int:

@@ -22,7 +22,8 @@ Clock = Callable[[], datetime]
 class VendorAccount:
     """One account of a vendor.
 
-    `columns` (theirs -> ours), `volatile` and `personal` (theirs) are by canonical entity. `client` has arguments of
+    `columns` (theirs -> ours), `volatile` and `personal` (theirs) are by canonical entity. `read` says by the vendor's
+    entity which landed columns are read as which of ours without any settings. `client` has arguments of
     `ingestion.vendors.client.Client`, for tests.
     """
 
@@ -35,6 +36,7 @@ class VendorAccount:
     columns: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     volatile: Mapping[str, Sequence[str]] = field(default_factory=dict)
     personal: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    read: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     client: Mapping[str, Any] = field(default_factory=dict)
 
     def now(self) -> datetime:

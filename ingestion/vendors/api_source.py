@@ -22,7 +22,7 @@ How a vendor uses it (`ingestion/vendors/<vendor>/`):
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -36,6 +36,9 @@ from ingestion.vendors.account import VendorAccount
 _PHONES = ("phone", "mobile_phone", "mobilephone", "home_phone", "other_phone")
 _NAMES = ("name", "first_name", "firstname", "last_name", "lastname")
 """Landed columns of people, whatever the vendor: what tells how they can be reached."""
+
+_MADE = ("email_digest", "has_email", "is_email_well_formed", "email_domain", "has_phone")
+"""What the ledger makes of those: no columns of a vendor's, but gone with them."""
 
 _TODAY_ONLY = ("an API tells the present only",)
 
@@ -79,6 +82,7 @@ class ApiSource(ABC):
 
     def governance(
         self,
+        entity: str,
         canonical: Sequence[str],
         columns: Mapping[str, str],
         *,
@@ -86,20 +90,20 @@ class ApiSource(ABC):
         hidden: Iterable[str] = (),
         volatile: Iterable[str] = (),
     ) -> dict[str, Any]:
-        """What the ledger must know of `columns` (theirs -> landed), as fields of an Extraction.
+        """What the ledger must know of `columns` (theirs -> landed) of `entity`, as fields of an Extraction.
 
         They are `governed`, `personal`, `volatile`, `email` and `contact`: the vendor's own `typed` (-> type), `hidden`
         (personal) and `volatile` columns, by either name, and those that the settings name. With them go `headers` (the
-        vendor's names) and `expected` (what the settings map).
+        vendor's names) and `expected` (what is read as a column of ours).
         """
         kinds = {**typed, **{theirs: kind for theirs, kind in self.account.ours(canonical).items() if kind != TEXT}}
         hidden, volatile = set(hidden), set(volatile)
-        for entity in canonical:
-            secret = ENTITIES[entity].personal if entity in ENTITIES else ()
-            hidden |= {theirs for theirs, column in self.account.columns.get(entity, {}).items() if column in secret}
-            hidden |= set(self.account.personal.get(entity, ()))
-            volatile |= set(self.account.volatile.get(entity, ()))
-        mapped = {theirs: ours for entity in canonical for theirs, ours in self.account.columns.get(entity, {}).items()}
+        for of in canonical:
+            secret = ENTITIES[of].personal if of in ENTITIES else ()
+            hidden |= {theirs for theirs, column in self.account.columns.get(of, {}).items() if column in secret}
+            hidden |= set(self.account.personal.get(of, ()))
+            volatile |= set(self.account.volatile.get(of, ()))
+        mapped = {theirs: ours for of in canonical for theirs, ours in self.account.columns.get(of, {}).items()}
         personal = {landed for name, landed in columns.items() if not hidden.isdisjoint((name, landed))}
         return {
             "governed": {
@@ -119,8 +123,23 @@ class ApiSource(ABC):
                 landed: theirs
                 for theirs, landed in [*((theirs, landed_name(theirs)) for theirs in mapped), *columns.items()]
             },
-            "expected": {columns.get(theirs, landed_name(theirs)): ours for theirs, ours in mapped.items()},
+            "expected": self._standard(entity, set(mapped.values()))
+            | {columns.get(theirs, landed_name(theirs)): ours for theirs, ours in mapped.items()},
         }
+
+    def comes_and_goes(self, column: str) -> bool:
+        """Whether a landed column is there only while some row has it, so that its absence says nothing."""
+        return False
+
+    def _standard(self, entity: str, mapped: Collection[str]) -> dict[str, str]:
+        """The landed columns that are read without any settings, but for those that the settings read elsewhere."""
+        read = self.account.read.get(entity, {})
+        standard = {
+            landed: ours
+            for landed, ours in read.items()
+            if ours not in mapped and landed not in _MADE and not self.comes_and_goes(landed)
+        }
+        return standard | ({"email": "email"} if "email_digest" in read else {})
 
     def _contact(self, personal: Iterable[str]) -> Contact:
         """The personal columns that tell how people can be reached: the vendor's, and those mapped to `phone`."""

@@ -73,6 +73,8 @@ def farewell(home: Home) -> str:
         "",
         f"The published file: {shortest(home.published)} (any DuckDB client opens it, read-only)",
         "",
+        f"The report, for a browser: {shortest(home.report)}",
+        "",
         "Five questions it answers:",
     ]
     for number, (question, query) in enumerate(QUERIES, start=1):

@@ -8,9 +8,9 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
@@ -23,17 +23,20 @@ from orchestration.settings.home import Home, check_home
 from orchestration.settings.lease import Lease
 from orchestration.settings.lock import current_holder
 from orchestration.settings.settings import Settings
+from orchestration.steps import alerts
 from orchestration.steps.build import definition_problems
 from orchestration.steps.dbt import DEFAULT_DEFINITIONS, definition_files
+from orchestration.steps.held import held_in_published
 from orchestration.steps.rehearsal import rehearse
 from orchestration.steps.sources import build_source
 from snapshots.bucket import Bucket
 from snapshots.digest import literal
 from snapshots.gates import are_too_many
 from snapshots.receipts import read_receipts
+from snapshots.sentences import listed
 from snapshots.store import BucketError, LedgerError
 
-PYTHON = (3, 11)
+OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 LITTLE_SPACE = 500_000_000  # bytes; a build of a large company needs more than this beside the published file
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -56,6 +59,8 @@ def examine(settings: Settings | PipeledgerError, home: Home, today: date, env: 
     for source in settings.config.enabled:
         yield from check_source(settings, source, today)
     yield guarded(check_rejects, settings)
+    yield check_alerts(settings)
+    yield check_held(settings)
     yield from check_published(settings, today)
 
 
@@ -70,10 +75,9 @@ def guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding
 def check_python(version: tuple[str, str, str]) -> Finding:
     """The Python that the pinned dependencies were resolved for."""
     got = ".".join(version)
-    if (int(version[0]), int(version[1])) != PYTHON:
-        return Finding(
-            "python", "fail", f"Python {got}, 3.11 expected", "make clean setup PYTHON=python3.11, then use .venv/bin"
-        )
+    if not OLDEST_PYTHON <= (int(version[0]), int(version[1])) <= NEWEST_PYTHON:
+        fix = "make clean setup PYTHON=python3.11, then use .venv/bin"
+        return Finding("python", "fail", f"Python {got}, 3.11 to 3.13 expected", fix)
     return Finding("python", "ok", f"Python {got}")
 
 
@@ -207,6 +211,36 @@ def check_definition_rows(settings: Settings) -> Iterator[Finding]:
         yield Finding("definition rows", "ok", "a build accepts every row")
 
 
+def check_alerts(settings: Settings) -> Finding:
+    """Somebody is told when a day is lost."""
+    fix = f"put addresses into {alerts.URLS} and [alerts] into {settings.config.path}; see docs/daily-run.md"
+    places = alerts.urls()
+    if not (settings.config.alerts.is_enabled or places):
+        return Finding("alerts", "ok", "off: nobody is told of a lost day but by its exit code and in Dagster")
+    if not (settings.config.alerts.is_enabled and places):
+        missing = f"no [alerts] in {settings.config.path}" if places else f"{alerts.URLS} is not set"
+        return Finding("alerts", "warn", f"nobody is told: {missing}", fix)
+    try:
+        for place in places:
+            alerts.place_of(place)
+    except ConfigError as error:
+        return Finding("alerts", "fail", str(error), fix)
+    kinds = ", ".join(place.partition("://")[0] for place in places)
+    return Finding("alerts", "ok", f"goes to {len(places)} (by {kinds}); `pipeledger doctor --alert` sends a test")
+
+
+def send_test_alert(now: datetime) -> Iterator[Finding]:
+    """Send a message to every place; one finding for each."""
+    if not alerts.urls():
+        yield Finding("test alert", "fail", f"{alerts.URLS} is not set", "put one address or more into it")
+    for place in alerts.urls():
+        try:
+            alerts.send(place, alerts.test_message(now))
+            yield Finding("test alert", "ok", f"sent to {alerts.shown(place)}")
+        except PipeledgerError as error:
+            yield Finding("test alert", "fail", str(error), f"correct the address in {alerts.URLS}")
+
+
 def check_source(settings: Settings, source: SourceConfig, today: date) -> Iterator[Finding]:
     """The files are there, or the API lets us in, and what is required is found."""
     name = f"source {source.name}"
@@ -216,7 +250,7 @@ def check_source(settings: Settings, source: SourceConfig, today: date) -> Itera
         days = built.days(min(first, source.as_of or today), source.as_of or today)
         if not days.complete:
             lacking = sorted({what for names in days.incomplete.values() for what in names})
-            lacks = f": {some_of(lacking)} missing" if lacking else ""
+            lacks = f": {listed(lacking)} missing" if lacking else ""
             yield Finding(
                 name, "fail", f"no day can be served{lacks}", f"put the files there; see {settings.config.path}"
             )
@@ -250,6 +284,14 @@ def check_rejects(settings: Settings) -> Finding:
     return Finding("rejected rows", "ok", "none on the last captured days")
 
 
+def check_held(settings: Settings) -> Finding:
+    """The published marts show every source as it was captured last."""
+    found = held_in_published(settings)
+    if found:
+        return Finding("held sources", "fail", " ".join(found.values()))
+    return Finding("held sources", "ok", "the published marts hold none back")
+
+
 def check_first_rows(settings: Settings, source: SourceConfig, day: date, today: date) -> Iterator[Finding]:
     """What a run would reject of the first rows of each file: a failure where a run would refuse the day for it."""
     try:
@@ -262,7 +304,7 @@ def check_first_rows(settings: Settings, source: SourceConfig, day: date, today:
         count = len(entity.rejected)
         if count:
             is_refused = are_too_many(count, entity.rows, gates)
-            shown = some_of(entity.rejected, "; ")
+            shown = listed(entity.rejected, between="; ")
             yield Finding(
                 f"source {source.name}: {entity.entity}",
                 "fail" if is_refused else "warn",
@@ -296,22 +338,22 @@ def check_stages(connection: duckdb.DuckDBPyConnection, settings: Settings) -> F
         "where stage = 'unmapped' group by all order by 4 desc, 1, 2, 3"
     ).fetchall()
     if rows:
-        listed = ", ".join(f"{source}/{pipeline}: {stage} ({count:,} rows)" for source, pipeline, stage, count in rows)
-        return Finding("stages", "warn", f"without a definition: {listed}", "add them to stage_definitions.csv")
+        named = ", ".join(f"{source}/{pipeline}: {stage} ({count:,} rows)" for source, pipeline, stage, count in rows)
+        return Finding("stages", "warn", f"without a definition: {named}", "add them to stage_definitions.csv")
     own = settings.config.company.definitions / "stage_definitions.csv"
     if not own.exists():
         meanings = connection.execute(
             "select distinct source_stage, stage, stage_category from marts.fct_opportunity_current order by all"
         ).fetchall()
-        listed = ", ".join(
+        named = ", ".join(
             f"{stage} is {category}" + (f" and called {ours}" if ours != stage else "")
             for stage, ours, category in meanings
         )
-        if listed:
+        if named:
             return Finding(
                 "stages",
                 "warn",
-                f"their meaning is that of the default definition of the same name: {listed}; is that so?",
+                f"their meaning is that of the default definition of the same name: {named}; is that so?",
                 f"copy {DEFAULT_DEFINITIONS / own.name} to {own} and correct it; with a file of your own nobody asks",
             )
     return Finding("stages", "ok", "every stage in use has a definition")
@@ -347,12 +389,6 @@ def check_targets(connection: duckdb.DuckDBPyConnection, settings: Settings, tod
     if missing:
         return Finding("targets", "warn", f"none for {', '.join(missing)}", f"add rows to {own}; coverage needs them")
     return Finding("targets", "ok", f"set for {', '.join(quarters)}")
-
-
-def some_of(names: Sequence[str], between: str = ", ") -> str:
-    """A list that a person can read: the first three, and how many more."""
-    more = f"{between}and {len(names) - 3:,} more" if len(names) > 3 else ""
-    return between.join(names[:3]) + more
 
 
 def worst(findings: list[Finding]) -> Level:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LONGEST_WORD = 40  # longer ones are broken on a terminal; columns of text are not made narrower than their words
 WIDE = 10_000  # for other programs, and files
+LITTLE = 0.1  # seconds that are not worth a word
 out = Console(soft_wrap=True, highlight=False)
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
@@ -35,9 +36,15 @@ def show_report(report: RunReport) -> None:
             )
     if report.published:
         out.print(f"published: {report.marts} marts in {report.published}", markup=False)
+    if report.report:
+        out.print(f"report: {report.report}", markup=False)
+    if parts := [f"{part} {seconds:,.1f} s" for part, seconds in report.seconds.items() if seconds >= LITTLE]:
+        err.print(f"took: {', '.join(parts)}", style="dim", markup=False)
     for name, source in report.sources.items():
         for problem in filter(None, (source.error, source.gates)):
             out.print(f"{name}: a gap: {problem}", markup=False)
+        if source.held:
+            out.print(source.held, markup=False)
 
 
 def show_json(value: Any) -> None:

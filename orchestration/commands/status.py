@@ -11,6 +11,7 @@ from orchestration.commands.sql import query_marts
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.settings import Settings
 from orchestration.steps.attempts import read_attempt
+from orchestration.steps.held import held_in_published
 from snapshots.receipts import Receipt, read_receipts
 
 UNPRICED = (
@@ -21,7 +22,10 @@ UNPRICED = (
 
 @dataclass(frozen=True)
 class EntityStatus:
-    """One entity of one source. `rows` and `rejected` are of the last day; `gaps` the days missing since the first."""
+    """One entity of one source. `rows` and `rejected` are of the last day; `gaps` the days missing since the first.
+
+    `held` says why the published marts hold its source back.
+    """
 
     source: str
     entity: str
@@ -36,6 +40,7 @@ class EntityStatus:
     last_run_at: str | None
     last_outcome: str | None
     message: str | None
+    held: str | None
 
 
 def read_status(settings: Settings, today: date) -> list[EntityStatus]:
@@ -47,8 +52,10 @@ def read_status(settings: Settings, today: date) -> list[EntityStatus]:
     for source in settings.config.enabled:
         if not any(name == source.name for name, _ in by_entity):
             by_entity[(source.name, "")] = {}
+    held = held_in_published(settings)
     return [
-        entity_status(settings, source, entity, days, today) for (source, entity), days in sorted(by_entity.items())
+        entity_status(settings, source, entity, days, today, held.get(source))
+        for (source, entity), days in sorted(by_entity.items())
     ]
 
 
@@ -69,7 +76,7 @@ def counted(rows: Sequence[Sequence[object]]) -> str:
 
 
 def entity_status(
-    settings: Settings, source: str, entity: str, receipts: dict[date, Receipt], today: date
+    settings: Settings, source: str, entity: str, receipts: dict[date, Receipt], today: date, held: str | None
 ) -> EntityStatus:
     """How far one entity of a source is captured, by the receipts of its days."""
     note = read_attempt(settings.home.attempts, source) or {}
@@ -92,6 +99,7 @@ def entity_status(
         last_run_at=note.get("ended_at"),
         last_outcome=note.get("outcome"),
         message=note.get("message"),
+        held=held,
     )
 
 

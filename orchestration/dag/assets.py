@@ -7,18 +7,18 @@ so that the marts are built from what the ledger holds. `lost_days.py` then fail
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
 from orchestration.dag import lost_days
-from orchestration.dag.progress import current_line
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.settings import Settings, clock
 from orchestration.steps import attempts, build, capture
 from orchestration.steps.attempts import SourceResult
 from orchestration.steps.sources import entities_of
+from orchestration.steps.waiting import waiting
 from snapshots.capture import CapturedDay
 from snapshots.verify import verify
 
@@ -26,6 +26,10 @@ POOL = "duckdb"  # limit 1: DuckDB has one writer
 SOLE_WRITER = "sole_writer"
 RETRIES = 3
 RETRY_SECONDS = 10  # before the first one; four times longer before each next
+GATES_CHECK = "gates"
+VERIFY_CHECK = "verifies"
+RECENT = timedelta(days=28)  # a gap that is older can be mended by nobody: it is told, and warns no more
+LATE, TOO_LATE = timedelta(hours=26), timedelta(hours=50)  # after these, Dagster shows an asset as stale
 ACCEPT_TAG = "pipeledger/accept"  # the gates that a run accepts, behind commas
 
 ENTITY_DESCRIPTIONS = {
@@ -77,6 +81,7 @@ def specs(settings: Settings, source: SourceConfig, days: dg.DailyPartitionsDefi
             group_name=source.name,
             description=f"{describe(entity)} As `{source.name}` held it at its last extraction.",
             kinds={"dlt", "duckdb"},
+            owners=settings.config.alerts.owners,
             skippable=True,
         )
         for entity in entities_of(source, settings)
@@ -92,6 +97,8 @@ def specs(settings: Settings, source: SourceConfig, days: dg.DailyPartitionsDefi
         partitions_def=days,
         metadata={"path": dg.MetadataValue.path(str(settings.store.ledger / source.name))},
         kinds={"deltalake"},
+        owners=settings.config.alerts.owners,
+        freshness_policy=freshness(),
         skippable=True,
     )
     intervals = dg.AssetSpec(
@@ -100,6 +107,7 @@ def specs(settings: Settings, source: SourceConfig, days: dg.DailyPartitionsDefi
         group_name=source.name,
         description=f"The ledger of `{source.name}` as intervals (valid from, valid to): what the models read.",
         kinds={"duckdb"},
+        owners=settings.config.alerts.owners,
     )
     return [*landing, ledger, intervals]
 
@@ -109,9 +117,13 @@ def check_specs(source: str) -> list[dg.AssetCheckSpec]:
     key = ledger_key(source)
     return [
         dg.AssetCheckSpec(lost_days.CHECK, asset=key, description="The day asked for was landed and captured."),
-        dg.AssetCheckSpec("gates", asset=key, description="No safety gate tripped: no suspicious drop of rows."),
+        dg.AssetCheckSpec(GATES_CHECK, asset=key, description="No safety gate tripped: no suspicious drop of rows."),
         dg.AssetCheckSpec("no_rejected_rows", asset=key, description="Every row of the day could be read."),
-        dg.AssetCheckSpec("no_missing_days", asset=key, description="Every day since the first is captured."),
+        dg.AssetCheckSpec(
+            "no_missing_days",
+            asset=key,
+            description="Every day of the last four weeks is captured. Older gaps are named, too.",
+        ),
     ]
 
 
@@ -153,7 +165,7 @@ def attempt(
             days,
             now=now,
             accept=accept,
-            progress=capture.Progress(context.log.info, current_line.show),
+            progress=capture.Progress(context.log.info, waiting.show),
         )
     except Exception as error:
         if context.retry_number < RETRIES:
@@ -212,7 +224,7 @@ def check_results(settings: Settings, result: SourceResult) -> Iterator[dg.Asset
     )
     yield dg.AssetCheckResult(
         asset_key=key,
-        check_name="gates",
+        check_name=GATES_CHECK,
         passed=not result.tripped,
         severity=dg.AssetCheckSeverity.ERROR,
         description="; ".join(result.refusals) or "none tripped",
@@ -229,11 +241,21 @@ def check_results(settings: Settings, result: SourceResult) -> Iterator[dg.Asset
     yield dg.AssetCheckResult(
         asset_key=key,
         check_name="no_missing_days",
-        passed=not missing,
+        passed=not missing or missing[-1] < result_day(result) - RECENT,
         severity=dg.AssetCheckSeverity.WARN,
         description=f"{len(missing)} missing: {', '.join(map(str, missing[-30:]))}" if missing else "none missing",
         metadata={"missing_days": len(missing)},
     )
+
+
+def result_day(result: SourceResult) -> date:
+    """The day that an attempt was about, the last one of several."""
+    return result.asked[-1] if result.asked else date.max
+
+
+def freshness() -> dg.FreshnessPolicy:
+    """What is new every day: Dagster warns and then fails when it is not."""
+    return dg.FreshnessPolicy.time_window(fail_window=TOO_LATE, warn_window=LATE)
 
 
 @dataclass(frozen=True)
@@ -247,7 +269,7 @@ class LedgerCheck:
 
         @dg.asset_check(
             asset=ledger_key(source),
-            name="verifies",
+            name=VERIFY_CHECK,
             description="Counts, digests and the chain of receipts of every day match the files.",
             required_resource_keys={SOLE_WRITER},
             pool=POOL,

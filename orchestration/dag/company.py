@@ -10,7 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration.dag import assets, jobs, lost_days, models, published
+from orchestration.dag import alerts, assets, jobs, lost_days, models, published
 from orchestration.dag.progress import progress_logger
 from orchestration.dag.sole_writer import sole_writer
 from orchestration.settings.home import read_marker
@@ -33,6 +33,8 @@ event_log_storage:
   class: OpenEventLog
   config:
     base_dir: {base_dir}
+freshness:
+  enabled: true
 # No step prints anything, and capturing that costs two processes each.
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
@@ -47,13 +49,13 @@ def build_definitions(settings: Settings, first: date | None = None) -> dg.Defin
     start = min(first_day(settings.config, settings.store.ledger, today), first or today)
     days = assets.daily_partitions(settings, start)
     sources = settings.config.enabled
-    built = [models.model_assets(settings, manifest), published.published_asset(settings, manifest)]
+    built = [models.model_assets(settings, manifest), published.published_assets(settings, manifest)]
     company_assets = [*(assets.source_assets(settings, source, days) for source in sources), *built]
     checks = [assets.LedgerCheck(settings).definition(source.name) for source in sources]
-    complete = lost_days.last_check(published.KEY)
+    complete = lost_days.last_check(settings, published.KEY)
     verifying = dg.AssetSelection.checks(*checks)
     daily = jobs.daily_job(dg.AssetSelection.all() - verifying)
-    build = jobs.build_job(dg.AssetSelection.assets(*built) - dg.AssetSelection.checks(complete))
+    build = jobs.build_job(dg.AssetSelection.assets(*built) | dg.AssetSelection.checks(complete))
     verify = jobs.verify_job(verifying)
     is_demo = (read_marker(settings.store.place) or {}).get("created_by") == "demo"
     return dg.Definitions(
@@ -64,6 +66,7 @@ def build_definitions(settings: Settings, first: date | None = None) -> dg.Defin
             jobs.daily_schedule(settings, daily, is_demo=is_demo),
             jobs.verify_schedule(settings, verify, is_demo=is_demo),
         ],
+        sensors=[alerts.alert_sensor(settings, is_demo=is_demo)],
         resources={assets.SOLE_WRITER: sole_writer(settings)},
         executor=dg.in_process_executor,
         loggers={"progress": progress_logger},

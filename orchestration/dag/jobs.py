@@ -4,7 +4,7 @@ Comes from the assets, goes to `company.py`. A range is a job of plain steps tha
 receipt, because a run over a range of partitions would mark the gaps in it too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -134,12 +134,11 @@ def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefiniti
 
     @dg.op(required_resource_keys=needs, pool=assets.POOL, ins={"built": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def publish_once(context: dg.OpExecutionContext) -> None:
-        done = published.publish(context, settings, manifest)
-        context.log_event(dg.AssetMaterialization(published.KEY, metadata=done.metadata))
+        log_materializations(context, published.publish(context, settings, manifest))
 
     @dg.op(name=lost_days.LAST_STEP, ins={"published": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def every_day_is_captured(context: dg.OpExecutionContext) -> None:
-        lost_days.fail(context)
+        lost_days.fail(context, settings)
 
     @dg.job(
         name="range",
@@ -184,6 +183,13 @@ def report_range(context: dg.OpExecutionContext, settings: Settings, result: Sou
     context.log_event(dg.AssetMaterialization(assets.intervals_key(result.source)))
     for check in assets.check_results(settings, result):
         log_check(context, check)
+
+
+def log_materializations(context: dg.OpExecutionContext, results: Iterable[dg.MaterializeResult[Any]]) -> None:
+    """Record what was made in a step that has no assets of its own."""
+    for result in results:
+        if result.asset_key is not None:
+            context.log_event(dg.AssetMaterialization(result.asset_key, metadata=result.metadata))
 
 
 def log_check(context: dg.OpExecutionContext, check: dg.AssetCheckResult) -> None:

@@ -1,23 +1,28 @@
-"""A day that was asked for and not captured: it cannot be had later, so its run ends as failed, with the cause.
+"""A day that was asked for and is not there: not captured, or held back from the marts. Its run ends as failed.
 
-Each source's step tags the run with what it lost and goes on, so that the marts are built and published from what there
-is. The last step of a job then fails with the causes, which makes them the failure of the run: Dagster's timeline, its
-failure sensors and the run's page show them. A run of single assets, which has no such step, fails in the source's own.
+A day that is not captured cannot be had later. Each source's step tags the run with what it lost and goes on, so that
+the marts are built and published from what there is. The build does the same with sources whose data break an
+invariant. The last step of a job then fails with the causes, which makes them the failure of the run: Dagster's
+timeline, its failure sensors and the run's page show them. A run of single assets, which has no such step, fails in the
+source's own.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from orchestration.settings.settings import Settings
 from orchestration.steps.attempts import SourceResult
+from orchestration.steps.held import HeldSource, read_held
 
 GAP_TAG = "pipeledger/gap"
+HELD_TAG = "pipeledger/held"
 CHECK = "captured"  # of a source's ledger; what it says of a lost day is the cause
 LAST_STEP = "every_day_asked_for_is_captured"
 
 
 class LostDaysError(dg.Failure):
-    """Days that were asked for were not captured; the description says which and why."""
+    """Days that were asked for are not captured, or held back; the description says which and why."""
 
     def __init__(self, causes: str) -> None:
         super().__init__(causes, allow_retries=False)
@@ -32,11 +37,27 @@ def tag_run(context: dg.OpExecutionContext, result: SourceResult) -> None:
         context.instance.add_run_tags(context.run_id, {GAP_TAG: ", ".join(gaps)})
 
 
+def tag_held(context: dg.OpExecutionContext, held: Sequence[HeldSource]) -> None:
+    """Tag the run with the sources that its marts hold back: `source day`, several of them behind commas."""
+    if held:
+        names = [f"{each.source} {each.day or 'left out'}" for each in held]
+        context.instance.add_run_tags(context.run_id, {HELD_TAG: ", ".join(names)})
+
+
 def causes(context: dg.OpExecutionContext) -> str:
     """Why this run lost days, a line for each source that did; empty if none did."""
-    records = context.instance.get_records_for_run(context.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
-    checks = [record.event_log_entry.get_dagster_event().asset_check_evaluation_data for record in records.records]
-    return "\n".join(str(check.description) for check in checks if check.check_name == CHECK and not check.passed)
+    return failed_checks(context.instance, context.run_id).get(CHECK, "")
+
+
+def failed_checks(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
+    """What the checks that failed in a run said, a line for each source, by the check's name."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION).records
+    said: dict[str, list[str]] = {}
+    for record in records:
+        check = record.event_log_entry.get_dagster_event().asset_check_evaluation_data
+        if not check.passed:
+            said.setdefault(check.check_name, []).append(str(check.description))
+    return {name: "\n".join(lines) for name, lines in said.items()}
 
 
 def fail_here(context: dg.OpExecutionContext, result: SourceResult) -> None:
@@ -45,22 +66,27 @@ def fail_here(context: dg.OpExecutionContext, result: SourceResult) -> None:
         raise LostDaysError(result.cause)
 
 
-def fail(context: dg.OpExecutionContext) -> None:
-    """Fail the last step of a run that lost a day."""
-    if found := causes(context):
+def missing(context: dg.OpExecutionContext, settings: Settings) -> str:
+    """Why days are not in the marts that this run published: lost, or held back; empty if none is missing."""
+    return "\n".join(filter(None, [causes(context), *read_held(settings.home.warehouse).values()]))
+
+
+def fail(context: dg.OpExecutionContext, settings: Settings) -> None:
+    """Fail the last step of a run whose marts lack a day."""
+    if found := missing(context, settings):
         raise LostDaysError(found)
 
 
-def last_check(published: dg.AssetKey) -> dg.AssetChecksDefinition:
-    """The last step of the daily job: behind publishing, it fails the run that lost a day."""
+def last_check(settings: Settings, published: dg.AssetKey) -> dg.AssetChecksDefinition:
+    """The last step of a job that publishes: it fails the run whose marts lack a day."""
     spec = dg.AssetCheckSpec(
-        "complete", asset=published, description="Every source was captured for the day that was asked for."
+        "complete", asset=published, description="Every source was captured for the day asked for, and none is held."
     )
 
     @dg.multi_asset_check(name=LAST_STEP, specs=[spec])
     def every_day_asked_for_is_captured(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        found = causes(context.op_execution_context)
+        found = missing(context.op_execution_context, settings)
         yield dg.AssetCheckResult(passed=not found, description=found or "every day asked for is captured")
-        fail(context.op_execution_context)
+        fail(context.op_execution_context, settings)
 
     return every_day_asked_for_is_captured

@@ -4,7 +4,8 @@ Comes from dbt's manifest and the settings; goes to `company.py` and `jobs.py`. 
 wired to a home in `steps/dbt.py`.
 """
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -12,11 +13,13 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from orchestration.dag import lost_days
 from orchestration.dag.assets import POOL, SOLE_WRITER, intervals_key
-from orchestration.dag.progress import current_line
 from orchestration.settings.settings import Settings
 from orchestration.steps import build
-from orchestration.steps.dbt import NodeResult, build_models
+from orchestration.steps.dbt import NodeResult
+from orchestration.steps.held import HeldSource, build_around_broken_sources, keep_held
+from orchestration.steps.waiting import waiting
 
+BUILT = ("model", "seed", "test")
 LAYERS_BY_SUBJECT = ("intermediate", "marts")
 
 
@@ -46,6 +49,10 @@ class Translator(DagsterDbtTranslator):
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """What the project says of it: of a model, what one row of it is."""
         return str(dbt_resource_props["description"]).strip()
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> Sequence[str]:
+        """Those who answer for all assets."""
+        return self.company.config.alerts.owners
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> dg.AssetSpec:
         """Replace what reads a source type by all sources of that type."""
@@ -95,7 +102,11 @@ def build_events(
         if lost := lost_days.causes(context):  # a first day that was refused is why
             raise lost_days.LostDaysError(lost) from None
         raise
-    results = build_models(settings.config, settings.home, on_node=lambda name: current_line.show(f"marts: {name}"))
+    nodes = sum(node["resource_type"] in BUILT for node in manifest["nodes"].values())
+    done = itertools.count(1)
+    results, held = build_around_broken_sources(
+        settings, lambda name: waiting.show(f"marts: {name}", min(next(done), nodes), nodes)
+    )
     translator = Translator(settings)
     for result in results:
         node = manifest["nodes"][result.unique_id]
@@ -108,7 +119,7 @@ def build_events(
                 asset_key=translator.get_asset_key(node),
                 metadata={"unique_id": result.unique_id, "seconds": result.seconds},
             )
-    failed = build.failures(results, settings.home.warehouse)
+    failed = outcome(context, settings, results, held)
     for finding in build.after_build(settings, is_whole=not failed):
         if finding not in failed:
             context.log.warning(finding)
@@ -116,6 +127,20 @@ def build_events(
         where = settings.config.company.definitions
         advice = f"Nothing was published. A definition is corrected in {where}; then run `pipeledger build`."
         raise dg.Failure("\n".join([*failed, advice]), allow_retries=False)
+
+
+def outcome(
+    context: dg.OpExecutionContext, settings: Settings, results: Sequence[NodeResult], held: Sequence[HeldSource]
+) -> list[str]:
+    """Why nothing may be published, as sentences; where nothing failed, what is held back is noted."""
+    for sentence in (sentence for each in held for sentence in each.broken[1:]):
+        context.log.info(sentence)
+    failed = build.failures(results, settings.home.warehouse)
+    if failed:
+        return [*failed, *(each.in_vain for each in held)]
+    keep_held(settings.home.warehouse, held)
+    lost_days.tag_held(context, held)
+    return []
 
 
 def check_result(result: NodeResult, manifest: Mapping[str, Any], translator: Translator) -> dg.AssetCheckResult:

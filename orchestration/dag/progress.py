@@ -4,13 +4,12 @@ A Dagster logger turns the run's own log into lines on standard error; standard 
 """
 
 import logging
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from rich.console import Console
-from rich.status import Status
+
+from orchestration.steps.waiting import waiting
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.logger import InitLoggerContext
@@ -70,43 +69,9 @@ class ProgressHandler(logging.Handler):
         return None
 
 
-class CurrentLine:
-    """One line that says what is happening right now; on a terminal only, and never kept."""
-
-    def __init__(self) -> None:
-        self.status: Status | None = None
-
-    def begin(self, console: Console) -> None:
-        """Show it, if somebody watches."""
-        if console.is_terminal and self.status is None:
-            self.status = console.status("starting")
-            self.status.start()
-
-    def show(self, text: str) -> None:
-        """Say what is happening now."""
-        if self.status is not None:
-            self.status.update(text.replace("[", "\\["))
-
-    def end(self) -> None:
-        """Take the line away."""
-        if self.status is not None:
-            self.status.stop()
-            self.status = None
-
-
-current_line = CurrentLine()
-
-
-def terminal() -> Console:
-    """A console on standard error that stays, whatever a step does to its streams."""
-    return Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"), stderr=True)
-
-
 @dg.logger(config_schema={}, description="Lines for the person who waits.")
 def progress_logger(context: "InitLoggerContext") -> logging.Logger:
     """The logger that `pipeledger run` switches on."""
     logger = logging.Logger("pipeledger.progress", logging.DEBUG)
-    handler = ProgressHandler(terminal())
-    logger.addHandler(handler)
-    current_line.begin(handler.console)
+    logger.addHandler(ProgressHandler(waiting.begin()))
     return logger

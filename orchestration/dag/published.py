@@ -1,23 +1,25 @@
-"""The published file as a Dagster asset, behind all marts.
+"""The published file and the report beside it as Dagster assets, behind all marts.
 
 Comes from dbt's manifest, which names the marts; goes to `company.py` and `jobs.py`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
 
-from orchestration.dag.assets import POOL, SOLE_WRITER
+from orchestration.dag.assets import POOL, SOLE_WRITER, freshness
 from orchestration.dag.models import Translator
 from orchestration.settings.settings import Settings
 from orchestration.steps.publish import Published, publish_marts
+from orchestration.steps.report import write_reports
 
 KEY = dg.AssetKey(["published", "pipeline"])
+REPORT_KEY = dg.AssetKey(["published", "report"])
 
 
-def published_asset(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
-    """The asset of the published file, which all marts lead to."""
+def published_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
+    """The published file, which all marts lead to, and the report, which reads it."""
     translator = Translator(settings)
     marts = [
         translator.get_asset_key(node)
@@ -25,28 +27,47 @@ def published_asset(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asset
         if node["resource_type"] == "model" and node["schema"] == "marts"
     ]
 
-    @dg.asset(
-        key=KEY,
-        deps=marts,
-        group_name="published",
-        description="The file that analysts and BI tools open, read-only: all marts, swapped in at once.",
-        kinds={"duckdb"},
+    @dg.multi_asset(
+        name="published",
+        specs=[
+            dg.AssetSpec(
+                KEY,
+                deps=marts,
+                group_name="published",
+                description="The file that analysts and BI tools open, read-only: all marts, swapped in at once.",
+                kinds={"duckdb"},
+                owners=settings.config.alerts.owners,
+                freshness_policy=freshness(),
+            ),
+            dg.AssetSpec(
+                REPORT_KEY,
+                deps=[KEY],
+                group_name="published",
+                description="A page for people: whether the quarter is safe, what changed and what to do.",
+                kinds={"html"},
+                owners=settings.config.alerts.owners,
+                freshness_policy=freshness(),
+            ),
+        ],
         required_resource_keys={SOLE_WRITER},
         pool=POOL,
     )
-    def published_pipeline(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
-        return publish(context.op_execution_context, settings, manifest)
+    def published_pipeline(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        yield from publish(context.op_execution_context, settings, manifest)
 
     return published_pipeline
 
 
 def publish(
     context: dg.OpExecutionContext, settings: Settings, manifest: Mapping[str, Any]
-) -> dg.MaterializeResult[Any]:
-    """Put the marts in place and give the materialization with their rows."""
+) -> Iterator[dg.MaterializeResult[Any]]:
+    """Put the marts in place, then the report; give the materialization of each."""
     done = publish_marts(settings, manifest)
     context.log.info(f"published: {len(done.rows)} marts, {sum(done.rows.values()):,} rows, {done.path}")
-    return dg.MaterializeResult(asset_key=KEY, metadata=published_metadata(done))
+    yield dg.MaterializeResult(asset_key=KEY, metadata=published_metadata(done))
+    page = write_reports(done.path)
+    metadata = {"path": dg.MetadataValue.path(str(page.path)), "bytes": dg.MetadataValue.int(page.bytes)}
+    yield dg.MaterializeResult(asset_key=REPORT_KEY, metadata=metadata)
 
 
 def published_metadata(done: Published) -> dict[str, dg.MetadataValue]:

@@ -15,22 +15,32 @@ from typing import Any
 import dagster as dg
 
 from orchestration.dag import jobs, lost_days, published
+from orchestration.dag.alerts import reason, tell_now
 from orchestration.dag.assets import ACCEPT_TAG
 from orchestration.dag.company import build_definitions, write_dagster_home
-from orchestration.dag.progress import current_line
 from orchestration.dag.sole_writer import TRIGGER_TAG, take_over
-from orchestration.settings.errors import DiskFullError, ExitCode, is_disk_full
+from orchestration.settings.errors import DiskFullError, ExitCode, PipeledgerError, is_disk_full
 from orchestration.settings.lock import Lock
 from orchestration.settings.settings import Settings
+from orchestration.steps.alerts import urls
 from orchestration.steps.build import read_findings
 from orchestration.steps.dbt import dbt_env
+from orchestration.steps.held import read_held
+from orchestration.steps.waiting import waiting
 
 COMMAND_LINE = "command line"
+PARTS = {
+    "build_marts": "marts",
+    "build_marts_once": "marts",
+    "capture_days": "landing and capturing",
+    "published": "publishing",
+    "publish_once": "publishing",
+}
 
 
 @dataclass
 class SourceReport:
-    """What a run did to one source: the days it kept, and why it kept no more."""
+    """What a run did to one source: the days it kept, why it kept no more, and why the marts hold it back."""
 
     days: list[str] = field(default_factory=list)
     source_rows: int = 0
@@ -39,6 +49,7 @@ class SourceReport:
     missing_days: int = 0
     error: str | None = None
     gates: str | None = None
+    held: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -51,9 +62,11 @@ class RunReport:
     exit_code: ExitCode
     sources: dict[str, SourceReport]
     published: str | None = None
+    report: str | None = None
     marts: int = 0
     warnings: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)  # how long each part took
 
 
 def run_day(settings: Settings, day: date, *, accept: Collection[str] = ()) -> RunReport:
@@ -108,14 +121,29 @@ def execute(
                 tags=dict(tags),
             )
         finally:
-            current_line.end()
+            waiting.end()
+        undelivered = tell_the_operator(settings, instance)
     done = report(job, result)
     if any(map(is_disk_full, done.failures)):
         done.failures = [str(DiskFullError(settings.home.root))]
     if done.published:
         done.warnings = read_findings(settings.home.warehouse) or done.warnings
+        for name, sentence in read_held(settings.home.warehouse).items():
+            done.sources.setdefault(name, SourceReport()).held = sentence
+    done.warnings += undelivered
     done.warnings = [*(note for source in done.sources.values() for note in source.notes), *done.warnings]
     return done
+
+
+def tell_the_operator(settings: Settings, instance: dg.DagsterInstance) -> list[str]:
+    """Tell what this run came to, where the settings and the environment say whom; what was not delivered."""
+    if not (settings.config.alerts.is_enabled and urls()):
+        return []
+    try:
+        tell_now(settings, instance)
+    except PipeledgerError as error:  # the run is done all the same
+        return [str(error)]
+    return []
 
 
 def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
@@ -125,6 +153,9 @@ def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
     for event in result.all_events:
         if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION:
             read_materialization(done, event.step_materialization_data.materialization)
+        elif event.event_type == dg.DagsterEventType.STEP_SUCCESS:
+            if event.step_key != lost_days.LAST_STEP:
+                done.seconds[part(str(event.step_key))] = round(event.step_success_data.duration_ms / 1000, 1)
         elif event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             read_check(done, event.asset_check_evaluation_data)
         elif event.event_type == dg.DagsterEventType.STEP_FAILURE:
@@ -139,8 +170,13 @@ def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
     return done
 
 
+def part(step: str) -> str:
+    """What a step is called where people read how long it took."""
+    return PARTS.get(step, step.removeprefix("land_and_capture_"))
+
+
 def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> None:
-    """A captured day, or the published file."""
+    """A captured day, the published file, or the report."""
     path, metadata = event.asset_key.path, event.metadata
     if path[0] == "ledger":
         source = done.sources.setdefault(path[1], SourceReport())
@@ -151,6 +187,8 @@ def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> Non
         done.published = str(metadata["path"].value)
         marts = metadata["marts"]
         done.marts = len(marts.records) if isinstance(marts, dg.TableMetadataValue) else 0
+    elif path == ["published", "report"]:
+        done.report = str(metadata["path"].value)
 
 
 def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
@@ -172,17 +210,5 @@ def read_check(done: RunReport, check: dg.AssetCheckEvaluation) -> None:
 
 
 def is_lost_day(failure: Any) -> bool:
-    """Whether a step failed to say that a day was not captured, and for nothing else."""
+    """Whether a step failed to say that a day is not captured, or held back, and for nothing else."""
     return failure.error is not None and failure.error.cls_name == lost_days.LostDaysError.__name__
-
-
-def reason(failure: Any) -> str:
-    """Why a step failed: the innermost cause, without its stack."""
-    error = failure.error
-    while error is not None and error.cause is not None:
-        error = error.cause
-    if error is None:
-        return "a step failed"
-    message = str(error.message).strip()
-    name, _, said = message.partition(": ")  # Python puts the class in front
-    return (said if name.rpartition(".")[2] == error.cls_name else message) or "stopped by hand"

@@ -32,6 +32,8 @@ DATE_FORMAT = re.compile(
     r"(?:DD?(?P<a>[./-])MM?(?P=a)|MM?(?P<b>[./-])DD?(?P=b))(?:YYYY|YY)|(?:YYYY|YY)(?P<c>[./-])MM?(?P=c)DD?"
 )
 BUCKET = re.compile(r"(s3|gs|az)://[^/@:?#\s]+(/[^/@:?#\s]+)*/?")
+ALERT_KINDS = ("failed", "gap", "gate", "stale", "damaged")
+OWNER = re.compile(r"team:[\w.-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 SECRET_NAME = re.compile(r"(password|secret|token|api_?key|private_?key|credential)", re.IGNORECASE)
 
 
@@ -43,6 +45,7 @@ class Company:
     base_currency: str = "USD"
     fiscal_year_start_month: int = 1
     definitions: Path = Path("definitions")  # absolute once loaded
+    name: str | None = None  # what the report calls it
 
     @property
     def zone(self) -> ZoneInfo:
@@ -104,6 +107,18 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Alerts:
+    """Of what the operator is told, and who answers for the assets: [alerts]. The addresses are secrets: they come from
+    the environment.
+    """
+
+    is_enabled: bool = False  # whether the settings have the table
+    on: tuple[str, ...] = ALERT_KINDS
+    stale_days: int = 1
+    owners: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Config:
     """All settings, read once."""
 
@@ -112,6 +127,7 @@ class Config:
     sources: Mapping[str, SourceConfig]
     gates: Gates
     schedule: Schedule
+    alerts: Alerts = Alerts()
     ledger: str | None = None  # the URL of a bucket; without one the ledger lies in the home
 
     @property
@@ -166,7 +182,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
     for keys, value in overrides(env):
         place(raw, keys, value)
     reader = Reader(path.name)
-    reader.known(raw, ("company", "ledger", "sources", "gates", "schedule"), "")
+    reader.known(raw, ("company", "ledger", "sources", "gates", "schedule", "alerts"), "")
     company = read_company(reader, reader.table(raw, "company"), path.parent)
     sources = {
         name: read_source(reader, name, reader.table(raw["sources"], name, "sources."), path.parent)
@@ -178,6 +194,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
         sources=sources,
         gates=read_gates(reader, reader.table(raw, "gates")),
         schedule=read_schedule(reader, reader.table(raw, "schedule")),
+        alerts=read_alerts(reader, reader.table(raw, "alerts")) if "alerts" in raw else Alerts(),
         ledger=read_ledger(reader, reader.table(raw, "ledger")),
     )
 
@@ -299,7 +316,8 @@ def read_company(reader: Reader, table: Mapping[str, Any], folder: Path) -> Comp
     if not 1 <= month <= 12:
         raise reader.fail("company.fiscal_year_start_month", f"got {month}, a month from 1 to 12 expected.")
     definitions = folder / reader.get(table, "definitions", "path", prefix, "definitions")
-    return Company(time_zone, currency, month, definitions.resolve())
+    name = reader.get(table, "name", "text", prefix)
+    return Company(time_zone, currency, month, definitions.resolve(), name)
 
 
 def read_source(reader: Reader, name: str, table: Mapping[str, Any], folder: Path) -> SourceConfig:
@@ -381,7 +399,7 @@ def read_entity(
     columns = reader.get(table, "columns", "mapping", prefix, {})
     for theirs, canonical in columns.items():
         if canonical not in known:
-            raise reader.fail(f"{prefix}columns.{theirs}", f"got {canonical!r}. {nearest(canonical, known)}")
+            raise reader.fail(f"{prefix}columns.{theirs}", f"got {canonical!r}. {column_elsewhere(entity, canonical)}")
         twin = next(name for name, ours in columns.items() if ours == canonical)
         if twin != theirs and "file" not in SOURCE_TYPES[kind].entity_options:
             problem = f"`{canonical}` is mapped already, from `{twin}`. Keep one of them."
@@ -390,15 +408,16 @@ def read_entity(
     values = {column: read_values(reader, wide, column, f"{source_prefix}values.") for column in wide}
     for column in reader.table(table, "values", prefix):
         if column not in known:
-            raise reader.fail(f"{prefix}values.{column}", f"unknown column. {nearest(column, known)}")
+            raise reader.fail(f"{prefix}values.{column}", f"unknown column. {column_elsewhere(entity, column)}")
         values[column] = values.get(column, {}) | read_values(reader, table["values"], column, f"{prefix}values.")
     defaults = reader.table(reader.table(common, "defaults", source_prefix), entity, f"{source_prefix}defaults.")
     where = f"{source_prefix}defaults.{entity}." if defaults else f"{prefix}defaults."
     defaults = {**defaults, **reader.table(table, "defaults", prefix)}
     for column in defaults:
-        if column not in known or column in ENTITIES[entity].key:
-            expected = nearest(column, set(known) - set(ENTITIES[entity].key))
-            raise reader.fail(f"{where}{column}", f"not a column that can have a default. {expected}")
+        if column in ENTITIES[entity].key:
+            raise reader.fail(f"{where}{column}", "a key, of which each row has its own: no default. Remove it.")
+        if column not in known:
+            raise reader.fail(f"{where}{column}", f"unknown column. {column_elsewhere(entity, column)}")
     mine = {**common, **table}
     return EntityConfig(
         file=reader.get(table, "file", "path", prefix),
@@ -411,6 +430,14 @@ def read_entity(
         defaults=read_values(reader, {"defaults": defaults}, "defaults", where),
         is_distinct=reader.get(table, "distinct", "flag", prefix, False),
     )
+
+
+def column_elsewhere(entity: str, column: str) -> str:
+    """What to do about a column that an entity has not: go to the entities that have it, or mend its name."""
+    others = [name for name, each in ENTITIES.items() if column in each.columns]
+    if others:
+        return f"`{entity}` has no such column, but {', '.join(f'`{name}`' for name in others)}. Write it there."
+    return nearest(column, ENTITIES[entity].columns)
 
 
 def read_values(reader: Reader, table: Mapping[str, Any], key: str, prefix: str) -> dict[str, str]:
@@ -486,6 +513,23 @@ def read_schedule(reader: Reader, table: Mapping[str, Any]) -> Schedule:
     except (TypeError, ValueError) as error:
         raise reader.fail("schedule.at", f'got {at!r}, a time such as "06:00" expected.') from error
     return Schedule(at, reader.get(table, "enabled", "flag", "schedule.", True))
+
+
+def read_alerts(reader: Reader, table: Mapping[str, Any]) -> Alerts:
+    """[alerts]: what the operator is told; messages are off where the settings have no such table."""
+    reader.known(table, ("on", "stale_days", "owners"), "alerts.")
+    on = tuple(reader.get(table, "on", "names", "alerts.", list(ALERT_KINDS)))
+    for kind in on:
+        if kind not in ALERT_KINDS:
+            raise reader.fail("alerts.on", f"got {kind!r}. {nearest(kind, ALERT_KINDS)}")
+    stale_days = reader.get(table, "stale_days", "integer", "alerts.", 1)
+    if stale_days < 1:
+        raise reader.fail("alerts.stale_days", f"got {stale_days}, 1 or more days expected.")
+    owners = tuple(reader.get(table, "owners", "names", "alerts.", []))
+    for owner in owners:
+        if not OWNER.fullmatch(owner):
+            raise reader.fail("alerts.owners", f'got {owner!r}, an address or "team:NAME" expected.')
+    return Alerts(True, on, stale_days, owners)
 
 
 if __name__ == "__main__":

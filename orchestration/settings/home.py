@@ -48,6 +48,11 @@ class Home:
         return self.root / "published" / "pipeline.duckdb"
 
     @property
+    def report(self) -> Path:
+        """The page that says whether the quarter is safe, for a browser."""
+        return self.published.with_name("report.html")
+
+    @property
     def definitions(self) -> Path:
         """The assembled governed definitions, which dbt reads as seeds."""
         return self.root / "definitions_assembled"
@@ -71,6 +76,11 @@ class Home:
     def attempts(self) -> Path:
         """What each source's last attempt came to; one small JSON file per source."""
         return self.root / "attempts"
+
+    @property
+    def alerts(self) -> Path:
+        """What the operator was told; disposable."""
+        return self.root / "alerts.json"
 
     @property
     def lock(self) -> Path:

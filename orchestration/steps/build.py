@@ -3,7 +3,7 @@
 Comes from the ledger and the definitions; goes to the warehouse. `dag/models.py` runs dbt between the two.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -31,15 +31,17 @@ FINDINGS = "findings"  # schema of the warehouse
 DEFINITIONS = ("resource_type:seed", "path:models/staging/definitions", "path:tests/definitions")
 
 
-def refresh_intervals(settings: Settings, *, from_scratch: bool = False) -> None:
-    """Bring the warehouse's intervals to the ledger's version."""
+def refresh_intervals(
+    settings: Settings, *, from_scratch: bool = False, last_days: Mapping[str, date] | None = None
+) -> None:
+    """Bring the warehouse's intervals to the ledger's version; those in `last_days` are shown up to that day."""
     if from_scratch:
         for leftover in settings.home.root.glob("warehouse.duckdb*"):
             if leftover.is_file():
                 leftover.unlink()
         intervals.rebuild(settings.store, relations(), dialects(settings.config))
     else:
-        intervals.refresh(settings.store, relations(), dialects(settings.config))
+        intervals.refresh(settings.store, relations(), dialects(settings.config), last_days)
 
 
 class NothingCapturedError(PipeledgerError):

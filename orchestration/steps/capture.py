@@ -24,7 +24,7 @@ class Progress:
     """Where progress goes: `report` takes lines that stay, `show` what is happening right now."""
 
     report: Callable[[str], None] = lambda line: None
-    show: Callable[[str], None] = lambda line: None
+    show: Callable[[str, int, int], None] = lambda line, done, of: None
 
 
 SILENT = Progress()
@@ -49,8 +49,9 @@ def land_and_capture(
     landed: dict[tuple[str, date], int] = {}
     notes: dict[str, None] = {}
     tripped: tuple[TrippedGate, ...] = ()
+    place = {day: number for number, day in enumerate(sorted(days))}
     for chunk in built.chunks(days):
-        landing = land_chunk(settings, built, chunk, now, progress)
+        landing = land_chunk(settings, built, chunk, now, lambda text, day: progress.show(text, place[day], len(days)))
         landed |= landing.rows
         notes |= dict.fromkeys(landing.notes)
         done = capture(
@@ -80,17 +81,19 @@ def land_and_capture(
     )
 
 
-def land_chunk(settings: Settings, source: Source, chunk: Sequence[date], now: datetime, progress: Progress) -> Landed:
-    """One landing run."""
+def land_chunk(
+    settings: Settings, source: Source, chunk: Sequence[date], now: datetime, show: Callable[[str, date], None]
+) -> Landed:
+    """One landing run; `show` is told what is happening, and for which day."""
     done = land(
         source,
         chunk,
         landing=settings.home.landing,
         pipelines_dir=settings.home.dlt,
         today=settings.config.today(now),
-        on_progress=lambda entity, day, rows: progress.show(f"{source.name}: {entity} {day}: {rows:,} rows"),
+        on_progress=lambda entity, day, rows: show(f"{source.name}: {entity} {day}: {rows:,} rows", day),
     )
-    progress.show(f"{source.name}: capturing {chunk[-1]}")
+    show(f"{source.name}: capturing {chunk[-1]}", chunk[-1])
     return done
 
 

@@ -7,7 +7,7 @@ change of the past. Alone: `closed_months_changed(settings)` after a build.
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -19,8 +19,8 @@ from orchestration.settings.settings import Settings, code_version
 from orchestration.steps.dbt import dbt_vars, definition_files, project_fingerprint
 from snapshots.digest import literal
 from snapshots.durable import write_whole
+from snapshots.sentences import FEW, listed
 
-NAMED = 3  # customers, subscriptions or days that a sentence names
 COMPARED = {"dim_snapshot", "fct_mrr_monthly", "fct_booking_movements", "fct_pipeline_daily"}
 TOLD = (
     "customer_id", "started_at", "trial_start_at", "trial_end_at", "paused_from", "paused_to", "ended_at",
@@ -96,9 +96,9 @@ def closed_months_changed(settings: Settings) -> list[str]:
         return [sentence(connection, what, rows, days, reasons) for what, rows in found.items() if rows]
 
 
-def note_published(settings: Settings) -> None:
-    """Note what the published file was built from, for the next build to compare with."""
-    write_whole(settings.home.dbt / "published.json", json.dumps(inputs(settings)))
+def note_published(settings: Settings, held: Mapping[str, str] | None = None) -> None:
+    """Note what the published file was built from, for the next build to compare with, and what it holds back."""
+    write_whole(settings.home.dbt / "published.json", json.dumps(inputs(settings) | {"held": dict(held or {})}))
 
 
 def read_note(settings: Settings) -> dict[str, Any]:
@@ -187,12 +187,6 @@ def subjects(rows: list[Change]) -> list[str]:
     return [f"{name} ({amount:+,.2f})" for name, amount in ranked]
 
 
-def listed(names: list[str]) -> str:
-    """The first few, and how many more."""
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
-
-
 def causes(
     connection: duckdb.DuckDBPyConnection, days: dict[str, date], noted: dict[str, Any], current: dict[str, Any]
 ) -> Iterator[str]:
@@ -218,7 +212,7 @@ def causes(
 
 def told_differently(connection: duckdb.DuckDBPyConnection, rows: list[Change], last: date) -> Iterator[str]:
     """What billing says of the subscriptions of those who changed, if it said something else when last published."""
-    who = list(dict.fromkeys((each.source, each.subject) for each in rows))[:NAMED]
+    who = list(dict.fromkeys((each.source, each.subject) for each in rows))[:FEW]
     columns = ", ".join(TOLD)
     found = connection.execute(
         f"select source, subscription_id, valid_from, valid_from <= $last as is_old, {columns} "

@@ -1,4 +1,4 @@
-"""Publish: the `marts` schema of the warehouse as a file of its own, swapped in at once.
+"""Publish: the `marts` schema of the warehouse and views upon it as a file of its own, swapped in at once.
 
 Data comes from `warehouse.duckdb` (read-only) and goes to `published/pipeline.duckdb`. A reader who has the old file
 open keeps it undisturbed; the next connection sees the new one; nobody ever sees half of one.
@@ -6,7 +6,7 @@ Alone: `python -m orchestration.steps.publish <warehouse.duckdb> <pipeline.duckd
 """
 
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,20 @@ import duckdb
 from ingestion.entities import ENTITIES
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.settings import Settings
+from orchestration.steps.about import COLUMNS as ABOUT_COLUMNS
+from orchestration.steps.about import COMMENT as ABOUT_COMMENT
+from orchestration.steps.about import TABLE as ABOUT
+from orchestration.steps.about import About, about, write_about
 from orchestration.steps.closed_months import note_published
+from orchestration.steps.held import read_held
 from snapshots.digest import literal, quoted
 from snapshots.durable import put_in_place
 
 SCHEMA = "marts"
 STORAGE_VERSION = "v1.0.0"  # the newest that every DuckDB client since 1.0 reads
-MACROS = Path(__file__).parents[2] / "dbt_project" / "published_macros.sql"
+PROJECT = Path(__file__).parents[2] / "dbt_project"
+BESIDE_THE_MARTS = (PROJECT / "published_macros.sql", PROJECT / "published_views.sql")
+"""What the file has beside the marts: table macros, and the views of schema `bi`."""
 PERSONAL_COLUMNS = frozenset(
     {column for entity in ENTITIES.values() for column in entity.personal}
     | {"first_name", "last_name", "email_address", "phone_number", "mobile", "mobile_phone"}
@@ -51,10 +58,14 @@ class Published:
 
 
 def publish(
-    warehouse: Path, target: Path, marts: Mapping[str, Texts] | None = None, macros: Path = MACROS
+    warehouse: Path,
+    target: Path,
+    marts: Mapping[str, Texts] | None = None,
+    said: About | None = None,
+    scripts: Sequence[Path] = BESIDE_THE_MARTS,
 ) -> Published:
     """Copy all marts, or only those named and with their texts as comments, into a new file; put it in place of
-    `target`.
+    `target`. With what is `said` of the file, it gets the table `about`.
 
     Raises PublishError, and leaves `target` as it was, where there is nothing to publish or a column is personal.
     """
@@ -69,10 +80,15 @@ def publish(
         names = tables_to_publish(connection, None if marts is None else set(marts))
         refuse_personal_columns(connection, names)
         rows = copy_tables(connection, names)
-        write_comments(connection, marts or {})
+        texts = dict(marts or {})
+        if said is not None:
+            write_about(connection, f"pipeline.{SCHEMA}", said)
+            texts[ABOUT] = Texts(ABOUT_COMMENT, ABOUT_COLUMNS)
+        write_comments(connection, texts)
         connection.execute("use pipeline")
-        if macros.is_file():
-            connection.execute(macros.read_text(encoding="utf-8"))
+        for script in scripts:
+            connection.execute(script.read_text(encoding="utf-8"))
+        write_comments_of_views(connection)
         connection.execute("use memory")
         connection.execute("checkpoint pipeline")
         connection.execute("detach pipeline")
@@ -83,8 +99,8 @@ def publish(
 
 def publish_marts(settings: Settings, manifest: Mapping[str, Any]) -> Published:
     """Put the marts that the manifest names in front of people."""
-    done = publish(settings.home.warehouse, settings.home.published, texts_of_marts(manifest))
-    note_published(settings)
+    done = publish(settings.home.warehouse, settings.home.published, texts_of_marts(manifest), about(settings))
+    note_published(settings, read_held(settings.home.warehouse))
     return done
 
 
@@ -163,6 +179,26 @@ def write_comments(connection: duckdb.DuckDBPyConnection, marts: Mapping[str, Te
             if text
         ]
     connection.execute(";\n".join([*statements, "commit"]))
+
+
+def write_comments_of_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Say of each column of a view what its tables say of the column of that name, where they say one thing."""
+    columns = connection.execute("""
+        select views.schema_name, views.view_name, columns.column_name, any_value(texts.comment)
+        from duckdb_views() as views
+        inner join duckdb_columns() as columns
+            on columns.database_name = views.database_name and columns.schema_name = views.schema_name
+            and columns.table_name = views.view_name
+        inner join duckdb_columns() as texts
+            on texts.database_name = views.database_name and texts.schema_name = 'marts'
+            and texts.column_name = columns.column_name and contains(views.sql, 'marts.' || texts.table_name)
+        where views.database_name = 'pipeline' and not views.internal and texts.comment is not null
+        group by all
+        having count(distinct texts.comment) = 1
+    """).fetchall()
+    for schema, view, column, text in columns:
+        place = f"pipeline.{quoted(schema)}.{quoted(view)}.{quoted(column)}"
+        connection.execute(f"comment on column {place} is {literal(text)}")
 
 
 if __name__ == "__main__":

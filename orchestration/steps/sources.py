@@ -53,6 +53,7 @@ def build_api(source: SourceConfig, settings: Settings) -> Source:
     from ingestion.vendors.account import VendorAccount
     from ingestion.vendors.carried_state import CarriedStates
     from ingestion.vendors.secrets import Secrets
+    from orchestration.steps.vendor_fields import columns_read
 
     options = dict(source.options)
     account = VendorAccount(
@@ -65,6 +66,7 @@ def build_api(source: SourceConfig, settings: Settings) -> Source:
         columns={name: entity.columns for name, entity in source.entities.items()},
         volatile={name: entity.volatile for name, entity in source.entities.items()},
         personal={name: entity.personal for name, entity in source.entities.items()},
+        read=columns_read(source.type),
     )
     module = import_module(f"{SOURCE_TYPES[source.type].package}.source")
     built: Source = module.build_source(account, **options)

@@ -14,7 +14,7 @@ NOT_PORTABLE = [
     r"\bstrftime\b", r"->>", r"\bdow\b", r"\bas\s+(varchar|text)\b", r"count\(distinct[^)]*\)\s*over", r"\bhash\(",
     r"\btimezone\(", r"\binterval\s+'", r"\bcurrent_date\b", r"\bnow\(\)", r"\blambda\b", r"\blist_\w+\(",
     r"\bjson_\w+\(", r"\bstruct_\w+\(", r"\bhugeint\b", r"\btimestamptz\b", r"\bregexp_matches\(", r"\btry\(",
-    r"\bstrptime\(", r"\barg_min\b", r"\bepoch\w*\(",
+    r"\bstrptime\(", r"\bconvert\(", r"\barg_min\b", r"\bepoch\w*\(",
 ]  # fmt: skip
 JINJA = Environment(autoescape=True)
 

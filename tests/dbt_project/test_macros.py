@@ -1,4 +1,4 @@
-"""Macros and materializations, read as text: sqlfluff skips their files and calls them clean."""
+"""Macros and materializations, read as text: sqruff skips their files and calls them clean."""
 
 from __future__ import annotations
 

@@ -36,12 +36,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "deal_value": "12.345",
         "opened": "2026-01-05 00:30:00",
         "due": "soon",
+        "odds": "good",
     }
     more = theirs | {
         "opportunity_id": "2",
         "deal_value": "a lot",
         "opened": "2026-01-05T04:30:00Z",
         "due": "2026-02-01",
+        "odds": "bad",
     }
     companies = [
         Company(
@@ -62,12 +64,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
                     "amount": "deal_value",
                     "created_at": "opened",
                     "close_date": "due",
+                    "probability": "odds",
                     "owner_id": "a_column_it_never_had",
                 }
             },
         ),
     ]
-    result = dbt_build.run(home, companies, time_zone="America/New_York")
+    sources = dbt_build.variables(companies)["sources"]
+    sources["o'brien"]["values"] = {"opportunity": {"probability": {"good": "0.9"}}}
+    result = dbt_build.run(home, companies, time_zone="America/New_York", sources=sources)
     assert result.success, result.told[-4000:]
     return home
 
@@ -111,6 +116,16 @@ def test_values_lost_in_a_cast_are_counted_and_shown(home: Path) -> None:
     assert any("1 values of due are no date" in each and "such as soon" in each for each in findings)
 
 
+def test_a_value_that_the_settings_name_is_not_lost(home: Path) -> None:
+    rows = dbt_build.read(
+        home, "select source_probability from staging.stg_opportunity where source = 'o''brien' order by opportunity_id"
+    )
+    assert rows == [(Decimal("0.9"),), (None,)]
+    [finding] = [each for each in dbt_build.findings(home) if "values of odds" in each]
+    assert "1 values of odds" in finding
+    assert "such as bad" in finding
+
+
 def test_entities_that_nobody_captured_are_empty_and_typed(home: Path) -> None:
     assert dbt_build.read(home, "select count(*) from staging.stg_subscription") == [(0,)]
     kinds = dbt_build.read(home, "select typeof(any_value(source_amount)) from staging.stg_subscription")
@@ -145,4 +160,11 @@ def test_columns_that_were_never_captured_are_known_under_our_names(home: Path) 
     rows = dbt_build.read(
         home, "select column_name from staging.stg_extracted_columns where source = 'o''brien' order by 1"
     )
-    assert [name for (name,) in rows] == ["amount", "close_date", "created_at", "opportunity_id", "stage"]
+    assert [name for (name,) in rows] == [
+        "amount",
+        "close_date",
+        "created_at",
+        "opportunity_id",
+        "probability",
+        "stage",
+    ]

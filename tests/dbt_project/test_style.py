@@ -29,16 +29,20 @@ LONGER = {
     "int_forecast_levels": "parts, changes and running sums are one thought, as in fct_pipeline_daily",
     "int_stall_cases": "the columns of a case are listed once, for landmarks and last days alike",
     "int_stall_clocks": "a dozen clocks that share two windows",
-    "int_stall_facts": "what six rules look at, one block each",
+    "int_stall_facts": "what seven rules look at, one block each",
     "int_stall_last_activities": "the CRM's field and the activities are two histories made one",
     "int_subscription_breaks": "what a source says of trials and pauses, and what it said before and says next",
     "int_subscription_terms": "lives, what cuts them, and what they cost meanwhile: each needs the one before it",
+    "int_generation_yields": "the weeks that are looked at, and the past ones that they are compared with",
     "int_slippage_deals": "what was due and what was won besides: two looks at the same anchors",
     "int_cycle_risk_sets": "a cycle enters and leaves once; five columns name its cohort wherever it is counted",
+    "rpt_pipeline_generation": "thirty columns: what a week created, what such weeks yield, what the quarter needs",
     "rpt_sales_cycle": "thirty columns: what is known of a cohort, and what of a day of it",
     "rpt_forecast_accuracy": "single quarters and all of them together have the same columns",
     "rpt_slippage": "nine groups, in counts and in amounts, and their rates",
     "rpt_stage_velocity": "counts, durations and rates of a cell, side by side",
+    "fct_lifecycle_steps": "whatever says that a step was taken, side by side, and one thought on which of it counts",
+    "dim_person": "links of three kinds, the rounds that join them, and the columns of a record",
     "fct_opportunity_current": "everything known of an opportunity today: fifty columns",
     "fct_pipeline_daily": "events, running sums and days without a change are one thought",
     "stg_hubspot__opportunity": "HubSpot's ways of saying open, won, lost and merged",
@@ -73,6 +77,11 @@ def test_models_are_written_in_portable_sql(path: Path) -> None:
     assert not_portable(without_strings(text)) == []
     assert '"' not in text
     assert "\\" not in text
+
+
+@pytest.mark.parametrize("path", [*MODELS, *TESTS], ids=lambda path: path.stem)
+def test_an_alias_of_a_table_says_more_than_a_letter(path: Path) -> None:
+    assert re.findall(r"\b(?:from|join)\s+\w+\s+as\s+\w\b", sql(path.read_text())) == []
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.stem)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib
 import re
 from datetime import UTC, date, datetime
@@ -16,19 +15,10 @@ import pytest
 from ingestion.entities import ENTITIES, TEXT
 from ingestion.source import landed_name
 from ingestion.source_types import LANDED, VENDORS
+from orchestration.steps.vendor_fields import columns_read, fields
 from tests.dbt_project import dbt_build, ledger_cache
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
-Fields = dict[str, dict[str, dict[str, str | list[str]]]]
-
-
-def fields(vendor: str) -> Fields:
-    """The dictionary of a vendor's macro."""
-    text = (PROJECT / "macros" / "vendors" / f"{vendor}_fields.sql").read_text()
-    found = re.search(r"return\((.*)\)\s*\}\}", text, re.DOTALL)
-    assert found
-    read: Fields = ast.literal_eval(found[1].strip())
-    return read
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -41,6 +31,14 @@ def test_a_vendor_s_names_lead_to_columns_of_ours(vendor: str) -> None:
                 assert column == landed_name(column)
                 assert (ours if isinstance(theirs, str) else theirs[2]) in ENTITIES[entity].columns
                 assert isinstance(theirs, str) or len(theirs) == 3
+
+
+def test_the_columns_that_models_read_are_known_by_the_vendor_s_entity() -> None:
+    task = columns_read("salesforce")["task"]
+    assert task["completed_date_time"] == "occurred_at"
+    assert task["what_id"] == "opportunity_id"  # an ingredient
+    contact = columns_read("hubspot")["contact"]  # of people, and of touches
+    assert (contact["jobtitle"], contact["email_digest"]) == ("title", "person_id")
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
@@ -76,8 +74,11 @@ def test_a_contract_has_our_columns_but_for_those_of_people(vendor: str) -> None
         ]
 
 
-# What vendors tell as days without a time: staging makes them midnight, company time.
-AS_TEXT = {"salesforce": {"last_activity_date", "first_responded_date"}}
+# What vendors tell as days without a time, or as milliseconds in a text: staging makes instants and days of them.
+AS_TEXT = {
+    "salesforce": {"last_activity_date", "first_responded_date"},
+    "hubspot": {"hs_forecast_start_date"},
+}
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

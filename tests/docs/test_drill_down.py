@@ -22,6 +22,7 @@ GRAINS = {
     "rpt_win_rate": ("fiscal_quarter", "segment", "dimension", "dimension_value"),
     "rpt_slippage": ("fiscal_quarter", "segment", "forecast_category", "anchor_date"),
     "rpt_sales_cycle": ("fiscal_quarter", "segment", "opportunity_type", "pipeline", "from_stage", "day"),
+    "rpt_pipeline_generation": ("fiscal_quarter", "segment", "dimension", "dimension_value", "week_start_date"),
     "rpt_pipeline_coverage": ("snapshot_date", "fiscal_quarter", "segment"),
     "rpt_pipeline_waterfall": ("fiscal_quarter", "segment", "week_start_date", "category"),
     "rpt_forecast_accuracy": ("fiscal_quarter", "segment", "measure", "days_to_quarter_end"),
@@ -29,6 +30,7 @@ GRAINS = {
 }
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
+    "rpt_pipeline_generation": "created_opportunities > 0",
     "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure not in ('expected', 'last_quarter', 'pace')",
     "rpt_stall_patterns": "rule = 'past_due'",
     "rpt_sales_cycle": "from_stage = '(created)'",
@@ -118,6 +120,19 @@ def pipeline_coverage(rows: Rows) -> dict[str, Any]:
     }
 
 
+def pipeline_generation(rows: Rows) -> dict[str, Any]:
+    new = [row for row in rows if not row["is_renewal"]]
+    return {
+        "created_opportunities": len(new),
+        "created_amount": total(new),
+        "created_renewal_opportunities": len(rows) - len(new),
+        "created_renewal_amount": total(rows) - total(new),
+        "amount_after_28_days": total(new, "later_amount"),
+        "created_won_amount": total(new, "won_amount"),
+        "reported_created_won_amount": total(new, "reported_won_amount"),
+    }
+
+
 def forecast_accuracy(rows: Rows) -> dict[str, Any]:
     return {"forecast_amount": total(rows, "part"), "won_amount": total([row for row in rows if row["is_won"]])}
 
@@ -143,6 +158,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_sales_cycle": sales_cycle,
     "rpt_forecast_accuracy": forecast_accuracy,
     "rpt_pipeline_coverage": pipeline_coverage,
+    "rpt_pipeline_generation": pipeline_generation,
     "rpt_pipeline_waterfall": pipeline_waterfall,
     "rpt_revenue_retention": revenue_retention,
 }

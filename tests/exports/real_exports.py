@@ -13,6 +13,8 @@ from decimal import Decimal
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+import xlwt
+
 STAGES = ("Prospecting", "Proposal", "Negotiation", "Closed Won", "Closed Lost")
 OPEN = STAGES[:3]
 FIRST_DAY = date(2026, 1, 2)
@@ -234,6 +236,23 @@ def write_workbook(file: Path, sheets: Mapping[str, Sequence[Sequence[object]]])
             )
 
 
+def write_old_workbook(file: Path, sheets: Mapping[str, Sequence[Sequence[object]]]) -> None:
+    """An .xls with the same kinds of cells."""
+    book = xlwt.Workbook()
+    day, moment = (xlwt.easyxf(num_format_str=form) for form in ("D/M/YYYY", "YYYY-MM-DD hh:mm"))
+    for name, rows in sheets.items():
+        sheet = book.add_sheet(name)
+        for line, row in enumerate(rows):
+            for place, value in enumerate(row):
+                if isinstance(value, datetime):
+                    sheet.write(line, place, value, moment)
+                elif isinstance(value, date):
+                    sheet.write(line, place, value, day)
+                elif value is not None:
+                    sheet.write(line, place, value)
+    book.save(str(file))
+
+
 def _cell(value: object, line: int, place: int) -> str:
     name = f'r="{chr(65 + place)}{line}"'
     if value is None or value == "":
@@ -247,4 +266,6 @@ def _cell(value: object, line: int, place: int) -> str:
         return f'<c {name} s="1"><v>{(value - date(1899, 12, 30)).days}</v></c>'
     if isinstance(value, int | float):
         return f"<c {name}><v>{value!r}</v></c>"
+    if str(value).startswith("#"):
+        return f'<c {name} t="e"><f>1/0</f><v>{value}</v></c>'
     return f'<c {name} t="inlineStr"><is><t xml:space="preserve">{escape(str(value))}</t></is></c>'

@@ -17,7 +17,10 @@ from tests.dbt_project.ledger_cache import Company
 FIRST_DAY = date(2025, 6, 3)
 DAYS = 540
 SCALE = 0.1
-USED = ("opportunity", "account", "user", "activity", "subscription")
+USED = (
+    "opportunity", "account", "user", "activity", "opportunity_contact_role", "subscription", "person", "campaign",
+    "touch",
+)  # fmt: skip
 
 
 def demo_company() -> Company:

@@ -12,9 +12,11 @@ from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.coverage.random_coverage import TARGETS
+from tests.oracles.funnel.random_people import with_people
 from tests.oracles.opportunities.random_changes import with_changes
 from tests.oracles.revenue import random_billing
 from tests.oracles.stalls.random_activities import with_activities
+from tests.oracles.stalls.random_contacts import with_contacts
 from tests.oracles.wins.random_wins import with_owners
 
 FIRST_DAY = date(2026, 1, 20)
@@ -78,6 +80,9 @@ no_activity,Public,*,5,false,,,
 missing_next_step,*,*,,true,,,
 missing_next_step,*,New,,false,,,
 missing_next_step,Unknown,New,,true,,,
+few_contacts,*,*,2,true,,,
+few_contacts,Small,*,1,true,,,
+few_contacts,Public,*,5,false,,,
 """,
     "targets": TARGETS,
     "metric_policy": """choice,value,valid_from,owner,definition
@@ -93,6 +98,8 @@ small_sample,12,,,
 small_risk_set,3,,,
 mature_open_share,0.2,,,
 sales_cycle_days,5|10|20|60,,,
+restatement_days,0|2|5,,,
+restatement_days,1|3,2026-02-01,,
 """,
     **random_billing.DEFINITIONS,
 }
@@ -102,8 +109,11 @@ def companies(seed: int, count: int) -> list[Company]:
     """`count` companies as sources c000, c001, ... of one build, in both canonical source types."""
     generator = random.Random(seed)
     plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
-    lively = [with_owners(seed, with_changes(seed, with_activities(seed, company))) for company in plain]
-    return [random_billing.with_billing(company, seed) for company in lively]
+    lively = [
+        with_owners(seed, with_changes(seed, with_contacts(seed, with_activities(seed, company)))) for company in plain
+    ]
+    peopled = [with_people(seed, company) for company in lively]
+    return [random_billing.with_billing(company, seed) for company in peopled]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:

@@ -13,12 +13,14 @@ from tests.dbt_project.ledger_cache import Company
 from tests.oracles.conftest import SETTINGS, Built, build_once
 
 CUT = date(2024, 6, 20)  # within a quarter: weeks after the end of the one before, and long before the last day
-SELECTED = ("build", "--select", "+rpt_win_rate", "+rpt_slippage", "--exclude-resource-types", "test", "unit_test")
+REPORTS = ("+rpt_win_rate", "+rpt_slippage", "+rpt_pipeline_generation")
+SELECTED = ("build", "--select", *REPORTS, "--exclude-resource-types", "test", "unit_test")
 # What is a total of nobody is not a row: a key without a reported value says nothing was reported.
 WIN_RATE = (
     "reported_won", "reported_lost", "reported_gone", "reported_still_open", "reported_won_amount",
     "reported_lost_amount", "reported_win_rate", "reported_amount_win_rate",
 )  # fmt: skip
+TODAY = {"created_won_opportunities", "created_won_amount", "amount_after_28_days"}
 LATER = {"slipped_later_won", "slipped_later_open", "later_won_rate"}
 
 
@@ -80,3 +82,19 @@ def test_slippage_of_past_quarters_is_the_same_in_a_later_build(three_years: Bui
     )
     assert then == now
     assert len(now) > 100
+
+
+def test_generation_of_past_quarters_is_the_same_in_a_later_build(three_years: Built, early: Built) -> None:
+    query = f"select * from marts.rpt_pipeline_generation where is_final and as_of_date <= date '{CUT}'"
+    keys = ("fiscal_quarter", "segment", "dimension", "dimension_value", "week_start_date")
+    then, now = (
+        {
+            tuple(row[name] for name in keys): {name: value for name, value in row.items() if name not in TODAY}
+            for row in built.rows(query)
+        }
+        for built in (early, three_years)
+    )
+    assert then == now
+    assert len(now) > 500
+    today = f"select sum(created_won_amount) as amount from ({query})"
+    assert early.rows(today) != three_years.rows(today)

@@ -5,12 +5,15 @@ A dbt build takes seconds, so the tests share a home and build on each other.
 
 import json
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import dagster as dg
 import duckdb
 import pytest
+from typer.main import get_command
 
+from orchestration.cli import app
 from orchestration.settings.home import Home
 from orchestration.settings.lock import Lock
 from tests.orchestration.conftest import Desk
@@ -19,12 +22,12 @@ pytestmark = pytest.mark.xdist_group("company")
 
 
 def published(desk: Desk) -> dict[str, list[tuple[object, ...]]]:
-    """The whole content of every published mart."""
+    """The whole content of every published mart; `about` says when it was published, too."""
     with duckdb.connect(str(desk.home / "published" / "pipeline.duckdb"), read_only=True) as connection:
         names = [
             name
             for (name,) in connection.execute(
-                "select table_name from information_schema.tables where table_schema = 'marts'"
+                "select table_name from duckdb_tables() where schema_name = 'marts' and table_name <> 'about'"
             ).fetchall()
         ]
         return {name: connection.execute(f"select * from marts.{name} order by all").fetchall() for name in names}
@@ -289,3 +292,17 @@ def test_quick_commands_are_quick(company: Desk) -> None:
         assert company.run(*arguments).code == 0
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3.0, arguments
+
+
+def test_help_says_all_of_it_with_examples_and_exit_codes(tmp_path: Path) -> None:
+    narrow = {"COLUMNS": "60"}
+    desk = Desk(tmp_path)
+    told = " ".join(desk.run("--help", env=narrow).out.split())
+    assert told.count("...") == 1  # [ARGS]...
+    assert "5 the ledger is damaged" in told
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        assert " ".join(command.short_help.split()) in told, name
+        assert f"pipeledger {name}" in " ".join(command.epilog.split()), name
+    assert desk.run("--version").out.split() == ["pipeledger", version("pipeledger")]
+    asked = {"_PIPELEDGER_COMPLETE": "complete_bash", "COMP_WORDS": "pipeledger reb", "COMP_CWORD": "1"}
+    assert desk.run(env=asked).out.split() == ["rebuild"]

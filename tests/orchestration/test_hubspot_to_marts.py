@@ -86,6 +86,10 @@ def live(server: HubspotServer) -> dict[str, str]:
              "hs_assignee_user_id": str(int(ada) + 5)}  # fmt: skip
     add("goal_targets", **month, hs_goal_type="sales_quota", hs_target_amount="90000")
     add("goal_targets", **month, hs_goal_type="calls_made", hs_target_amount="100")
+    november = f"{datetime(2026, 11, 1, 4, tzinfo=UTC).timestamp() * 1000:.0f}"  # midnight in New York
+    add(
+        "forecasts", hs_amount="120000.5", hs_milestone="monthly", hs_forecast_start_date=november, hubspot_owner_id=ada
+    )
     fair = server.add_campaign(hs_name="Fair", hs_start_date="2026-11-01", hs_spend_items_sum_amount="12345678.5")
     touches = reach_people(server, fair)
     server.pass_time(days=10)  # the 20th
@@ -215,6 +219,15 @@ def test_tickets_and_quotas_are_ours_and_a_goal_that_counts_calls_is_none(accoun
     assert account.read("select owner_id, period_start_date, period_end_date, quota_amount from staging.stg_quota") == [
         (account.ids["ada"], date(2026, 11, 1), date(2026, 11, 10), Decimal(90_000))
     ]
+
+
+def test_a_submitted_forecast_is_ours(account: Account) -> None:
+    submitted = account.read(
+        "select owner_id, period_start_date, period_end_date, forecast_category, source_amount, submitted_at::date "
+        "from staging.stg_forecast_submission"
+    )
+    november = (date(2026, 11, 1), date(2026, 11, 30))
+    assert submitted == [(account.ids["ada"], *november, "submitted", Decimal("120000.50"), date(2026, 11, 10))]
 
 
 def test_names_and_addresses_of_people_stay_out_of_the_ledger(account: Account) -> None:

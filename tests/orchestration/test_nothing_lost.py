@@ -48,9 +48,11 @@ QUICK = {"between the Delta commit and the interval cache"}
 
 
 def marts(desk: Desk) -> dict[str, list[tuple[object, ...]]]:
-    """Every published mart, without the instants at which this machine extracted it."""
+    """Every published mart, without the instants at which this machine extracted and published it."""
     with duckdb.connect(str(desk.home / "published" / "pipeline.duckdb"), read_only=True) as con:
-        names = con.execute("select table_name from information_schema.tables where table_schema = 'marts'").fetchall()
+        names = con.execute(
+            "select table_name from duckdb_tables() where schema_name = 'marts' and table_name <> 'about'"
+        ).fetchall()
         return {
             name: con.execute(
                 f"select {'* exclude (captured_at)' if name == 'dim_snapshot' else '*'} from marts.{name} order by all"

@@ -19,7 +19,7 @@ from tests.orchestration.conftest import STAGE_COLUMNS, Desk, new_desk
 EXPORT = Path(__file__).parents[2].parent / "shared" / "data" / "crm_export"
 LAST_DAY = "2017-12-31"
 
-pytestmark = pytest.mark.skipif(not EXPORT.is_dir(), reason=f"the real export is not there: {EXPORT}")
+pytestmark = pytest.mark.skipif(not EXPORT.is_dir(), reason=f"the real export is not beside the project: {EXPORT}")
 
 TOML = f"""
 [company]

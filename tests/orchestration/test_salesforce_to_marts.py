@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -356,7 +356,37 @@ def test_a_retyped_field_that_cannot_be_read_keeps_the_whole_day_out(
         assert values == [(Decimal("100.50"),), (Decimal("200.50"),)]
 
 
-def captured(desk: Desk, server: SalesforceServer) -> tuple[str, ...]:
+def test_a_standard_field_that_disappears_keeps_the_day_out_until_it_is_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in Org.secrets.items():
+        monkeypatch.setenv(name, value)
+    with SalesforceServer(START) as server:
+        server.looks_needed = 0
+        server.open_opportunity(Name="First", StageName="Prospecting", Value__c=100.5, Type="New Business")
+        server.add("Account", Name="Globex")
+        (tmp_path / "pipeledger.toml").write_text(RETYPED.format(url=server.url))
+        desk = Desk(tmp_path)
+        server.fields["Opportunity"] |= {"Value__c": "currency"}
+        assert captured(desk, server) == ()
+        server.pass_time(days=1)
+        del server.fields["Opportunity"]["Type"]  # models read it
+        del server.fields["Opportunity"]["Health__c"]  # nobody reads it
+        del server.fields["Opportunity"]["Amount"]  # the settings read Value__c in its place
+        server.fields["Opportunity"] |= {"Kind__c": "picklist"}
+        (told,) = captured(desk, server)
+        assert told == (
+            f"sf.opportunity: the column `type` (our `opportunity_type`) is gone on {server.now.date()}, it was there "
+            f"on {START.date()} (1); new: `Kind__c`. Nothing written. Let the user of [sources.sf] read it again, or "
+            "map what took its place to `opportunity_type` in pipeledger.toml. If the column is gone for good, run "
+            "again with --accept columns."
+        )
+        assert captured(desk, server, accept=["columns"]) == ()
+        server.pass_time(days=1)
+        assert captured(desk, server) == ()
+
+
+def captured(desk: Desk, server: SalesforceServer, accept: Collection[str] = ()) -> tuple[str, ...]:
     """Land and capture today as the daily run does it before it builds; what gates said."""
     settings = load_settings(desk.folder / "pipeledger.toml", {"PIPELEDGER_HOME": str(desk.home)})
     settings.home.root.mkdir(exist_ok=True)
@@ -364,7 +394,8 @@ def captured(desk: Desk, server: SalesforceServer) -> tuple[str, ...]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIPELEDGER_NOW", server.now.isoformat())
         (source,) = settings.config.enabled
-        return tuple(land_and_capture(settings, source, [server.now.date()], now=server.now).refusals)
+        done = land_and_capture(settings, source, [server.now.date()], now=server.now, accept=accept)
+        return tuple(done.refusals)
 
 
 def test_what_was_extracted_is_known_under_our_names(org: Org) -> None:

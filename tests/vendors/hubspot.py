@@ -77,12 +77,17 @@ PROPERTIES: dict[str, dict[str, str]] = {
     | {"hs_goal_name": "string", "hs_goal_type": "enumeration", "hs_target_amount": "number",
        "hs_goal_target_currency_code": "enumeration", "hs_start_datetime": "datetime", "hs_end_datetime": "datetime",
        "hs_assignee_user_id": "number", "hs_assignee_team_id": "number"},
+    "forecasts": _RECORD
+    | {"hs_amount": "number", "hs_created_by_user_id": "number", "hs_team_id": "number", "hs_milestone": "enumeration",
+       "hs_deal_pipeline_id": "string", "hs_year": "string", "hs_fiscal_month": "string", "hs_fiscal_quarter": "string",
+       "hs_forecast_fiscal_offset": "string", "hs_forecast_start_date": "string", "hs_forecast_end_date": "string",
+       "hs_included_deal_ids": "string"},
 }  # fmt: skip
 SCOPES = {
     "deals": "crm.objects.deals.read", "companies": "crm.objects.companies.read", "users": "crm.objects.users.read",
     "contacts": "crm.objects.contacts.read", "owners": "crm.objects.owners.read", "forms": "forms",
     "campaigns": "marketing.campaigns.read", "email": "content", "tickets": "tickets",
-    "goal_targets": "crm.objects.goals.read",
+    "goal_targets": "crm.objects.goals.read", "forecasts": "crm.objects.forecasts.read",
     **dict.fromkeys(("calls", "emails", "meetings", "notes", "tasks"), "crm.objects.contacts.read"),
 }  # fmt: skip
 _CHANGED = {"contacts": "lastmodifieddate"}

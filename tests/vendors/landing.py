@@ -15,7 +15,7 @@ from ingestion.vendors.carried_state import CarriedStates
 from ingestion.vendors.client import Patience
 from ingestion.vendors.secrets import Secrets
 
-OF_THE_ACCOUNT = ("exclude", "columns", "volatile", "personal")
+OF_THE_ACCOUNT = ("exclude", "columns", "volatile", "personal", "read")
 
 
 @dataclass

@@ -11,6 +11,12 @@
             'holds': is_whole_number('value', 1, 40),
             'says': 'whole number of quarters from 1 to 40',
         },
+        'creation_mean_weeks': {
+            'data_type': 'integer',
+            'default': '13',
+            'holds': is_whole_number('value', 1, 520),
+            'says': 'whole number of weeks from 1 to 520',
+        },
         'cycle_bands': {
             'data_type': 'string',
             'default': '30|60|90|180',
@@ -22,6 +28,12 @@
             'default': '0.05',
             'holds': 'coalesce(try_cast(value as decimal(9, 6)) between 0 and 1, false)',
             'says': 'share from 0 to 1',
+        },
+        'restatement_days': {
+            'data_type': 'string',
+            'default': '0|7|30|60|92|182|365',
+            'holds': is_list_of_whole_numbers('value'),
+            'says': 'short list of whole numbers, such as 30|60',
         },
         'sales_cycle_days': {
             'data_type': 'string',

@@ -10,5 +10,6 @@
         'past_due',
         'no_activity',
         'missing_next_step',
+        'few_contacts',
     ]) }}
 {%- endmacro %}

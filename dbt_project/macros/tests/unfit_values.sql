@@ -1,6 +1,6 @@
 {#-
     Values of `entity` that its staging model could not cast: text of a column that was mapped
-    after it had been captured. They are NULL in every mart; the ledger still has them. `canonical`
+    after it had been captured, in the values that the settings name. They are NULL in every mart; the ledger still has them. `canonical`
     is what the model passes to conform.
 -#}
 {% macro unfit_values(entity, canonical={}) -%}
@@ -18,19 +18,20 @@
     {%- for name, column in columns.items() if column.data_type | lower != 'string' -%}
         {%- for group in groups -%}
             {%- set ours = canonical.get(name, name) -%}
-            {%- set theirs = group.fields.get(ours) if group.fields is defined
-                else ledger_name(ours, group.mapping) -%}
-            {%- if theirs is string and theirs in group.columns -%}
+            {%- set names = [group.fields.get(ours)] if group.fields is defined
+                else [ledger_name(ours, group.mapping)] + group.also.get(ours, []) -%}
+            {%- for theirs in names if theirs is string and theirs in group.columns -%}
                 {%- do checks.append({
-                    'group': group, 'theirs': theirs, 'name': name, 'column': column
+                    'group': group, 'theirs': theirs, 'ours': ours, 'name': name, 'column': column
                 }) if group.columns[theirs] | upper == 'VARCHAR' -%}
-            {%- endif -%}
+            {%- endfor -%}
         {%- endfor -%}
     {%- endfor -%}
 
     {%- for check in checks %}
     {%- set value = adapter.quote(check.theirs) %}
     {%- set dialect = check.group.get('dialect', {}) %}
+    {%- set our_values = check.group.get('our_values', {}).get(check.ours, {}) %}
     select
         source,
         '{{ check.name }}' as column_name,
@@ -52,7 +53,8 @@
             source,
             {{ value }} as said,
             {{ cast_from_ledger(
-                value, 'string', check.column.data_type, dialect=dialect
+                in_our_values(value, 'string', our_values),
+                'string', check.column.data_type, dialect=dialect
             ) }} as value_said
         from {{ check.group.relation }}
         where source in ({{ check.group.names | join(', ') }})

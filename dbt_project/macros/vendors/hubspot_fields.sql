@@ -200,6 +200,16 @@
             'starts_at': ['hs_start_datetime', 'timestamp', 'period_start_date'],
             'ends_at': ['hs_end_datetime', 'timestamp', 'period_end_date'],
         }},
+        'forecast_submission': {'forecast': {
+            'submission_id': 'id',
+            'owner_id': 'hubspot_owner_id',
+            'team': 'hs_team_id',
+            'period_start_date': 'hs_forecast_start_date',
+            'amount': 'hs_amount',
+            'submitted_at': 'hs_createdate',
+            'start_milliseconds': ['hs_forecast_start_date', 'bigint', 'period_start_date'],
+            'milestone': ['hs_milestone', 'string', 'period_end_date'],
+        }},
         'ticket': {'ticket': {
             'ticket_id': 'id',
             'account_id': 'company_id',

@@ -104,11 +104,14 @@ class HubspotApi:
             )
 
     def may_read(self, objects: str) -> bool:
-        """Whether the app has the scope of some objects, and the account has bought them; other failures are raised."""
+        """Whether the app has the scope of some objects, the account has bought them and this version of the API knows
+        them; other failures are raised.
+        """
         try:
             self.get("crm/objects", objects, limit=1)
+            self.properties(objects)
         except SourceError as error:
-            if "HTTP 403" in str(error):
+            if any(f"HTTP {code}" in str(error) for code in (400, 403, 404)):
                 return False
             raise
         return True

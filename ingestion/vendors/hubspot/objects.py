@@ -120,6 +120,18 @@ OBJECTS: dict[str, Object] = {
         with_owner=True,
         optional=True,
     ),
+    # HubSpot's own API for them is in beta
+    "forecast": Object(
+        "forecasts",
+        ("forecast_submission",),
+        {"hs_amount": MONEY, "hs_createdate": INSTANT},
+        only=(
+            *("hs_amount", "hs_createdate", "hs_lastmodifieddate", "hubspot_owner_id", "hs_created_by_user_id"),
+            *("hs_team_id", "hs_deal_pipeline_id", "hs_milestone", "hs_year", "hs_fiscal_month", "hs_fiscal_quarter"),
+            *("hs_forecast_fiscal_offset", "hs_forecast_start_date", "hs_forecast_end_date", "hs_included_deal_ids"),
+        ),
+        optional=True,
+    ),
 }
 ENGAGEMENTS = tuple(entity for entity, of in OBJECTS.items() if of.with_contacts)
 

@@ -192,7 +192,7 @@ class HubspotSource(ApiSource):
             required=("id",),
             mode="state",
             deleted=ARCHIVED if of.ended else None,
-            **self.governance(of.canonical, columns, typed=of.governed, hidden=hidden, volatile=volatile),
+            **self.governance(entity, of.canonical, columns, typed=of.governed, hidden=hidden, volatile=volatile),
         )
 
     def _whole(self, entity: str, described: Mapping[str, Row], columns: Mapping[str, str]) -> Iterator[pa.Table]:
@@ -327,7 +327,9 @@ class HubspotSource(ApiSource):
             key=tuple(columns[name] for name in of.key),
             required=tuple(columns[name] for name in of.required),
             mode=of.mode,
-            **self.governance(of.canonical, columns, typed=of.governed, hidden=of.personal, volatile=of.volatile),
+            **self.governance(
+                entity, of.canonical, columns, typed=of.governed, hidden=of.personal, volatile=of.volatile
+            ),
         )
 
     def _rows(self, entity: str) -> Iterator[Mapping[str, Any]]:

@@ -233,7 +233,7 @@ class MarketoSource(ApiSource):
             key=(columns[of.key],),
             required=(columns[of.key],),
             mode=of.mode,
-            **self.governance(of.canonical, columns, typed=of.governed, hidden=hidden, volatile=of.volatile),
+            **self.governance(entity, of.canonical, columns, typed=of.governed, hidden=hidden, volatile=of.volatile),
         )
 
     # ------------------------------------------------------------ leads

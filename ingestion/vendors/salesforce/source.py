@@ -3,7 +3,8 @@
 Asks `describe` for the fields that the user may read, and pulls each object by `queryAll`, deleted and archived rows
 included. Rows go to the landing as text under the fields' names in snake_case (`StageName` -> `stage_name`,
 `Region__c` -> `region_c`). Compound fields (addresses, locations) and files are left out: their components are fields
-of their own. A field that the user may no longer read is absent from the extraction, and its history stays.
+of their own. A field that the user may no longer read is absent from the extraction, and its history stays; if models
+read it, the day is refused until somebody accepts that.
 
 Opportunities and the small objects are pulled whole every day, because formula fields change without moving
 SystemModstamp. The large ones are pulled by SystemModstamp (histories by CreatedDate) with a look-back of ten minutes
@@ -89,7 +90,7 @@ class SalesforceSource(ApiSource):
             required=(columns[ID],),
             mode=of.mode,
             deleted="is_deleted" if "is_deleted" in columns.values() else None,
-            **self.governance(of.canonical, columns, typed=of.governed, hidden=hidden, volatile=VOLATILE),
+            **self.governance(entity, of.canonical, columns, typed=of.governed, hidden=hidden, volatile=VOLATILE),
         )
 
     def has(self, entity: str) -> bool:

@@ -36,6 +36,9 @@ def _typed(kind: str, *columns: str) -> dict[str, str]:
     return dict.fromkeys(columns, kind)
 
 
+NESTED = ("metadata_", "pause_collection_", "parent_", "status_transitions_")
+"""How the landed names of keys within keys begin, of those that models read."""
+
 _CREATED = _typed(INSTANT, "created")
 ACCOUNT_FIELDS = tuple(f"metadata.{key}" for key in ACCOUNT_KEYS)
 _DISCOUNT_EVENTS = tuple(f"customer.discount.{verb}" for verb in ("created", "updated", "deleted"))

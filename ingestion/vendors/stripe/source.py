@@ -36,7 +36,7 @@ from ingestion.vendors.api_source import ApiSource
 from ingestion.vendors.carried_state import CarriedState, tables
 from ingestion.vendors.rows import batched, landed_columns, text
 from ingestion.vendors.stripe.client import API_VERSION, BASE_URL, GoneError, Row, StripeApi, refusal_of
-from ingestion.vendors.stripe.objects import ACCOUNT_FIELDS, OBJECTS, Object
+from ingestion.vendors.stripe.objects import ACCOUNT_FIELDS, NESTED, OBJECTS, Object
 
 BATCH_ROWS = 1_000  # objects that are held as Python's at once
 LOOK_BACK = timedelta(hours=1)
@@ -83,7 +83,9 @@ class StripeSource(ApiSource):
             key=("id",),
             required=("id",),
             mode="state",
-            **self.governance(of.canonical, columns, typed=of.governed, hidden=of.personal, volatile=of.volatile),
+            **self.governance(
+                entity, of.canonical, columns, typed=of.governed, hidden=of.personal, volatile=of.volatile
+            ),
         )
 
     def check(self) -> Iterator[Finding]:
@@ -111,6 +113,10 @@ class StripeSource(ApiSource):
             yield Finding(entity, "ok", f"readable at {path}")
 
     # ------------------------------------------------------------ columns
+
+    def comes_and_goes(self, column: str) -> bool:
+        """Keys within a key are there only while some object has them: the last paused subscription takes them away."""
+        return column.startswith(NESTED)
 
     def _keys(self, entity: str) -> list[str]:
         """The fields that land: those that any of the objects has; without objects those that have a type."""

@@ -153,6 +153,15 @@ def test_a_day_asked_alone_is_the_same_as_in_a_range() -> None:
         assert table_of(extraction) == in_range[entity, day], entity
 
 
+def test_a_company_that_is_asked_for_nothing_need_not_live() -> None:
+    source = build(scale=0.1)
+    unborn = source.company.world.day
+    extractions = source.extract([START + timedelta(days=2)], START + timedelta(days=2))
+    assert source.company.world.day == unborn  # doctor stops here
+    next(extractions["opportunity"]())
+    assert source.company.world.day > unborn
+
+
 def test_a_company_that_starts_on_a_quarters_last_day_lives_too() -> None:
     start = date(2026, 1, 31)
     source = build(scale=0.05, start_date=start)

@@ -23,7 +23,7 @@ from ingestion.files.layout import Layout
 from ingestion.files.source import FilesSource, build_source
 from ingestion.landing import Landed, land
 from ingestion.source import SourceError
-from tests.exports.real_exports import write_workbook
+from tests.exports.real_exports import write_old_workbook, write_workbook
 
 DAY = date(2026, 11, 22)
 BEFORE = date(2026, 11, 21)
@@ -676,15 +676,19 @@ def test_a_default_stands_in_for_a_required_column(exports: Exports) -> None:
     assert exports.manifest("required_columns") == '["opportunity_id"]'
 
 
-def test_a_workbook_lands_with_its_types(exports: Exports) -> None:
+WRITERS = {"opportunity.xlsx": write_workbook, "opportunity.xls": write_old_workbook}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_workbook_lands_with_its_types(exports: Exports, name: str) -> None:
     rows: list[list[object]] = [
         ["opportunity_id", "stage", "amount", "close_date", "created_at", "is_deleted", "Note"],
         [101, "Open", 1234.5, date(2026, 3, 31), datetime(2026, 3, 1, 14, 30), True, 7],  # noqa: DTZ001 - company time
-        [102, "Open", 900, None, None, False, "seven"],
+        [1.6147805824397e13, "Open", 900, date(1999, 12, 31), None, False, "seven"],
         [],
         ["Grand Totals", None, 2134.5],
     ]
-    write_workbook(exports.path / "opportunity.xlsx", {"Deals": rows, "Empty": []})
+    WRITERS[name](exports.path / name, {"Deals": rows, "Empty": []})
 
     landed = exports.land()
 
@@ -692,14 +696,33 @@ def test_a_workbook_lands_with_its_types(exports: Exports) -> None:
         "select opportunity_id, amount, close_date, created_at, is_deleted, note from crm.opportunity"
     ) == [
         ("101", 1234.5, date(2026, 3, 31), "2026-03-01 14:30:00", True, "7"),
-        ("102", 900.0, None, None, False, "seven"),
+        ("16147805824397", 900.0, date(1999, 12, 31), None, False, "seven"),
     ]
     assert "line 5 (Grand Totals 2134.5)" in notes(landed)
 
 
-def test_which_of_several_sheets_must_be_said(exports: Exports) -> None:
+def test_an_error_in_a_cell_is_no_empty_cell(exports: Exports) -> None:
+    rows: list[list[object]] = [
+        ["opportunity_id", "stage", "amount", "Note"],
+        ["1", "Open", 5, "#N/A"],
+        ["2", "Open", "#DIV/0!", None],
+        ["3", "#REF!", 7, "fine"],
+    ]
+    write_workbook(exports.path / "opportunity.xlsx", {"Empty": [], "Deals & more": rows})
+
+    exports.land()
+
+    assert exports.rows("select opportunity_id, stage, amount, note from crm.opportunity") == [
+        ("1", "Open", "5", "#N/A"),
+        ("2", "Open", "#DIV/0!", None),
+        ("3", "#REF!", "7", "fine"),
+    ]
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_which_of_several_sheets_must_be_said(exports: Exports, name: str) -> None:
     rows: list[list[object]] = [["opportunity_id", "stage"], [1, "Open"]]
-    write_workbook(exports.path / "opportunity.xlsx", {"Q1": rows, "Q2": [*rows, [2, "Open"]]})
+    WRITERS[name](exports.path / name, {"Q1": rows, "Q2": [*rows, [2, "Open"]]})
 
     with pytest.raises(SourceError, match=r"it has several sheets: Q1, Q2\. .*Correct `sheet` in \[sources\.crm"):
         exports.land()
@@ -709,8 +732,9 @@ def test_which_of_several_sheets_must_be_said(exports: Exports) -> None:
     assert exports.rows("select count(*) from crm.opportunity") == [(2,)]
 
 
-def test_a_workbook_that_is_none_says_so(exports: Exports) -> None:
-    exports.write("opportunity.xlsx", "opportunity_id,stage\n")
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_workbook_that_is_none_says_so(exports: Exports, name: str) -> None:
+    exports.write(name, "opportunity_id,stage\n")
 
-    with pytest.raises(SourceError, match=r"opportunity\.xlsx: it is no readable workbook .*Expected a workbook"):
+    with pytest.raises(SourceError, match=rf"{name}: it is no readable workbook .*Expected a workbook"):
         exports.land()

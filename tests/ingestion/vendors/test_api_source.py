@@ -283,12 +283,13 @@ def test_what_the_ledger_must_know_comes_from_the_vendor_and_from_the_settings(
         columns={"person": {"Mail 2": "phone", "MQL": "mql_at", "Rank": "title"}, "account": {"Id": "account_id"}},
         personal={"person": ["home_city"]},
         volatile={"person": ["Score", "Mail 2"]},
+        read={"lead": {"id": "person_id", "title": "title", "status": "status", "email_digest": "person_id"}},
     )
     told = replace(source, account=set_up)
     columns = {"Id": "id", "Email": "email", "Mail 2": "mail_2", "MQL": "mql", "Rank": "rank", "Score": "score",
                "Home City": "home_city", "Seen": "seen", "Born": "born"}  # fmt: skip
     found = told.governance(
-        ("person",), columns, typed={"Born": "DATE", "score": "BIGINT", "not there": "DATE"}, hidden=["Email"],
+        "lead", ("person",), columns, typed={"Born": "DATE", "score": "BIGINT", "not there": "DATE"}, hidden=["Email"],
         volatile=["seen", "absent"],
     )  # fmt: skip
     assert found == {
@@ -298,7 +299,15 @@ def test_what_the_ledger_must_know_comes_from_the_vendor_and_from_the_settings(
         "email": "email",
         "contact": Contact(email="email", phones=("mail_2",)),
         "headers": {landed: theirs for theirs, landed in columns.items()},
-        "expected": {"mail_2": "phone", "mql": "mql_at", "rank": "title"},
+        # the vendor's title is not read where the settings read another field
+        "expected": {
+            "id": "person_id",
+            "status": "status",
+            "email": "email",
+            "mail_2": "phone",
+            "mql": "mql_at",
+            "rank": "title",
+        },
     }
 
 

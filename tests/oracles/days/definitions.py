@@ -10,8 +10,10 @@ from typing import Any
 ALWAYS = date(1, 1, 1)
 METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not say
     "coverage_pool_quarters": 8,
+    "creation_mean_weeks": 13,
     "cycle_bands": "30|60|90|180",
     "mature_open_share": 0.05,
+    "restatement_days": "0|7|30|60|92|182|365",
     "sales_cycle_days": "30|60|90|120|180|270|365|540",
     "small_pool_opportunities": 20,
     "small_risk_set": 5,

@@ -34,3 +34,16 @@ def test_every_day_is_in_its_week_and_its_fiscal_quarter(built: Built) -> None:
         day = row["date_day"]
         assert row["week_start_date"] == day - timedelta(days=day.weekday())
         assert row["fiscal_quarter"] == fiscal_quarter(day, built.settings["fiscal_year_start_month"])
+
+
+def test_quarters_are_called_current_previous_and_next_by_the_last_captured_day(built: Built) -> None:
+    (last,) = built.rows("select max(snapshot_date) as day from marts.dim_snapshot")
+    start = built.settings["fiscal_year_start_month"]
+    rows = built.rows("select * from marts.dim_date order by date_day")
+    current = fiscal_quarter(last["day"], start)
+    quarters = list(dict.fromkeys(fiscal_quarter(row["date_day"], start) for row in rows))
+    place = quarters.index(current)
+    for row in rows:
+        distance = quarters.index(row["fiscal_quarter"]) - place
+        flags = tuple(row[f"is_{which}_fiscal_quarter"] for which in ("previous", "current", "next"))
+        assert flags == (distance == -1, distance == 0, distance == 1)

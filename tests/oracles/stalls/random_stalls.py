@@ -14,6 +14,7 @@ from tests.dbt_project.ledger_cache import Company
 from tests.oracles import random_companies as short
 from tests.oracles.opportunities.random_changes import with_changes
 from tests.oracles.stalls.random_activities import with_activities
+from tests.oracles.stalls.random_contacts import with_contacts
 
 State = dict[tuple[Any, ...], dict[str, Any]]
 
@@ -35,6 +36,9 @@ no_activity,Public,*,5,false,,,
 missing_next_step,*,*,,true,,,
 missing_next_step,*,New,,false,,,
 missing_next_step,Unknown,New,,true,,,
+few_contacts,*,*,2,true,,,
+few_contacts,*,*,1,true,2026-04-01,,
+few_contacts,Small,*,3,true,,,
 """
 POLICY = """choice,value,valid_from,owner,definition
 stall_recovery_days,30,,,
@@ -87,7 +91,7 @@ def _company(seed: int, source: str, source_type: str) -> Company:
         reconstructed_until=reconstructed_until,
         extracted_from={"opportunity": late},
     )
-    return with_changes(seed, with_activities(seed, company))
+    return with_changes(seed, with_contacts(seed, with_activities(seed, company)))
 
 
 def _take_back(generator: random.Random, opportunities: State, day: date) -> None:

@@ -21,7 +21,9 @@ from tests.oracles.days.definitions import ALWAYS
 from tests.oracles.opportunities.history import Oracle, Row
 from tests.oracles.velocity.stays import is_left_truncated, local, stays_of
 
-RULES = ("age_in_stage", "no_change", "close_date_pushed", "past_due", "no_activity", "missing_next_step")
+RULES = (
+    "age_in_stage", "no_change", "close_date_pushed", "past_due", "no_activity", "missing_next_step", "few_contacts",
+)  # fmt: skip
 TRACKED = ("source_amount", "currency_code", "close_date", "next_step")
 
 
@@ -76,7 +78,7 @@ class StallOracle:
                 name for rows in company.states.get(entity, {}).values() for row in rows.values() for name in row
             }
             for company in oracle.companies
-            for entity in ("opportunity", "activity")
+            for entity in ("opportunity", "activity", "opportunity_contact_role")
         }
         self.stays = {company.source: stays_of(oracle, company) for company in oracle.companies}
 
@@ -206,6 +208,7 @@ class StallOracle:
             "past_due": self._past_due,
             "no_activity": self._no_activity,
             "missing_next_step": self._missing_next_step,
+            "few_contacts": self._few_contacts,
         }
         return judges[rule](company, identity, day, row, limit)
 
@@ -255,6 +258,25 @@ class StallOracle:
                 blank_from = self._until(source, before, after, identity)
         blank_from = max(blank_from, self.first_extracted(source, "next_step") or ALWAYS)
         return Judged("stalled", Decimal(1), None, (day - blank_from).days)
+
+    def contacts(self, source: str, identity: str, day: date) -> int:
+        """How many people have a role on an opportunity, by the state of the roles that stands on a day."""
+        company = next(each for each in self.oracle.companies if each.source == source)
+        of_roles = company.states.get("opportunity_contact_role", {})
+        standing = max((captured for captured in of_roles if captured <= day), default=None)
+        return sum(opportunity == identity for opportunity, _ in (of_roles[standing] if standing else {}))
+
+    def _few_contacts(self, company: Company, identity: str, day: date, _: Row, limit: Decimal | None) -> Judged:
+        source = company.source
+        if not self.was_captured(company, "opportunity_contact_role", "person_id", day):
+            return Judged("not_evaluated", None, limit, None)
+        assert limit is not None
+        observed = self.contacts(source, identity, day)
+        since = max(self.seen(source, identity)[0], min(company.states["opportunity_contact_role"]))
+        few_from = day
+        while few_from > since and self.contacts(source, identity, few_from - timedelta(days=1)) < limit:
+            few_from -= timedelta(days=1)
+        return Judged("stalled" if observed < limit else "ok", Decimal(observed), limit, (day - few_from).days)
 
     def _seen_until(self, source: str, identity: str, day: date) -> list[date]:
         return [each for each in self.seen(source, identity) if each <= day]
@@ -335,10 +357,18 @@ class StallOracle:
             )
         if rule == "missing_next_step":
             return any(row["stage_category"] == "open" and (row["next_step"] or "").strip() for row in rows.values())
+        if rule == "few_contacts":
+            standing = self.states[source][self.standing(source, landmark) or ALWAYS][identity]
+            in_force = self.threshold(rule, standing["segment"], standing["stage"], landmark)
+            assert in_force is not None
+            day, last = landmark + timedelta(days=1), min(until, self.lost(source, identity, landmark) or until)
+            while day <= last:
+                if self.contacts(source, identity, day) >= Decimal(in_force["threshold"]):
+                    return True
+                day += timedelta(days=1)
+            return False
         if rule == "no_activity":
-            lost = min((d for d in self.seen(source, identity)
-                        if d > landmark and self.states[source][d][identity]["stage_category"] == "lost"),
-                       default=until)  # fmt: skip
+            lost = self.lost(source, identity, landmark) or until
             day, before = landmark + timedelta(days=1), self.last_activity(source, identity, landmark)
             while day <= min(until, lost):
                 now = self.last_activity(source, identity, day)
@@ -346,6 +376,11 @@ class StallOracle:
                     return True
                 day, before = day + timedelta(days=1), now
         return False
+
+    def lost(self, source: str, identity: str, landmark: date) -> date | None:
+        """The first captured day after a landmark that sees an opportunity lost."""
+        days = (day for day in self.seen(source, identity) if day > landmark)
+        return min((d for d in days if self.states[source][d][identity]["stage_category"] == "lost"), default=None)
 
     def patterns(self) -> dict[tuple[str, str, str, str], Pattern]:
         """rpt_stall_patterns: rule, segment, stage and quarter, `(all)` included -> what is counted."""

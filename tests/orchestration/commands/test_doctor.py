@@ -51,11 +51,11 @@ def test_every_problem_comes_with_its_fix(sound: Desk) -> None:
         assert finding.level == "ok" or finding.fix
 
 
-@pytest.mark.parametrize("version", [("3", "10", "4"), ("3", "12", "0"), ("2", "7", "18")])
+@pytest.mark.parametrize("version", [("3", "10", "4"), ("3", "14", "0"), ("2", "7", "18")])
 def test_a_wrong_python_is_found(version: tuple[str, str, str]) -> None:
     finding = doctor.check_python(version)
     assert finding.level == "fail"
-    assert "3.11 expected" in finding.message
+    assert "3.11 to 3.13 expected" in finding.message
 
 
 def test_an_unwritable_home_is_found(sound: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ import pipeledger
 from orchestration.cli import exit_code, shared_options_first
 from orchestration.commands.sql import connect, query_marts
 from orchestration.settings.errors import ConfigError
-from orchestration.steps.publish import Texts, publish
+from orchestration.steps.publish import BESIDE_THE_MARTS, Texts, publish
 
 MARTS = {
     "fct_opportunity_history": Texts("One row per opportunity x version. More.", {"amount": "In base currency."}),
@@ -44,7 +44,7 @@ def build(home: Path, amount: str = "12345678901.50") -> Path:
             "null::integer as stage_order, null::boolean as is_won"
         )
         connection.execute("create table marts.rpt_win_rate as select '=1+1' as quarter, -5 as won")
-    return publish(warehouse, home / "published" / "pipeline.duckdb", MARTS).path
+    return publish(warehouse, home / "published" / "pipeline.duckdb", MARTS, scripts=BESIDE_THE_MARTS[:1]).path
 
 
 @pytest.fixture

@@ -81,6 +81,17 @@ def test_today_is_the_company_s_day(tmp_path: Path) -> None:
         ('path = "exports/crm"', 'path = "x"\nvalues = { stag = { a = "b" } }', "values.stag: unknown column. Did you"),
         ('path = "exports/crm"', 'path = "x"\nvalues = { stage = "b" }', "their value = ours, such as"),
         ('path = "exports/crm"', 'path = "x"\ndefaults = { opportunity = { stag = "b" } }', "Did you mean `stage`?"),
+        (
+            'path = "exports/crm"',
+            'path = "x"\ndefaults = { opportunity = { interval = "month" } }',
+            "sources.crm.defaults.opportunity.interval: unknown column. `opportunity` has no such column, but "
+            "`subscription`. Write it there.",
+        ),
+        (
+            'path = "exports/crm"',
+            'path = "x"\ndefaults = { opportunity = { opportunity_id = "1" } }',
+            "a key, of which each row has its own: no default",
+        ),
         ("max_delete_rate = 0.2", "max_delete_rate = 20", "a share between 0 and 1"),
         ("max_delete_rate", "max_deletes_rate", "Did you mean `max_delete_rate`?"),
         ("[sources.crm]", "[sources.ledger]", "not a usable name"),

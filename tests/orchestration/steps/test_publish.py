@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from datetime import date, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
+from orchestration.steps.about import About
 from orchestration.steps.publish import PublishError, Texts, publish
 
 READER = """
@@ -46,7 +48,7 @@ def test_marts_are_published_with_comments_and_macros_and_nothing_else(tmp_path:
         "fct_things": Texts("One row per thing; it's a test.", {"version": "Which build.", "thing_id": ""}),
         "dim_view": Texts("One row.", {}),
     }
-    done = publish(build_warehouse(tmp_path / "warehouse.duckdb", 1), target, marts, macros=macros)
+    done = publish(build_warehouse(tmp_path / "warehouse.duckdb", 1), target, marts, scripts=[macros])
     assert done.rows == {"dim_view": 1, "fct_things": 100000}
     with duckdb.connect(str(target), read_only=True) as connection:
         schemas = connection.execute("select distinct table_schema from information_schema.tables").fetchall()
@@ -68,7 +70,7 @@ def test_marts_are_published_with_comments_and_macros_and_nothing_else(tmp_path:
 
 def test_a_reader_keeps_the_old_file_and_the_next_sees_the_new_one(tmp_path: Path, macros: Path) -> None:
     warehouse, target = tmp_path / "warehouse.duckdb", tmp_path / "published" / "pipeline.duckdb"
-    publish(build_warehouse(warehouse, 1), target, macros=macros)
+    publish(build_warehouse(warehouse, 1), target, scripts=[macros])
     reader = subprocess.Popen(
         [sys.executable, "-c", READER, str(target)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -76,7 +78,7 @@ def test_a_reader_keeps_the_old_file_and_the_next_sees_the_new_one(tmp_path: Pat
     assert reader.stdout is not None
     assert reader.stdout.readline().strip() == "1"
     for version in (2, 3):
-        publish(build_warehouse(warehouse, version), target, macros=macros)
+        publish(build_warehouse(warehouse, version), target, scripts=[macros])
         reader.stdin.write("again\n")
         reader.stdin.flush()
         assert reader.stdout.readline().strip() == "(1, 100000)"
@@ -87,9 +89,9 @@ def test_a_reader_keeps_the_old_file_and_the_next_sees_the_new_one(tmp_path: Pat
 
 def test_personal_columns_are_refused_and_the_old_file_stays(tmp_path: Path, macros: Path) -> None:
     warehouse, target = tmp_path / "warehouse.duckdb", tmp_path / "published" / "pipeline.duckdb"
-    publish(build_warehouse(warehouse, 1), target, macros=macros)
+    publish(build_warehouse(warehouse, 1), target, scripts=[macros])
     with pytest.raises(PublishError, match=r"fct_things\.email: personal columns"):
-        publish(build_warehouse(warehouse, 2, ", 'a@example.com' as email"), target, macros=macros)
+        publish(build_warehouse(warehouse, 2, ", 'a@example.com' as email"), target, scripts=[macros])
     with duckdb.connect(str(target), read_only=True) as connection:
         assert connection.execute("select max(version) from marts.fct_things").fetchone() == (1,)
 
@@ -99,9 +101,11 @@ def test_only_models_are_published_where_they_are_named(tmp_path: Path, macros: 
         build_warehouse(tmp_path / "warehouse.duckdb", 1),
         tmp_path / "published" / "pipeline.duckdb",
     )
-    assert publish(warehouse, target, marts={"fct_things": Texts("", {})}, macros=macros).rows == {"fct_things": 100000}
+    assert publish(warehouse, target, marts={"fct_things": Texts("", {})}, scripts=[macros]).rows == {
+        "fct_things": 100000
+    }
     with pytest.raises(PublishError, match="rpt_lost missing"):
-        publish(warehouse, target, marts={"fct_things": Texts("", {}), "rpt_lost": Texts("", {})}, macros=macros)
+        publish(warehouse, target, marts={"fct_things": Texts("", {}), "rpt_lost": Texts("", {})}, scripts=[macros])
 
 
 def test_what_a_crashed_publish_left_is_removed(tmp_path: Path, macros: Path) -> None:
@@ -109,5 +113,40 @@ def test_what_a_crashed_publish_left_is_removed(tmp_path: Path, macros: Path) ->
     target.parent.mkdir()
     (target.parent / ".pipeline.duckdb.new").write_bytes(b"half")
     (target.parent / ".pipeline.duckdb.new.wal").write_bytes(b"half")
-    publish(build_warehouse(tmp_path / "warehouse.duckdb", 1), target, macros=macros)
+    publish(build_warehouse(tmp_path / "warehouse.duckdb", 1), target, scripts=[macros])
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_the_file_says_whose_it_is_and_which_days_it_rests_on(tmp_path: Path, macros: Path) -> None:
+    warehouse, target = tmp_path / "warehouse.duckdb", tmp_path / "published" / "pipeline.duckdb"
+    build_warehouse(warehouse, 1)
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute(
+            "create table marts.dim_snapshot as from (values ('crm', date '2026-03-01', 'observed'), "
+            "('crm', date '2026-03-02', 'gap'), ('crm', date '2026-03-03', 'observed'), "
+            "('billing', date '2026-03-03', 'gap')) as rows(source, snapshot_date, status)"
+        )
+    said = About("Acme", "EUR", "UTC", date(2026, 3, 5), datetime.fromisoformat("2026-03-05T06:30:00"), "pipeledger 1")
+    done = publish(warehouse, target, said=said, scripts=[macros])
+    assert "about" not in done.rows
+    with duckdb.connect(str(target), read_only=True) as connection:
+        row = connection.execute("from marts.about").fetchall()
+        texts = connection.execute("select count(comment), count(*) from duckdb_columns() where table_name = 'about'")
+        assert texts.fetchone() == (10, 10)
+    first, last = date(2026, 3, 1), date(2026, 3, 3)
+    assert row == [
+        *[("Acme", "EUR", "UTC", first, last, 3, 2, 2, datetime.fromisoformat("2026-03-05T06:30:00"), "pipeledger 1")],
+    ]
+
+
+def test_a_view_says_of_its_columns_what_the_table_does(tmp_path: Path) -> None:
+    views = tmp_path / "views.sql"
+    views.write_text(
+        "create schema bi; create view bi.things as select version, thing_id, 1 as one from marts.fct_things;"
+    )
+    target = tmp_path / "published" / "pipeline.duckdb"
+    texts = {"fct_things": Texts("One row per thing.", {"version": "Which build.", "thing_id": "It's a thing."})}
+    publish(build_warehouse(tmp_path / "warehouse.duckdb", 1), target, texts, scripts=[views])
+    with duckdb.connect(str(target), read_only=True) as connection:
+        found = connection.execute("select column_name, comment from duckdb_columns() where schema_name = 'bi'")
+        assert found.fetchall() == [("version", "Which build."), ("thing_id", "It's a thing."), ("one", None)]

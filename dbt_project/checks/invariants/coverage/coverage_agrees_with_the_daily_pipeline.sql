@@ -46,6 +46,7 @@ coverage as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     coalesce(coverage.snapshot_date, daily.snapshot_date) as snapshot_date,
     coalesce(coverage.fiscal_quarter, daily.fiscal_quarter) as fiscal_quarter,
     coalesce(coverage.segment, daily.segment) as segment,

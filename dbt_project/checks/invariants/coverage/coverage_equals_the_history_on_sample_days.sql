@@ -63,6 +63,7 @@ counted as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     sampled.snapshot_date,
     sampled.fiscal_quarter,
     counted.won_opportunities as expected_opportunities,

@@ -22,6 +22,7 @@ covered as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     pipeline_days.snapshot_date,
     covered.quarter_count,
     covered.distinct_count,

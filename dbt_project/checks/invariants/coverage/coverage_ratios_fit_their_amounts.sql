@@ -49,6 +49,7 @@ negative as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     coverage.snapshot_date,
     coverage.fiscal_quarter,
     coverage.segment,

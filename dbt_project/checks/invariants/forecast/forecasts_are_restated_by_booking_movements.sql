@@ -44,6 +44,7 @@ moved as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     accuracy.fiscal_quarter,
     accuracy.segment,
     accuracy.actual_amount,

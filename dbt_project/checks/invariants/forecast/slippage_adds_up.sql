@@ -10,6 +10,7 @@ slippage as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     'six ends' as problem,
     slippage.fiscal_quarter,
     slippage.anchor_date
@@ -25,6 +26,7 @@ where
 {%- for parts, kept in [('segment', 'forecast_category'), ('forecast_category', 'segment')] %}
     union all
     select
+        {{ sole_source(ref('int_sources')) }} as source,
         '{{ parts }}' as problem,
         slippage.fiscal_quarter,
         slippage.anchor_date

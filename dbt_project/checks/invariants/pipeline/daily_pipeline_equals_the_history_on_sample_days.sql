@@ -62,6 +62,7 @@ sampled as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     coalesce(sampled.snapshot_date, counted.snapshot_date) as snapshot_date,
     counted.open_opportunities as expected_opportunities,
     sampled.open_opportunities,

@@ -17,6 +17,7 @@ daily as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     pipeline_days.snapshot_date,
     daily.row_count,
     daily.empty_count,

@@ -1,6 +1,7 @@
 -- Weeks, quarters and segments in which opening plus movements is not closing, in money or in
 -- number.
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     fiscal_quarter,
     segment,
     week_start_date,

@@ -15,13 +15,16 @@ parents as (
 )
 
 select
-    account_key,
-    valid_from,
-    valid_to,
-    previous_valid_to,
-    next_valid_from
+    accounts.account_source as source,
+    accounts.account_id,
+    parents.valid_from,
+    parents.valid_to,
+    parents.previous_valid_to,
+    parents.next_valid_from
 from parents
+inner join {{ ref('int_mrr_accounts') }} as accounts
+    on parents.account_key = accounts.account_key
 where
-    valid_to <= valid_from
-    or valid_from <> coalesce(previous_valid_to, {{ beginning_of_time() }})
-    or valid_to <> coalesce(next_valid_from, {{ end_of_time() }})
+    parents.valid_to <= parents.valid_from
+    or parents.valid_from <> coalesce(parents.previous_valid_to, {{ beginning_of_time() }})
+    or parents.valid_to <> coalesce(parents.next_valid_from, {{ end_of_time() }})

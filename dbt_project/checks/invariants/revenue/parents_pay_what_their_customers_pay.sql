@@ -1,5 +1,6 @@
 -- Months in which all parents together do not pay what all customers do.
 select
+    {{ sole_source(ref('int_subscriptions')) }} as source,
     customers.month_end,
     customers.closing_mrr as customers_mrr,
     parents.closing_mrr as parents_mrr

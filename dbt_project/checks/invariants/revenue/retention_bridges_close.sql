@@ -23,6 +23,7 @@ compared as (
 )
 
 select
+    {{ sole_source(ref('int_subscriptions')) }} as source,
     level,
     segment,
     month_end,

@@ -1,5 +1,6 @@
 -- Rates of retention below 0, shares above 1, and gross retention above net retention.
 select
+    {{ sole_source(ref('int_subscriptions')) }} as source,
     level,
     segment,
     month_end,

@@ -1,5 +1,6 @@
 -- Months in which somebody went to another segment and did not arrive.
 select
+    {{ sole_source(ref('int_subscriptions')) }} as source,
     level,
     month_end
 from {{ ref('rpt_revenue_retention') }}

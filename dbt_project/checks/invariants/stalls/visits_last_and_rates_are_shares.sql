@@ -1,5 +1,6 @@
 -- Visits of negative length, and rates of reports on stages and stalls that are no shares.
 select
+    source,
     'fct_stage_visits' as mart,
     opportunity_id as place,
     cast(days_in_stage as double) as number
@@ -7,6 +8,7 @@ from {{ ref('fct_stage_visits') }}
 where days_in_stage < 0 or exited_date < entered_date
 union all
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     'rpt_stage_velocity' as mart,
     stage as place,
     conversion_rate as number
@@ -18,6 +20,7 @@ where
     or visits <> advanced + regressed + moved + won + lost + deleted + still_open
 union all
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     'rpt_stall_patterns' as mart,
     rule as place,
     stall_rate as number

@@ -28,6 +28,7 @@ compared as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     fiscal_quarter,
     segment,
     from_stage,

@@ -56,6 +56,7 @@ reasons as (
 )
 
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     'dimension' as problem,
     rates.fiscal_quarter,
     rates.segment,
@@ -75,6 +76,7 @@ where
     )
 union all
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     'segments' as problem,
     rates.fiscal_quarter,
     rates.segment,
@@ -95,6 +97,7 @@ where
     )
 union all
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     'reasons' as problem,
     rates.fiscal_quarter,
     rates.segment,
@@ -107,6 +110,7 @@ left join reasons
 where rates.dimension = '(all)' and rates.lost <> coalesce(reasons.lost, 0)
 union all
 select
+    {{ sole_source(ref('int_sources')) }} as source,
     'rate' as problem,
     rates.fiscal_quarter,
     rates.segment,

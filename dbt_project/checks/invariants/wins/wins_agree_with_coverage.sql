@@ -44,5 +44,10 @@ compared as (
 
 )
 
-select * from compared
-where won_opportunities <> coalesce(won, 0) or won_amount <> coalesce(amount, 0)
+select
+    {{ sole_source(ref('int_sources')) }} as source,
+    compared.*
+from compared
+where
+    compared.won_opportunities <> coalesce(compared.won, 0)
+    or compared.won_amount <> coalesce(compared.amount, 0)

@@ -14,6 +14,12 @@ baselines as (
 
 ),
 
+calls as (
+
+    select * from {{ ref('int_forecast_calls') }}
+
+),
+
 source_days as (
 
     select * from {{ ref('int_source_days') }}
@@ -61,6 +67,8 @@ known as (
         quarters.restated_actual_amount,
         baselines.last_quarter_amount,
         baselines.pace_amount,
+        calls.amount as submitted_amount,
+        calls.snapshot_date is not null as is_called,
         -- coverage has no row where nothing is open, won or wanted
         case
             when coverage.snapshot_date is null then levels.won_amount
@@ -77,6 +85,11 @@ known as (
             levels.quarter_number = baselines.quarter_number
             and levels.segment = baselines.segment
             and levels.snapshot_date = baselines.snapshot_date
+    left join calls
+        on
+            levels.fiscal_quarter = calls.fiscal_quarter
+            and levels.snapshot_date = calls.snapshot_date
+            and levels.segment = '(all)'
     left join coverage
         on
             levels.fiscal_quarter = coverage.fiscal_quarter
@@ -95,6 +108,7 @@ amounts as (
         'weighted': 'known.won_amount + known.weighted_amount',
         'expected': 'known.expected_amount',
         'all_open': 'known.won_amount + known.open_amount',
+        'submitted': 'known.submitted_amount',
         'last_quarter': 'known.last_quarter_amount',
         'pace': 'known.pace_amount',
     }.items() %}
@@ -111,6 +125,8 @@ amounts as (
         from known
         {%- if measure == 'expected' %}
             where known.days_to_quarter_end >= 0
+        {%- elif measure == 'submitted' %}
+            where known.is_called
         {%- endif %}
         {%- if not loop.last %}
             union all

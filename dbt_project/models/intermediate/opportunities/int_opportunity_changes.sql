@@ -38,6 +38,24 @@ fiscal_days as (
 
 ),
 
+states as (
+
+    select * from {{ ref('int_opportunity_states') }}
+
+),
+
+accounts as (
+
+    select * from {{ ref('stg_account') }}
+
+),
+
+source_days as (
+
+    select * from {{ ref('int_source_days') }}
+
+),
+
 keyed_absences as (
 
     select
@@ -162,6 +180,37 @@ events as (
 
 ),
 
+-- Segments that changed though nobody touched the opportunity; whether the account was is asked.
+resegmented as (
+
+    select
+        events.opportunity_key,
+        events.snapshot_date,
+        count(accounts.account_id) > 0 as is_account_changed
+    from events
+    inner join opportunities on events.opportunity_key = opportunities.opportunity_key
+    inner join states
+        on
+            opportunities.source = states.source
+            and opportunities.opportunity_id = states.opportunity_id
+            and events.to_captured_from = states.valid_from
+    inner join source_days
+        on
+            opportunities.source = source_days.source
+            and events.snapshot_date = source_days.date_day
+    left join accounts
+        on
+            states.source = accounts.source
+            and states.account_id = accounts.account_id
+            and source_days.previous_captured_date < accounts.valid_from
+            and source_days.date_day >= accounts.valid_from
+    where
+        events.from_segment <> events.to_segment
+        and events.to_captured_from < events.snapshot_date
+    group by events.opportunity_key, events.snapshot_date
+
+),
+
 changes as (
 
     select
@@ -180,7 +229,13 @@ changes as (
         events.from_amount,
         events.to_amount,
         events.from_captured_from,
-        events.to_captured_from
+        events.to_captured_from,
+        -- neither the opportunity's row nor its account's is another
+        coalesce(
+            events.to_captured_from < events.snapshot_date
+            and not coalesce(resegmented.is_account_changed, false),
+            false
+        ) as is_by_definition
     from events
     inner join opportunities on events.opportunity_key = opportunities.opportunity_key
     inner join sources
@@ -188,6 +243,10 @@ changes as (
             opportunities.source = sources.source
             -- the first captured day is the opening
             and events.snapshot_date > sources.first_captured_date
+    left join resegmented
+        on
+            events.opportunity_key = resegmented.opportunity_key
+            and events.snapshot_date = resegmented.snapshot_date
     left join stages as from_stages
         on events.from_stage_interval_key = from_stages.stage_interval_key
     left join stages as to_stages on events.to_stage_interval_key = to_stages.stage_interval_key

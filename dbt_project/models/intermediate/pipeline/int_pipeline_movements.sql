@@ -56,6 +56,7 @@ movements as (
     select
         entering.opportunity_key,
         entering.snapshot_date,
+        entering.is_by_definition,
         entering.to_quarter as fiscal_quarter,
         entering.to_segment as segment,
         entering.category,
@@ -69,6 +70,7 @@ movements as (
     select
         directed.opportunity_key,
         directed.snapshot_date,
+        directed.is_by_definition,
         directed.to_quarter as fiscal_quarter,
         directed.to_segment as segment,
         'lost' as category,
@@ -82,6 +84,7 @@ movements as (
     select
         directed.opportunity_key,
         directed.snapshot_date,
+        directed.is_by_definition,
         directed.from_quarter as fiscal_quarter,
         directed.from_segment as segment,
         directed.to_state as category,
@@ -95,6 +98,7 @@ movements as (
     select
         directed.opportunity_key,
         directed.snapshot_date,
+        directed.is_by_definition,
         directed.from_quarter as fiscal_quarter,
         directed.from_segment as segment,
         directed.direction || '_out' as category,
@@ -108,6 +112,7 @@ movements as (
     select
         directed.opportunity_key,
         directed.snapshot_date,
+        directed.is_by_definition,
         directed.to_quarter as fiscal_quarter,
         directed.from_segment as segment,
         directed.direction || '_in' as category,
@@ -121,6 +126,7 @@ movements as (
     select
         directed.opportunity_key,
         directed.snapshot_date,
+        directed.is_by_definition,
         directed.to_quarter as fiscal_quarter,
         directed.from_segment as segment,
         'scope_out' as category,
@@ -134,6 +140,7 @@ movements as (
     select
         directed.opportunity_key,
         directed.snapshot_date,
+        directed.is_by_definition,
         directed.to_quarter as fiscal_quarter,
         directed.to_segment as segment,
         'scope_in' as category,
@@ -147,6 +154,7 @@ movements as (
     select
         directed.opportunity_key,
         directed.snapshot_date,
+        directed.is_by_definition,
         directed.to_quarter as fiscal_quarter,
         directed.to_segment as segment,
         'fx' as category,
@@ -160,6 +168,7 @@ movements as (
     select
         directed.opportunity_key,
         directed.snapshot_date,
+        directed.is_by_definition,
         directed.to_quarter as fiscal_quarter,
         directed.to_segment as segment,
         case
@@ -176,6 +185,7 @@ movements as (
     select
         directed.opportunity_key,
         directed.snapshot_date,
+        directed.is_by_definition,
         directed.to_quarter as fiscal_quarter,
         directed.to_segment as segment,
         'won' as category,

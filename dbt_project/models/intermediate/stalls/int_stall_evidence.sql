@@ -39,7 +39,13 @@ evidence as (
                 then extracted.first_extracted_date
             when extracted.entity = 'activity' and extracted.column_name = 'opportunity_id'
                 then extracted.first_extracted_date
-        end) as activity_from
+        end) as activity_from,
+        min(case
+            when
+                extracted.entity = 'opportunity_contact_role'
+                and extracted.column_name = 'person_id'
+                then extracted.first_extracted_date
+        end) as contact_from
     from sources
     left join extracted on sources.source = extracted.source
     group by sources.source

@@ -45,6 +45,12 @@ activities as (
 
 ),
 
+contacts as (
+
+    select * from {{ ref('int_stall_contacts') }}
+
+),
+
 facts as (
 
     select
@@ -87,17 +93,23 @@ facts as (
         evidence.activity_from,
         activities.last_activity_date,
         activities.next_activity_date,
+        evidence.contact_from,
+        coalesce(contacts.contact_count, 0) as contact_count,
+        contacts.next_enough_date,
+        greatest(contacts.few_from, cases.first_seen_date, evidence.contact_from) as few_from,
         thresholds.has_age_in_stage,
         thresholds.has_no_change,
         thresholds.has_close_date_pushed,
         thresholds.has_past_due,
         thresholds.has_no_activity,
         thresholds.has_missing_next_step,
+        thresholds.has_few_contacts,
         thresholds.age_in_stage_threshold,
         thresholds.no_change_threshold,
         thresholds.close_date_pushed_threshold,
         thresholds.past_due_threshold,
         thresholds.no_activity_threshold,
+        thresholds.few_contacts_threshold,
         {{ dbt.datediff('visits.entered_date', 'cases.judged_date', 'day') }}
             as days_in_stage,
         {{ dbt.datediff(
@@ -139,6 +151,12 @@ facts as (
             cases.opportunity_key = activities.opportunity_key
             and cases.judged_date >= activities.known_from
             and cases.judged_date < activities.known_to
+    left join contacts
+        on
+            cases.opportunity_key = contacts.opportunity_key
+            and thresholds.few_contacts_threshold = contacts.threshold
+            and cases.judged_date >= contacts.known_from
+            and cases.judged_date < contacts.known_to
 
 ),
 
@@ -168,7 +186,11 @@ judged as (
         end as no_activity_is_stalled,
         case
             when facts.next_step_from <= facts.judged_date then not facts.has_next_step
-        end as missing_next_step_is_stalled
+        end as missing_next_step_is_stalled,
+        case
+            when facts.contact_from <= facts.judged_date
+                then facts.contact_count < facts.few_contacts_threshold
+        end as few_contacts_is_stalled
     from facts
 
 )

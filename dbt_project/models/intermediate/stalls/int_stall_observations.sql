@@ -105,6 +105,24 @@ observations as (
         end as evidence
     from facts
     where facts.has_missing_next_step
+    union all
+    select
+        facts.opportunity_key,
+        'few_contacts' as rule,
+        facts.few_contacts_is_stalled as is_stalled,
+        case when facts.few_contacts_is_stalled is not null then facts.contact_count end
+            as observed_value,
+        facts.few_contacts_threshold as threshold,
+        case
+            when facts.few_contacts_is_stalled is null
+                then 'Contact roles were never captured: opportunity_contact_role.person_id'
+            when facts.contact_count = 0 then 'Nobody has a role on it'
+            when facts.contact_count = 1 then 'One person has a role on it'
+            else cast(facts.contact_count as {{ dbt.type_string() }})
+                || ' people have a role on it'
+        end as evidence
+    from facts
+    where facts.has_few_contacts
 
 )
 

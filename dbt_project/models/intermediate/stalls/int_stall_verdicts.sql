@@ -80,6 +80,7 @@ verdicts as (
         case when limited.has_no_activity then limited.no_activity_is_stalled end as no_activity,
         case when limited.has_missing_next_step then limited.missing_next_step_is_stalled end
             as missing_next_step,
+        case when limited.has_few_contacts then limited.few_contacts_is_stalled end as few_contacts,
 
         -- for how many days already
         cast(limited.days_in_stage - floor(
@@ -96,6 +97,9 @@ verdicts as (
         cast({{ dbt.datediff(
             'limited.blank_from', 'limited.judged_date', 'day'
         ) }} as integer) as missing_next_step_days,
+        cast({{ dbt.datediff(
+            'limited.few_from', 'limited.judged_date', 'day'
+        ) }} as integer) as few_contacts_days,
 
         -- whether it ends by recovery_date, while the opportunity is open or by winning it
         coalesce(limited.next_stay_date <= limited.recovery_date, false) as age_in_stage_recovered,
@@ -113,7 +117,13 @@ verdicts as (
         or coalesce(limited.next_won_date <= limited.recovery_date, false) as no_activity_recovered,
         coalesce(limited.next_filled_date <= limited.recovery_date, false)
         or coalesce(limited.next_won_date <= limited.recovery_date, false)
-            as missing_next_step_recovered
+            as missing_next_step_recovered,
+        coalesce(
+            limited.next_enough_date <= limited.recovery_date
+            and limited.next_enough_date <= coalesce(limited.next_lost_date, limited.recovery_date),
+            false
+        )
+        or coalesce(limited.next_won_date <= limited.recovery_date, false) as few_contacts_recovered
     from limited
     inner join outcomes on limited.opportunity_key = outcomes.opportunity_key
     inner join fiscal_days on limited.judged_date = fiscal_days.date_day

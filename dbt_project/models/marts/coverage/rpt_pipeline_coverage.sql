@@ -51,6 +51,7 @@ coverage as (
         coverage_days.quarter_day,
         judged.status,
         coverage_days.is_complete,
+        judged.segment = '(all)' as is_total,
 
         -- numerics
         judged.target_amount,

@@ -13,6 +13,12 @@ fiscal_days as (
 
 ),
 
+snapshot_days as (
+
+    select * from {{ ref('int_snapshot_days') }}
+
+),
+
 days as (
 
     select fiscal_days.*
@@ -26,9 +32,27 @@ quarters as (
     select
         days.fiscal_quarter,
         min(least(days.date_day, coalesce(days.calendar_start_date, days.date_day))) as start_date,
-        max(greatest(days.date_day, coalesce(days.calendar_end_date, days.date_day))) as end_date
+        max(greatest(days.date_day, coalesce(days.calendar_end_date, days.date_day))) as end_date,
+        row_number() over (order by min(days.date_day) nulls last) as quarter_number
     from days
     group by days.fiscal_quarter
+
+),
+
+last_day as (
+
+    select max(snapshot_days.snapshot_date) as date_day
+    from snapshot_days
+
+),
+
+-- NULL where no day was captured.
+current_quarter as (
+
+    select max(quarters.quarter_number) as quarter_number
+    from last_day
+    inner join days on last_day.date_day = days.date_day
+    inner join quarters on days.fiscal_quarter = quarters.fiscal_quarter
 
 ),
 
@@ -62,6 +86,12 @@ dates as (
             {{ dbt.datediff('weeks.date_day', 'quarters.end_date', 'day') }} -- noqa: LT05
             as integer
         ) as days_to_fiscal_quarter_end,
+        coalesce(quarters.quarter_number = current_quarter.quarter_number, false)
+            as is_current_fiscal_quarter,
+        coalesce(quarters.quarter_number = current_quarter.quarter_number - 1, false)
+            as is_previous_fiscal_quarter,
+        coalesce(quarters.quarter_number = current_quarter.quarter_number + 1, false)
+            as is_next_fiscal_quarter,
 
         -- calendar
         weeks.week_start_date,
@@ -70,6 +100,7 @@ dates as (
         < 5 as is_business_day
     from weeks
     inner join quarters on weeks.fiscal_quarter = quarters.fiscal_quarter
+    cross join current_quarter
 
 )
 

@@ -50,6 +50,20 @@ sources as (
 
 ),
 
+roles as (
+
+    select * from {{ ref('stg_opportunity_contact_role') }}
+    where not is_tombstone
+
+),
+
+captured_roles as (
+
+    select * from {{ ref('stg_extracted_columns') }}
+    where entity = 'opportunity_contact_role' and column_name = 'person_id'
+
+),
+
 stalls as (
 
     select
@@ -120,6 +134,24 @@ latest as (
 
 ),
 
+-- Who has a role on it today or, where it is gone, had one when it was last there.
+contacts as (
+
+    select
+        latest.source,
+        latest.opportunity_id,
+        count(*) as contact_count
+    from latest
+    inner join roles
+        on
+            latest.source = roles.source
+            and latest.opportunity_id = roles.opportunity_id
+            and latest.valid_to > roles.valid_from
+            and latest.valid_to <= roles.valid_to
+    group by latest.source, latest.opportunity_id
+
+),
+
 current_opportunities as (
 
     select
@@ -176,12 +208,21 @@ current_opportunities as (
         latest.push_count,
         latest.days_pushed,
         cast(latest.stall_count as integer) as stall_count,
+        case
+            when captured_roles.source is not null
+                then cast(coalesce(contacts.contact_count, 0) as integer)
+        end as contact_count,
 
         -- dates
         latest.close_date,
         latest.close_fiscal_quarter,
         latest.created_date
     from latest
+    left join captured_roles on latest.source = captured_roles.source
+    left join contacts
+        on
+            latest.source = contacts.source
+            and latest.opportunity_id = contacts.opportunity_id
 
 )
 

@@ -26,6 +26,7 @@ movements as (
     select
         changes.opportunity_key,
         changes.snapshot_date,
+        changes.is_by_definition,
         changes.to_quarter as fiscal_quarter,
         changes.to_segment as segment,
         'won' as category,
@@ -37,6 +38,7 @@ movements as (
     select
         changes.opportunity_key,
         changes.snapshot_date,
+        changes.is_by_definition,
         changes.from_quarter as fiscal_quarter,
         changes.from_segment as segment,
         case
@@ -50,6 +52,7 @@ movements as (
     select
         changes.opportunity_key,
         changes.snapshot_date,
+        changes.is_by_definition,
         changes.from_quarter as fiscal_quarter,
         changes.from_segment as segment,
         'moved_out' as category,
@@ -66,6 +69,7 @@ movements as (
     select
         changes.opportunity_key,
         changes.snapshot_date,
+        changes.is_by_definition,
         changes.to_quarter as fiscal_quarter,
         changes.to_segment as segment,
         'moved_in' as category,
@@ -82,6 +86,7 @@ movements as (
     select
         changes.opportunity_key,
         changes.snapshot_date,
+        changes.is_by_definition,
         changes.to_quarter as fiscal_quarter,
         changes.to_segment as segment,
         case
@@ -105,6 +110,7 @@ described as (
         movements.fiscal_quarter,
         movements.segment,
         movements.category,
+        movements.is_by_definition,
 
         -- numerics
         cast(movements.amount as decimal(18, 2)) as amount,

@@ -33,6 +33,7 @@ described as (
         movements.category,
         movements.from_value,
         movements.to_value,
+        movements.is_by_definition,
 
         -- numerics
         cast(movements.amount as decimal(18, 2)) as amount,

@@ -110,7 +110,7 @@ scopes as (
 
 ),
 
-waterfall as (
+bars as (
 
     select
         -- ids
@@ -124,6 +124,26 @@ waterfall as (
         cast(sum(scopes.opportunities) as integer) as opportunities
     from scopes
     group by scopes.fiscal_quarter, scopes.segment, scopes.week_start_date, scopes.category
+
+),
+
+waterfall as (
+
+    select
+        bars.*,
+        bars.segment = '(all)' as is_total,
+
+        -- the week's own, on each of its rows
+        max(case when bars.category = 'opening' then bars.amount end) over week as opening_amount,
+        max(case when bars.category = 'closing' then bars.amount end) over week as closing_amount,
+        max(case when bars.category = 'opening' then bars.opportunities end) over week
+            as opening_opportunities,
+        max(case when bars.category = 'closing' then bars.opportunities end) over week
+            as closing_opportunities
+    from bars
+    window week as (
+        partition by bars.fiscal_quarter, bars.segment, bars.week_start_date
+    )
 
 )
 

@@ -87,6 +87,7 @@ joined as (
         grid.is_captured and coalesce(closing.unpriced_customers, 0) = 0 as is_complete,
         grid.is_cohort_captured
         and coalesce(cohorts.unpriced_customers, 0) = 0 as is_cohort_complete,
+        grid.segment = '(all)' as is_total,
 
         -- dates
         grid.month_end

@@ -99,6 +99,9 @@ rated as (
         filled.stage,
         filled.fiscal_quarter,
 
+        -- flags
+        '(all)' in (filled.segment, filled.stage, filled.fiscal_quarter) as is_total,
+
         -- counts
         filled.judged,
         filled.stalled,

@@ -57,6 +57,9 @@ compared as (
         -- dates
         latest.snapshot_date,
 
+        -- flags
+        latest.segment = '(all)' as is_total,
+
         -- counts and amounts
         latest.open_opportunities,
         latest.won_opportunities,

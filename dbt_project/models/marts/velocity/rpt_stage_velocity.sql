@@ -143,7 +143,8 @@ velocity as (
 
         -- flags
         coalesce(totals.youngest_days > quantiles.km_p90_days, false) as is_mature,
-        totals.visits < policy.small_sample_visits as is_small_sample
+        totals.visits < policy.small_sample_visits as is_small_sample,
+        totals.fiscal_quarter = '(all)' or totals.segment = '(all)' as is_total
     from totals
     cross join policy
     left join quantiles

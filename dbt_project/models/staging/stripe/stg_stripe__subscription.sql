@@ -7,10 +7,10 @@ renamed as (
 
 ),
 
--- DuckDB's lambdas of two parameters are beyond sqlfluff's parser.
+-- DuckDB's lambdas of two parameters are beyond sqruff's parser.
 priced as (
 
-    {{ stripe_priced('renamed') }} -- noqa: PRS
+    {{ stripe_priced('renamed') }} -- noqa
 
 ),
 

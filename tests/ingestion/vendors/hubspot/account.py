@@ -77,6 +77,8 @@ def live(server: HubspotServer) -> None:
     server.add("goal_targets", hs_goal_name="Quota", hs_goal_type="sales_quota", hs_target_amount="90000",
                hs_assignee_user_id=str(int(boss) + 5), hs_start_datetime=datetime(2026, 11, 1, 4, tzinfo=UTC),
                hs_end_datetime=datetime(2026, 12, 1, 4, 59, tzinfo=UTC))  # fmt: skip
+    server.add("forecasts", hs_amount="120000", hs_milestone="monthly", hubspot_owner_id=boss,
+               hs_forecast_start_date="1793505600000", hs_included_deal_ids=deal)  # fmt: skip
     server.pass_time(minutes=5)
     server.change("deals", deal, dealstage=sales["Won"], amount="7")
     server.pass_time(minutes=5)

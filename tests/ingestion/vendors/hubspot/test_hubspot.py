@@ -23,7 +23,8 @@ def test_everything_lands_whole_under_its_own_names(account: Account) -> None:
     counts = {"deal": 5, "company": 1, "contact": 1, "owner": 2, "user": 1, "deal_pipeline": 1,
               "deal_pipeline_stage": 3, "deal_company": 5, "deal_contact": 5, "call": 5, "email": 1, "meeting": 1,
               "note": 1, "task": 1, "engagement_deal": 5, "campaign": 1, "form": 1, "campaign_asset": 2,
-              "email_event": 1, "form_submission": 1, "contact_email": 0, "ticket": 1, "goal_target": 1}  # fmt: skip
+              "email_event": 1, "form_submission": 1, "contact_email": 0, "ticket": 1, "goal_target": 1,
+              "forecast": 1}  # fmt: skip
     assert {entity: landed[entity] for entity in counts} == counts
     assert account.read("select name, numberofemployees from crm.company") == [('Quo"ted, Ltd.\nSecond line', "1200")]
     assert account.read("select max(closedate), count(distinct hs_primary_associated_company) from crm.deal") == [
@@ -51,11 +52,15 @@ def test_a_ticket_names_its_company_and_a_goal_its_owner(account: Account) -> No
     assert account.read("select owner_id from crm.goal_target") == owner
 
 
-def test_an_account_without_tickets_and_goals_lands_all_the_rest_and_doctor_says_so(account: Account) -> None:
-    account.server.scopes -= {"tickets", "crm.objects.goals.read"}
-    assert set(LANDED["hubspot"]) - set(account.land()) == {"ticket", "goal_target"}
+def test_an_account_without_what_is_optional_lands_all_the_rest_and_doctor_says_so(account: Account) -> None:
+    account.server.scopes -= {"tickets", "crm.objects.goals.read", "crm.objects.forecasts.read"}
+    assert set(LANDED["hubspot"]) - set(account.land()) == {"ticket", "goal_target", "forecast"}
     warned = [finding for finding in account.source().check() if finding.level != "ok"]
-    assert [(finding.check, finding.level) for finding in warned] == [("ticket", "warn"), ("goal_target", "warn")]
+    assert [(finding.check, finding.level) for finding in warned] == [
+        ("ticket", "warn"),
+        ("goal_target", "warn"),
+        ("forecast", "warn"),
+    ]
 
 
 def test_a_contact_lands_with_what_tells_how_they_can_be_reached(account: Account) -> None:

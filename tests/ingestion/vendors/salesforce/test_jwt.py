@@ -39,7 +39,7 @@ def test_a_key_that_does_not_serve_is_refused_without_a_word_of_it(tmp_path: Pat
     openssl("genrsa", "-out", str(weak), "1024")
     openssl("genpkey", "-algorithm", "ed25519", "-out", str(curve))
     openssl("genrsa", "-aes256", "-passout", "pass:secret", "-out", str(locked), "2048")
-    for path, why in ((weak, "1024 bits"), (curve, "not RSA"), (locked, "no unencrypted RSA private key")):
+    for path, why in ((weak, "1,024 bits"), (curve, "not RSA"), (locked, "no unencrypted RSA private key")):
         with pytest.raises(ValueError, match=why) as failure:
             jwt.signed({}, path.read_text())
         assert path.read_text().splitlines()[1][:20] not in str(failure.value)

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ingestion.source import LandingError, SourceError
 from ingestion.source_types import LANDED
 from ingestion.vendors.client import Patience
-from ingestion.vendors.salesforce.jwt import read_key
 from ingestion.vendors.salesforce.objects import OBJECTS
 from ingestion.vendors.salesforce.source import SalesforceSource, build_source
 from tests.vendors.landing import Landing
@@ -531,7 +532,9 @@ def test_the_private_key_signs_in_where_there_is_one(org: Org) -> None:
         pytest.skip("openssl is not installed")
     path = org.home / "key.pem"
     subprocess.run([openssl, "genrsa", "-out", str(path), "2048"], check=True, capture_output=True)
-    org.server.key = Key(read_key(path.read_text())[0])
+    key = load_pem_private_key(path.read_bytes(), password=None)
+    assert isinstance(key, RSAPrivateKey)
+    org.server.key = Key(key.public_key().public_numbers().n)
     org.environment = {"SOURCES__CRM__CLIENT_ID": CLIENT_ID, "SOURCES__CRM__PRIVATE_KEY": path.read_text()}
     assert org.land(username=USER)["opportunity"] == OPPORTUNITIES
     with pytest.raises(LandingError, match="invalid_grant"):

@@ -498,3 +498,10 @@ def test_options_that_cannot_be_right_are_refused(account: Account) -> None:
 def test_the_simulator_s_objects_have_stripe_s_fields(name: str) -> None:
     known = json.loads(FIXTURES.read_text())["resources"][name]
     assert set(FIELDS[name]) ^ set(known) <= {"subscription"}
+
+
+def test_a_key_within_a_key_that_models_read_may_be_missing(account: Account) -> None:
+    read = {"customer": "customer_id", "pause_collection_behavior": "paused_from", "items": "amount"}
+    account.land(read={"subscription": read})
+    assert json.loads(account.manifest("subscription")["expected"]) == {"customer": "customer_id", "items": "amount"}
+    assert json.loads(account.manifest("customer")["expected"]) == {}

@@ -1,0 +1,180 @@
+-- One row per fiscal_quarter x segment x metric x days_after_end: the number that stood on the
+-- quarter's last day, and what later edits, deletions and definitions made of it.
+{%- set causes = [
+    'entered', 'moved_in', 'moved_out', 'segment', 'edited', 'left', 'deleted', 'definition'
+] %}
+with
+
+changes as (
+
+    select * from {{ ref('int_pipeline_restatements') }}
+
+),
+
+fiscal_quarters as (
+
+    select * from {{ ref('int_fiscal_quarters') }}
+
+),
+
+pipeline_days as (
+
+    select * from {{ ref('int_pipeline_days') }}
+
+),
+
+policy as (
+
+    select * from {{ ref('int_metric_policy') }}
+
+),
+
+captured as (
+
+    select
+        min(pipeline_days.snapshot_date) as first_date,
+        max(pipeline_days.snapshot_date) as last_date
+    from pipeline_days
+
+),
+
+quarters as (
+
+    select
+        fiscal_quarters.fiscal_quarter,
+        fiscal_quarters.end_date,
+        captured.last_date,
+        '|' || policy.restatement_days || '|' as restatement_days
+    from fiscal_quarters
+    inner join captured
+        on fiscal_quarters.end_date between captured.first_date and captured.last_date
+    inner join policy
+        on
+            fiscal_quarters.end_date >= policy.valid_from
+            and fiscal_quarters.end_date < policy.valid_to
+
+),
+
+-- The company has both numbers in every quarter, whether there is anything in it or not.
+cells as (
+
+    select
+        changes.metric,
+        changes.fiscal_quarter,
+        changes.segment
+    from changes
+    {%- for metric in ['bookings', 'open_pipeline'] %}
+        union
+        select
+            '{{ metric }}' as metric,
+            quarters.fiscal_quarter,
+            '(all)' as segment
+        from quarters
+    {%- endfor %}
+
+),
+
+-- All segments have the same days, so that each day's sum up.
+looks as (
+
+    select
+        cells.metric,
+        quarters.fiscal_quarter,
+        pipeline_days.snapshot_date
+    from cells
+    inner join quarters on cells.fiscal_quarter = quarters.fiscal_quarter
+    inner join pipeline_days on quarters.end_date <= pipeline_days.snapshot_date
+    where
+        cells.segment = '(all)'
+        and (
+            pipeline_days.snapshot_date in (quarters.end_date, quarters.last_date)
+            or {{ dbt.position(
+                "'|' || " ~ dbt.datediff('quarters.end_date', 'pipeline_days.snapshot_date', 'day')
+                ~ " || '|'",
+                'quarters.restatement_days'
+            ) }} > 0
+        )
+    union
+    select
+        changes.metric,
+        changes.fiscal_quarter,
+        changes.snapshot_date
+    from changes
+
+),
+
+daily as (
+
+    select
+        cells.metric,
+        cells.fiscal_quarter,
+        cells.segment,
+        looks.snapshot_date,
+        sum(case when changes.cause = 'reported' then changes.amount else 0 end)
+            as reported_amount,
+        sum(case when changes.cause = 'reported' then changes.opportunity_delta else 0 end)
+            as reported_opportunities,
+        {%- for cause in causes %}
+            sum(case when changes.cause = '{{ cause }}' then changes.amount else 0 end)
+                as {{ cause }}_amount,
+        {%- endfor %}
+        coalesce(sum(changes.amount), 0) as restated_amount,
+        coalesce(sum(changes.opportunity_delta), 0) as restated_opportunities
+    from cells
+    inner join looks
+        on cells.metric = looks.metric and cells.fiscal_quarter = looks.fiscal_quarter
+    left join changes
+        on
+            cells.metric = changes.metric
+            and cells.fiscal_quarter = changes.fiscal_quarter
+            and cells.segment = changes.segment
+            and looks.snapshot_date = changes.snapshot_date
+    group by cells.metric, cells.fiscal_quarter, cells.segment, looks.snapshot_date
+
+),
+
+restatements as (
+
+    select
+        -- ids
+        daily.fiscal_quarter,
+        daily.segment,
+        daily.metric,
+        cast({{ dbt.datediff('quarters.end_date', 'daily.snapshot_date', 'day') }} as integer)
+            as days_after_end,
+
+        -- attributes
+        daily.snapshot_date,
+        daily.snapshot_date = quarters.last_date as is_latest,
+        daily.segment = '(all)' as is_total,
+
+        -- numerics
+        {%- for measure in ['reported'] + causes + ['restated'] %}
+            cast(sum(daily.{{ measure }}_amount) over so_far as decimal(18, 2))
+                as {{ measure }}_amount,
+        {%- endfor %}
+        cast(sum(daily.reported_opportunities) over so_far as integer) as reported_opportunities,
+        cast(sum(daily.restated_opportunities) over so_far as integer) as restated_opportunities
+    from daily
+    inner join quarters on daily.fiscal_quarter = quarters.fiscal_quarter
+    window so_far as (
+        partition by daily.metric, daily.fiscal_quarter, daily.segment
+        order by daily.snapshot_date nulls last
+        rows between unbounded preceding and current row
+    )
+
+),
+
+rated as (
+
+    select
+        restatements.*,
+        cast(restatements.restated_amount - restatements.reported_amount as decimal(18, 2))
+            as changed_amount,
+        cast(restatements.restated_amount - restatements.reported_amount as double)
+        / nullif(cast(restatements.reported_amount as double), 0) as changed_rate
+    from restatements
+
+)
+
+select * from rated

@@ -1,0 +1,168 @@
+"""The published file as questions and their tables, each number with the place it comes from.
+
+Read by `report.py` and by every section; a section's numbers are cells of a table, so that the page can say for each
+which query, row and column it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+ALL = "(all)"
+
+
+class ReportError(Exception):
+    """There is no page to make; the message says what, got, expected and the next step."""
+
+
+class MissingError(Exception):
+    """A section lacks its data; the message says to a reader of the page what is missing and what would bring it."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value and where it stands: the query's name on the page, the row's number (from 0) and the column."""
+
+    value: Any
+    query: str
+    row: int
+    column: str
+
+    @property
+    def number(self) -> float:
+        """The value for drawing and comparing; 0 where there is none."""
+        return float(self.value or 0)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a table: its cells by column."""
+
+    cells: dict[str, Cell]
+
+    def __getitem__(self, column: str) -> Cell:
+        return self.cells[column]
+
+    def value(self, column: str) -> Any:
+        """What stands in a column: a Decimal, float, int, str, bool, date or None."""
+        return self.cells[column].value
+
+    def has(self, *columns: str) -> bool:
+        """Whether none of the columns is empty."""
+        return all(self.cells[column].value is not None for column in columns)
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a query gave: its name on the page, what it shows in words, its SQL, its columns and rows."""
+
+    name: str
+    caption: str
+    sql: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    def where(self, **values: Any) -> list[Row]:
+        """The rows with these values."""
+        return [row for row in self.rows if all(row.value(column) == value for column, value in values.items())]
+
+    def first(self, **values: Any) -> Row | None:
+        """The first row with these values, if there is one."""
+        return next(iter(self.where(**values)), None)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a page speaks of: the day, the last captured day, the day's fiscal quarter, and how it was narrowed."""
+
+    day: date
+    last_day: date
+    first_day: date
+    quarter: str
+    quarter_start: date
+    quarter_end: date
+    segment: str = ALL
+    team: str | None = None
+
+    @property
+    def is_past(self) -> bool:
+        """Whether more days were captured after the day of the page."""
+        return self.day < self.last_day
+
+
+@dataclass
+class Marts:
+    """The tables of a published file, open for reading."""
+
+    connection: duckdb.DuckDBPyConnection
+    tables: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tables = frozenset(
+            name
+            for (name,) in self.connection.execute(
+                "select table_name from duckdb_tables() where database_name = 'pipeline' and schema_name = 'marts'"
+            ).fetchall()
+        )
+
+    def require(self, *names: str) -> None:
+        """MissingError where the file, of an older version, has not all of these tables."""
+        missing = [name for name in names if name not in self.tables]
+        if missing:
+            raise MissingError(
+                f"The published file has no table {' and no '.join(missing)}: an older version wrote it. "
+                "pipeledger build publishes it anew."
+            )
+
+    def ask(self, name: str, caption: str, sql: str) -> Table:
+        """The table that a query gives; `name` is what its numbers on the page refer to."""
+        result = self.connection.execute(sql)
+        columns = tuple(column[0] for column in result.description or ())
+        rows = tuple(
+            Row({column: Cell(value, name, number, column) for column, value in zip(columns, values, strict=True)})
+            for number, values in enumerate(result.fetchall())
+        )
+        return Table(name, caption, sql, columns, rows)
+
+
+def open_published(path: Path) -> duckdb.DuckDBPyConnection:
+    """The published file, read-only and in UTC, its marts without their schema's name, and no other file.
+
+    It is attached to a database in memory, so that whoever opens it again in the same process sees what was published
+    since.
+
+    ReportError where there is none, or it cannot be read.
+    """
+    if not path.exists():
+        raise ReportError(
+            f"{path}: nothing published yet, a published file expected. Run `pipeledger run`, "
+            "or set PIPELEDGER_HOME to another home."
+        )
+    connection = duckdb.connect()
+    try:
+        connection.execute(f"attach {literal(str(path))} as pipeline (read_only)")
+    except duckdb.Error as error:
+        connection.close()
+        raise ReportError(f"{path}: not readable ({error}). Run `pipeledger build` to publish it anew.") from error
+    connection.execute("use pipeline.marts")
+    connection.execute("set timezone = 'UTC'")
+    connection.execute("set enable_external_access = false")
+    return connection
+
+
+def literal(value: str | date) -> str:
+    """A text or a day as SQL writes it."""
+    if isinstance(value, date):
+        return f"date '{value.isoformat()}'"
+    return "'" + value.replace("'", "''") + "'"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: `a, b and c`."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else list(words))

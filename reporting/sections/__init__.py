@@ -1,0 +1,1 @@
+"""The sections of the page, a module for each subject of the marts."""
