@@ -131,7 +131,7 @@ def test_a_commit_that_never_arrives_is_made_good_by_the_next_run(proxy: Proxy, 
 def test_verify_and_rebuild_read_the_bucket_itself(proxy: Proxy, tmp_path: Path) -> None:
     url = object_store.url()
     where = run(run(in_bucket(tmp_path, url), 0, url), 1, url)
-    table = where.ledger / "crm" / "opportunity"
+    table = bucket(where) / "ledger" / "crm" / "opportunity"
     names = list(table.sizes())
     for name in (next(n for n in names if f"={day(1)}" in n), "_delta_log/00000000000000000000.json"):
         sound = table.read(name) or b""
@@ -157,7 +157,7 @@ def test_another_history_of_the_same_length_replaces_the_copy(proxy: Proxy, tmp_
     mine = run(in_bucket(tmp_path / "one", one), 0, one)
     run(in_bucket(tmp_path / "two", two), 1, two)
     for name, data in Bucket(two, tmp_path / "x").read_many(Bucket(two, tmp_path / "x").sizes()).items():
-        put(mine.place, name, data)
+        put(bucket(mine), name, data)
     mine = in_bucket(tmp_path / "one", one)
     assert {receipt.snapshot_date for receipt in read_receipts(mine)} == {day(1)}
     refresh(mine, RELATIONS)
@@ -194,6 +194,12 @@ def test_wrong_keys_are_said_plainly(proxy: Proxy, tmp_path: Path, monkeypatch: 
     with pytest.raises(BucketError, match=r"the store lets nobody in with these keys .*Check the keys") as found:
         take(where, [day(0)])
     assert "not-this-one" not in str(found.value)
+
+
+def bucket(where: Store) -> Bucket:
+    """The bucket of a home."""
+    assert isinstance(where.place, Bucket)
+    return where.place
 
 
 def put(place: Bucket, name: str, data: bytes) -> None:

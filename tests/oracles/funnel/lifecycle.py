@@ -164,16 +164,12 @@ class PeopleOracle:
                     default=date.min,
                 )  # fmt: skip
                 truncated = created is None and seen[0] == days[0]
-                yield (
-                    record,
-                    base
-                    | {
-                        "step": "opportunity",
-                        "step_date": max(created or seen[0], own),
-                        "known_from": max(linked, seen[0]),
-                        "step_precision": "left_truncated" if truncated else "day",
-                    },
-                )
+                yield record, base | {
+                    "step": "opportunity",
+                    "step_date": max(created or seen[0], own),
+                    "known_from": max(linked, seen[0]),
+                    "step_precision": "left_truncated" if truncated else "day",
+                }
             won = next((day for day in seen if states[day][opportunity]["stage_category"] == "won"), None)
             if won and linked <= won:
                 yield record, base | {"step": "won", "step_date": won, "known_from": won,
@@ -210,15 +206,11 @@ class PeopleOracle:
                     for name in STEPS[: STEPS.index(step)]
                     if (cycle, name) in cycles
                 ]
-                yield (
-                    self.described(record, entry)
-                    | self.touched(touches.get(key), entry["step_date"])
-                    | {
-                        "person_key": key,
-                        "cycle": cycle,
-                        "is_out_of_order": any(entry["step_date"] < day for day in earlier),
-                    }
-                )
+                yield self.described(record, entry) | self.touched(touches.get(key), entry["step_date"]) | {
+                    "person_key": key,
+                    "cycle": cycle,
+                    "is_out_of_order": any(entry["step_date"] < day for day in earlier),
+                }
 
     def described(self, record: Record, entry: Row) -> Row:
         """The record on the day from which on the step was known."""

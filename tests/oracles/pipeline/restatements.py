@@ -62,19 +62,9 @@ class RestatementOracle(CoverageOracle):
                     moves = movements.moves(company, identity, was, now, before, day, identity in ever)
                     for quarter, segment, category, amount, delta, *_ in moves:
                         cause = "left" if category == "won" else CAUSE[category]
-                        yield (
-                            "open_pipeline",
-                            quarter,
-                            segment,
-                            day,
-                            "definition" if is_defined else cause,
-                            amount,
-                            delta,
-                        )
+                        yield "open_pipeline", quarter, segment, day, "definition" if is_defined else cause, amount, delta
                     for quarter, segment, category, amount, delta in booked(was, now):
-                        cause = (
-                            "segment" if category.startswith("moved") and same_quarter(was, now) else CAUSE[category]
-                        )
+                        cause = "segment" if category.startswith("moved") and same_quarter(was, now) else CAUSE[category]
                         yield "bookings", quarter, segment, day, "definition" if is_defined else cause, amount, delta
                 ever |= set(states[day])
 
