@@ -20,6 +20,7 @@ from snapshots import intervals
 from snapshots.capture import capture as capture_days
 from snapshots.digest import add_digests, digest_sums, hexadecimal, literal, quoted, row_digest, written_digest
 from snapshots.ledger import LedgerTable, arrow_schema
+from snapshots.place import LocalPlace
 from snapshots.receipts import Receipt
 from snapshots.store import Gates, Store
 
@@ -240,7 +241,7 @@ def history(home: str, changed: str, size: int, first: int, last: int) -> int:
 
 def ledger_bytes(home: str) -> int:
     """The bytes of a ledger: data and log."""
-    return sum(file.stat().st_size for file in _store(home).ledger.rglob("*") if file.is_file())
+    return sum(file.stat().st_size for file in _store(home).ledger.folder.rglob("*") if file.is_file())
 
 
 def snapshot_history(warehouse: str, changed: str, size: int, last: int) -> int:
@@ -304,11 +305,9 @@ def differing_rows(results: str, left: str, right: str, condition: str = "true")
 def _store(home: str, landing: Path | None = None) -> Store:
     where = Path(home)
     return Store(
-        ledger=where / "ledger",
-        personal=where / "personal",
+        place=LocalPlace(where),
         landing=landing or where / "landing.duckdb",
         warehouse=where / "warehouse.duckdb",
-        rejects=where / "rejects",
         time_zone="UTC",
     )
 

@@ -24,9 +24,12 @@ from typer.exceptions import TyperException
 from orchestration.commands.output import err, out, show_json, show_report, show_table
 from orchestration.settings.errors import ConfigError, DiskFullError, ExitCode, PipeledgerError, is_disk_full
 from orchestration.settings.home import DEMO_HOME, Home, find_home, open_home, read_marker
+from orchestration.settings.lease import Lease, lease_of
 from orchestration.settings.lock import Lock
 from orchestration.settings.settings import PRIVACY, Settings, clock, load_settings
 from orchestration.steps.waiting import waiting
+from snapshots.place import LocalPlace
+from snapshots.store import BucketError
 
 if TYPE_CHECKING:
     from orchestration.dag.runs import RunReport
@@ -112,8 +115,8 @@ def settings_in_force() -> Settings:
 @contextmanager
 def sole_writer(settings: Settings, command: str, created_by: str = "init") -> Iterator[None]:
     """Hold the home's lock and have the home ready."""
-    with locked(settings.home, command), watching():
-        open_home(settings.home, settings.config.company, created_by)
+    with locked(settings.home, command, lease_of(settings.store.place)), watching():
+        open_home(settings.home, settings.store.place, settings.config.company, created_by)
         yield
 
 
@@ -128,11 +131,13 @@ def watching() -> Iterator[None]:
 
 
 @contextmanager
-def locked(home: Home, command: str) -> Iterator[None]:
-    """Hold the lock of a home, or fail naming its holder."""
-    lock = Lock.of(home)
+def locked(home: Home, command: str, lease: Lease | None = None) -> Iterator[None]:
+    """Hold the lock of a home, and the lease of its bucket, or fail naming the holder."""
+    lock = Lock.of(home, lease)
     try:
-        lock.acquire(command)
+        lock.acquire(command, report=lambda line: err.print(line, markup=False))
+    except BucketError:
+        raise  # one of them is a ConnectionError
     except OSError as error:
         raise ConfigError(
             f"{home.root}: not writable ({error.strerror}). Nothing was done. "
@@ -570,7 +575,7 @@ def demo(
 ) -> None:
     """A whole synthetic company: ingest, capture every day, build, publish."""
     home = find_home(os.environ, Path.cwd(), DEMO_HOME)
-    marker = read_marker(home)
+    marker = read_marker(LocalPlace(home.root))
     is_foreign = (marker or {}).get("created_by") != "demo" and home.root.exists() and any(home.root.iterdir())
     if is_foreign:
         raise ConfigError(

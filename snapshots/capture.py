@@ -16,7 +16,6 @@ import pyarrow as pa
 
 from snapshots.difference import DayCounts, Difference, UncleanError, content, hashed_state
 from snapshots.digest import date_literal, hexadecimal, literal, quoted
-from snapshots.durable import copy_whole
 from snapshots.entity_intervals import (
     CONTENT,
     FOREVER,
@@ -335,7 +334,7 @@ class _SourceCapture:
 
     def _check_version(self, table: LedgerTable) -> None:
         """What is compared is the cache: the table must be what the cache was brought to."""
-        stored = stored_version(self.con, table.path)
+        stored = stored_version(self.con, table.place)
         if (stored[0] if stored else -1) != table.version:
             raise CaptureError(
                 f"{table.name}: got version {table.version}, expected {stored[0] if stored else -1}. "
@@ -427,7 +426,7 @@ class _SourceCapture:
             self.notes.extend(draft.notes)
             draft.table.commit(self._arrow(draft), draft.receipts, sorted(draft.replaced))
             if draft.must_rebuild:
-                rebuild_table(self.con, draft.table.path)
+                rebuild_table(self.con, draft.table.place)
             else:
                 self._advance(draft)
         draft.difference.drop()
@@ -549,12 +548,13 @@ class _SourceCapture:
                     f"from {difference.rejects} as r join {landed} as l on l.rowid = r._row "
                     f"where r._day = {date_literal(day)} order by all"
                 )
-                copy_whole(self.con, rows, file, "format csv, header")
+                with self.store.place.writing(file) as draft:
+                    self.con.execute(f"copy ({rows}) to {literal(str(draft))} (format csv, header)")
                 name, line, reason = self.con.execute(f"select file, line, reason from ({rows}) limit 1").fetchall()[0]
                 place = ", ".join(part for part in (name, line and f"line {line:,}") if part)
                 first[day] = f"{place}: {reason}" if place else str(reason)
             else:
-                file.unlink(missing_ok=True)
+                self.store.place.delete(file)
         return first
 
 

@@ -7,27 +7,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from snapshots.digest import literal
-
-if TYPE_CHECKING:
-    import duckdb
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str | bytes) -> None:
     """Replaces a small file by `text`, in UTF-8."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    put_in_place(draft, path)
-
-
-def copy_whole(con: duckdb.DuckDBPyConnection, query: str, path: Path, options: str) -> None:
-    """Replaces a file by the rows of `query`, in the format that the `options` of DuckDB's COPY name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.new")
-    con.execute(f"copy ({query}) to {literal(str(draft))} ({options})")
+    draft.write_bytes(text.encode() if isinstance(text, str) else text)
     put_in_place(draft, path)
 
 

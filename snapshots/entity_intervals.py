@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 
 import duckdb
 
 from snapshots.casts import id_text, key_text
 from snapshots.digest import quoted
 from snapshots.ledger import OWNED
+from snapshots.place import Place
 from snapshots.receipts import Commit, Receipt, as_json, from_json
 
 CONTENT = "_pl_content"
@@ -196,11 +196,11 @@ class EntityIntervals:
         con.execute("drop table ends")
 
 
-def stored_version(con: duckdb.DuckDBPyConnection, path: Path) -> tuple[int, str] | None:
+def stored_version(con: duckdb.DuckDBPyConnection, place: Place) -> tuple[int, str] | None:
     """The Delta version, and the digest of its receipts, that the intervals of a table stand at."""
     row = con.execute(
         "select version, digest from intervals.tables where source = ? and entity = ?",
-        [path.parent.name, path.name],
+        [*place.table_name],
     ).fetchone()
     return None if row is None else (int(row[0]), str(row[1]))
 

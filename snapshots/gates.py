@@ -141,7 +141,7 @@ def notes(
 
 def _rejects(store: Store, receipt: Receipt, rejects: Mapping[date, str]) -> str:
     """The first rejected row of a day, and where all of them are."""
-    file = store.rejects_file(receipt.source, receipt.entity, receipt.snapshot_date)
+    file = store.place / store.rejects_file(receipt.source, receipt.entity, receipt.snapshot_date)
     return f"The first: {rejects[receipt.snapshot_date]}. All are in {file}."
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
-from pathlib import Path
 
 import duckdb
 
@@ -33,8 +32,9 @@ from snapshots.entity_intervals import (
     stored_version,
 )
 from snapshots.ledger import OWNED, LedgerTable
+from snapshots.place import Place
 from snapshots.reader import insert_checked, receipts_of
-from snapshots.receipts import RECONSTRUCTED_SUFFIX, last_commit, read_commits, tables
+from snapshots.receipts import RECONSTRUCTED_SUFFIX, last_commit, read_commits
 from snapshots.store import LedgerError, Relations, Store
 
 FORMAT = 3
@@ -83,8 +83,9 @@ def refresh(
     show the sources in `last_days` as they were on that day, as if nothing had been captured since.
     """
     with connect(store) as con:
-        refresh_tables(con, tables(store.ledger))
-        _drop_vanished(con, store)
+        tables = store.ledger.tables()
+        refresh_tables(con, tables)
+        _drop_vanished(con, tables)
         create_views(con, relations, last_days)
         create_readings(con, dialects or {})
 
@@ -99,28 +100,29 @@ def rebuild(store: Store, relations: Relations, dialects: Mapping[str, Dialect] 
     refresh(store, relations, dialects)
 
 
-def refresh_tables(con: duckdb.DuckDBPyConnection, paths: Iterable[Path]) -> None:
+def refresh_tables(con: duckdb.DuckDBPyConnection, places: Iterable[Place]) -> None:
     """Rebuilds the intervals of those Delta tables whose version is not the stored one."""
-    for path in paths:
-        commit = last_commit(path)
-        if commit is not None and stored_version(con, path) != (commit.version, commit.digest):
-            rebuild_table(con, path)
+    for place in places:
+        commit = last_commit(place)
+        if commit is not None and stored_version(con, place) != (commit.version, commit.digest):
+            rebuild_table(con, place)
 
 
-def rebuild_table(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+def rebuild_table(con: duckdb.DuckDBPyConnection, place: Place) -> None:
     """Makes the intervals of one Delta table anew, from its files.
 
     Raises LedgerDamagedError where they are not what was written.
     """
-    table = LedgerTable(path)
-    commits = list(read_commits(path))
+    table = LedgerTable(place)
+    commits = list(read_commits(place))
     receipts = receipts_of(table, commits)
     intervals = EntityIntervals.of(receipts)
     con.execute("begin")
     try:
         intervals.drop(con)
         intervals.create(con, table.columns())
-        insert_checked(con, table, receipts, intervals.versions, VERSION)
+        with place.at_hand(table.file_names()):
+            insert_checked(con, table, receipts, intervals.versions, VERSION)
         intervals.end_versions(con)
         intervals.note_spellings(con, table.columns())
         con.execute(
@@ -280,8 +282,8 @@ def _create_receipt_views(con: duckdb.DuckDBPyConnection, last_days: Mapping[str
     )
 
 
-def _drop_vanished(con: duckdb.DuckDBPyConnection, store: Store) -> None:
-    present = {(path.parent.name, path.name) for path in tables(store.ledger)}
+def _drop_vanished(con: duckdb.DuckDBPyConnection, tables: Iterable[Place]) -> None:
+    present = {place.table_name for place in tables}
     for source, entity in con.execute("select source, entity from intervals.tables").fetchall():
         if (source, entity) not in present:
             EntityIntervals(source, "", entity, "state", ()).drop(con)

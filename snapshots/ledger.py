@@ -14,7 +14,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
-from snapshots.durable import sync
+from snapshots.place import Place
 from snapshots.receipts import METADATA_KEY, Commit, Receipt, log_files, payload, read_commit
 from snapshots.store import CaptureError, LedgerDamagedError
 
@@ -58,12 +58,13 @@ def ledger_type(delta_type: str) -> str:
 class LedgerTable:
     """The Delta table of one source and entity at one version. Not yet written is version -1."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self.path = place.folder
         self._delta: DeltaTable | None = None
-        if log_files(path):
+        if log_files(place):
             try:
-                self._delta = DeltaTable(path)
+                self._delta = DeltaTable(self.path)
             except (KeyboardInterrupt, SystemExit):
                 raise
             except BaseException as error:  # a panic of the Delta library is no Exception
@@ -75,7 +76,7 @@ class LedgerTable:
     @property
     def name(self) -> str:
         """`<source>.<entity>`."""
-        return f"{self.path.parent.name}.{self.path.name}"
+        return ".".join(self.place.table_name)
 
     @property
     def version(self) -> int:
@@ -111,52 +112,61 @@ class LedgerTable:
         """Paths of the Parquet files of this version."""
         return [] if self._delta is None else sorted(self._delta.file_uris())
 
+    def file_names(self) -> list[str]:
+        """The same, relative to the table."""
+        return [str(Path(file).relative_to(self.path.resolve())) for file in self.files()]
+
     def commit(self, rows: pa.Table, receipts: Sequence[Receipt], days: Sequence[date]) -> int:
         """Replaces all rows of `days` by `rows`, with `receipts`, in one atomic commit; gives the new version.
 
         Raises CaptureError where another writer came first; nothing is written then.
         """
         text = payload(receipts, self._log_file() if self.version >= 0 else None)
-        properties = CommitProperties(custom_metadata={METADATA_KEY: text}, max_commit_retries=0)
-        writer = WriterProperties(compression="ZSTD", compression_level=3)
-        self.path.mkdir(parents=True, exist_ok=True)
+        version = self.version + 1
         try:
-            if self._delta is None:
-                write_deltalake(
-                    self.path,
-                    rows,
-                    mode="error",
-                    partition_by=[PARTITION],
-                    configuration=NEVER_EXPIRES,
-                    commit_properties=properties,
-                    writer_properties=writer,
-                )
-            else:
-                write_deltalake(
-                    self._delta,
-                    rows,
-                    mode="overwrite",
-                    predicate=f"{PARTITION} IN ({', '.join(_quoted_day(day) for day in days)})",
-                    schema_mode="merge" if set(rows.column_names) - self._column_names() else None,
-                    commit_properties=properties,
-                    writer_properties=writer,
-                )
+            with self.place.draft() as draft:
+                is_at_home = draft == self.path
+                self._write(draft if self._delta is None or not is_at_home else self._delta, rows, days, text)
+                log = draft / "_delta_log" / f"{version:020d}.json"
+                is_ours = self.place.publish(draft, list(read_commit(log).added), log.name)
         except (CommitFailedError, DeltaError) as error:
-            raise CaptureError(
-                f"{self.name}: version {self.version + 1} could not be committed ({error}). Nothing was written. "
-                "Another program may be writing this ledger: stop it, then run the command again."
-            ) from error
-        if self._delta is None:
+            raise self._refused(version, str(error)) from error
+        if not is_ours:
+            raise self._refused(version, "another commit has that number")
+        if self._delta is None or not is_at_home:
             self._delta = DeltaTable(self.path)
-        self._sync()
         return self._delta.version()
 
-    def _sync(self) -> None:
-        """Has the disk hold what was committed, so that a power cut after it loses nothing."""
-        files = [self.path / name for name in read_commit(self._log_file()).added]
-        folders = {folder for file in files for folder in (file.parent, self.path)}
-        for path in [*files, self._log_file(), *folders, self._log_file().parent, self.path.parent]:
-            sync(path)
+    def _write(self, target: Path | DeltaTable, rows: pa.Table, days: Sequence[date], text: str) -> None:
+        """Has Delta write the next version, into this table or a draft of it."""
+        properties = CommitProperties(custom_metadata={METADATA_KEY: text}, max_commit_retries=0)
+        writer = WriterProperties(compression="ZSTD", compression_level=3)
+        if self._delta is None:
+            write_deltalake(
+                target,
+                rows,
+                mode="error",
+                partition_by=[PARTITION],
+                configuration=NEVER_EXPIRES,
+                commit_properties=properties,
+                writer_properties=writer,
+            )
+        else:
+            write_deltalake(
+                DeltaTable(target) if isinstance(target, Path) else target,
+                rows,
+                mode="overwrite",
+                predicate=f"{PARTITION} IN ({', '.join(_quoted_day(day) for day in days)})",
+                schema_mode="merge" if set(rows.column_names) - self._column_names() else None,
+                commit_properties=properties,
+                writer_properties=writer,
+            )
+
+    def _refused(self, version: int, reason: str) -> CaptureError:
+        return CaptureError(
+            f"{self.name}: version {version} could not be committed ({reason}). Nothing was written. "
+            "Another program may be writing this ledger: stop it, then run the command again."
+        )
 
 
 def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:

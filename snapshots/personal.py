@@ -12,10 +12,8 @@ import duckdb
 
 from snapshots.contact import EMAIL_DIGEST
 from snapshots.digest import literal, quoted
-from snapshots.durable import copy_whole, put_in_place
 from snapshots.landed import Manifest
 from snapshots.ledger import LedgerTable
-from snapshots.receipts import tables
 from snapshots.store import CaptureError, Store
 
 
@@ -24,19 +22,21 @@ def email_salt(store: Store, source: str) -> str:
 
     Raises CaptureError where it is lost: with another one, nobody would match their earlier self.
     """
-    file = store.personal / "salt"
-    if not file.exists():
-        if any(EMAIL_DIGEST in LedgerTable(path).columns() for path in tables(store.ledger)):
+    salt = store.personal.read("salt")
+    if salt is None:
+        if any(EMAIL_DIGEST in LedgerTable(place).columns() for place in store.ledger.tables()):
             raise CaptureError(
-                f"{source}: {file} is missing, and the ledger has digests of e-mail addresses that were made with it. "
-                "Nothing was captured. Restore the folder from a backup, then run the command again."
+                f"{source}: {store.personal / 'salt'} is missing, and the ledger has digests of e-mail addresses that "
+                "were made with it. Nothing was captured. Restore the folder from a backup, then run the command again."
             )
-        store.personal.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(".new")
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_hex(32))
-        put_in_place(draft, file)
-    return file.read_text().strip()
+        store.personal.create("salt", secrets.token_hex(32), mode=0o600)
+        salt = store.personal.read("salt")  # which another writer may have made in the meantime
+    if not salt:
+        raise CaptureError(
+            f"{source}: {store.personal / 'salt'} is empty, a secret expected. Nothing was captured. "
+            "Restore it from a backup, then run the command again."
+        )
+    return salt.decode().strip()
 
 
 def write_personal(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> None:
@@ -56,4 +56,5 @@ def write_personal(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manif
     )
     if manifest.deleted:
         rows += f" and lower(cast({quoted(manifest.deleted)} as varchar)) not in ('true', '1', 'yes') is not false"
-    copy_whole(con, rows, store.personal / manifest.source / f"{manifest.entity}.parquet", "format parquet")
+    with store.personal.writing(f"{manifest.source}/{manifest.entity}.parquet") as draft:
+        con.execute(f"copy ({rows}) to {literal(str(draft))} (format parquet)")

@@ -82,7 +82,7 @@ def insert_checked(
 def _damaged(table: LedgerTable, what: str) -> LedgerDamagedError:
     return LedgerDamagedError(
         f"{table.name}: {what}. Nothing was changed. Run `pipeledger verify` for every damaged day, "
-        f"restore ledger/{table.path.parent.name}/{table.path.name}/ from a backup, then run the command again."
+        f"restore {'/'.join(('ledger', *table.place.table_name))}/ from a backup, then run the command again."
     )
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from snapshots.place import Place
 from snapshots.store import Store
 
 METADATA_KEY = "pipeledger"
@@ -94,21 +95,21 @@ def log_digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def read_commits(table: Path) -> Iterator[Commit]:
+def read_commits(table: Place) -> Iterator[Commit]:
     """The commits of a Delta table, oldest first, straight from its log (which is never expired)."""
     for file in log_files(table):
         yield read_commit(file)
 
 
-def last_commit(table: Path) -> Commit | None:
+def last_commit(table: Place) -> Commit | None:
     """The newest commit of a Delta table, if it has any."""
     files = log_files(table)
     return read_commit(files[-1]) if files else None
 
 
-def log_files(table: Path) -> list[Path]:
+def log_files(table: Place) -> list[Path]:
     """The JSON files of a table's log, oldest first."""
-    return sorted(file for file in (table / "_delta_log").glob("*.json") if file.stem.isdigit())
+    return sorted(file for file in table.log().glob("*.json") if file.stem.isdigit())
 
 
 def read_commit(file: Path) -> Commit:
@@ -154,14 +155,9 @@ def newest(commits: Iterable[Commit]) -> dict[date, Receipt]:
     return dict(sorted(by_day.items()))
 
 
-def tables(ledger: Path) -> list[Path]:
-    """The folders of all Delta tables of a ledger, by source and entity."""
-    return sorted(log.parent for log in ledger.glob("*/*/_delta_log"))
-
-
 def read_receipts(store: Store) -> list[Receipt]:
     """The receipts that count, of every source, entity and day (reconstructed tables too)."""
-    return [receipt for table in tables(store.ledger) for receipt in newest(read_commits(table)).values()]
+    return [receipt for table in store.ledger.tables() for receipt in newest(read_commits(table)).values()]
 
 
 def _digest(body: Mapping[str, Any]) -> str:

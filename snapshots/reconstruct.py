@@ -153,7 +153,7 @@ class _Backfill:
             ).to_arrow_table()
             days = sorted({*before, *(receipt.snapshot_date for receipt in receipts)})
             table.commit(rows.cast(arrow_schema(all_types)), receipts, days)
-            rebuild_table(self.con, table.path)
+            rebuild_table(self.con, table.place)
         counts = self.con.execute(
             f"select count(distinct {quoted(self.seam.key[0])}), count(*), (select count(distinct id) from changes "
             "where id not in (select id from observed)) from versions"

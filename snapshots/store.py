@@ -9,6 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from snapshots.place import Place
 
 Relations = Mapping[str, Sequence[str]]
 """Source type -> the entities of it that the models read: the relations that must exist in the cache."""
@@ -16,19 +20,30 @@ Relations = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True)
 class Store:
-    """Paths of one home, the company's time zone (an IANA name) in which its days are counted, and its currency."""
+    """Paths of one home, the company's time zone (an IANA name) in which its days are counted, and its currency.
 
-    ledger: Path
-    personal: Path
+    `place` keeps what cannot be made anew; the rest is disposable.
+    """
+
+    place: Place
     landing: Path
     warehouse: Path
-    rejects: Path
     time_zone: str
     base_currency: str = "USD"
 
-    def rejects_file(self, source: str, entity: str, day: date) -> Path:
-        """Where the rejected rows of a day are listed, with their file, line and reason."""
-        return self.rejects / source / entity / f"{day}.csv"
+    @property
+    def ledger(self) -> Place:
+        """The Delta tables, by source and entity."""
+        return self.place / "ledger"
+
+    @property
+    def personal(self) -> Place:
+        """Personal columns and the salt, current only."""
+        return self.place / "personal"
+
+    def rejects_file(self, source: str, entity: str, day: date) -> str:
+        """Where in `place` the rejected rows of a day are listed, with their file, line and reason."""
+        return f"rejects/{source}/{entity}/{day}.csv"
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,14 @@ class LedgerError(Exception):
 
 class LedgerDamagedError(LedgerError):
     """What the files hold is not what the receipts say was written."""
+
+
+class BucketError(LedgerError):
+    """The store of a bucket refuses what was asked of it."""
+
+
+class UnreachableError(BucketError, ConnectionError):
+    """The store does not answer as it should; the same request may succeed in a while."""
 
 
 class CaptureError(LedgerError):

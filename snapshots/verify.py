@@ -22,8 +22,9 @@ import pyarrow.parquet as pq
 from snapshots.digest import add_digests, digest_sums, hexadecimal, row_digest, without
 from snapshots.entity_intervals import EntityIntervals
 from snapshots.ledger import LedgerTable
+from snapshots.place import LocalPlace, Place
 from snapshots.reader import rows_by_day, scan
-from snapshots.receipts import Added, Commit, Receipt, log_digest, log_files, newest, read_commits, tables
+from snapshots.receipts import Added, Commit, Receipt, log_digest, log_files, newest, read_commits
 from snapshots.store import LedgerDamagedError, Store
 
 
@@ -39,27 +40,27 @@ class Damage:
 
 def verify(store: Store) -> list[Damage]:
     """All damage of a ledger, by table and day; empty if every day is what was written."""
-    return [
-        Damage(path.parent.name, path.name, day, problem)
-        for path in tables(store.ledger)
-        for day, problem in _table(path)
-    ]
+    damage = []
+    for place in store.ledger.tables():
+        with place.whole() as whole:
+            damage += [Damage(*place.table_name, day, problem) for day, problem in _table(whole, place)]
+    return damage
 
 
-def _table(path: Path) -> list[tuple[date | None, str]]:
-    commits = list(read_commits(path))
+def _table(whole: LocalPlace, place: Place) -> list[tuple[date | None, str]]:
+    """What is wrong with the files of a table; `place` is where they are kept."""
+    path, commits = whole.folder, list(read_commits(whole))
     receipts = newest(commits)
     files = _replay(commits)
-    damage = [*_chain(path, commits), *_days_without_receipt(path, receipts), *_files(path, files)]
+    damage = [*_chain(whole, commits), *_days_without_receipt(whole, commits, receipts), *_files(path, files)]
     try:
-        table = LedgerTable(path)
+        table = LedgerTable(whole)
     except LedgerDamagedError as error:
-        return damage or _unopened(path, commits[-1], error)
+        return damage or _unopened(whole, place, commits[-1], error)
     missing = {day for day, _ in damage}
-    listed = {str(Path(file).relative_to(path.absolute())) for file in table.files()}
     damage += [
         (_day_of(file), f"{file}: the commits and the table's checkpoint disagree about this file")
-        for file in sorted(listed ^ set(files))
+        for file in sorted(set(table.file_names()) ^ set(files))
     ]
     if receipts and not any(commit.problem for commit in commits):
         volatile = {receipt.volatile for commit in commits for receipt in commit.receipts}
@@ -67,28 +68,30 @@ def _table(path: Path) -> list[tuple[date | None, str]]:
     return damage
 
 
-def _unopened(path: Path, last: Commit, error: LedgerDamagedError) -> list[tuple[date | None, str]]:
+def _unopened(
+    whole: LocalPlace, place: Place, last: Commit, error: LedgerDamagedError
+) -> list[tuple[date | None, str]]:
     """Why a table with linked commits cannot be opened: the last of them, or a checkpoint, which only sums them up."""
     with TemporaryDirectory() as folder:
-        copy = Path(folder) / path.parent.name / path.name
+        copy = Path(folder, *whole.table_name)
         (copy / "_delta_log").mkdir(parents=True)
-        for file in log_files(path):
+        for file in log_files(whole):
             shutil.copy(file, copy / "_delta_log")
         try:
-            LedgerTable(copy)
+            LedgerTable(LocalPlace(copy))
         except LedgerDamagedError:
             return [(receipt.snapshot_date, f"commit {last.version}: {error}") for receipt in last.receipts]
-    files = sorted(file.name for file in path.glob("_delta_log/*checkpoint*"))
+    files = sorted(file.name for file in whole.log().glob("*checkpoint*"))
     return [
         (
             None,
             f"the checkpoint of the log cannot be read ({error}) The commits themselves are whole and say the same: "
-            f"delete {', '.join(files)} in {path / '_delta_log'} and run `pipeledger verify` again.",
+            f"delete {', '.join(files)} in {place / '_delta_log'} and run `pipeledger verify` again.",
         )
     ]
 
 
-def _chain(path: Path, commits: Sequence[Commit]) -> Iterator[tuple[date | None, str]]:
+def _chain(whole: LocalPlace, commits: Sequence[Commit]) -> Iterator[tuple[date | None, str]]:
     """The log has every version, every commit is itself, and each names the one before it."""
     versions = [commit.version for commit in commits]
     if versions != list(range(len(versions))):
@@ -99,7 +102,7 @@ def _chain(path: Path, commits: Sequence[Commit]) -> Iterator[tuple[date | None,
             days: list[date | None] = [receipt.snapshot_date for receipt in commit.receipts]
             for day in days or [None]:
                 yield day, f"commit {commit.version} {commit.problem}"
-    logs = {int(file.stem): log_digest(file) for file in log_files(path)}
+    logs = {int(file.stem): log_digest(file) for file in log_files(whole)}
     for before, after in pairwise(commits):
         is_linked = after.previous == before.digest and after.previous_log == logs[before.version]
         if not is_linked and not after.problem and not before.problem:
@@ -119,14 +122,16 @@ def _replay(commits: Sequence[Commit]) -> dict[str, Added]:
     return files
 
 
-def _days_without_receipt(path: Path, receipts: Mapping[date, Receipt]) -> Iterator[tuple[date | None, str]]:
+def _days_without_receipt(
+    whole: LocalPlace, commits: Sequence[Commit], receipts: Mapping[date, Receipt]
+) -> Iterator[tuple[date | None, str]]:
     """Days with files of which the log says nothing, where part of the log cannot be read."""
-    if not any(commit.problem for commit in read_commits(path)):
+    if not any(commit.problem for commit in commits):
         return
-    for folder in sorted(path.glob("snapshot_date=*")):
-        day = _day_of(folder.name + "/")
+    for name in whole.days():
+        day = _day_of(f"snapshot_date={name}/")
         if day not in receipts:
-            yield day, f"{folder.name} has no readable receipt"
+            yield day, f"snapshot_date={name} has no readable receipt"
 
 
 def _files(path: Path, files: Mapping[str, Added]) -> Iterator[tuple[date | None, str]]:

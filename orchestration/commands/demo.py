@@ -58,7 +58,9 @@ def run_demo(home: Home, days: int) -> RunReport:
         start = clock().astimezone(ZoneInfo(TIME_ZONE)).date() - timedelta(days=days)
         demo.write_home(home.root, start_date=start, seed=SEED)
     settings = Settings(load_config(settings_file, {}), home)
-    open_home(home, settings.config.company, created_by="demo")
+    if settings.config.ledger is not None:
+        raise ConfigError(f"{settings_file}: got [ledger] path, none expected: the demo's ledger lies in its home.")
+    open_home(home, settings.store.place, settings.config.company, created_by="demo")
     yesterday = settings.config.today(clock()) - timedelta(days=1)
     start = first_day(settings.config, settings.store.ledger, yesterday)
     return run_range(settings, start, min(start + timedelta(days=days - 1), yesterday))

@@ -1,6 +1,7 @@
 """Is the set-up sound? One finding per check, each with its fix.
 
-Reads the environment, the settings, the sources and the published file; changes nothing.
+Reads the environment, the settings, the sources and the published file; changes nothing, but makes and deletes a small
+file where the ledger lies in a bucket.
 """
 
 import os
@@ -19,6 +20,7 @@ from orchestration.commands.status import UNPRICED, counted
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.errors import ConfigError, PipeledgerError
 from orchestration.settings.home import Home, check_home
+from orchestration.settings.lease import Lease
 from orchestration.settings.lock import current_holder
 from orchestration.settings.settings import Settings
 from orchestration.steps import alerts
@@ -27,11 +29,12 @@ from orchestration.steps.dbt import DEFAULT_DEFINITIONS, definition_files
 from orchestration.steps.held import held_in_published
 from orchestration.steps.rehearsal import rehearse
 from orchestration.steps.sources import build_source
+from snapshots.bucket import Bucket
 from snapshots.digest import literal
 from snapshots.gates import are_too_many
 from snapshots.receipts import read_receipts
 from snapshots.sentences import listed
-from snapshots.store import LedgerError
+from snapshots.store import BucketError, LedgerError
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 LITTLE_SPACE = 500_000_000  # bytes; a build of a large company needs more than this beside the published file
@@ -49,13 +52,13 @@ def examine(settings: Settings | PipeledgerError, home: Home, today: date, env: 
         yield Finding("settings", "fail", str(settings), "correct the settings; the other checks need them")
         return
     yield Finding("settings", "ok", f"{settings.config.path}: {len(settings.config.enabled)} sources enabled")
-    for check in (check_marker, check_definitions):
+    for check in (check_ledger, check_marker, check_definitions):
         yield guarded(check, settings)
     if not settings.config.enabled:
         yield Finding("sources", "fail", "no source is enabled", "add a [sources.<name>] to pipeledger.toml")
     for source in settings.config.enabled:
         yield from check_source(settings, source, today)
-    yield check_rejects(settings)
+    yield guarded(check_rejects, settings)
     yield check_alerts(settings)
     yield check_held(settings)
     yield from check_published(settings, today)
@@ -65,7 +68,7 @@ def guarded(check: Callable[[Settings], Finding], settings: Settings) -> Finding
     """A check whose error is its finding."""
     try:
         return check(settings)
-    except PipeledgerError as error:
+    except (PipeledgerError, BucketError) as error:
         return Finding(check.__name__.removeprefix("check_"), "fail", str(error))
 
 
@@ -154,9 +157,27 @@ def host_of(command: list[str]) -> str | None:
     return None
 
 
+def check_ledger(settings: Settings) -> Finding:
+    """The bucket of the ledger lets us in, and refuses to make a file that exists; nobody else writes in it."""
+    place = settings.store.place
+    if not isinstance(place, Bucket):
+        return Finding("ledger", "ok", f"in the home, {place}")
+    if not place.keeps_what_it_has():
+        return Finding(
+            "ledger",
+            "fail",
+            f"{place}: the store made a file anew that existed, a refusal expected",
+            "use a store with conditional writes (If-None-Match); on this one, commits could be lost",
+        )
+    holder = Lease(place).holder()
+    if holder is not None:
+        return Finding("ledger", "warn", f"{place} is locked by {holder}", "wait for it; its lock runs out if it died")
+    return Finding("ledger", "ok", f"{place} can be reached, and refuses to make a file that exists")
+
+
 def check_marker(settings: Settings) -> Finding:
     """The home was made for this company."""
-    check_home(settings.home, settings.config.company)
+    check_home(settings.store.place, settings.config.company)
     return Finding("marker", "ok", "home and settings agree on time zone and currency")
 
 
@@ -253,7 +274,7 @@ def check_rejects(settings: Settings) -> Finding:
     last = {(each.source, each.entity): each for each in receipts}
     rejected = [
         f"{each.rejected:,} of {each.source_rows:,} rows of {each.source}.{each.entity} on {each.snapshot_date}, see "
-        f"{settings.store.rejects_file(each.source, each.entity, each.snapshot_date)}"
+        f"{settings.store.place / settings.store.rejects_file(each.source, each.entity, each.snapshot_date)}"
         for each in last.values()
         if each.rejected
     ]

@@ -57,7 +57,7 @@ def build_definitions(settings: Settings, first: date | None = None) -> dg.Defin
     daily = jobs.daily_job(dg.AssetSelection.all() - verifying)
     build = jobs.build_job(dg.AssetSelection.assets(*built) | dg.AssetSelection.checks(complete))
     verify = jobs.verify_job(verifying)
-    is_demo = (read_marker(settings.home) or {}).get("created_by") == "demo"
+    is_demo = (read_marker(settings.store.place) or {}).get("created_by") == "demo"
     return dg.Definitions(
         assets=company_assets,
         asset_checks=[*checks, complete],

@@ -16,6 +16,7 @@ import duckdb
 
 from orchestration.settings.errors import LockedError
 from orchestration.settings.home import Home, open_home
+from orchestration.settings.lease import lease_of
 from orchestration.settings.lock import Holder, Lock, read_holder
 from orchestration.settings.settings import Settings
 
@@ -30,7 +31,7 @@ def sole_writer(settings: Settings) -> dg.ResourceDefinition:
 
     @dg.resource(description="The lock of the home: one writer at a time.")
     def lock_of_the_home(context: dg.InitResourceContext) -> Iterator[Lock]:
-        lock = Lock.of(settings.home)
+        lock = Lock.of(settings.home, lease_of(settings.store.place))
         run = context.run
         tags = run.tags if run else {}
         is_patient = tags.get(TRIGGER_TAG) == SCHEDULED or BACKFILL_TAG in tags
@@ -39,6 +40,7 @@ def sole_writer(settings: Settings) -> dg.ResourceDefinition:
             f"Dagster run {run.run_id if run else ''}",
             wait=is_patient,
             on_wait=lambda holder: log(f"waiting for {holder or 'another run'}"),
+            report=log,
         )
         try:
             take_over(settings, lock, context.instance, run.run_id if run else None, log)
@@ -57,7 +59,7 @@ def take_over(
     log: Callable[[str], None],
 ) -> None:
     """Make the home ready: clear what a crashed run left, wait for its children, note who writes now."""
-    open_home(settings.home, settings.config.company)
+    open_home(settings.home, settings.store.place, settings.config.company)
     if lock.crashed is not None and instance is not None:
         fail_crashed_run(instance, lock.crashed)
     wait_for_orphans(settings.home, log)

@@ -31,6 +31,7 @@ SOURCE_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 DATE_FORMAT = re.compile(
     r"(?:DD?(?P<a>[./-])MM?(?P=a)|MM?(?P<b>[./-])DD?(?P=b))(?:YYYY|YY)|(?:YYYY|YY)(?P<c>[./-])MM?(?P=c)DD?"
 )
+BUCKET = re.compile(r"(s3|gs|az)://[^/@:?#\s]+(/[^/@:?#\s]+)*/?")
 ALERT_KINDS = ("failed", "gap", "gate", "stale", "damaged")
 OWNER = re.compile(r"team:[\w.-]+|[^@\s]+@[^@\s]+\.[^@\s]+")
 SECRET_NAME = re.compile(r"(password|secret|token|api_?key|private_?key|credential)", re.IGNORECASE)
@@ -127,6 +128,7 @@ class Config:
     gates: Gates
     schedule: Schedule
     alerts: Alerts = Alerts()
+    ledger: str | None = None  # the URL of a bucket; without one the ledger lies in the home
 
     @property
     def enabled(self) -> tuple[SourceConfig, ...]:
@@ -180,7 +182,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
     for keys, value in overrides(env):
         place(raw, keys, value)
     reader = Reader(path.name)
-    reader.known(raw, ("company", "sources", "gates", "schedule", "alerts"), "")
+    reader.known(raw, ("company", "ledger", "sources", "gates", "schedule", "alerts"), "")
     company = read_company(reader, reader.table(raw, "company"), path.parent)
     sources = {
         name: read_source(reader, name, reader.table(raw["sources"], name, "sources."), path.parent)
@@ -193,6 +195,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
         gates=read_gates(reader, reader.table(raw, "gates")),
         schedule=read_schedule(reader, reader.table(raw, "schedule")),
         alerts=read_alerts(reader, reader.table(raw, "alerts")) if "alerts" in raw else Alerts(),
+        ledger=read_ledger(reader, reader.table(raw, "ledger")),
     )
 
 
@@ -485,6 +488,20 @@ def read_gates(reader: Reader, table: Mapping[str, Any]) -> Gates:
     known = {item.name: "share" if item.name.endswith("_rate") else "integer" for item in fields(Gates)}
     reader.known(table, known, "gates.")
     return Gates(**{name: reader.get(table, name, known[name], "gates.") for name in table})
+
+
+def read_ledger(reader: Reader, table: Mapping[str, Any]) -> str | None:
+    """[ledger]: the bucket in which it lies, if it does not lie in the home."""
+    reader.known(table, ("path",), "ledger.")
+    path: str | None = reader.get(table, "path", "text", "ledger.")
+    if path is not None and not BUCKET.fullmatch(path):
+        secret = " Keys do not belong in this file: put them into the environment." if "@" in path else ""
+        raise reader.fail(
+            "ledger.path",
+            f"got {'a URL with a key in it' if secret else repr(path)}, a bucket such as s3://bucket/prefix, "
+            f"gs://bucket/prefix or az://container/prefix expected.{secret} Without it the ledger lies in the home.",
+        )
+    return path
 
 
 def read_schedule(reader: Reader, table: Mapping[str, Any]) -> Schedule:

@@ -4,6 +4,7 @@ PIPELEDGER_HOME (default `./.pipeledger`) is the root. `home.json` says the form
 a newer format, another time zone or another currency is refused before it mixes two meanings in one ledger.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
@@ -14,10 +15,13 @@ from typing import Any
 
 from orchestration.settings.config import Company
 from orchestration.settings.errors import HomeError
-from snapshots.durable import write_whole
+from snapshots.bucket import Bucket
+from snapshots.place import LocalPlace, Place
 from snapshots.store import Store
 
 FORMAT = 1
+MARKER = "home.json"
+"""Format version, time zone, base currency."""
 DEFAULT_HOME = ".pipeledger"
 DEMO_HOME = ".pipeledger-demo"
 
@@ -27,11 +31,6 @@ class Home:
     """The paths of one home; `root` is absolute."""
 
     root: Path
-
-    @property
-    def marker(self) -> Path:
-        """home.json: format version, time zone, base currency."""
-        return self.root / "home.json"
 
     @property
     def landing(self) -> Path:
@@ -88,16 +87,25 @@ class Home:
         """The lock file, which names its holder."""
         return self.root / "lock"
 
-    def store(self, time_zone: str, base_currency: str) -> Store:
-        """The paths that `snapshots` works with."""
+    @property
+    def buckets(self) -> Path:
+        """What is at hand of a ledger in a bucket, a folder for each; disposable."""
+        return self.root / "bucket"
+
+    def place(self, url: str | None) -> Place:
+        """Where all lies that cannot be made anew: the bucket that a URL names, else the home itself."""
+        if url is None:
+            return LocalPlace(self.root)
+        return Bucket(url, self.buckets / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:12])
+
+    def store(self, company: Company, ledger: str | None = None) -> Store:
+        """The paths that `snapshots` works with; `ledger` is the URL of a bucket, where it lies in one."""
         return Store(
-            ledger=self.root / "ledger",
-            personal=self.root / "personal",
+            place=self.place(ledger),
             landing=self.landing,
             warehouse=self.warehouse,
-            rejects=self.root / "rejects",
-            time_zone=time_zone,
-            base_currency=base_currency,
+            time_zone=company.time_zone,
+            base_currency=company.base_currency,
         )
 
 
@@ -106,31 +114,32 @@ def find_home(env: Mapping[str, str], cwd: Path, default: str = DEFAULT_HOME) ->
     return Home((cwd / (env.get("PIPELEDGER_HOME") or default)).resolve())
 
 
-def read_marker(home: Home) -> dict[str, Any] | None:
+def read_marker(place: Place) -> dict[str, Any] | None:
     """home.json, or None where the home was not made yet.
 
     HomeError where it is damaged or of a newer format.
     """
-    if not home.marker.exists():
+    text = place.read(MARKER)
+    if text is None:
         return None
     try:
-        marker = dict(json.loads(home.marker.read_text(encoding="utf-8")))
+        marker = dict(json.loads(text.decode()))
         version = int(marker.get("format", 0))
     except (ValueError, TypeError) as error:
         raise HomeError(
-            f"{home.marker}: not readable ({error}). Restore it from a backup; it is one small file."
+            f"{place / MARKER}: not readable ({error}). Restore it from a backup; it is one small file."
         ) from error
     if version > FORMAT:
         raise HomeError(
-            f"{home.marker}: format {version}, at most {FORMAT} understood by this version of Pipeledger. "
+            f"{place / MARKER}: format {version}, at most {FORMAT} understood by this version of Pipeledger. "
             "Nothing was touched. Upgrade Pipeledger, or set PIPELEDGER_HOME to another home."
         )
     return marker
 
 
-def check_home(home: Home, company: Company) -> None:
+def check_home(place: Place, company: Company) -> None:
     """HomeError unless the home, if it exists, was made for this company's time zone and currency."""
-    marker = read_marker(home)
+    marker = read_marker(place)
     if marker is None:
         return
     for name, consequence in (
@@ -140,18 +149,19 @@ def check_home(home: Home, company: Company) -> None:
         got, expected = getattr(company, name), marker.get(name)
         if expected is not None and got != expected:
             raise HomeError(
-                f"company.{name}: got {got}, but the home {home.root} was made with {expected}: {consequence}. "
+                f"company.{name}: got {got}, but the home {place} was made with {expected}: {consequence}. "
                 "Set it back, or use another home (PIPELEDGER_HOME)."
             )
 
 
-def open_home(home: Home, company: Company, created_by: str = "init") -> None:
+def open_home(home: Home, place: Place, company: Company, created_by: str = "init") -> None:
     """Make the home ready for writing: create it, or check it and migrate an older format after a copy.
 
-    Call it while holding the lock. Raises HomeError and then nothing was touched.
+    `place` is where its ledger is kept. Call it while holding the lock. Raises HomeError and then nothing was touched.
     """
-    check_home(home, company)
-    marker = read_marker(home)
+    check_home(place, company)
+    check_one_ledger(home, place)
+    marker = read_marker(place)
     if marker is None:
         marker = {
             "format": FORMAT,
@@ -160,11 +170,30 @@ def open_home(home: Home, company: Company, created_by: str = "init") -> None:
             "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "created_by": created_by,
         }
-        write_whole(home.marker, json.dumps(marker, indent=2) + "\n")
+        place.create(MARKER, json.dumps(marker, indent=2) + "\n")
+        check_home(place, company)  # another machine may have been first
     elif int(marker.get("format", 0)) < FORMAT:
-        migrate(home, marker, company)
-    for folder in (home.root / "ledger", home.root / "personal", home.published.parent, home.attempts):
+        migrate(home, place, marker, company)
+    local = (home.root / "ledger", home.root / "personal") if isinstance(place, LocalPlace) else ()
+    for folder in (*local, home.published.parent, home.attempts):
         folder.mkdir(exist_ok=True)
+
+
+def check_one_ledger(home: Home, place: Place) -> None:
+    """HomeError where the home has a ledger in another place than the settings say: days would go to two."""
+    mine = LocalPlace(home.root)
+    if isinstance(place, LocalPlace):
+        if home.buckets.exists() and read_marker(mine) is None:
+            raise HomeError(
+                f"{home.root}: its ledger lies in a bucket, and the settings name none. Nothing was touched. "
+                f"Set [ledger] path again; or, to begin an empty ledger here, delete {home.buckets}."
+            )
+    elif read_marker(mine) is not None:
+        raise HomeError(
+            f"{home.root}: it has a ledger of its own, and [ledger] path says {place}. Nothing was touched. "
+            "Take `path` away; or copy home.json, ledger/, personal/ and rejects/ of the home there, and delete them "
+            "here once `pipeledger verify` finds them sound."
+        )
 
 
 @dataclass(frozen=True)
@@ -184,17 +213,20 @@ def complete_marker(home: Home, marker: dict[str, Any], company: Company) -> dic
 MIGRATIONS: dict[int, Migration] = {0: Migration(("home.json",), complete_marker)}
 
 
-def migrate(home: Home, marker: dict[str, Any], company: Company) -> None:
+def migrate(home: Home, place: Place, marker: dict[str, Any], company: Company) -> None:
     """Bring an older home to the current format, step by step, each after a copy of what it touches."""
     while (version := int(marker.get("format", 0))) < FORMAT:
         step = MIGRATIONS[version]
         copy = home.root / f"before-format-{version + 1}"
-        copy.mkdir(exist_ok=True)
+        if isinstance(place, LocalPlace):
+            copy.mkdir(exist_ok=True)
         for name in step.touches:
             source = home.root / name
-            if source.is_dir():
+            if not isinstance(place, LocalPlace):
+                place.write(f"{copy.name}/{name}", (place.read(name) or b"").decode())
+            elif source.is_dir():
                 shutil.copytree(source, copy / name, dirs_exist_ok=True)
             else:
                 shutil.copy2(source, copy / name)
         marker = step.apply(home, marker, company)
-        write_whole(home.marker, json.dumps(marker, indent=2) + "\n")
+        place.write(MARKER, json.dumps(marker, indent=2) + "\n")

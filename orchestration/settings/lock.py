@@ -17,6 +17,7 @@ from typing import ClassVar, Self
 
 from orchestration.settings.errors import LockedError
 from orchestration.settings.home import Home, find_home
+from orchestration.settings.lease import Lease
 
 
 @dataclass(frozen=True)
@@ -45,28 +46,42 @@ class Lock:
         self.crashed: Holder | None = None  # who held it before and never let go
         self._descriptor: int | None = None
         self._depth = 0
+        self._lease: Lease | None = None
 
     @classmethod
-    def of(cls, home: Home) -> "Lock":
-        """This process's lock of a home."""
-        return cls._held.get(home.lock.resolve()) or cls(home.lock)
+    def of(cls, home: Home, lease: Lease | None = None) -> "Lock":
+        """This process's lock of a home, with the lease of the bucket in which its ledger lies, if it lies in one."""
+        held = cls._held.get(home.lock.resolve()) or cls(home.lock)
+        if held._depth == 0:
+            held._lease = lease
+        return held
 
     def acquire(
         self,
         command: str,
         *,
         wait: bool = False,
-        on_wait: Callable[[Holder | None], None] = lambda holder: None,
+        on_wait: Callable[[object], None] = lambda holder: None,
+        report: Callable[[str], None] = print,
         poll: float = 1.0,
     ) -> None:
-        """Take the lock, or raise LockedError that names the holder; with `wait`, as long as it takes."""
+        """Take the lock, or raise LockedError that names the holder; with `wait`, as long as it takes.
+
+        `report` is told what a person should hear.
+        """
         if self._depth == 0:
             self._take(wait, on_wait, poll)
+            if self._lease is not None:
+                try:
+                    self._lease.take(command, wait=wait, on_wait=on_wait, report=report, poll=poll)
+                except BaseException:
+                    self._let_go()
+                    raise
             Lock._held[self.path] = self
             self.describe(Holder(os.getpid(), command, datetime.now(UTC).isoformat(timespec="seconds")))
         self._depth += 1
 
-    def _take(self, wait: bool, on_wait: Callable[[Holder | None], None], poll: float) -> None:
+    def _take(self, wait: bool, on_wait: Callable[[object], None], poll: float) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         tries, announced = 0, False
@@ -99,6 +114,12 @@ class Lock:
         """Give the lock up; the last of nested holders frees it."""
         self._depth -= 1
         if self._depth == 0 and self._descriptor is not None:
+            if self._lease is not None:
+                self._lease.release()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)
             self._descriptor = None

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ingestion.source_types import LANDED
 from orchestration.settings.config import Config, find_config, load_config
 from orchestration.settings.errors import ConfigError, HomeError
 from orchestration.settings.home import Home, find_home, read_marker
+from snapshots.place import LocalPlace
 from snapshots.store import Relations, Store
 
 # Read by dagster, dlt and dbt; a user's own setting stands.
@@ -31,10 +33,10 @@ class Settings:
     config: Config
     home: Home
 
-    @property
+    @cached_property
     def store(self) -> Store:
-        """The paths that `snapshots` works with."""
-        return self.home.store(self.config.company.time_zone, self.config.company.base_currency)
+        """The paths that `snapshots` works with. One for each run: a bucket remembers what it has read."""
+        return self.home.store(self.config.company, self.config.ledger)
 
 
 def load_settings(config: Path | None = None, env: Mapping[str, str] | None = None) -> Settings:
@@ -42,7 +44,7 @@ def load_settings(config: Path | None = None, env: Mapping[str, str] | None = No
     env = os.environ if env is None else env
     home = find_home(env, Path.cwd())
     path = find_config(config, env, Path.cwd(), home.root)
-    marker = read_marker(home) or {}
+    marker = read_marker(LocalPlace(home.root)) or {}
     if marker.get("created_by") == "demo" and path.parent.resolve() != home.root:
         raise HomeError(
             f"{home.root}: the demo's home, but {path} is another company's settings. Nothing was touched. "

@@ -4,6 +4,7 @@ Comes from the ledger and the definitions; goes to the warehouse. `dag/models.py
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -114,7 +115,7 @@ def definition_problems(settings: Settings) -> list[str]:
     The project parsed for the home is used where there is one and nobody builds in it now; else parsing takes a while.
     """
     with TemporaryDirectory(prefix="pipeledger-") as folder:
-        scratch = Settings(settings.config, Home(Path(folder) / "home"))
+        scratch = Settings(replace(settings.config, ledger=None), Home(Path(folder) / "home"))
         scratch.home.root.mkdir()
         is_free = settings.home.root.is_dir() and current_holder(settings.home) is None
         parsed = settings.home if is_free else scratch.home

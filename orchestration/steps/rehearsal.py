@@ -40,13 +40,15 @@ def rehearse(settings: Settings, source: SourceConfig, day: date, today: date) -
     with TemporaryDirectory(prefix="pipeledger-") as folder:
         home = Home(Path(folder) / "home")
         home.root.mkdir()
-        store = Settings(settings.config, home).store
+        store = home.store(settings.config.company)
         first_rows = FirstRows(build_source(source, settings), ROWS)
         land(first_rows, [day], landing=home.landing, pipelines_dir=home.dlt, today=today)
         done = capture(store, source.name, [day], gates=NO_GATES, accept=["empty"], code_version=code_version())
         return [
             Rehearsed(
-                entity.entity, entity.source_rows, read_rejects(store.rejects_file(source.name, entity.entity, day))
+                entity.entity,
+                entity.source_rows,
+                read_rejects(home.root / store.rejects_file(source.name, entity.entity, day)),
             )
             for captured in done.days
             for entity in captured.entities

@@ -15,6 +15,7 @@ from ingestion.source_types import SOURCE_TYPES
 from orchestration.settings.config import Config, SourceConfig
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.settings import Settings, clock
+from snapshots.place import Place
 
 
 def build_files(source: SourceConfig, settings: Settings) -> Source:
@@ -86,11 +87,9 @@ def entities_of(source: SourceConfig, settings: Settings) -> tuple[str, ...]:
     return build_source(source, settings).entities
 
 
-def first_day(config: Config, ledger: Path, today: date) -> date:
+def first_day(config: Config, ledger: Place, today: date) -> date:
     """The first day that the daily partitions show: the earliest captured, described or configured."""
-    captured = [
-        date.fromisoformat(folder.name.removeprefix("snapshot_date=")) for folder in ledger.glob("*/*/snapshot_date=*")
-    ]
+    captured = [date.fromisoformat(day) for table in ledger.tables() for day in table.days()[:1]]
     configured = [
         day for source in config.sources.values() for day in (source.start_date, source.as_of) if day is not None
     ]

@@ -80,7 +80,7 @@ class Desk:
                 patch.setenv(name, value)
             settings = load_settings(self.folder / "pipeledger.toml", {"PIPELEDGER_HOME": str(self.home)})
             settings.home.root.mkdir(exist_ok=True)
-            open_home(settings.home, settings.config.company)
+            open_home(settings.home, settings.store.place, settings.config.company)
             day = now.astimezone(ZoneInfo(settings.config.company.time_zone)).date()
             for source in settings.config.enabled:
                 done = land_and_capture(settings, source, [day], now=now)

@@ -390,7 +390,7 @@ def captured(desk: Desk, server: SalesforceServer, accept: Collection[str] = ())
     """Land and capture today as the daily run does it before it builds; what gates said."""
     settings = load_settings(desk.folder / "pipeledger.toml", {"PIPELEDGER_HOME": str(desk.home)})
     settings.home.root.mkdir(exist_ok=True)
-    open_home(settings.home, settings.config.company)
+    open_home(settings.home, settings.store.place, settings.config.company)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PIPELEDGER_NOW", server.now.isoformat())
         (source,) = settings.config.enabled

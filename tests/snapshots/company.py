@@ -17,6 +17,7 @@ from snapshots.capture import Captured, capture
 from snapshots.dialect import Dialect
 from snapshots.digest import quoted
 from snapshots.intervals import connect
+from snapshots.place import LocalPlace
 from snapshots.store import Gates, Store
 
 NO_GATES = Gates(max_delete_rate=1.0, min_deletes=10**9, max_reject_rate=1.0, min_column_values=10**9)
@@ -41,11 +42,9 @@ def store(home: Path) -> Store:
     """A home in a temporary folder; the company lives in New York."""
     home.mkdir(parents=True, exist_ok=True)
     return Store(
-        ledger=home / "ledger",
-        personal=home / "personal",
+        place=LocalPlace(home),
         landing=home / "landing.duckdb",
         warehouse=home / "warehouse.duckdb",
-        rejects=home / "rejects",
         time_zone="America/New_York",
     )
 

@@ -474,7 +474,7 @@ def test_a_value_that_does_not_fit_rejects_its_row_and_says_why(tmp_path: Path) 
     take(where, [day(0)])
     assert state(where, day(0), columns="opportunity_id, amount") == [("a", Decimal("1.01")), ("c", None)]
     assert read_receipts(where)[0].rejected == 1
-    rejects = (where.rejects / "crm" / "opportunity" / f"{day(0)}.csv").read_text().splitlines()
+    rejects = (where.place.folder / "rejects" / "crm" / "opportunity" / f"{day(0)}.csv").read_text().splitlines()
     assert rejects == [
         "file,line,reason,opportunity_id",
         'opportunity.csv,3,"amount: got 1,234.56, expected a number such as 1234.56; this file seems to write '
@@ -487,7 +487,7 @@ def test_a_day_without_rejected_rows_has_no_reject_file(tmp_path: Path) -> None:
     for amount in ("free", "1"):
         land(where, {day(0): [{"opportunity_id": "a", "stage": "New", "amount": amount}]})
         take(where, [day(0)])
-    assert not (where.rejects / "crm" / "opportunity" / f"{day(0)}.csv").exists()
+    assert not (where.place.folder / "rejects" / "crm" / "opportunity" / f"{day(0)}.csv").exists()
 
 
 def test_float_columns_of_a_parquet_file_keep_their_cents(tmp_path: Path) -> None:
@@ -699,7 +699,7 @@ def test_an_amount_beside_another_currency_than_its_row_s_is_no_value(
     captured = [] if expected is NOT else [(Decimal(expected),)]
     assert state(where, day(0), columns="amount") == captured
     if expected is NOT:
-        rejects = (where.rejects / "crm" / "opportunity" / f"{day(0)}.csv").read_text()
+        rejects = (where.place.folder / "rejects" / "crm" / "opportunity" / f"{day(0)}.csv").read_text()
         assert f"amount: got {text} in a row whose currency is {code or 'USD'}" in rejects
     dialect = {"readings": "crm", "currency": "coalesce(code, 'USD')"}
     read = cast_from_ledger("v", "VARCHAR", "decimal(18,2)", dialect=dialect)
@@ -743,7 +743,7 @@ def test_a_column_that_leaves_the_size_of_its_numbers_open_is_refused_or_unknown
     if is_refused:
         with pytest.raises(CaptureError, match=r"crm.opportunity: opportunity.csv, line 2: amount is .* decimal = "):
             take(where, [day(0)])
-        assert not where.ledger.exists() or read_receipts(where) == []
+        assert not where.ledger.folder.exists() or read_receipts(where) == []
     else:
         take(where, [day(0)])
     mapped = cast_from_ledger("v", "VARCHAR", "decimal(18,2)", dialect={"is_unsure": True})
@@ -926,7 +926,7 @@ def test_a_key_that_comes_twice_but_for_blanks_is_rejected_or_counts_once(tmp_pa
     land(where, {day(0): rows[:2], day(1): rows})
     take(where, [day(0), day(1)])
     assert state(where, day(1), columns="opportunity_id, stage") == [("D1", "New"), ("D2", "New")]
-    rejects = (where.rejects / "crm" / "opportunity" / f"{day(1)}.csv").read_text().splitlines()
+    rejects = (where.place.folder / "rejects" / "crm" / "opportunity" / f"{day(1)}.csv").read_text().splitlines()
     assert rejects == [
         "file,line,reason,opportunity_id",
         "opportunity.csv,2,key comes 2 times with different content,D1",

@@ -21,6 +21,7 @@ import pytest
 
 from snapshots.intervals import rebuild, refresh
 from snapshots.ledger import LedgerTable, arrow_schema
+from snapshots.place import LocalPlace
 from snapshots.receipts import newest, read_commits, read_receipts
 from snapshots.store import CaptureError, LedgerError, Store
 from snapshots.verify import verify
@@ -126,7 +127,7 @@ def land_days(where: Store, numbers: Sequence[int]) -> None:
 def start(where: Store, point: str, call: int, numbers: Sequence[int]) -> subprocess.Popen[bytes]:
     """A capture of landed days in a process of its own."""
     return subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(where.ledger.parent), point, str(call), *(str(day(n)) for n in numbers)],
+        [sys.executable, "-c", CHILD, str(where.place.folder), point, str(call), *(str(day(n)) for n in numbers)],
         env={**os.environ, "PYTHONPATH": str(PROJECT)},
         stderr=subprocess.PIPE,
     )
@@ -295,7 +296,7 @@ def test_of_two_writers_that_make_a_table_the_second_is_refused(tmp_path: Path) 
     land(where, {day(0): rows(0)["opportunity"]})
     take(where, [day(0)])
     receipt = newest(read_commits(where.ledger / "crm" / "opportunity"))[day(0)]
-    one, other = LedgerTable(tmp_path / "ledger" / "crm" / "new"), LedgerTable(tmp_path / "ledger" / "crm" / "new")
+    one, other = (LedgerTable(LocalPlace(tmp_path) / "ledger" / "crm" / "new") for _ in range(2))
     none = arrow_schema({"opportunity_id": "VARCHAR"}).empty_table()
     one.commit(none, [receipt], [day(0)])
     with pytest.raises(CaptureError, match=r"version 0 could not be committed .* Nothing was written\."):
@@ -307,9 +308,9 @@ def test_two_homes_that_share_a_ledger_never_write_over_each_other(
 ) -> None:
     """Not a way to work, but nothing is lost: each step is refused or builds on the other's."""
     homes = [store(tmp_path / name) for name in ("one", "two")]
-    homes[1] = Store(**{**homes[1].__dict__, "ledger": homes[0].ledger, "personal": homes[0].personal})
-    (homes[1].landing.parent / "ledger").symlink_to(homes[0].ledger)
-    homes[0].ledger.mkdir()
+    for name in ("ledger", "personal"):
+        (homes[0].place.folder / name).mkdir()
+        (homes[1].place.folder / name).symlink_to(homes[0].place.folder / name)
     for number in range(3):
         for where in homes:
             land_days(where, [number])

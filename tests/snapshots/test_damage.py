@@ -41,7 +41,7 @@ class Whole:
     @property
     def table(self) -> Path:
         """The folder of the Delta table."""
-        return self.where.ledger / "crm" / "opportunity"
+        return self.where.ledger.folder / "crm" / "opportunity"
 
     def log(self, version: int) -> Path:
         """A file of the log."""
@@ -60,7 +60,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
             rows |= {key: opportunity(key, rng) for key in rng.sample(sorted(rows), 8)}
             land(where, {day(number): [row for row in rows.values() if rng.random() > 0.03]})
             take(where, [day(number)])
-    files = sorted((file for file in where.ledger.rglob("*") if file.is_file()), key=place)
+    files = sorted((file for file in where.ledger.folder.rglob("*") if file.is_file()), key=place)
     assert sum("checkpoint" in file.name for file in files) == 3
     assert verify(where) == []
     yield Whole(where, files, values(where), intervals(where))
@@ -70,7 +70,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
 def mine(whole: Whole, tmp_path: Path) -> Whole:
     """A copy of the ledger to damage at will."""
     where = store(tmp_path)
-    shutil.copytree(whole.where.ledger, where.ledger)
+    shutil.copytree(whole.where.ledger.folder, where.ledger.folder)
     shutil.copy(whole.where.warehouse, where.warehouse)
     return Whole(where, [], whole.values, whole.intervals)
 
@@ -97,7 +97,7 @@ def values(where: Store) -> Any:
     table = LedgerTable(where.ledger / "crm" / "opportunity")
     with duckdb.connect() as con:
         rows = con.execute(f"select * from {scan(con, table)} order by all").fetchall()
-    return rows, [as_json(receipt) for receipt in newest(read_commits(table.path)).values()]
+    return rows, [as_json(receipt) for receipt in newest(read_commits(table.place)).values()]
 
 
 def is_changed(whole: Whole) -> bool:
@@ -176,14 +176,14 @@ def parquet(whole: Whole, number: int) -> Path:
 
 def is_refused(whole: Whole, match: str | None = None) -> None:
     """Neither a rebuild nor a capture without a cache believes the ledger, and neither touches it."""
-    before = {file: file.read_bytes() for file in whole.where.ledger.rglob("*") if file.is_file()}
+    before = {file: file.read_bytes() for file in whole.where.ledger.folder.rglob("*") if file.is_file()}
     land(whole.where, {day(DAYS): [{"opportunity_id": "o1", "stage": "New"}]})
     with pytest.raises(LedgerDamagedError, match=match):
         rebuild(whole.where, {})
     whole.where.warehouse.unlink()
     with pytest.raises(LedgerDamagedError, match=match):
         take(whole.where, [day(DAYS)])
-    assert {file: file.read_bytes() for file in whole.where.ledger.rglob("*") if file.is_file()} == before
+    assert {file: file.read_bytes() for file in whole.where.ledger.folder.rglob("*") if file.is_file()} == before
 
 
 def test_a_damaged_day_is_refused_and_the_message_says_what_to_do(mine: Whole) -> None:
@@ -223,7 +223,7 @@ def test_days_of_equal_size_whose_rows_are_exchanged_are_both_named(tmp_path: Pa
     for number in range(3):
         land(where, {day(number): [{"opportunity_id": "a", "stage": f"{number}"}]})
         take(where, [day(number)])
-    one, other = (next((where.ledger / f"crm/opportunity/snapshot_date={day(n)}").glob("*")) for n in (1, 2))
+    one, other = (next((where.ledger.folder / f"crm/opportunity/snapshot_date={day(n)}").glob("*")) for n in (1, 2))
     assert one.stat().st_size == other.stat().st_size
     swap(one, other)
     assert days(verify(where)) == {day(1), day(2)}
@@ -334,7 +334,7 @@ def test_damage_of_one_table_does_not_hide_that_of_another(mine: Whole) -> None:
     land(mine.where, {day(0): [{"account_id": "a"}]}, entity="account", key=("account_id",))
     take(mine.where, [day(0)])
     parquet(mine, 3).unlink()
-    next((mine.where.ledger / "crm" / "account" / "_delta_log").glob("*.json")).write_text("{")
+    next((mine.where.ledger.folder / "crm" / "account" / "_delta_log").glob("*.json")).write_text("{")
     assert {(damage.entity, damage.snapshot_date) for damage in verify(mine.where)} == {
         ("account", day(0)),
         ("account", None),

@@ -36,7 +36,7 @@ def written(where: Store) -> dict[str, bytes]:
     """All files of the ledger and the personal folder."""
     return {
         str(file.relative_to(folder)): file.read_bytes()
-        for folder in (where.ledger, where.personal)
+        for folder in (where.ledger.folder, where.personal.folder)
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
@@ -138,7 +138,7 @@ def test_rejected_rows_trip_above_a_thousandth_and_from_five_on(
     where = store(tmp_path)
     extract = [*rows(count)[malformed:], *rows(malformed, amount="free")]
     tripped = run(where, extract)
-    file = where.rejects / "crm" / "opportunity" / "2026-01-01.csv"
+    file = where.place.folder / "rejects" / "crm" / "opportunity" / "2026-01-01.csv"
     limit = "more than 0.1%" if count > malformed else "all there are"
     first = f"opportunity.csv, line {2 + count - malformed:,}: amount: got free, expected a number such as 1234.56"
     message = (

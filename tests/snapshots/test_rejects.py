@@ -91,7 +91,8 @@ def test_every_bad_column_of_a_row_is_listed_with_its_own_header(tmp_path: Path)
         headers={"deal_stage": "Deal Stage", "close_value": "Close Value", "close_date": "Close Date"},
     )
     take(where, [day(0)])
-    with where.rejects_file("crm", "opportunity", day(0)).open(encoding="utf-8", newline="") as file:
+    rejects = where.place.folder / where.rejects_file("crm", "opportunity", day(0))
+    with rejects.open(encoding="utf-8", newline="") as file:
         reasons = {row["opportunity_id"]: row["reason"] for row in csv.DictReader(file)}
     assert reasons == {
         "b": (

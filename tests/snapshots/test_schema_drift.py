@@ -407,17 +407,17 @@ def run_people(where: Store, number: int, people: Sequence[Row], **how: Any) -> 
 
 def personal(where: Store) -> list[dict[str, Any]]:
     """The personal columns of the newest day."""
-    found: list[dict[str, Any]] = pq.read_table(where.personal / "crm" / "person.parquet").to_pylist()
+    found: list[dict[str, Any]] = pq.read_table(where.personal.folder / "crm" / "person.parquet").to_pylist()
     return sorted(found, key=lambda person: str(person["person_id"]))
 
 
 def everything_beside_the_personal(where: Store) -> str:
     """All that the ledger's files and the warehouse say, compressed or not."""
-    told = [file.read_bytes().decode("latin-1") for file in where.ledger.rglob("*") if file.is_file()]
+    told = [file.read_bytes().decode("latin-1") for file in where.ledger.folder.rglob("*") if file.is_file()]
     told += [where.warehouse.read_bytes().decode("latin-1")]
-    told += [file.read_text() for file in where.rejects.rglob("*.csv")]
+    told += [file.read_text() for file in (where.place.folder / "rejects").rglob("*.csv")]
     with duckdb.connect() as con:
-        for file in where.ledger.rglob("*.parquet"):
+        for file in where.ledger.folder.rglob("*.parquet"):
             told.append(str(con.execute(f"select * from read_parquet('{file}')").fetchall()))
             told.append(str(con.execute(f"select * from parquet_metadata('{file}')").fetchall()))
     with connect(where) as con:
@@ -455,19 +455,19 @@ def test_the_digest_of_an_address_is_salted_and_ignores_case_and_blanks(tmp_path
         assert found["p1"] == found["p3"] != found["p2"]
         assert len(found["p1"]) == 64
         digests.append(found["p1"])
-        assert (where.personal / "salt").stat().st_mode & 0o077 == 0
+        assert (where.personal.folder / "salt").stat().st_mode & 0o077 == 0
     assert digests[0] != digests[1]
 
 
 def test_a_lost_salt_is_not_made_anew(tmp_path: Path) -> None:
     where = store(tmp_path)
     run_people(where, 0, PEOPLE)
-    salt = (where.personal / "salt").read_text()
-    (where.personal / "salt").unlink()
+    salt = (where.personal.folder / "salt").read_text()
+    (where.personal.folder / "salt").unlink()
     with pytest.raises(CaptureError, match=r"salt is missing.*Restore the folder from a backup"):
         run_people(where, 1, PEOPLE)
-    assert not (where.personal / "salt").exists()
-    (where.personal / "salt").write_text(salt)
+    assert not (where.personal.folder / "salt").exists()
+    (where.personal.folder / "salt").write_text(salt)
     run_people(where, 1, PEOPLE)
     assert [receipt.upserts for receipt in read_receipts(where)] == [2, 0]
 
@@ -512,11 +512,11 @@ def test_a_late_day_does_not_bring_a_person_back(tmp_path: Path) -> None:
 def test_people_of_a_day_that_trips_a_gate_stay_out(tmp_path: Path) -> None:
     where = store(tmp_path)
     run_people(where, 0, PEOPLE)
-    before = (where.personal / "crm" / "person.parquet").read_bytes()
+    before = (where.personal.folder / "crm" / "person.parquet").read_bytes()
     land(where, {day(1): []}, entity="person", key=("person_id",), columns=("person_id", "email"), personal=("email",))
     assert take(where, [day(1)], gates=Gates()).tripped
-    assert (where.personal / "crm" / "person.parquet").read_bytes() == before
-    assert list(where.personal.rglob("*.new")) == []
+    assert (where.personal.folder / "crm" / "person.parquet").read_bytes() == before
+    assert list(where.personal.folder.rglob("*.new")) == []
 
 
 def test_people_captured_for_many_days_at_once_are_those_of_the_last(tmp_path: Path) -> None:
@@ -546,7 +546,7 @@ def test_a_reason_to_reject_a_person_tells_nothing_personal(tmp_path: Path) -> N
         email="email",
     )
     take(where, [day(0)])
-    assert (where.rejects / "crm" / "person" / f"{day(0)}.csv").read_text().splitlines() == [
+    assert (where.place.folder / "rejects" / "crm" / "person" / f"{day(0)}.csv").read_text().splitlines() == [
         "file,line,reason,person_id",
         "person.csv,2,title is required and is empty,p1",
     ]

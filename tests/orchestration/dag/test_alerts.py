@@ -95,7 +95,7 @@ def company(desk: Desk, chat: Chat, monkeypatch: pytest.MonkeyPatch) -> Settings
         file.write('[alerts]\nowners = ["revops@example.com"]\n')
     settings = Settings(load_config(desk.folder / "pipeledger.toml", {}), Home(desk.home))
     desk.home.mkdir()
-    open_home(settings.home, settings.config.company)
+    open_home(settings.home, settings.store.place, settings.config.company)
     desk.drop_opportunities("2026-03-05")
     monkeypatch.setenv(URLS, chat.url)
     monkeypatch.setenv("PIPELEDGER_NOW", NOON)
@@ -191,7 +191,7 @@ def test_days_that_do_not_come_are_told_once_until_they_come(
 
 def test_a_damaged_ledger_is_told(company: Settings, instance: dg.DagsterInstance, chat: Chat) -> None:
     run_day(company, instance, "2026-03-05")
-    [file, *_] = sorted((company.store.ledger / "crm" / "opportunity").rglob("*.parquet"))
+    [file, *_] = sorted((company.store.ledger.folder / "crm" / "opportunity").rglob("*.parquet"))
     file.write_bytes(file.read_bytes()[:-30])
     check = assets.LedgerCheck(company).definition("crm")
     definitions = dg.Definitions(

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -26,7 +25,7 @@ from tests.orchestration.conftest import Desk
 def company(desk: Desk) -> Settings:
     settings = Settings(load_config(desk.folder / "pipeledger.toml", {}), Home(desk.home))
     desk.home.mkdir()
-    open_home(settings.home, settings.config.company)
+    open_home(settings.home, settings.store.place, settings.config.company)
     desk.drop_opportunities("2026-03-05")
     return settings
 
@@ -275,6 +274,6 @@ def test_the_ledger_s_check_reads_every_day(company: Settings, instance: dg.Dags
         return evaluation.passed
 
     assert verdict()
-    file = next(Path(company.store.ledger).rglob("*.parquet"))
+    file = next(company.store.ledger.folder.rglob("*.parquet"))
     file.write_bytes(file.read_bytes()[:-30])
     assert not verdict()

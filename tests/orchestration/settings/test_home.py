@@ -7,7 +7,8 @@ import pytest
 
 from orchestration.settings.config import Company
 from orchestration.settings.errors import HomeError
-from orchestration.settings.home import Home, check_home, open_home
+from orchestration.settings.home import MARKER, Home, check_home, open_home
+from snapshots.place import LocalPlace
 
 COMPANY = Company("America/New_York", "USD")
 
@@ -19,40 +20,40 @@ def home(tmp_path: Path) -> Home:
 
 def test_a_new_home_says_what_it_was_made_for(home: Home) -> None:
     home.root.mkdir()
-    open_home(home, COMPANY)
-    marker = json.loads(home.marker.read_text())
+    open_home(home, LocalPlace(home.root), COMPANY)
+    marker = json.loads((home.root / MARKER).read_text())
     assert (marker["format"], marker["time_zone"], marker["base_currency"]) == (1, "America/New_York", "USD")
 
 
 @pytest.mark.parametrize("company", [Company("Europe/Berlin", "USD"), Company("America/New_York", "EUR")])
 def test_another_time_zone_or_currency_is_refused(home: Home, company: Company) -> None:
     home.root.mkdir()
-    open_home(home, COMPANY)
-    before = home.marker.read_bytes()
+    open_home(home, LocalPlace(home.root), COMPANY)
+    before = (home.root / MARKER).read_bytes()
     with pytest.raises(HomeError, match="was made with"):
-        open_home(home, company)
-    assert home.marker.read_bytes() == before
+        open_home(home, LocalPlace(home.root), company)
+    assert (home.root / MARKER).read_bytes() == before
 
 
 def test_a_newer_format_is_refused(home: Home) -> None:
     home.root.mkdir()
-    home.marker.write_text('{"format": 2, "time_zone": "America/New_York"}')
+    (home.root / MARKER).write_text('{"format": 2, "time_zone": "America/New_York"}')
     with pytest.raises(HomeError, match="format 2, at most 1 understood"):
-        check_home(home, COMPANY)
+        check_home(LocalPlace(home.root), COMPANY)
 
 
 def test_a_damaged_marker_is_refused(home: Home) -> None:
     home.root.mkdir()
-    home.marker.write_text("{")
+    (home.root / MARKER).write_text("{")
     with pytest.raises(HomeError, match="not readable"):
-        check_home(home, COMPANY)
+        check_home(LocalPlace(home.root), COMPANY)
 
 
 def test_an_older_format_is_migrated_after_a_copy(home: Home) -> None:
     home.root.mkdir()
-    home.marker.write_text('{"time_zone": "America/New_York", "note": "kept"}')
-    open_home(home, COMPANY)
-    marker = json.loads(home.marker.read_text())
+    (home.root / MARKER).write_text('{"time_zone": "America/New_York", "note": "kept"}')
+    open_home(home, LocalPlace(home.root), COMPANY)
+    marker = json.loads((home.root / MARKER).read_text())
     assert marker["format"] == 1
     assert marker["base_currency"] == "USD"
     assert marker["note"] == "kept"
