@@ -367,9 +367,10 @@ def reconcile(
     said = {"decimal": decimal, "date_format": date_format, "sheet": sheet}
     told = Told(**{key: value for key, value in said.items() if value}, columns=dict(map(parse_column, column or [])))
     home = find_home(os.environ, Path.cwd())
-    company = read_marker(home)
-    if company is None:
-        raise ConfigError(f"{home.root}: no home yet. Run `pipeledger run`, or set PIPELEDGER_HOME to another home.")
+    company = read_marker(LocalPlace(home.root))
+    if company is None:  # its ledger lies in a bucket, or there is none yet
+        in_force = settings_in_force().config.company
+        company = {"base_currency": in_force.base_currency, "time_zone": in_force.time_zone}
     question = Question(team_list, team, parse_day(as_of, "--as-of"), quarter, told)
     answer = compare(home.published, question, company["base_currency"], company["time_zone"])
     if output is not None:

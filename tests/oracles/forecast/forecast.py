@@ -7,7 +7,7 @@ by one, shares are exact fractions.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -103,7 +103,8 @@ class ForecastOracle(CoverageOracle):
             rest = expected(due, pool, self.choice("small_pool_opportunities", day))
             yield "expected", None if rest is None else parts["won"] + rest
         if segment == ALL and day <= quarter[1] and (calls := self.calls(quarter, day)):
-            yield "submitted", None if None in calls else sum(calls, Decimal(0))
+            known = [call for call in calls if call is not None]
+            yield "submitted", sum(known, Decimal(0)) if len(known) == len(calls) else None
         ended = self.had_ended(quarter, day)
         yield "last_quarter", self.parts(ended[0], segment, day)["won"] if ended else None
         yield "pace", self.pace(ended, segment, parts["won"], day, (quarter[1] - day).days)
@@ -215,9 +216,9 @@ def standing_state(states: Any, day: date) -> Any:
     return states[max(captured)] if captured else {}
 
 
-def unchanged_since(states: Any, key: tuple[str], day: date) -> date:
+def unchanged_since(states: Mapping[date, Any], key: tuple[str], day: date) -> date:
     """Since which captured day a row has been as it stands on a day."""
-    days = [each for each in sorted(states) if each <= day]
+    days: list[date] = [each for each in sorted(states) if each <= day]
     since = days[-1]
     for each in reversed(days):
         if states[each].get(key) != states[days[-1]][key]:

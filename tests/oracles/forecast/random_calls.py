@@ -42,15 +42,16 @@ def _call(generator: random.Random, caller: tuple[str | None, str | None], day: 
     owner, team = caller
     about = day + timedelta(days=generator.choice([0, 0, 0, 60]))
     first, last = _quarter(about)
+    ends: date | None = last
     if generator.random() < 0.3:
         first = first + timedelta(days=generator.choice([0, 30]))
-        last = generator.choice([None, first + timedelta(days=27), last + timedelta(days=40)])
+        ends = generator.choice([None, first + timedelta(days=27), last + timedelta(days=40)])
     return {
         "submission_id": f"S{number}",
         "owner_id": owner,
         "team": team,
         "period_start_date": first,
-        "period_end_date": last,
+        "period_end_date": ends,
         "forecast_category": generator.choice(["Commit", "commit", "Forecast", "best_case", "commit_only"]),
         "amount": Decimal(generator.randrange(0, 1_000_000)) / 100,
         "currency_code": generator.choice([None, None, "USD", "EUR"]),

@@ -61,11 +61,12 @@ class RestatementOracle(CoverageOracle):
                     is_defined = bool(was and now) and self.was_defined_anew(company, identity, before, day)
                     moves = movements.moves(company, identity, was, now, before, day, identity in ever)
                     for quarter, segment, category, amount, delta, *_ in moves:
-                        cause = "left" if category == "won" else CAUSE[category]
-                        yield "open_pipeline", quarter, segment, day, "definition" if is_defined else cause, amount, delta
+                        cause = "definition" if is_defined else "left" if category == "won" else CAUSE[category]
+                        yield "open_pipeline", quarter, segment, day, cause, amount, delta
                     for quarter, segment, category, amount, delta in booked(was, now):
-                        cause = "segment" if category.startswith("moved") and same_quarter(was, now) else CAUSE[category]
-                        yield "bookings", quarter, segment, day, "definition" if is_defined else cause, amount, delta
+                        is_segment = category.startswith("moved") and same_quarter(was, now)
+                        cause = "definition" if is_defined else "segment" if is_segment else CAUSE[category]
+                        yield "bookings", quarter, segment, day, cause, amount, delta
                 ever |= set(states[day])
 
     @cached_property
