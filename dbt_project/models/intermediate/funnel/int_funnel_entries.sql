@@ -62,9 +62,7 @@ returned as (
         versions.valid_to
     from versions
     cross join policy
-    where
-        '|' || lower(policy.returned_status) || '|'
-        like '%|' || lower(trim(versions.status)) || '|%'
+    where {{ is_listed('versions.status', 'policy.returned_status') }}
 
 ),
 

@@ -48,13 +48,10 @@ statuses as (
         versions.source,
         versions.person_id,
         versions.valid_from,
-        '|' || lower(policy.returned_status) || '|'
-        like '%|' || lower(trim(versions.status)) || '|%' as is_returned,
+        {{ is_listed('versions.status', 'policy.returned_status') }} as is_returned,
         lag(versions.valid_from) over record is null as is_first,
-        lag(
-            '|' || lower(policy.returned_status) || '|'
-            like '%|' || lower(trim(versions.status)) || '|%'
-        ) over record as was_returned
+        lag({{ is_listed('versions.status', 'policy.returned_status') }}) over record
+            as was_returned
     from versions
     cross join policy
     window record as (

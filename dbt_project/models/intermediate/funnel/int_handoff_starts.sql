@@ -2,6 +2,12 @@
 -- hours, and until when that is followed.
 with
 
+extracted as (
+
+    select * from {{ ref('stg_extracted_columns') }}
+
+),
+
 lifecycle as (
 
     select * from {{ ref('fct_lifecycle_steps') }}
@@ -41,6 +47,25 @@ starts as (
         lifecycle.*,
         coalesce(lifecycle.step_at, {{ utc_instant('lifecycle.step_date') }}) as started_at
     from lifecycle
+
+),
+
+-- What answers by itself, and whether anyone ever captured it. (A step only follows an answer.)
+captured as (
+
+    select
+        coalesce(
+            max(case
+                when extracted.entity = 'person' and extracted.column_name = 'first_response_at'
+                    then 1
+            end) = 1, false
+        ) as has_responses,
+        coalesce(
+            max(case
+                when extracted.entity = 'activity' and extracted.column_name = 'person_id' then 1
+            end) = 1, false
+        ) as has_activities
+    from extracted
 
 ),
 
@@ -85,6 +110,17 @@ handed as (
 
     select
         ranked.*,
+        -- Not answered, or nobody wrote it down? Nobody can say where no answer is captured at all.
+        case
+            when ranked.end_evidence like '%first_response_at%' and captured.has_responses then null
+            when ranked.end_evidence like '%activity%' and captured.has_activities then null
+            when
+                ranked.end_evidence like '%first_response_at%'
+                and ranked.end_evidence like '%activity%'
+                then 'person.first_response_at|activity.person_id'
+            when ranked.end_evidence like '%first_response_at%' then 'person.first_response_at'
+            when ranked.end_evidence like '%activity%' then 'activity.person_id'
+        end as missing_evidence,
         read.read_at,
         following.started_at as next_cycle_at,
         least(
@@ -93,6 +129,7 @@ handed as (
         ) as followed_until
     from ranked
     inner join read on ranked.source = read.source
+    cross join captured
     left join starts as following
         on
             ranked.person_key = following.person_key

@@ -156,7 +156,8 @@ handoffs as (
         due.channel,
         due.weekday,
         case
-            when due.elapsed_seconds is null then 'not_evaluated'
+            when due.missing_evidence is not null or due.elapsed_seconds is null
+                then 'not_evaluated'
             when due.ended_at is null and due.elapsed_seconds > due.limit_seconds then 'breached'
             when due.ended_at is null and due.followed_until = due.next_cycle_at
                 then 'not_evaluated'
@@ -166,6 +167,7 @@ handoffs as (
             else 'not_evaluated'
         end as status,
         coalesce(
+            due.missing_evidence,
             due.evidence,
             case when due.followed_until = due.next_cycle_at then 'next_cycle' end
         ) as evidence,
