@@ -386,7 +386,6 @@ def reconcile(
     show_table(names, [list(row.values()) for row in answer.reasons])
 
 
-@app.command()
 @command("pipeledger report -o report.html")
 def report(
     day: Annotated[str | None, typer.Option("--as-of", help="A captured day (else the last one).")] = None,

@@ -31,7 +31,8 @@ def compare(built: Built) -> list[dict[str, Any]]:
     wanted = oracle(built).coverage()
     assert found.keys() == wanted.keys()
     for key, row in wanted.items():
-        assert row.keys() == found[key].keys() - {"snapshot_date", "fiscal_quarter", "segment"}
+        assert row.keys() == found[key].keys() - {"snapshot_date", "fiscal_quarter", "segment", "is_total"}
+        assert found[key]["is_total"] is (key[2] == "(all)")
         for name, value in row.items():
             if name in RATIOS and value is not None and found[key][name] is not None:
                 assert math.isclose(found[key][name], value, rel_tol=1e-9), (key, name, row, found[key])
