@@ -25,8 +25,11 @@ def test_the_default_file_names_each_choice_with_the_default_that_the_models_kno
 
 def test_every_choice_is_read_by_a_model_on_its_day() -> None:
     readers = {path: sql(path.read_text()) for path in files("models/intermediate/**/*.sql", "models/marts/**/*.sql")}
+    macros = {path.stem: path.read_text() for path in files("macros/**/*.sql")}
     for choice in METRIC_POLICY:
-        found = [path for path in readers if re.search(rf"\bpolicy\.{choice}\b", path.read_text())]
+        reads = rf"\bpolicy\.{choice}\b"
+        through = [rf"\b{name}\(" for name, text in macros.items() if re.search(reads, text)]
+        found = [path for path in readers if re.search("|".join([reads, *through]), path.read_text())]
         assert found, choice
         for path in found:
             by_day = "policy.valid_from" in readers[path] and "policy.valid_to" in readers[path]

@@ -940,6 +940,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_settings_describe_the_demo_source(home: Path) -> None:
     settings = tomllib.loads((home / "pipeledger.toml").read_text(encoding="utf-8"))
     assert settings["company"] == {
+        "name": "The demo company",
         "time_zone": "America/New_York",
         "base_currency": "USD",
         "fiscal_year_start_month": 2,
