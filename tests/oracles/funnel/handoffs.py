@@ -101,7 +101,7 @@ class HandoffOracle:
             "started_at": start,
             "ended_at": ended,
             "status": status,
-            "elapsed_minutes": round(spent(start, until if ended is None else ended) / 60),
+            "elapsed_seconds": round(spent(start, until if ended is None else ended)),
             "owner_id": step["owner_id"],
         }
 

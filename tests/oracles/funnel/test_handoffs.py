@@ -18,7 +18,7 @@ from tests.oracles.funnel.lifecycle import PeopleOracle
 from tests.oracles.opportunities.history import Oracle
 
 COLUMNS = [
-    "person_key", "handoff", "cycle", "clock", "started_at", "ended_at", "status", "elapsed_minutes", "owner_id",
+    "person_key", "handoff", "cycle", "clock", "started_at", "ended_at", "status", "elapsed_seconds", "owner_id",
 ]  # fmt: skip
 STATUSES = ("met", "breached", "pending", "not_evaluated")
 KEY = ("month_start_date", "handoff", "clock", "segment", "dimension", "dimension_value")
@@ -30,7 +30,9 @@ def test_handoffs_equal_looking_for_each_answer(built: Built) -> None:
     }
     people = PeopleOracle(Oracle(built.companies, built.definitions, *built.settings.values()))
     oracle = HandoffOracle(people, defaults | built.definitions)
-    rows = built.rows("select *, cast(round(elapsed_hours * 60) as integer) as elapsed_minutes from marts.fct_handoffs")
+    rows = built.rows(
+        "select *, cast(round(elapsed_hours * 3600) as integer) as elapsed_seconds from marts.fct_handoffs"
+    )
     found = {tuple(row[name] for name in COLUMNS) for row in rows}
     expected = {tuple(row[name] for name in COLUMNS) for row in oracle.rows()}
     assert sorted(map(str, found - expected)) == sorted(map(str, expected - found)) == []
@@ -73,7 +75,7 @@ def test_answers_in_time_equal_counting_handoffs(built: Built) -> None:
         for hours in (1, 4, 24, 48):
             share = curve(hours * 60)
             assert row[f"answered_{hours}h"] == (None if share is None else pytest.approx(share, abs=1e-9)), key
-    assert any(row["answered_4h"] is None for row in rows)
+    assert any(row["answered_4h"] is None for row in rows) or len(built.companies) == 1
     assert any(row["answered_4h"] for row in rows)
 
 
