@@ -11,7 +11,7 @@ def test_every_account_has_the_segment_that_the_rules_of_the_last_day_give_it(bu
     rules = definition_rows(built.definitions["segments"])
     expected: dict[tuple[str, str], str] = {}
     for company in built.companies:
-        last = max(max(states) for states in company.states.values())
+        last = max(max(states) for states in company.states.values() if states)
         states = company.states["account"]
         expected |= {
             (company.source, identity): segment_of(row, rules, last) for (identity,), row in states[max(states)].items()
