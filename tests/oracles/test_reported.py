@@ -35,7 +35,11 @@ OF_DAYS = {
         f"week_start_date + 6 <= date '{CUT}'", ("fiscal_quarter", "segment", "week_start_date", "category"), set(),
     ),
     "rpt_restatements": (
-        f"snapshot_date < date '{CUT}' and not is_latest", ("fiscal_quarter", "segment", "metric", "days_after_end"), set(),
+        # before the last day of the early build, which has a row because it is the last
+        "snapshot_date < (select max(snapshot_date) from marts.dim_snapshot where status <> 'gap' "
+        f"and snapshot_date <= date '{CUT}')",
+        ("fiscal_quarter", "segment", "metric", "days_after_end"),
+        set(),
     ),
 }  # fmt: skip
 # What is a total of nobody is not a row: a key without a reported value says nothing was reported.
@@ -45,6 +49,11 @@ WIN_RATE = (
 )  # fmt: skip
 TODAY = {"created_won_opportunities", "created_won_amount", "amount_after_28_days"}
 LATER = {"slipped_later_won", "slipped_later_open", "later_won_rate"}
+
+
+def is_its_own(column: str) -> bool:
+    """Whether a column is an amount of the segment itself, and not of the past quarters of all segments."""
+    return column.endswith("_amount") and not column.startswith("yield_")
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +148,7 @@ def test_what_a_report_says_of_past_days_is_the_same_in_a_later_build(
     assert {place: (row, now.get(place)) for place, row in then.items() if now.get(place) != row} == {}
     assert len(then) > 100
     new = [row for place, row in now.items() if place not in then]
-    assert [row for row in new if any(value for name, value in row.items() if name.endswith("_amount"))] == []
+    assert [row for row in new if any(value for name, value in row.items() if is_its_own(name))] == []
 
 
 def test_actual_amounts_of_past_quarters_are_the_same_in_a_later_build(three_years: Built, early: Built) -> None:
