@@ -36,8 +36,7 @@ OF_DAYS = {
     ),
     "rpt_restatements": (
         # before the last day of the early build, which has a row because it is the last
-        "snapshot_date < (select max(snapshot_date) from marts.dim_snapshot where status <> 'gap' "
-        f"and snapshot_date <= date '{CUT}')",
+        f"snapshot_date < (select max(snapshot_date) from ledger.receipts where snapshot_date <= date '{CUT}')",
         ("fiscal_quarter", "segment", "metric", "days_after_end"),
         set(),
     ),
@@ -49,11 +48,6 @@ WIN_RATE = (
 )  # fmt: skip
 TODAY = {"created_won_opportunities", "created_won_amount", "amount_after_28_days"}
 LATER = {"slipped_later_won", "slipped_later_open", "later_won_rate"}
-
-
-def is_its_own(column: str) -> bool:
-    """Whether a column is an amount of the segment itself, and not of the past quarters of all segments."""
-    return column.endswith("_amount") and not column.startswith("yield_")
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +141,9 @@ def test_what_a_report_says_of_past_days_is_the_same_in_a_later_build(
     )
     assert {place: (row, now.get(place)) for place, row in then.items() if now.get(place) != row} == {}
     assert len(then) > 100
-    new = [row for place, row in now.items() if place not in then]
-    assert [row for row in new if any(value for name, value in row.items() if is_its_own(name))] == []
+    if report != "rpt_pipeline_coverage":  # a segment that gets its target later has rows for the days before, too
+        new = [row for place, row in now.items() if place not in then]
+        assert [row for row in new if any(value for name, value in row.items() if name.endswith("_amount"))] == []
 
 
 def test_actual_amounts_of_past_quarters_are_the_same_in_a_later_build(three_years: Built, early: Built) -> None:
