@@ -77,7 +77,7 @@ limit {MONTHS * 4}""",
     )
     channels = marts.ask(
         "funnel-channels",
-        f"MQLs of the last {MONTHS} months by channel",
+        "MQLs of the last twelve months by channel",
         f"""select dimension_value as channel, sum(entered) as mqls, sum(reached_opportunity) as with_an_opportunity,
     sum(reached_won) as with_a_win, sum(reached_opportunity) / nullif(sum(entered), 0) as share_with_an_opportunity
 from rpt_funnel_conversion
@@ -97,12 +97,11 @@ order by cohort_month desc, entered desc
 limit 20""",
     )
     if not channels.rows:
-        raise MissingError(f"Nobody became an MQL in the last {MONTHS} months, as far as it was captured.")
+        raise MissingError("Nobody became an MQL in the last twelve months, as far as it was captured.")
     best = max(channels.rows, key=lambda row: row.value("with_an_opportunity"))
     words = say(
-        "In the last {months} months {channel} brought most opportunities: {reached} of its {entered} MQLs have one, "
+        "In the last twelve months {channel} brought most opportunities: {reached} of its {entered} MQLs have one, "
         "{share}.",
-        months=MONTHS,
         channel=name(best["channel"]),
         reached=count(best["with_an_opportunity"]),
         entered=count(best["mqls"]),
