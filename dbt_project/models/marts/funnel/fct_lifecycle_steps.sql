@@ -206,7 +206,8 @@ dated as (
                 evidence.known_from nulls last,
                 evidence.source nulls last,
                 evidence.person_id nulls last,
-                evidence.opportunity_id nulls last
+                evidence.opportunity_id nulls last,
+                evidence.step_precision nulls last
         ) as evidence_number
     from evidence
     inner join people on evidence.source = people.source and evidence.person_id = people.person_id
