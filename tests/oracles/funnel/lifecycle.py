@@ -199,7 +199,7 @@ class PeopleOracle:
         for key, evidence in said.items():
             evidence.sort(
                 key=lambda each: (each[1]["step_date"], each[1]["step_at"] or LATEST, each[1]["known_from"],
-                                  each[0], each[1]["opportunity_id"] or "")
+                                  each[0], each[1]["opportunity_id"] or "", each[1]["step_precision"])
             )  # fmt: skip
             known = [each for each in evidence if each[1]["step_date"] <= self.last_day]
             mqls = sorted({entry["step_date"] for _, entry in known if entry["step"] == "mql"})
