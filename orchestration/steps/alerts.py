@@ -113,9 +113,8 @@ def send(url: str, alert: Alert) -> None:
     finally:
         logger.removeHandler(handler)
     if not delivered:
-        raise UndeliveredError(
-            f"{shown(url)}: not delivered ({' '.join(said) or 'no reason given'}). Try `pipeledger doctor --alert`."
-        )
+        why = without_secrets(" ".join(said), url) or "no reason given"
+        raise UndeliveredError(f"{shown(url)}: not delivered ({why}). Try `pipeledger doctor --alert`.")
 
 
 def tell(settings: Settings, alerts: Iterable[Alert], now: datetime) -> list[str]:

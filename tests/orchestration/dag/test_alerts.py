@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from orchestration.settings.config import ALERT_KINDS, load_config
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.home import Home, open_home
 from orchestration.settings.settings import Settings
-from orchestration.steps.alerts import URLS, UndeliveredError
+from orchestration.steps.alerts import URLS, Alert, UndeliveredError, send, without_secrets
 from tests.orchestration.conftest import Desk
 
 NOON = "2026-03-06T12:00:00+00:00"
@@ -218,6 +219,18 @@ def test_a_run_of_the_command_line_tells_and_doctor_sends_a_test(company: Settin
     assert refused.code == 2
     assert "not delivered" in refused.out
     assert "secret-token" not in refused.out
+
+
+def test_what_apprise_says_of_a_failure_goes_on_without_any_part_of_the_address() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    url = f"json://secret-token@127.0.0.1:{port}/secret-hook"  # nobody listens there any more
+    with pytest.raises(UndeliveredError) as error:
+        send(url, Alert("key", "failed", "title", "body"))
+    assert not re.search(r"secret|127\.0\.0\.1", str(error.value))
+    assert without_secrets("no route to hooks.example.com/T0K3N9", "slack://hooks.example.com/T0K3N9") == (
+        "no route to .../..."
+    )
 
 
 def test_doctor_says_who_is_told(company: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
