@@ -43,7 +43,7 @@ def build_once(
     many: list[Company],
     definitions: dict[str, str],
     settings: dict[str, Any],
-    command: tuple[str, ...] = ("build",),
+    command: tuple[str, ...] = dbt_build.WITHOUT_UNIT_TESTS,
 ) -> Built:
     """Builds the marts of `many` in `home`, unless another test process already has."""
     with FileLock(str(home) + ".lock"):
