@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import forked
 from tests.conftest import clean_environment
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,13 @@ class Reader:
     def at(cls, folder: Path) -> Reader:
         folder.mkdir(parents=True)
         (folder / ".venv").symlink_to(sys.prefix)
+        return cls(folder)
+
+    @classmethod
+    def in_a_hurry(cls, folder: Path) -> Reader:
+        """Whose commands need not import anything first: those of own files are typed often."""
+        folder.mkdir(parents=True)
+        forked.environment_at(folder / ".venv")
         return cls(folder)
 
     def type(self, script: str, expected: int = 0) -> str:
