@@ -12,9 +12,9 @@ import duckdb
 import pytest
 
 from tests.conftest import clean_environment
-from tests.orchestration.conftest import Desk
+from tests.orchestration.conftest import Desk, new_desk
 
-SECOND = "2026-03-06"
+FIRST, SECOND = "2026-03-05", "2026-03-06"
 DIE = "import os, signal\ndef die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
 KILLED_AT = {
     "before anything has landed": "import ingestion.landing as at\nat._load = die",
@@ -76,11 +76,22 @@ def ledger(desk: Desk) -> list[tuple[object, ...]]:
         return found
 
 
+def export(desk: Desk, day: str, stage: str) -> None:
+    desk.drop_opportunities(day, stage)
+    desk.drop_subscriptions(day)
+
+
+def with_exports(folder: Path) -> Desk:
+    desk = new_desk(folder)
+    export(desk, FIRST, "Prospecting")
+    export(desk, SECOND, "Closed Won")
+    return desk
+
+
 def with_second_day(first_day: Desk, folder: Path) -> Desk:
     shutil.copytree(first_day.folder, folder)
     desk = Desk(folder)
-    desk.drop_opportunities(SECOND, "Closed Won")
-    desk.drop_subscriptions(SECOND)
+    export(desk, SECOND, "Closed Won")
     return desk
 
 
