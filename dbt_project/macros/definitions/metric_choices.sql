@@ -5,6 +5,12 @@
 -#}
 {% macro metric_choices() -%}
     {{ return({
+        'attribution_window_days': {
+            'data_type': 'integer',
+            'default': '365',
+            'holds': is_whole_number('value', 0, 36600),
+            'says': 'whole number of days from 0 to 36600',
+        },
         'best_case_win_rate': {
             'data_type': 'decimal(9, 6)',
             'default': '0.5',
@@ -34,6 +40,12 @@
             'default': '30|60|90|180',
             'holds': is_list_of_whole_numbers('value'),
             'says': 'short list of whole numbers, such as 30|60',
+        },
+        'headline_model': {
+            'data_type': 'string',
+            'default': 'position',
+            'holds': "value in ('first', 'last', 'linear', 'position')",
+            'says': 'first, last, linear or position',
         },
         'lead_score_band': {
             'data_type': 'integer',
