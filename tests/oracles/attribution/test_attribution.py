@@ -57,6 +57,9 @@ def compare_report(built: Built, oracle: AttributionOracle, conversions: list[Ro
             assert "reported" not in oracle.told(row["fiscal_quarter"])
         else:
             assert row["reported_attributed_amount"] == cell.get(f"reported_{row['model']}_amount", 0), key
+        if row["dimension"] == "(all)":
+            rules = [cell.get(name, 0) for name in OF_WHOLES]
+            assert row["sourced_gap_amount"] == max(rules) - min(rules)
         total = whole.get("first_amount", 0)
         parts = [share(cell.get(f"{model}_amount", 0), total) for model in MODELS]
         assert row["share"] == pytest.approx(parts[MODELS.index(row["model"])], abs=1e-9)

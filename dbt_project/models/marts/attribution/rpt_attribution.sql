@@ -324,20 +324,30 @@ report as (
 
 ),
 
--- How far the three rules are apart.
+-- How far the three rules are apart, where all of them can be told.
 attribution as (
 
     select
         report.*,
-        greatest(
-            report.sourced_by_lead_source_amount,
-            report.sourced_by_first_touch_amount,
-            report.sourced_before_sales_amount
-        )
-        - least(
-            report.sourced_by_lead_source_amount,
-            report.sourced_by_first_touch_amount,
-            report.sourced_before_sales_amount
+        cast(
+            case
+                when
+                    report.sourced_by_lead_source_amount
+                    + report.sourced_by_first_touch_amount
+                    + report.sourced_before_sales_amount
+                    is not null
+                    then
+                        greatest(
+                            report.sourced_by_lead_source_amount,
+                            report.sourced_by_first_touch_amount,
+                            report.sourced_before_sales_amount
+                        )
+                        - least(
+                            report.sourced_by_lead_source_amount,
+                            report.sourced_by_first_touch_amount,
+                            report.sourced_before_sales_amount
+                        )
+            end as decimal(18, 2)
         ) as sourced_gap_amount
     from report
 
