@@ -23,7 +23,7 @@ DAYS = 540
 SCALE = 0.1
 USED = (
     "opportunity", "account", "user", "activity", "opportunity_contact_role", "forecast_submission", "subscription",
-    "person", "campaign", "touch", "team_pipeline",
+    "person", "campaign", "touch", "team_pipeline", "customer_health",
 )  # fmt: skip
 
 
