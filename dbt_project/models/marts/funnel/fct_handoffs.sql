@@ -48,9 +48,9 @@ answered as (
     left join answers
         on
             starts.person_key = answers.person_key
-            and starts.handoff = answers.handoff
             and starts.cycle = answers.cycle
-            and starts.clock = answers.clock
+            and starts.start_step = answers.start_step
+            and starts.end_evidence = answers.end_evidence
 
 ),
 
@@ -96,6 +96,24 @@ limited as (
 
 ),
 
+-- A day by the blocks of working seconds in which it begins and ends: a limit is looked for in
+-- its own block only. No day is longer than a block.
+blocks as (
+
+    select
+        days.*,
+        cast(floor(days.seconds_before / 100000.0) as bigint) as block
+    from days
+    where days.open_seconds > 0
+    union
+    select
+        days.*,
+        cast(floor((days.seconds_before + days.open_seconds - 1) / 100000.0) as bigint) as block
+    from days
+    where days.open_seconds > 0
+
+),
+
 due as (
 
     select
@@ -104,15 +122,16 @@ due as (
             when limited.clock = 'clock'
                 then {{ dbt.dateadd('second', 'limited.limit_seconds', 'limited.started_at') }}
             else {{ dbt.dateadd(
-                'second', 'limited.seconds_at_limit - days.seconds_before', 'days.opens_at'
+                'second', 'limited.seconds_at_limit - blocks.seconds_before', 'blocks.opens_at'
             ) }}
         end as due_at
     from limited
-    left join days
+    left join blocks
         on
             limited.clock = 'business'
-            and limited.seconds_at_limit > days.seconds_before
-            and limited.seconds_at_limit <= days.seconds_before + days.open_seconds
+            and cast(floor((limited.seconds_at_limit - 1) / 100000.0) as bigint) = blocks.block
+            and limited.seconds_at_limit > blocks.seconds_before
+            and limited.seconds_at_limit <= blocks.seconds_before + blocks.open_seconds
 
 ),
 
