@@ -35,6 +35,12 @@
             'holds': is_list_of_whole_numbers('value'),
             'says': 'short list of whole numbers, such as 30|60',
         },
+        'handoff_outcome_days': {
+            'data_type': 'integer',
+            'default': '90',
+            'holds': is_whole_number('value', 1, 3660),
+            'says': 'whole number of days from 1 to 3660',
+        },
         'lead_score_band': {
             'data_type': 'integer',
             'default': '20',

@@ -14,6 +14,7 @@ METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not
     "coverage_pool_quarters": 8,
     "creation_mean_weeks": 13,
     "cycle_bands": "30|60|90|180",
+    "handoff_outcome_days": 90,
     "lead_score_band": 20,
     "lead_score_days": 180,
     "marketing_lead_sources": "Website|Web|Inbound|Content|Event|Webinar|Advertisement|Paid Search|Paid Social"

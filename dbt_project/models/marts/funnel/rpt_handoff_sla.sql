@@ -14,6 +14,12 @@ handoffs as (
 
 ),
 
+outcomes as (
+
+    select * from {{ ref('int_handoff_outcomes') }}
+
+),
+
 policy as (
 
     select * from {{ ref('int_metric_policy') }}
@@ -209,6 +215,21 @@ totals as (
 
 ),
 
+-- Bounds of two shares bound their difference (Newcombe 1998).
+compared as (
+
+    select
+        outcomes.*,
+        {%- for status in ['met', 'breached'] %}
+            {%- set part = 'outcomes.' ~ status ~ '_opportunity_rate * outcomes.' ~ status ~ '_sure' %}
+            {{ wilson_bound(part, 'outcomes.' ~ status ~ '_sure', '-') }} as {{ status }}_low,
+            {{ wilson_bound(part, 'outcomes.' ~ status ~ '_sure', '+') }} as {{ status }}_high,
+        {%- endfor %}
+        outcomes.met_opportunity_rate - outcomes.breached_opportunity_rate as rate_gap
+    from outcomes
+
+),
+
 report as (
 
     select
@@ -239,9 +260,34 @@ report as (
             answers.answered_{{ look }}h,
         {%- endfor %}
         cast(answers.median_minutes as double) / 60 as median_hours,
-        cast(answers.p90_minutes as double) / 60 as p90_hours
+        cast(answers.p90_minutes as double) / 60 as p90_hours,
+
+        -- what a late answer costs
+        coalesce(compared.compared_handoffs, 0) as compared_handoffs,
+        {%- for status in ['met', 'breached'] %}
+            compared.{{ status }}_opportunity_rate,
+            compared.{{ status }}_low as {{ status }}_opportunity_rate_low,
+            compared.{{ status }}_high as {{ status }}_opportunity_rate_high,
+        {%- endfor %}
+        compared.rate_gap as opportunity_rate_gap,
+        compared.rate_gap - sqrt(
+            power(compared.met_opportunity_rate - compared.met_low, 2)
+            + power(compared.breached_high - compared.breached_opportunity_rate, 2)
+        ) as opportunity_rate_gap_low,
+        compared.rate_gap + sqrt(
+            power(compared.met_high - compared.met_opportunity_rate, 2)
+            + power(compared.breached_opportunity_rate - compared.breached_low, 2)
+        ) as opportunity_rate_gap_high
     from totals
     left join answers on totals.cohort_key = answers.cohort_key
+    left join compared
+        on
+            totals.month_start_date = compared.month_start_date
+            and totals.handoff = compared.handoff
+            and totals.clock = compared.clock
+            and totals.segment = compared.segment
+            and totals.dimension = compared.dimension
+            and totals.dimension_value = compared.dimension_value
     cross join policy
 
 )
