@@ -30,6 +30,7 @@ DAILY = {"fct_pipeline_daily"}  # one row per day and place, however many deals 
 def multiply(published: Path, target: Path, opportunities: int) -> int:
     """Writes a published file with at least so many opportunities; returns how many."""
     with duckdb.connect() as connection:
+        connection.execute("set enable_progress_bar = false")
         connection.execute(f"attach '{published}' as small (read_only)")
         connection.execute(f"attach '{target}' as pipeline (storage_version 'v1.0.0')")
         connection.execute("create schema pipeline.marts")
