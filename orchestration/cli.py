@@ -462,6 +462,22 @@ def metrics(
         out.print(f"\nEach can be split by {', '.join(PERIODS)}, too.", markup=False)
 
 
+@command("pipeledger superset -o pipeledger.zip")
+def superset(
+    target: Annotated[Path, typer.Option("-o", "--output", help="The ZIP file to write.")] = Path("pipeledger.zip"),
+    file: Annotated[
+        str | None, typer.Option("--file", help="The published file's full path where Superset runs, if not here.")
+    ] = None,
+) -> None:
+    """A pack for Apache Superset: datasets with descriptions, and a dashboard."""
+    from orchestration.commands.superset import write_pack
+
+    count = write_pack(find_home(os.environ, Path.cwd()).published, target, file)
+    out.print(
+        f"{target}: {count} datasets and a dashboard. Import it: superset import-dashboards -p {target}", markup=False
+    )
+
+
 @command("pipeledger doctor", "pipeledger doctor --alert")
 def doctor(
     alert: Annotated[
