@@ -19,16 +19,7 @@ DIE = "import os, signal\ndef die(*_, **__): os.kill(os.getpid(), signal.SIGKILL
 KILLED_AT = {
     "before anything has landed": "import ingestion.landing as at\nat._load = die",
     "between landing and capture": "import orchestration.steps.capture as at\nat.capture = die",
-    "between the Parquet file and the Delta commit": """
-import snapshots.ledger as at
-import pyarrow.parquet
-def write_half(table, rows, **options):
-    folder = at.Path(table if isinstance(table, (str, at.Path)) else table.table_uri.removeprefix("file://"))
-    day = folder / "snapshot_date=2026-03-06"
-    day.mkdir(parents=True, exist_ok=True)
-    pyarrow.parquet.write_table(rows.drop(["snapshot_date"]), day / "part-00000-half.parquet")
-    die()
-at.write_deltalake = write_half""",
+    "between the Parquet file and the Delta commit": "import snapshots.place as at\nat.put_if_absent = die",
     "between the Delta commit and the interval cache": """
 import snapshots.capture as at
 at._SourceCapture._advance = die""",
