@@ -106,6 +106,26 @@ def materialized_days(desk: Desk, source: str) -> set[str]:
         return instance.get_materialized_partitions(dg.AssetKey(["ledger", source]))
 
 
+def materialized(desk: Desk) -> set[tuple[str, ...]]:
+    """The assets whose materialisation the last run wrote down."""
+    with dg.DagsterInstance.from_config(str(desk.home / "dagster")) as instance:
+        run = instance.get_runs(limit=1)[0]
+        written = instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION).records
+        events = [record.event_log_entry.get_dagster_event() for record in written]
+        return {tuple(event.step_materialization_data.materialization.asset_key.path) for event in events}
+
+
+def built(desk: Desk) -> set[tuple[str, str]]:
+    """What dbt builds, by schema and name, as the warehouse has it."""
+    with duckdb.connect(str(desk.home / "warehouse.duckdb"), read_only=True) as connection:
+        return set(
+            connection.execute(
+                "select table_schema, table_name from information_schema.tables "
+                "where table_schema in ('definitions', 'staging', 'intermediate', 'marts')"
+            ).fetchall()
+        )
+
+
 def last_run(desk: Desk) -> dg.DagsterRun:
     with dg.DagsterInstance.from_config(str(desk.home / "dagster")) as instance:
         return instance.get_runs(limit=1)[0]
@@ -307,6 +327,7 @@ def test_rebuilding_from_the_ledger_alone_gives_equal_marts(failed: Step, tmp_pa
     result = company.run("rebuild", "--json")
     assert result.code == 0, result.err
     assert published(company) == marts
+    assert materialized(company) == {*built(company), ("published", "pipeline"), ("published", "report")}
 
 
 def test_a_damaged_ledger_is_named_and_a_sound_one_is_not(failed: Step, tmp_path: Path) -> None:

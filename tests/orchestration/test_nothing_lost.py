@@ -12,23 +12,14 @@ import duckdb
 import pytest
 
 from tests.conftest import clean_environment
-from tests.orchestration.conftest import Desk, new_desk
+from tests.orchestration.conftest import Desk
 
-FIRST, SECOND = "2026-03-05", "2026-03-06"
+SECOND = "2026-03-06"
 DIE = "import os, signal\ndef die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
 KILLED_AT = {
     "before anything has landed": "import ingestion.landing as at\nat._load = die",
     "between landing and capture": "import orchestration.steps.capture as at\nat.capture = die",
-    "between the Parquet file and the Delta commit": """
-import snapshots.ledger as at
-import pyarrow.parquet
-def write_half(table, rows, **options):
-    folder = at.Path(table if isinstance(table, (str, at.Path)) else table.table_uri.removeprefix("file://"))
-    day = folder / "snapshot_date=2026-03-06"
-    day.mkdir(parents=True, exist_ok=True)
-    pyarrow.parquet.write_table(rows.drop(["snapshot_date"]), day / "part-00000-half.parquet")
-    die()
-at.write_deltalake = write_half""",
+    "between the Parquet file and the Delta commit": "import snapshots.place as at\nat.put_if_absent = die",
     "between the Delta commit and the interval cache": """
 import snapshots.capture as at
 at._SourceCapture._advance = die""",
@@ -76,22 +67,11 @@ def ledger(desk: Desk) -> list[tuple[object, ...]]:
         return found
 
 
-def export(desk: Desk, day: str, stage: str) -> None:
-    desk.drop_opportunities(day, stage)
-    desk.drop_subscriptions(day)
-
-
-def with_exports(folder: Path) -> Desk:
-    desk = new_desk(folder)
-    export(desk, FIRST, "Prospecting")
-    export(desk, SECOND, "Closed Won")
-    return desk
-
-
 def with_second_day(first_day: Desk, folder: Path) -> Desk:
     shutil.copytree(first_day.folder, folder)
     desk = Desk(folder)
-    export(desk, SECOND, "Closed Won")
+    desk.drop_opportunities(SECOND, "Closed Won")
+    desk.drop_subscriptions(SECOND)
     return desk
 
 

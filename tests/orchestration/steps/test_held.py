@@ -31,7 +31,7 @@ def overlap(desk: Desk, day: str) -> None:
 
 
 def with_second_day(desk: Desk) -> Desk:
-    """A second day of a CRM and of billing, which is not captured yet."""
+    """A second day of a CRM and of billing, of which nothing is captured yet."""
     desk.drop_opportunities("2026-03-06", count=66)
     desk.drop_subscriptions("2026-03-06")
     return desk
@@ -98,10 +98,9 @@ def test_a_source_that_no_model_can_compute_is_held_and_the_others_are_published
 def test_a_source_that_was_never_published_is_left_out_and_nothing_is_published_of_a_source_alone(
     tmp_path: Path,
 ) -> None:
-    desk = new_desk(tmp_path / "desk")
+    desk = with_second_day(new_desk(tmp_path / "desk"))
     desk.drop_opportunities("2026-03-05")
     desk.drop_subscriptions("2026-03-05")
-    with_second_day(desk)
     for number in (5, 6):
         desk.capture(datetime(2026, 3, number, 12, tzinfo=ZONE), {})
     overlap(desk, "2026-03-06")
