@@ -80,15 +80,12 @@ def test_the_answer_that_readme_prints(demo: Reader) -> None:
 
 @pytest.mark.parametrize("query", QUERIES, ids=[f"question {number}" for number in range(1, len(QUERIES) + 1)])
 def test_every_question_has_an_answer(demo: Reader, query: str) -> None:
-    (demo.folder / "query.sql").write_text(query)
-    answer = demo.type('PIPELEDGER_HOME=.pipeledger-demo .venv/bin/pipeledger sql "$(cat query.sql)" --csv')
-    assert len(answer.splitlines()) > 1, query
+    assert len(demo.csv(query).splitlines()) > 1, query
 
 
 @pytest.mark.parametrize(("question", "query"), demo.QUERIES)
 def test_every_question_that_the_demo_prints_has_an_answer(demo: Reader, question: str, query: str) -> None:
-    answer = demo.type(f'PIPELEDGER_HOME=.pipeledger-demo .venv/bin/pipeledger sql "{query}" --csv')
-    assert len(answer.splitlines()) > 1, question
+    assert len(demo.csv(query).splitlines()) > 1, question
 
 
 def test_commands_on_the_demo(demo: Reader) -> None:
