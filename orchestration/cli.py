@@ -12,7 +12,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import date
 from importlib.metadata import version as installed_version
@@ -630,8 +630,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry of the command `pipeledger`; ends the process with its exit code."""
     os.environ.update({name: value for name, value in PRIVACY.items() if name not in os.environ})
     gc.set_threshold(OBJECTS_PER_COLLECTION)
-    atexit.register(gc.freeze)  # a process that ends leaves its memory to the system, uncollected
-    sys.exit(int(exit_code(shared_options_first(sys.argv[1:] if arguments is None else arguments))))
+    code = [int(ExitCode.FAILED)]
+    if arguments is None:  # the process is ours; registered before all others, this is called after them
+        atexit.register(lambda: end_at_once(code[0]))
+    code[0] = int(exit_code(shared_options_first(sys.argv[1:] if arguments is None else arguments)))
+    sys.exit(code[0])
+
+
+def end_at_once(code: int) -> None:
+    """End the process as mypy does: taking apart what dbt and Dagster made costs a command one to two CPU seconds."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # whoever read it is gone
+            stream.flush()
+    os._exit(code)
 
 
 def exit_code(arguments: Sequence[str]) -> int:
