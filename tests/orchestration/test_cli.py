@@ -193,6 +193,8 @@ def test_a_day_is_captured_built_and_published(daily: Step) -> None:
     assert "2026-03-05" in materialized_days(company, "crm")
 
 
+# A build of its own; `test_nothing_lost.py` runs a day again, and compares ledger and marts.
+@pytest.mark.slow
 def test_running_a_day_again_changes_nothing(daily: Step, tmp_path: Path) -> None:
     company = copied(daily.desk, tmp_path / "desk")
     files, marts = ledger_files(company), published(company)
@@ -223,6 +225,8 @@ def test_a_failed_source_is_a_gap_and_the_others_go_on(failed: Step) -> None:
     assert status["crm"]["last_day"] == "2026-03-06"
 
 
+# Two builds, its own and that of the next test; the first day above is refused by a gate, and builds nothing.
+@pytest.mark.slow
 def test_a_tripped_gate_is_a_gap(gated: Step) -> None:
     company, result = gated.desk, gated.result
     assert result.code == 3, result.err
@@ -233,6 +237,7 @@ def test_a_tripped_gate_is_a_gap(gated: Step) -> None:
     assert "Error: crm.opportunity: 10 rows for 2026-03-07, 50 gone since 2026-03-06" in why_it_failed(company)
 
 
+@pytest.mark.slow  # as above
 def test_a_range_that_stops_at_a_gate_publishes_and_ends_as_failed(gated: Step, tmp_path: Path) -> None:
     company = copied(gated.desk, tmp_path / "desk")
     company.drop_opportunities("2026-03-08")
