@@ -704,7 +704,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     code = [int(ExitCode.FAILED)]
     if arguments is None:  # the process is ours; registered before all others, this is called after them
         atexit.register(lambda: end_at_once(code[0]))
-    code[0] = int(exit_code(shared_options_first(sys.argv[1:] if arguments is None else arguments)))
+    try:
+        code[0] = int(exit_code(shared_options_first(sys.argv[1:] if arguments is None else arguments)))
+    except SystemExit as end:  # a shell asked how a command goes on
+        code[0] = end.code if isinstance(end.code, int) else int(end.code is not None)
     sys.exit(code[0])
 
 
