@@ -10,10 +10,20 @@ import pytest
 
 from tests import object_store
 from tests.object_store import Proxy, needs_store
-from tests.orchestration.conftest import new_desk
-from tests.orchestration.test_nothing_lost import FIRST, SECOND, marts, with_exports
+from tests.orchestration.conftest import Desk, new_desk
+from tests.orchestration.test_nothing_lost import marts
 
 pytestmark = [needs_store, pytest.mark.slow]
+
+FIRST, SECOND = "2026-03-05", "2026-03-06"
+
+
+def with_exports(folder: Path) -> Desk:
+    desk = new_desk(folder)
+    for day, stage in ((FIRST, "Prospecting"), (SECOND, "Closed Won")):
+        desk.drop_opportunities(day, stage)
+        desk.drop_subscriptions(day)
+    return desk
 
 
 def test_days_of_an_empty_machine_make_the_marts_of_a_home(tmp_path: Path) -> None:
