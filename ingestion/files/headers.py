@@ -148,6 +148,7 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "ended_at": ("ended_at", "ended", "end_date", "vertragsende", "ende", "enddatum"),
         "cancelled_at": ("cancelled_at", "canceled_at", "cancelled", "canceled", "gekuendigt_am", "gekundigt_am"),
+        "trial_start_at": ("trial_start_at", "trial_start", "trial_starts_at"),
         "trial_end_at": ("trial_end_at", "trial_end", "trial_ends_at"),
         "amount": ("amount", "plan_amount", "price", "mrr", "betrag", "preis"),
         "interval": ("interval", "billing_interval", "billing_period", "billing_frequency", "intervall", "zahlweise"),
@@ -188,6 +189,7 @@ FILE_NAMES: dict[str, tuple[str, ...]] = {
 
 NO_VALUES = frozenset(
     {"-", "--", "\u2013", "\u2014", "n/a", "na", "#n/a", "null", "none", "(none)", "k.a.", "k. a.", "nan", "nil"}
+    | {"(no value)", "(kein wert)", "(empty)", "(blank)", "(leer)"}
 )
 """What exports write where there is no value, in small letters."""
 
