@@ -38,6 +38,9 @@ DERIVED = {
 }
 """What a flat file has beside its own rows: an entity, its columns that both have, and those that it alone has."""
 
+WANTED = {"stage": "no deal is open or won", "amount": "every sum is 0", "close_date": "no deal is due in a quarter"}
+"""Columns of deals that a file may lack and the reports need, and what comes of a file without them."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -238,7 +241,7 @@ def _lines_above(sample: Sequence[str], delimiter: str, width: int) -> int:
 
 def _plain(header: str) -> str:
     """A header as `HEADERS` has it."""
-    text = re.sub(r"\s*\([^)]*\)\s*$", "", header.strip()) or header
+    text = re.sub(r"\s*\([^)]*\)\s*$", "", header.strip()).rstrip(" .:") or header
     text = re.sub(r"^(deal|organization|person|opportunity) - ", "", text, flags=re.IGNORECASE)
     return landed_name(text).removeprefix("raw_") if text.strip() else ""
 
@@ -383,6 +386,12 @@ def _proposal(
         header = rows.header[mapped["opportunity_id"]]
         if _plain(header) in HEADERS[entity]["opportunity_name"]:
             remarks.append(f"no column is an id: {header} stands for it, and a renamed deal will be a new one")
+    if entity == "opportunity":
+        remarks += [
+            f"no column is {ours}, so {lost}; if there is one, name it with --column 'THEIRS={ours}'"
+            for ours, lost in WANTED.items()
+            if ours not in mapped
+        ]
     if is_mixed:
         remarks.append(f"{signed[0]} and shares below 1 do not fit together: rows with a % sign will be rejected")
     if len(currencies) > 1 and said is None:

@@ -39,7 +39,7 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
             *("currency_iso_code", "opportunity_currency", "waehrung", "wahrung"),
         ),
         "close_date": (
-            *("close_date", "closing_date", "expected_close_date", "abschlussdatum", "schlusstermin"),
+            *("close_date", "closing_date", "expected_close_date", "expected_close", "abschlussdatum", "schlusstermin"),
             *("voraussichtlicher_abschluss", "erwarteter_abschluss", "zieldatum", "abschluss"),
         ),
         "created_at": (
@@ -53,7 +53,7 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
             *("zustaendiger_mitarbeiter", "zustandiger_mitarbeiter", "vertriebler"),
         ),
         "forecast_category": ("forecast_category", "forecast", "prognosekategorie"),
-        "probability": ("probability", "deal_probability", "win_probability", "wahrscheinlichkeit"),
+        "probability": ("probability", "deal_probability", "win_probability", "prob", "wahrscheinlichkeit"),
         "lead_source": ("lead_source", "source", "original_source", "leadquelle", "quelle", "herkunft"),
         "campaign_id": ("campaign_id", "primary_campaign_id"),
         "next_step": ("next_step", "naechster_schritt", "nachster_schritt"),

@@ -419,6 +419,24 @@ def test_amounts_in_several_currencies_without_a_column_of_them_are_named(tmp_pa
     assert "amounts are in EUR and USD, and no column is the currency of a row" in deals.remarks[-1]
 
 
+def test_a_header_may_end_in_a_point(tmp_path: Path) -> None:
+    file = tmp_path / "deals.csv"
+    file.write_text("Deal ID,Stage,Amount:,Expected close,Prob.\nD1,Open,1.50,2026-03-01,20\n")
+    [deals] = detect(file)
+    assert (deals.mapped["probability"], deals.mapped["amount"]) == ("Prob.", "Amount:")
+
+
+def test_a_file_without_a_close_date_says_what_comes_of_that(tmp_path: Path) -> None:
+    file = tmp_path / "deals.csv"
+    file.write_text("Deal ID,Stage,Amount,Zieltermin\nD1,Open,1.50,2026-03-01\n")
+    [deals] = detect(file)
+    assert deals.remarks == (
+        "no column is close_date, so no deal is due in a quarter; "
+        "if there is one, name it with --column 'THEIRS=close_date'",
+    )
+    assert detect(file, Told(columns={"Zieltermin": "close_date"}))[0].remarks == ()
+
+
 def subscriptions(file: Path, amount: str, row: str) -> Path:
     """A file with one subscription."""
     header = f"id,Customer ID,Quantity,Interval,{amount},Start Date (UTC),Trial Start (UTC),Trial End (UTC)"
