@@ -165,6 +165,8 @@ def captured_sources(settings: Settings) -> set[str]:
 def broken_by_source(results: Sequence[NodeResult], warehouse: Path) -> dict[str, tuple[str, ...]]:
     """What the data of each source break, as sentences; what is broken by nobody's data in particular is left out."""
     failed = {result.unique_id.split(".")[2] for result in results if result.failed}
+    if not failed:
+        return {}
     found: dict[str, dict[str, None]] = {}
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         tables = connection.execute(

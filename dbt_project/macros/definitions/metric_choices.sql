@@ -5,6 +5,12 @@
 -#}
 {% macro metric_choices() -%}
     {{ return({
+        'attribution_window_days': {
+            'data_type': 'integer',
+            'default': '365',
+            'holds': is_whole_number('value', 0, 36600),
+            'says': 'whole number of days from 0 to 36600',
+        },
         'best_case_win_rate': {
             'data_type': 'decimal(9, 6)',
             'default': '0.5',
@@ -47,6 +53,18 @@
         'health_score_days': {
             'data_type': 'integer',
             'default': '180',
+            'holds': is_whole_number('value', 1, 3660),
+            'says': 'whole number of days from 1 to 3660',
+        },
+        'headline_model': {
+            'data_type': 'string',
+            'default': 'position',
+            'holds': "value in ('first', 'last', 'linear', 'position')",
+            'says': 'first, last, linear or position',
+        },
+        'handoff_outcome_days': {
+            'data_type': 'integer',
+            'default': '90',
             'holds': is_whole_number('value', 1, 3660),
             'says': 'whole number of days from 1 to 3660',
         },

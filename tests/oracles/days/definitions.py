@@ -9,11 +9,14 @@ from typing import Any
 
 ALWAYS = date(1, 1, 1)
 METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not say
+    "attribution_window_days": 365,
     "best_case_win_rate": 0.5,
     "commit_win_rate": 0.9,
     "coverage_pool_quarters": 8,
     "creation_mean_weeks": 13,
     "cycle_bands": "30|60|90|180",
+    "handoff_outcome_days": 90,
+    "headline_model": "position",
     "health_bands": "50|70",
     "health_score_days": 180,
     "lead_score_band": 20,
