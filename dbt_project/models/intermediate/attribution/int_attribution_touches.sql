@@ -202,37 +202,64 @@ counting as (
 
 ),
 
+-- Of an opportunity's people, each match has its own places; those of an account's have one.
 placed as (
 
-    select
-        {%- for prefix in sides.values() %}
-            {%- for match in matches %}
-                {%- set counts = [
-                    'counting.is_' ~ prefix ~ 'role or counting.is_' ~ prefix ~ 'converted'
-                    if match == 'headline' else 'counting.is_' ~ prefix ~ match
-                ] | first %}
-                cast(
-                    case
-                        when {{ counts }}
-                            then sum(case when {{ counts }} then 1 else 0 end) over so_far
-                    end as integer
-                ) as {{ prefix }}{{ match }}_position,
-                cast(
-                    sum(case when {{ counts }} then 1 else 0 end) over (
-                        so_far rows between unbounded preceding and unbounded following
-                    ) as integer
-                ) as {{ prefix }}{{ match }}_count,
+    {%- for way, ways_matches in {
+        'opportunity': ['headline', 'role', 'converted'], 'account': ['account'],
+    }.items() %}
+        select
+            {%- for prefix in sides.values() %}
+                {%- for match in matches %}
+                    {%- if match in ways_matches %}
+                        {%- set counts = [
+                            'counting.is_' ~ prefix ~ 'role or counting.is_' ~ prefix
+                            ~ 'converted' if match == 'headline'
+                            else 'counting.is_' ~ prefix ~ match
+                        ] | first %}
+                        cast(
+                            case
+                                when {{ counts }}
+                                    then sum(case when {{ counts }} then 1 else 0 end) over so_far
+                            end as integer
+                        ) as {{ prefix }}{{ match }}_position,
+                        cast(
+                            sum(case when {{ counts }} then 1 else 0 end) over (
+                                partition by counting.conversion_key
+                            ) as integer
+                        ) as {{ prefix }}{{ match }}_count,
+                    {%- else %}
+                        cast(null as integer) as {{ prefix }}{{ match }}_position,
+                        0 as {{ prefix }}{{ match }}_count,
+                    {%- endif %}
+                {%- endfor %}
             {%- endfor %}
-        {%- endfor %}
-        counting.*
-    from counting
-    window so_far as (
-        partition by counting.conversion_key, counting.reached_by
-        order by
-            counting.touched_at nulls last,
-            counting.touch_id nulls last,
-            counting.touch_source nulls last
-    )
+            counting.conversion_key,
+            counting.reached_by,
+            counting.touch_source,
+            counting.touch_id,
+            counting.person_key,
+            counting.campaign_id,
+            counting.touch_type,
+            counting.channel,
+            counting.reported_channel,
+            counting.is_role,
+            counting.is_converted,
+            counting.touched_at,
+            counting.touch_date
+        from counting
+        where counting.reached_by = '{{ way }}'
+        window so_far as (
+            partition by counting.conversion_key
+            order by
+                counting.touched_at nulls last,
+                counting.touch_id nulls last,
+                counting.touch_source nulls last
+        )
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
+    {%- endfor %}
 
 )
 
