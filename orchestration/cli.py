@@ -362,7 +362,7 @@ def reconcile(
 ) -> None:
     """Compare a team's own list with the one pipeline number of its day, without landing it."""
     from ingestion.files.detection import Told
-    from orchestration.commands.reconcile import Question, in_words, write_items
+    from orchestration.commands.reconcile import REASONS, Question, in_words, write_items
     from orchestration.commands.reconcile import reconcile as compare
 
     said = {"decimal": decimal, "date_format": date_format, "sheet": sheet}
@@ -383,8 +383,8 @@ def reconcile(
         return
     for sentence in in_words(question, answer):
         out.print(sentence, markup=False)
-    names = list(answer.reasons[0]) if answer.reasons else []
-    show_table(names, [list(row.values()) for row in answer.reasons])
+    names = [*answer.reasons[0], "meaning"] if answer.reasons else []
+    show_table(names, [[*row.values(), REASONS[row["reason"]]] for row in answer.reasons])
 
 
 @command("pipeledger report -o report.html")
