@@ -4,6 +4,7 @@ Results go to standard output, progress and errors to standard error. Dagster an
 that need them, so that the others answer at once.
 """
 
+import atexit
 import csv
 import gc
 import os
@@ -681,6 +682,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry of the command `pipeledger`; ends the process with its exit code."""
     os.environ.update({name: value for name, value in PRIVACY.items() if name not in os.environ})
     gc.set_threshold(OBJECTS_PER_COLLECTION)
+    atexit.register(gc.freeze)  # a process that ends leaves its memory to the system, uncollected
     sys.exit(int(exit_code(shared_options_first(sys.argv[1:] if arguments is None else arguments))))
 
 

@@ -302,13 +302,14 @@ def build_models(
     on_node: Callable[[str], None] = lambda name: None,
     *,
     select: Sequence[str] = (),
+    with_tests: bool = True,
     warehouse: Path | None = None,
 ) -> list[NodeResult]:
     """Build every model and run every data test in this process, from the definitions that `prepare` assembled.
 
-    `select` builds only what dbt selects by it, and `warehouse` elsewhere than in the home. `on_node` receives the name
-    of each node that is done. Raises DbtError where dbt could not begin; what failed later is in the results. The
-    warehouse is closed on return.
+    `select` builds only what dbt selects by it, without tests where asked, and `warehouse` elsewhere than in the home.
+    `on_node` receives the name of each node that is done. Raises DbtError where dbt could not begin; what failed later
+    is in the results. The warehouse is closed on return.
     """
     from dbt.artifacts.schemas.run import RunExecutionResult
 
@@ -321,6 +322,7 @@ def build_models(
             "build",
             "--exclude-resource-type",
             "unit_test",
+            *([] if with_tests else ["--exclude-resource-type", "test"]),
             *(["--select", *select] if select else []),
         ],
         warehouse=warehouse,

@@ -19,7 +19,7 @@ from tests.dbt_project.portable_sql import (
 
 COMMENTS = re.compile(r"\{#.*?#\}", re.DOTALL)
 LONGEST_LINE = 100
-CALLED_BY_DBT = {"generate_schema_name"}
+CALLED_BY_DBT = {"generate_schema_name", "duckdb__get_assert_columns_equivalent"}
 MATERIALIZATIONS = files("macros/materializations/*.sql")
 MACROS = [path for path in files("macros/**/*.sql") if path not in MATERIALIZATIONS]
 READERS = {

@@ -75,6 +75,38 @@ def test_the_campaign_that_gave_prizes_brought_more_leads_and_worse_ones(publish
     assert named == (planted.fruitless_campaign.campaign_id,)
 
 
+def test_the_channel_without_touches_costs_money_and_is_given_nothing(published: Path, planted: Truth) -> None:
+    spent, given, influenced = first(
+        published,
+        "select min(cost_amount), max(attributed_amount), max(influenced_amount) from rpt_attribution where segment = "
+        f"'(all)' and dimension = 'channel' and dimension_value = '{planted.spare_channel.channel}'",
+    )
+    assert spent > 0
+    assert (given, influenced) == (0, 0)
+
+
+def test_opportunities_that_leads_became_are_sourced_by_their_touches(published: Path) -> None:
+    """The demo converts leads that campaigns brought."""
+    converted, touched = first(
+        published,
+        """
+        with converted as (
+            select distinct people.source, people.converted_opportunity_id as opportunity_id
+            from dim_person as people
+            inner join fct_opportunity_current as deals
+                on deals.source = people.source and deals.opportunity_id = people.converted_opportunity_id
+        )
+        select count(distinct converted.opportunity_id), count(distinct facts.opportunity_id)
+        from converted
+        left join fct_attribution as facts
+            on facts.source = converted.source and facts.opportunity_id = converted.opportunity_id
+            and facts.purpose = 'sourced' and not facts.is_untouched
+        """,
+    )
+    assert converted > 500
+    assert touched > 0.95 * converted
+
+
 def test_people_entered_twice_in_another_spelling_are_one_person(published: Path, planted: Truth) -> None:
     with duckdb.connect(str(published), read_only=True) as connection:
         keys = dict(connection.execute("select person_id, person_key from marts.dim_person").fetchall())

@@ -1,7 +1,7 @@
 """A small company on files: two sources with dated drops, and a command line to drive it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -73,8 +73,8 @@ class Desk:
         """Run `pipeledger` here."""
         return Result(*forked.run(arguments, self.folder, {**clean_environment(), **(env or {})}))
 
-    def capture(self, now: datetime, secrets: Mapping[str, str]) -> None:
-        """The day of all sources, as the daily run does it before it builds."""
+    def capture(self, now: datetime, secrets: Mapping[str, str], accept: Collection[str] = ()) -> None:
+        """The day of all sources, as the daily run does it before it builds; raises what made it fail."""
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {"PIPELEDGER_NOW": now.isoformat(), **secrets}.items():
                 patch.setenv(name, value)
@@ -83,7 +83,7 @@ class Desk:
             open_home(settings.home, settings.store.place, settings.config.company)
             day = now.astimezone(ZoneInfo(settings.config.company.time_zone)).date()
             for source in settings.config.enabled:
-                done = land_and_capture(settings, source, [day], now=now)
+                done = land_and_capture(settings, source, [day], now=now, accept=accept)
                 assert done.lost == [], done
 
     def rows(self, query: str) -> list[dict[str, Any]]:
@@ -125,8 +125,8 @@ class OnVendor:
     def run(self, *arguments: str) -> Result:
         return self.desk.run(*arguments, env={"PIPELEDGER_NOW": self.server.now.isoformat(), **self.secrets})
 
-    def capture(self) -> None:
-        self.desk.capture(self.server.now, self.secrets)
+    def capture(self, accept: Collection[str] = ()) -> None:
+        self.desk.capture(self.server.now, self.secrets, accept)
 
     def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:

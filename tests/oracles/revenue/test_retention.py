@@ -54,7 +54,7 @@ def retention_marts(home: Path, companies: list[Company], definitions: dict[str,
         home,
         companies,
         definitions=definitions,
-        command=["build", "--select", *MODELS.split(), "--indirect-selection", "buildable"],
+        command=[*dbt_build.WITHOUT_UNIT_TESTS, "--select", *MODELS.split(), "--indirect-selection", "buildable"],
         **SETTINGS,
     )
     assert result.success, result.told[-4000:]
