@@ -59,7 +59,7 @@ def command(*examples: str) -> Callable[[Command], Command]:
     def add(function: Command) -> Command:
         epilog = "Examples: " + "; ".join(examples) if len(examples) > 1 else f"Example: {examples[0]}"
         summary = (function.__doc__ or "").partition("\n")[0]
-        return app.command(short_help=summary, epilog=epilog)(function)
+        return app.command(examples[0].split()[1], short_help=summary, epilog=epilog)(function)
 
     return add
 
@@ -407,6 +407,25 @@ def report(
     else:
         done = write_report(home.published, wish, target or home.report.with_name(page_name(wish)))
     out.print(str(done.path), markup=False)
+
+
+@command("pipeledger open", "pipeledger open s3://bucket/prefix")
+def open_newest(
+    url: Annotated[str | None, typer.Argument(metavar="BUCKET", help="Where it is shared (else [publish] to).")] = None,
+) -> None:
+    """Fetch the newest shared published file and report into this home."""
+    from orchestration.steps.share import fetch
+
+    home = find_home(os.environ, Path.cwd())
+    if url is None:
+        url = settings_in_force().config.share
+    if url is None:
+        raise ConfigError("open: no bucket named, one expected. Set [publish] to, or name it: s3://bucket/prefix.")
+    with locked(home, "pipeledger open"):
+        newest = fetch(url, home)
+    err.print(f"{url}: run {newest.run}", markup=False)
+    for name in newest.files:
+        out.print(str(home.published.with_name(name)), markup=False)
 
 
 @command("pipeledger tables", "pipeledger tables rpt_win_rate")

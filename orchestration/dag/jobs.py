@@ -117,15 +117,11 @@ def jobs_of_steps(settings: Settings, manifest: Mapping[str, Any]) -> list[dg.Jo
         out=dg.Out(dg.Nothing),
     )
     def build_marts_once(context: dg.OpExecutionContext) -> None:
-        for result in models.build_events(context, settings, manifest):
-            if isinstance(result, dg.AssetCheckResult):
-                log_check(context, result)
-            elif result.asset_key is not None:
-                context.log_event(dg.AssetMaterialization(result.asset_key, metadata=result.metadata))
+        log_results(context, models.build_events(context, settings, manifest))
 
     @dg.op(required_resource_keys=needs, pool=assets.POOL, ins={"built": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def publish_once(context: dg.OpExecutionContext) -> None:
-        log_materializations(context, published.publish(context, settings, manifest))
+        log_results(context, published.publish(context, settings, manifest))
 
     @dg.op(name=lost_days.LAST_STEP, ins={"published": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def every_day_is_captured(context: dg.OpExecutionContext) -> None:
@@ -185,10 +181,14 @@ def report_range(context: dg.OpExecutionContext, settings: Settings, result: Sou
         log_check(context, check)
 
 
-def log_materializations(context: dg.OpExecutionContext, results: Iterable[dg.MaterializeResult[Any]]) -> None:
-    """Record what was made in a step that has no assets of its own."""
+def log_results(
+    context: dg.OpExecutionContext, results: Iterable[dg.MaterializeResult[Any] | dg.AssetCheckResult]
+) -> None:
+    """Record what was made and checked in a step that has no assets of its own."""
     for result in results:
-        if result.asset_key is not None:
+        if isinstance(result, dg.AssetCheckResult):
+            log_check(context, result)
+        elif result.asset_key is not None:
             context.log_event(dg.AssetMaterialization(result.asset_key, metadata=result.metadata))
 
 

@@ -1,6 +1,7 @@
 """A small company on files: two sources with dated drops, and a command line to drive it."""
 
 import json
+import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from orchestration.settings.home import open_home
 from orchestration.settings.settings import load_settings
@@ -139,6 +141,22 @@ def new_desk(folder: Path) -> Desk:
     (folder / "pipeledger.toml").write_text(TOML)
     (folder / "definitions").mkdir()
     (folder / "definitions" / "stage_definitions.csv").write_text(STAGES)
+    return Desk(folder)
+
+
+@pytest.fixture(scope="session")
+def first_day(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A company whose first day, 5 March 2026, is published; to be copied. Built once for all test processes."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "first-day"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            making = new_desk(folder.with_suffix(".making"))
+            making.drop_opportunities("2026-03-05")
+            making.drop_subscriptions("2026-03-05")
+            done = making.run("run", "--date", "2026-03-05")
+            assert done.code == 0, done.err
+            making.folder.rename(folder)
     return Desk(folder)
 
 

@@ -62,6 +62,13 @@
             'holds': "value in ('first', 'last', 'linear', 'position')",
             'says': 'first, last, linear or position',
         },
+        },
+        'handoff_outcome_days': {
+            'data_type': 'integer',
+            'default': '90',
+            'holds': is_whole_number('value', 1, 3660),
+            'says': 'whole number of days from 1 to 3660',
+        },
         'lead_score_band': {
             'data_type': 'integer',
             'default': '20',

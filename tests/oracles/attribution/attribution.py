@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 from tests.dbt_project.ledger_cache import FOREVER
@@ -18,6 +19,7 @@ from tests.oracles.wins.win_rate import WinOracle
 MODELS = ("first", "last", "linear", "position")
 MATCHES = ("headline", "role", "converted", "account")
 DIMENSIONS = {"channel": "channel", "campaign": "campaign_id", "touch_type": "touch_type"}
+ACTIVITY = ("occurred_at", "person_id", "opportunity_id")
 Key = tuple[str, ...]  # fiscal quarter, segment, purpose, match, dimension, value
 NOTHING = Decimal(0)
 
@@ -48,6 +50,7 @@ def shares(model: str, amount: Decimal, count: int) -> list[Decimal]:
     return found
 
 
+@cache
 def rounded(amount: Decimal, share: Fraction) -> Decimal:
     """A share of an amount, half a cent away from zero."""
     exact = Fraction(amount) * share
@@ -64,8 +67,8 @@ class AttributionOracle:
         self.wins = WinOracle(self.oracle)
         self.last_day = self.wins.last_day
         self.touches: dict[str, list[Row]] = defaultdict(list)
-        self.activities: dict[str, list[datetime]] = defaultdict(list)
-        self.deal_activities: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+        self.activities: dict[str, list[tuple[date, datetime]]] = defaultdict(list)
+        self.deal_activities: dict[tuple[str, str], list[tuple[date, datetime]]] = defaultdict(list)
         self.links: dict[tuple[str, str], list[tuple[str, str, date]]] = defaultdict(list)
         self.members: dict[tuple[str, str], dict[str, date]] = defaultdict(dict)
         for company in self.oracle.companies:
@@ -73,8 +76,8 @@ class AttributionOracle:
             for identity, days in by_identity(company, "touch").items():
                 self.touch(source, identity, min(days), days[min(days)])
             for days in by_identity(company, "activity").values():
-                for row in days.values():
-                    self.activity(source, row)
+                for named in {tuple(row.get(name) for name in ACTIVITY) for row in days.values()}:
+                    self.activity(source, *named)
             for opportunity, person, match, day, _ in people.links(company):
                 self.links[(source, opportunity)].append((self.key(source, person), match, day))
         for (source, person), seen in people.seen.items():
@@ -111,12 +114,12 @@ class AttributionOracle:
             }
         )
 
-    def activity(self, source: str, row: Any) -> None:
+    def activity(self, source: str, instant: datetime | None, person: str | None, opportunity: str | None) -> None:
         """Notes when sales met a person or worked on an opportunity."""
-        if row.get("occurred_at") and row.get("person_id"):
-            self.activities[self.key(source, row["person_id"])].append(row["occurred_at"])
-        if row.get("occurred_at") and row.get("opportunity_id"):
-            self.deal_activities[(source, row["opportunity_id"])].append(row["occurred_at"])
+        if instant and person:
+            self.activities[self.key(source, person)].append((self.day(instant), instant))
+        if instant and opportunity:
+            self.deal_activities[(source, opportunity)].append((self.day(instant), instant))
 
     # ---- what there is to attribute
 
@@ -185,12 +188,12 @@ class AttributionOracle:
         found["touches"] = {match: self.counted(keys, window, cut_off, as_of) for match, keys in sets.items()}
         met = [
             instant
-            for instants in (
+            for activities in (
                 self.deal_activities[(row["source"], row["opportunity_id"])],
                 *(self.activities[key] for key in sets["headline"]),
             )
-            for instant in instants
-            if self.day(instant) >= window
+            for day, instant in activities
+            if day >= window
         ]
         found["first_activity_at"] = min(met, default=datetime.max)  # noqa: DTZ901  # UTC without a zone, as the cache
         return found

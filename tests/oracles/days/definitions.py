@@ -15,6 +15,7 @@ METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not
     "coverage_pool_quarters": 8,
     "creation_mean_weeks": 13,
     "cycle_bands": "30|60|90|180",
+    "handoff_outcome_days": 90,
     "headline_model": "position",
     "health_bands": "50|70",
     "health_score_days": 180,
