@@ -62,7 +62,6 @@
             'holds': "value in ('first', 'last', 'linear', 'position')",
             'says': 'first, last, linear or position',
         },
-        },
         'handoff_outcome_days': {
             'data_type': 'integer',
             'default': '90',
