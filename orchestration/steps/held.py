@@ -16,6 +16,7 @@ from orchestration.settings.settings import Settings
 from orchestration.steps.build import FINDINGS, forget_findings, refresh_intervals
 from orchestration.steps.closed_months import read_note
 from orchestration.steps.dbt import NodeResult, build_models
+from orchestration.steps.spark import build_models_in_spark
 from snapshots.digest import literal, quoted
 
 TABLE = f"{FINDINGS}.held_sources"
@@ -65,7 +66,8 @@ def build_around_broken_sources(
     """
     held: dict[str, HeldSource] = {}
     sources = captured_sources(settings)
-    results = build_models(settings.config, settings.home, on_node=on_node)
+    build_all = build_models_in_spark if settings.config.engine.target == "spark" else build_models
+    results = build_all(settings.config, settings.home, on_node)
     try:
         while True:
             broken = broken_by_source(results, settings.home.warehouse)
@@ -76,7 +78,7 @@ def build_around_broken_sources(
             held |= {name: HeldSource(name, days.get(name), broken) for name, broken in named.items()}
             refresh_intervals(settings, last_days={name: each.day or date.min for name, each in held.items()})
             forget_findings(settings.home.warehouse)
-            results = build_models(settings.config, settings.home, on_node=on_node)
+            results = build_all(settings.config, settings.home, on_node)
     finally:
         if held:
             refresh_intervals(settings)  # whoever looks next sees the whole ledger

@@ -19,7 +19,7 @@ from tests.dbt_project.portable_sql import (
 
 COMMENTS = re.compile(r"\{#.*?#\}", re.DOTALL)
 LONGEST_LINE = 100
-CALLED_BY_DBT = {"generate_schema_name"}
+CALLED_BY_DBT = {"generate_schema_name", "spark__get_select_subquery", "spark__load_csv_rows"}
 MATERIALIZATIONS = files("macros/materializations/*.sql")
 MACROS = [path for path in files("macros/**/*.sql") if path not in MATERIALIZATIONS]
 READERS = {
