@@ -213,10 +213,17 @@ def check_not_future(settings: Settings, day: date) -> None:
         )
 
 
-@command("pipeledger build")
-def build(as_json: JsonFlag = False) -> None:
+@command("pipeledger build", "pipeledger build --target spark")
+def build(
+    target: Annotated[
+        str | None, typer.Option("--target", help="What runs the models: duckdb or spark. Default: as [engine] says.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Marts from the ledger and publish, without ingesting (after a change of definitions)."""
     settings = settings_in_force()
+    if target is not None:
+        settings = settings.with_engine(target)
     with sole_writer(settings, "pipeledger build"):
         from orchestration.dag.runs import run_build
 

@@ -12,6 +12,7 @@ from tests.dbt_project.portable_sql import (
     PROJECT,
     ascending_without_nulls_last,
     files,
+    looks_ahead_in_a_frame,
     not_portable,
     sql,
     without_strings,
@@ -98,6 +99,7 @@ def test_there_are_models_to_look_at() -> None:
 def test_models_are_written_in_portable_sql(path: Path) -> None:
     text = sql(path.read_text())
     assert not_portable(without_strings(text)) == []
+    assert looks_ahead_in_a_frame(text) == []
     assert '"' not in text
     assert "\\" not in text
 
