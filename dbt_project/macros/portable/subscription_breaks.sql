@@ -1,7 +1,8 @@
 {#-
-    Trials and pauses out of `versions`, a relation of subscription versions with the dates
+    CTEs that end in `breaks`: trials and pauses out of `versions`, a relation of subscription versions with the dates
     trial_start_date, trial_end_date, paused_from, paused_to and started_date (of the latest
-    version): one row per `keys` x kind x time in which a source says that there is one. `keys` are
+    version): one row per `keys` x kind x time in which a source says that there is one; where it is over before
+    it begins, there is none. `keys` are
     columns that tell subscriptions apart, and what is known of them on one day from the same on
     another.
 -#}
@@ -109,14 +110,6 @@ breaks as (
             and followed.later_break_to > followed.break_from,
             false
         )
-
-),
-
-lasting as (
-
-    select breaks.*
-    from breaks
-    where breaks.valid_from < breaks.valid_to
 
 )
 {%- endmacro %}
