@@ -1,10 +1,10 @@
 {#-
-    CTEs that end in `breaks`: trials and pauses out of `versions`, a relation of subscription versions with the dates
-    trial_start_date, trial_end_date, paused_from, paused_to and started_date (of the latest
-    version): one row per `keys` x kind x time in which a source says that there is one; where it is over before
-    it begins, there is none. `keys` are
-    columns that tell subscriptions apart, and what is known of them on one day from the same on
-    another.
+    CTEs that end in `breaks`: trials and pauses out of `versions`, a relation of subscription
+    versions with the dates trial_start_date, trial_end_date, paused_from, paused_to and
+    started_date (of the latest version). One row per `keys` x kind x time in which a source says
+    that there is one; a time that ends before it begins is none, and is left to the caller. `keys`
+    are columns that tell subscriptions apart, and what is known of them on one day from the same
+    on another.
 -#}
 {% macro subscription_breaks(versions, keys) -%}
 {%- set same = keys | join(', ') -%}
