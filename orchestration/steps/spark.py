@@ -37,6 +37,8 @@ FIXED = {
     "spark.ui.showConsoleProgress": "false",
 }
 """What the models' meaning rests on, and what this process needs."""
+ONLY_IN_DUCKDB = {"stripe": "its prices are computed by functions that only DuckDB has"}
+"""The types of sources whose models Spark cannot run, and why."""
 
 
 class SparkError(PipeledgerError):
@@ -47,6 +49,7 @@ def build_models_in_spark(
     config: Config, home: Home, on_node: Callable[[str], None] = lambda name: None
 ) -> list[NodeResult]:
     """As `dbt.build_models`, in Spark; marts and findings are in the warehouse afterwards."""
+    check_sources(config)
     with session(config, home) as spark:
         send_ledger(spark, config, home)
         results = build_models(config, home, on_node, target="spark")
@@ -91,6 +94,16 @@ def session(config: Config, home: Home) -> Iterator["SparkSession"]:
         spark.stop()
 
 
+def check_sources(config: Config) -> None:
+    """SparkError for a source whose models Spark cannot run."""
+    for source in config.sources.values():
+        if source.type in ONLY_IN_DUCKDB:
+            raise SparkError(
+                f"{source.name}: a source of type {source.type} cannot be built in Spark, because "
+                f"{ONLY_IN_DUCKDB[source.type]}. Nothing was built. Run `pipeledger build --target duckdb`."
+            )
+
+
 def check_packages(names: Sequence[str] = ("pyspark", "dbt.adapters.spark")) -> None:
     """SparkError unless this Python has Spark."""
     missing = [name for name in names if not _is_importable(name)]
@@ -124,7 +137,7 @@ def use_in_dbt(spark: "SparkSession") -> None:
     from dbt_common.exceptions import DbtRuntimeError
     from pyspark.errors import PySparkException
 
-    class Cursor(dbt_session.Cursor):
+    class Cursor(dbt_session.Cursor):  # type: ignore[misc]  # not installed for development
         def execute(self, sql: str, *parameters: Any) -> None:
             if parameters:
                 raise DbtRuntimeError(f"{len(parameters)} parameters of a statement, none expected: {sql[:200]}")
@@ -133,7 +146,7 @@ def use_in_dbt(spark: "SparkSession") -> None:
             except PySparkException as error:
                 raise DbtRuntimeError(str(error)) from error
 
-    dbt_session.Cursor = Cursor  # type: ignore[misc]
+    dbt_session.Cursor = Cursor
 
 
 def send_ledger(spark: "SparkSession", config: Config, home: Home) -> None:
@@ -157,8 +170,9 @@ def send_ledger(spark: "SparkSession", config: Config, home: Home) -> None:
             file = literal(str(folder / "rows.parquet"))
             connection.execute(f"copy (select {as_written} from {relation}) to {file} (format parquet)")
             declared = ", ".join(f"`{column}` {kind.replace('VARCHAR', 'string')}" for column, kind in columns.items())
+            location = str(folder).replace("\\", r"\\").replace("'", r"\'")
             spark.sql(f"drop table if exists ledger.`{name}`")
-            spark.sql(f"create table ledger.`{name}` ({declared}) using parquet location '{folder}'")
+            spark.sql(f"create table ledger.`{name}` ({declared}) using parquet location '{location}'")
     create_functions(spark, dialects(config))
 
 
