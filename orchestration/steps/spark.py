@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FETCHED = ("marts", "findings")
 """The schemas that come back from Spark."""
+ALSO_FETCHED = (("staging", "stg_subscription"),)
+"""What comes back besides: the comparison of closed months reads it."""
 FIXED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",  # what does not fit is an error, as in DuckDB, and not NULL or another number
@@ -177,22 +179,32 @@ def send_ledger(spark: "SparkSession", config: Config, home: Home) -> None:
 
 
 def fetch(spark: "SparkSession", home: Home, schemas: Sequence[str] = FETCHED) -> None:
-    """Put the tables of these schemas into the warehouse, in DuckDB's types."""
+    """Put the tables of these schemas, and `ALSO_FETCHED`, into the warehouse, in DuckDB's types."""
+    names = [
+        (schema, str(row.tableName))
+        for schema in filter(spark.catalog.databaseExists, schemas)
+        for row in spark.sql(f"show tables in {schema}").collect()
+    ]
+    names += [(schema, name) for schema, name in ALSO_FETCHED if spark.catalog.tableExists(f"{schema}.{name}")]
     with duckdb.connect(str(home.warehouse)) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        for schema in filter(spark.catalog.databaseExists, schemas):
+        for schema, name in names:
+            files = home.spark / "tables" / f"{schema}.db" / name / "*.parquet"
+            rows = f"read_parquet({literal(str(files))})"
+            if not list(files.parent.glob(files.name)):  # a view, or a table without rows
+                connection.register("arrow_rows", spark.table(f"{schema}.`{name}`").toArrow())
+                rows = "arrow_rows"
+            columns = ", ".join(
+                f"timezone('UTC', {quoted(column)}) as {quoted(column)}"
+                if kind == "TIMESTAMP WITH TIME ZONE"
+                else quoted(column)
+                for column, kind, *_ in connection.execute(f"describe select * from {rows}").fetchall()
+            )
+            relation = f"{schema}.{quoted(name)}"
             connection.execute(f"create schema if not exists {schema}")
-            for row in spark.sql(f"show tables in {schema}").collect():
-                files = home.spark / "tables" / f"{schema}.db" / row.tableName / "*.parquet"
-                rows = f"read_parquet({literal(str(files))})"
-                if not list(files.parent.glob(files.name)):  # Spark writes none where there are no rows
-                    connection.register("no_rows", spark.table(f"{schema}.`{row.tableName}`").toArrow())
-                    rows = "no_rows"
-                columns = ", ".join(
-                    f"timezone('UTC', {quoted(column)}) as {quoted(column)}"
-                    if kind == "TIMESTAMP WITH TIME ZONE"
-                    else quoted(column)
-                    for column, kind, *_ in connection.execute(f"describe select * from {rows}").fetchall()
-                )
-                table = f"{schema}.{quoted(row.tableName)}"
-                connection.execute(f"create or replace table {table} as select {columns} from {rows}")
+            is_view = connection.execute(
+                "select 1 from duckdb_views() where schema_name = ? and view_name = ?", [schema, name]
+            ).fetchone()
+            if is_view:  # of a build in DuckDB
+                connection.execute(f"drop view {relation}")
+            connection.execute(f"create or replace table {relation} as select {columns} from {rows}")

@@ -30,6 +30,7 @@ GRAINS = {
     "rpt_score_calibration": ("score", "band", "segment", "fiscal_quarter"),
     "rpt_revenue_retention": ("level", "month_end", "segment"),
     "rpt_handoff_sla": ("month_start_date", "handoff", "clock", "segment", "dimension", "dimension_value"),
+    "rpt_attribution": ("fiscal_quarter", "segment", "purpose", "match", "model", "dimension", "dimension_value"),
     "rpt_funnel_conversion": ("cohort_month", "step", "unit", "segment", "dimension", "dimension_value"),
     "rpt_pipeline_reconciliation": (
         "snapshot_date",
@@ -45,12 +46,13 @@ GRAINS = {
 # Which numbers of a report its drill-down is about.
 CONDITIONS = {
     "rpt_score_calibration": "score in ('stage_probability', 'forecast_category')",
+    "rpt_attribution": "match = 'headline'",
     "rpt_funnel_conversion": "unit = 'person'",
     "rpt_pipeline_generation": "created_opportunities > 0",
     "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure in ('won', 'commit', 'best_case', 'weighted', "
     "'all_open')",
     "rpt_stall_patterns": "rule = 'past_due'",
-    "rpt_restatements": "changed_amount <> 0",
+    "rpt_restatements": "changed_amount <> 0 and metric <> 'mrr'",
     "rpt_sales_cycle": "from_stage = '(created)'",
     "rpt_pipeline_reconciliation": "step_order > 0 and (road = 'list' or is_latest)",
 }
@@ -203,6 +205,17 @@ def funnel_conversion(rows: Rows) -> dict[str, Any]:
     }
 
 
+def attribution(rows: Rows) -> dict[str, Any]:
+    opportunities = {(row["source"], row["opportunity_id"]): row for row in rows}
+    untouched = [row for row in rows if row["is_untouched"]]
+    return {
+        "attributed_amount": total(rows, "amount_given"),
+        "opportunities": len(opportunities),
+        "untouched_amount": total(untouched),
+        "influenced_amount": total([row for row in opportunities.values() if not row["is_untouched"]]),
+    }
+
+
 def handoff_sla(rows: Rows) -> dict[str, Any]:
     statuses = ("met", "breached", "pending", "not_evaluated")
     return {"handed": len(rows)} | {name: sum(row["status"] == name for row in rows) for name in statuses}
@@ -222,6 +235,7 @@ COUNTS: dict[str, Callable[[Rows], dict[str, Any]]] = {
     "rpt_restatements": restatements,
     "rpt_revenue_retention": revenue_retention,
     "rpt_funnel_conversion": funnel_conversion,
+    "rpt_attribution": attribution,
     "rpt_handoff_sla": handoff_sla,
     "rpt_pipeline_reconciliation": pipeline_reconciliation,
     "rpt_score_calibration": score_calibration,
