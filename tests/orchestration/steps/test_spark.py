@@ -74,11 +74,13 @@ def test_every_mart_is_the_same_in_spark_and_in_duckdb(desk: Desk, tmp_path: Pat
         desk.drop_subscriptions(day)
     ran = desk.run("run", "--from", "2026-03-01", "--to", "2026-03-03")
     assert ran.code == 0, ran.err
+    definitions = {path.name: path.read_text() for path in Home(desk.home).definitions.iterdir()}
     in_duckdb = Path(shutil.copy(desk.home / "warehouse.duckdb", tmp_path / "duckdb.duckdb"))
     config = load_config(desk.folder / "pipeledger.toml", {})
     engine = Engine("spark", master="local[2]", memory="2g", spark=QUICK)
     results = spark.build_models_in_spark(dataclasses.replace(config, engine=engine), Home(desk.home))
     assert [result.message for result in results if result.failed] == []
+    assert {path.name: path.read_text() for path in Home(desk.home).definitions.iterdir()} == definitions
     outcomes = list(Comparison(in_duckdb, desk.home / "warehouse.duckdb", tolerance=1e-9).outcomes())
     assert [str(outcome) for outcome in outcomes if outcome.differences] == []
     assert sum(outcome.rows for outcome in outcomes) > 100
