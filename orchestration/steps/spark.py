@@ -20,7 +20,6 @@ from orchestration.settings.config import Config
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.home import Home
 from orchestration.steps.dbt import NodeResult, build_models, dialects
-from orchestration.steps.spark_functions import create_functions
 from snapshots.digest import literal, quoted
 
 if TYPE_CHECKING:
@@ -153,6 +152,8 @@ def use_in_dbt(spark: "SparkSession") -> None:
 
 def send_ledger(spark: "SparkSession", config: Config, home: Home) -> None:
     """Make the ledger's relations, and the functions that read text, in Spark's schema `ledger`."""
+    from orchestration.steps.spark_functions import create_functions  # sqlglot takes a while to import
+
     spark.sql("create schema if not exists ledger")
     with duckdb.connect(str(home.warehouse), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
