@@ -112,7 +112,6 @@ linked_records as (
 
 ),
 
-{{ rounds_of_links() }},
 links as (
 
     select
