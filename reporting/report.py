@@ -16,6 +16,7 @@ from reporting.markup import Html, Numbers, html
 from reporting.page import Answer, Page, Section, document
 from reporting.published import ALL, Marts, MissingError, ReportError, Row, Scope, listed, literal, open_published
 from reporting.sections import (
+    attribution,
     coverage,
     days,
     forecast,
@@ -54,6 +55,7 @@ QUESTIONS = (
     Question("whose", "Whose number is it?", reconciliation.section),
     Question("handoffs", "Are hand-offs kept?", funnel.handoffs),
     Question("marketing", "What does marketing bring?", funnel.marketing),
+    Question("attribution", "What did marketing bring of what we won?", attribution.section),
     Question("restated", "Is what we reported still true?", restatements.section),
     Question("revenue", "Does revenue stay?", revenue.section),
     Question("missing", "Which days does this rest on?", days.section),

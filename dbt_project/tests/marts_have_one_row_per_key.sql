@@ -25,6 +25,8 @@
     'rpt_funnel_conversion',
     'fct_handoffs',
     'rpt_handoff_sla',
+    'fct_attribution',
+    'rpt_attribution',
     'fct_stall_signals',
     'rpt_stall_patterns',
     'fct_stage_visits',

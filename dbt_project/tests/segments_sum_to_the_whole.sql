@@ -8,6 +8,7 @@
     'rpt_revenue_retention',
     'rpt_funnel_conversion',
     'rpt_handoff_sla',
+    'rpt_attribution',
     'rpt_stall_patterns',
     'rpt_pipeline_velocity',
     'rpt_stage_velocity',

@@ -12,6 +12,7 @@ from tests.dbt_project.portable_sql import (
     PROJECT,
     ascending_without_nulls_last,
     files,
+    looks_ahead_in_a_frame,
     not_portable,
     sql,
     without_strings,
@@ -34,6 +35,8 @@ LONGER = {
     "int_stall_last_activities": "the CRM's field and the activities are two histories made one",
     "int_subscription_breaks": "what a source says of trials and pauses, and what it said before and says next",
     "int_subscription_terms": "lives, what cuts them, and what they cost meanwhile: each needs the one before it",
+    "int_mrr_restatements": "what was known on each day of who pays, and the day on which that changed",
+    "int_calibration_health_scores": "who stays, what was measured, and by when: a landmark needs all three",
     "int_calibration_scores": "who is judged, by what, and what became of them: the same deals for every score",
     "int_generation_yields": "the weeks that are looked at, and the past ones that they are compared with",
     "int_slippage_deals": "what was due and what was won besides: two looks at the same anchors",
@@ -58,6 +61,10 @@ LONGER = {
     "rpt_handoff_sla": "counts, the curve of answers and what is read from it, for four dimensions",
     "int_funnel_risk_sets": "events, the days at which it is looked, and three dimensions, counted side by side",
     "rpt_funnel_conversion": "shares by day, totals, and the comparison with the months before, side by side",
+    "int_attribution_conversions": "what was created and what was won, each with its cut-off and the days that tell it",
+    "int_attribution_touches": "whose touches count, today and when it was reported, and their places: one thought",
+    "int_attribution_cells": "sums by value, of what is touched and of what is not, in the same columns",
+    "rpt_attribution": "four models in the same columns, and what stands beside them",
     "fct_lifecycle_steps": "whatever says that a step was taken, side by side, and one thought on which of it counts",
     "dim_person": "links of three kinds, the rounds that join them, and the columns of a record",
     "fct_opportunity_current": "everything known of an opportunity today: fifty columns",
@@ -92,6 +99,7 @@ def test_there_are_models_to_look_at() -> None:
 def test_models_are_written_in_portable_sql(path: Path) -> None:
     text = sql(path.read_text())
     assert not_portable(without_strings(text)) == []
+    assert looks_ahead_in_a_frame(text) == []
     assert '"' not in text
     assert "\\" not in text
 

@@ -75,6 +75,38 @@ def test_the_campaign_that_gave_prizes_brought_more_leads_and_worse_ones(publish
     assert named == (planted.fruitless_campaign.campaign_id,)
 
 
+def test_the_channel_without_touches_costs_money_and_is_given_nothing(published: Path, planted: Truth) -> None:
+    spent, given, influenced = first(
+        published,
+        "select min(cost_amount), max(attributed_amount), max(influenced_amount) from rpt_attribution where segment = "
+        f"'(all)' and dimension = 'channel' and dimension_value = '{planted.spare_channel.channel}'",
+    )
+    assert spent > 0
+    assert (given, influenced) == (0, 0)
+
+
+def test_opportunities_that_leads_became_are_sourced_by_their_touches(published: Path) -> None:
+    """The demo converts leads that campaigns brought."""
+    converted, touched = first(
+        published,
+        """
+        with converted as (
+            select distinct people.source, people.converted_opportunity_id as opportunity_id
+            from dim_person as people
+            inner join fct_opportunity_current as deals
+                on deals.source = people.source and deals.opportunity_id = people.converted_opportunity_id
+        )
+        select count(distinct converted.opportunity_id), count(distinct facts.opportunity_id)
+        from converted
+        left join fct_attribution as facts
+            on facts.source = converted.source and facts.opportunity_id = converted.opportunity_id
+            and facts.purpose = 'sourced' and not facts.is_untouched
+        """,
+    )
+    assert converted > 500
+    assert touched > 0.95 * converted
+
+
 def test_people_entered_twice_in_another_spelling_are_one_person(published: Path, planted: Truth) -> None:
     with duckdb.connect(str(published), read_only=True) as connection:
         keys = dict(connection.execute("select person_id, person_key from marts.dim_person").fetchall())
@@ -150,6 +182,21 @@ def test_the_segment_that_calls_commit_too_early_breaks_most_of_its_promises(pub
         "segment <> '(all)' and fiscal_quarter = '(all)' order by n * (expected_rate - observed_rate) desc",
     )
     assert broken == (planted.too_high_segment.segment, "off")
+
+
+def test_customers_of_poor_health_leave_most_and_the_score_foretells_it(published: Path) -> None:
+    """Health is made from how likely a customer is to leave, with some noise."""
+    score = "score = 'customer_health' and segment = '(all)' and fiscal_quarter = '(all)'"
+    bands = first(
+        published,
+        f"select list(band order by observed_rate desc), min(n) from rpt_score_calibration where {score} and n > 0 and "
+        "band <> '(all)'",
+    )
+    assert bands[0] == ["red", "amber", "green"]
+    assert bands[1] > 100
+    assert first(published, f"select status from rpt_score_calibration where {score} and band = '(all)'") == (
+        "calibrated",
+    )
 
 
 def test_wins_that_were_dated_back_restate_the_quarter_before_more_than_any_other(

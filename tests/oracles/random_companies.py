@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
+from tests.oracles.attribution.random_touches import with_touches
+from tests.oracles.calibration import random_health
 from tests.oracles.coverage.random_coverage import TARGETS
 from tests.oracles.forecast.random_calls import with_calls
 from tests.oracles.funnel.random_people import with_people
@@ -105,7 +107,10 @@ lead_score_band,30,,,
 lead_score_days,3,,,
 restatement_days,0|2|5,,,
 restatement_days,1|3,2026-02-01,,
+attribution_window_days,12,,,
+attribution_window_days,5,2026-02-04,,
 """
+    + random_health.POLICY
     + random_lists.MARKETING_LEAD_SOURCES,
     **random_lists.DEFINITIONS,
     **random_billing.DEFINITIONS,
@@ -118,9 +123,10 @@ def companies(seed: int, count: int) -> list[Company]:
     plain = [_company(generator, f"c{number:03}", "files" if number % 3 else "demo") for number in range(count)]
     busy = [with_changes(seed, with_contacts(seed, with_activities(seed, company))) for company in plain]
     lively = [with_calls(seed, with_owners(seed, company)) for company in busy]
-    peopled = [with_people(seed, company) for company in lively]
+    peopled = [with_touches(seed, with_people(seed, company)) for company in lively]
     listed = [random_lists.with_lists(seed, company) for company in peopled]
-    return [random_billing.with_billing(company, seed) for company in listed]
+    billed = [random_billing.with_billing(company, seed) for company in listed]
+    return [random_health.with_health(company, seed) for company in billed]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:

@@ -1,0 +1,112 @@
+"""A second opinion on what marketing is given of what was created and won."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.oracles.attribution.attribution import MODELS, AttributionOracle
+from tests.oracles.conftest import Built
+from tests.oracles.funnel.lifecycle import PeopleOracle
+from tests.oracles.opportunities.history import Oracle, Row
+
+FACT = [
+    "source", "opportunity_id", "purpose", "touch_source", "touch_id", "person_key", "campaign_id", "fiscal_quarter",
+    "segment", "channel", "touch_type", "amount", "touch_position", "touch_count", "days_before", "first_amount",
+    "last_amount", "linear_amount", "position_amount", "touched_at", "touch_date", "created_date", "cut_off_date",
+]  # fmt: skip
+KEY = ["fiscal_quarter", "segment", "purpose", "match", "dimension", "dimension_value"]
+AMOUNTS = ["opportunities", "untouched_amount", "influenced_amount", "cost_amount"]
+OF_WHOLES = ["sourced_by_lead_source_amount", "sourced_by_first_touch_amount", "sourced_before_sales_amount"]
+OPTIONAL = {"cost_amount": None}  # what is not there is not known, rather than nothing
+
+
+def share(part: Any, whole: Any) -> float | None:
+    """A part of a whole, where there is one."""
+    return float(part) / float(whole) if whole else None
+
+
+def compare_facts(built: Built, oracle: AttributionOracle, conversions: list[Row]) -> None:
+    """Every row of fct_attribution equals the recomputed one."""
+    rows = built.rows("select * from marts.fct_attribution")
+    found = {tuple(row[name] for name in FACT): row for row in rows}
+    expected = {tuple(row[name] for name in FACT): row for row in oracle.facts(conversions)}
+    assert sorted(map(str, set(found) - set(expected))) == sorted(map(str, set(expected) - set(found))) == []
+    assert len(rows) == len(found)
+    for key, row in expected.items():
+        for model in MODELS:
+            assert found[key][f"{model}_weight"] == pytest.approx(row[f"{model}_weight"], abs=1e-12), key
+
+
+def compare_report(built: Built, oracle: AttributionOracle, conversions: list[Row]) -> list[Row]:
+    """Every row of rpt_attribution equals adding up by hand: money exactly, ratios to 1e-9."""
+    expected = oracle.report(conversions)
+    rows = built.rows("select * from marts.rpt_attribution")
+    assert {tuple(row[name] for name in KEY) for row in rows} == set(expected)
+    assert len(rows) == len(expected) * len(MODELS)
+    for row in rows:
+        key = tuple(row[name] for name in KEY)
+        cell, whole = expected[key], expected[(*key[:4], "(all)", "(all)")]
+        names = [*AMOUNTS, *(OF_WHOLES if row["dimension"] == "(all)" else [])]
+        assert {name: row[name] for name in names} == {name: cell.get(name, OPTIONAL.get(name, 0)) for name in names}, (
+            key
+        )
+        assert row["attributed_amount"] == cell.get(f"{row['model']}_amount", 0), (key, row["model"])
+        if row["reported_attributed_amount"] is None:
+            assert "reported" not in oracle.told(row["fiscal_quarter"])
+        else:
+            assert row["reported_attributed_amount"] == cell.get(f"reported_{row['model']}_amount", 0), key
+        if row["dimension"] == "(all)":
+            rules = [cell.get(name, 0) for name in OF_WHOLES]
+            assert row["sourced_gap_amount"] == max(rules) - min(rules)
+        total = whole.get("first_amount", 0)
+        parts = [share(cell.get(f"{model}_amount", 0), total) for model in MODELS]
+        assert row["share"] == pytest.approx(parts[MODELS.index(row["model"])], abs=1e-9)
+        spread = None if None in parts else max(parts) - min(parts)  # type: ignore[type-var]
+        assert row["model_spread"] == (None if spread is None else pytest.approx(spread, abs=1e-9))
+        if row["purpose"] == "won" and row["dimension"] == "(all)":
+            assert row["booked_amount"] == cell.get("booked_amount", 0)
+            coverage = share(cell.get("sourced_by_first_touch_amount", 0), total)
+            assert row["coverage_rate"] == (None if coverage is None else pytest.approx(coverage, abs=1e-9))
+        else:
+            assert (row["booked_amount"], row["coverage_rate"]) == (None, None)
+    return rows
+
+
+def test_attribution_equals_giving_each_opportunity_to_its_touches_by_hand(built: Built) -> None:
+    oracle = AttributionOracle(PeopleOracle(Oracle(built.companies, built.definitions, *built.settings.values())))
+    conversions = list(oracle.conversions())
+    compare_facts(built, oracle, conversions)
+    rows = compare_report(built, oracle, conversions)
+    assert {row["dimension_value"] for row in rows} >= {"(all)", "(untouched)", "(none)"}
+    assert any(row["reported_attributed_amount"] not in (None, row["attributed_amount"]) for row in rows)
+    assert any(row["model_spread"] for row in rows)
+    if len(built.companies) == 1:
+        compare_traps(oracle, conversions)
+
+
+def test_where_nobody_captured_touches_nothing_is_given_and_nothing_called_untouched(three_years: Built) -> None:
+    rows = three_years.rows("select * from marts.rpt_attribution")
+    assert rows
+    assert {(row["status"], row["evidence"] is None) for row in rows} == {("not_evaluated", False)}
+    assert {row[name] for row in rows for name in ("attributed_amount", "untouched_amount", "share")} == {None}
+    assert any(row["booked_amount"] for row in rows)
+    assert three_years.rows("select * from marts.fct_attribution") == []
+
+
+def compare_traps(oracle: AttributionOracle, conversions: list[Row]) -> None:
+    """What the demo company would show if touches counted after the close, or people for their account's every deal."""
+    won = [row for row in conversions if (row["purpose"], row["side"]) == ("won", "restated")]
+    dates = [
+        (touch["touch_date"], row["cut_off_date"])
+        for row in won
+        for key in {key for key, _, _ in oracle.links[(row["source"], row["opportunity_id"])]}
+        for touch in oracle.touches[key]
+    ]
+    assert sum(touched > cut_off for touched, cut_off in dates) > 0.15 * len(dates)
+    counted = [touch["touch_date"] <= row["cut_off_date"] for row in won for touch in row["touches"]["headline"]]
+    assert counted
+    assert all(counted)
+    touched = {match: sum(row["amount"] for row in won if row["touches"][match]) for match in ("headline", "account")}
+    assert touched["account"] > 1.5 * float(touched["headline"])
