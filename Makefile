@@ -3,13 +3,14 @@ PYTHON ?= $(or $(firstword $(foreach version,3.11 3.12 3.13,$(shell command -v p
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup setup-objects setup-dev demo dev test test-all lint lint-python lint-sql format picture bench lock clean
+.PHONY: help setup setup-objects setup-metrics setup-dev demo dev test test-all lint lint-python lint-sql format picture bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/.run  ## virtual environment with the command .venv/bin/pipeledger
 setup-objects: .venv/.objects  ## the same with what a ledger in a bucket needs
+setup-metrics: .venv/.metrics  ## the same with what `pipeledger metrics` computes with
 setup-dev: .venv/.dev  ## the same with the test and lint tools
 
 .venv/bin/uv:
@@ -26,6 +27,10 @@ setup-dev: .venv/.dev  ## the same with the test and lint tools
 
 .venv/.objects: requirements-objects.lock .venv/.run
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-objects.lock
+	@touch $@
+
+.venv/.metrics: requirements-metrics.lock .venv/.run
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-metrics.lock
 	@touch $@
 
 .venv/.dev: requirements-dev.lock .venv/.run
@@ -77,6 +82,7 @@ lock: .venv/bin/uv  ## resolve the dependencies anew
 	$(BIN)/uv pip compile $(RESOLVED) --extra dev pyproject.toml -o requirements-dev.lock
 	$(BIN)/uv pip compile $(RESOLVED) -c requirements-dev.lock pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile $(RESOLVED) -c requirements-dev.lock --extra objects pyproject.toml -o requirements-objects.lock
+	$(BIN)/uv pip compile $(RESOLVED) -c requirements-dev.lock --extra metrics pyproject.toml -o requirements-metrics.lock
 
 clean:  ## remove the virtual environment and caches
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache dbt_project/target dbt_project/logs

@@ -1,9 +1,10 @@
 """`make bench`: what the commands cost a small company, and what the promises of DESIGN.md cost a large one.
 
-The small has 100, 5,000 or 50,000 opportunities and 75 days, the large 100,000 or 1,000,000 and 1,095 days.
+The small has 100, 5,000 or 50,000 opportunities and 75 days, the large 100,000 or 1,000,000 and 1,095 days. A third
+block compares a ledger on disk with one in a bucket.
 Works in a temporary folder that it removes, prints a table and writes it as JSON. CPU is that of whole processes
 (user and system, all threads); what is compared runs in turns.
-`python -m benchmarks.bench [--only small|large] [--quick] [--sizes 100 ...] [--out FILE]`
+`python -m benchmarks.bench [--only small|large|places] [--quick] [--sizes 100 ...] [--out FILE]`
 """
 
 from __future__ import annotations
@@ -28,8 +29,9 @@ from rich.table import Table
 from benchmarks.bulk import make_pages, serving
 from benchmarks.company import day_of
 from benchmarks.measure import Cost, step
+from benchmarks.places import ROWS, works
 from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, seconds_of, stage_time, stage_time_spine
-from benchmarks.small import SIZES, costs
+from benchmarks.small import FURTHER_MODELS, SIZES, WITH_FURTHER, costs
 from ingestion.vendors.salesforce.bulk import PAGE_ROWS
 
 DAYS = 1_095
@@ -67,15 +69,17 @@ def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="100,000 opportunities only")
-    parser.add_argument("--only", choices=("small", "large"), help="one of the two blocks")
+    parser.add_argument("--only", choices=("small", "large", "places"), help="one of the blocks")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="opportunities of the small companies")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
     options = parser.parse_args()
     console = Console(width=None if sys.stdout.isatty() else 140)
     figures: list[Figure] = []
     started = time.monotonic()
-    blocks = [(small_company, size) for size in options.sizes if options.only != "large"]
-    if options.only != "small":
+    blocks = [(small_company, size) for size in options.sizes if options.only in (None, "small")]
+    if options.only in (None, "places"):
+        blocks.append((places_of_the_ledger, ROWS))
+    if options.only in (None, "large"):
         blocks += [(large_company, size) for size in ([100_000] if options.quick else [100_000, FULL])]
     for measure, size in blocks:
         with tempfile.TemporaryDirectory(prefix="pipeledger-bench-") as folder:
@@ -115,8 +119,11 @@ def _report(figures: list[Figure], seconds: float) -> dict[str, object]:
 def small_company(size: int, folder: Path, say: Callable[[str], None]) -> list[Figure]:
     """What each command costs on a small home, and as a multiple of the imports that none of them can do without."""
     found: list[Figure] = []
+    known: dict[str, list[Cost]] = {}
     imports: Cost | None = None
-    for name, cost in costs(folder, size):
+    for name, repeated in costs(folder, size):
+        known[name] = repeated
+        cost = min(repeated, key=lambda each: each.cpu)
         imports = imports or cost
         times = cost.cpu / imports.cpu
         say(f"{name}: {cost.seconds:,.2f} s, {cost.cpu:,.2f} CPU s, {times:,.1f} x the imports")
@@ -128,6 +135,33 @@ def small_company(size: int, folder: Path, say: Callable[[str], None]) -> list[F
         for unit, value in (("s", cost.seconds), ("CPU s", cost.cpu), ("x the imports", times)):
             target, is_met = met[unit].get(name, ("", None)) if size == min(SIZES) else ("", None)
             found.append(Figure(size, name, round(value, 4), unit, target, is_met))
+    if WITH_FURTHER in known:
+        found.append(further_model(size, *([each.cpu for each in known[name]] for name in ("build", WITH_FURTHER))))
+        say(str(found[-1]))
+    return found
+
+
+def further_model(size: int, without: list[float], with_further: list[float]) -> Figure:
+    """What one more model adds to a build, from the CPU seconds of builds `without` and `with_further` models."""
+    added = min(with_further) - min(without)
+    noise = max(max(each) - min(each) for each in (without, with_further))
+    value = None if added <= noise else round(1000 * added / FURTHER_MODELS, 1)
+    return Figure(size, f"a further model, from {FURTHER_MODELS} of them", value, "CPU ms")
+
+
+def places_of_the_ledger(size: int, folder: Path, say: Callable[[str], None]) -> list[Figure]:
+    """What the same work costs with the ledger on disk and in a bucket, and how many requests it makes there."""
+    found: list[Figure] = []
+    on_disk: dict[str, float] = {}
+    for work in works(folder):
+        where = "on disk" if work.delay is None else f"in a bucket, {1000 * work.delay:.0f} ms an answer"
+        found.append(Figure(size, f"{work.name}, {where}", work.seconds, "s"))
+        if work.delay is None:
+            on_disk[work.name] = work.seconds
+        else:
+            found.append(Figure(size, "  the same against on disk", work.seconds / on_disk[work.name], "times"))
+            found.append(Figure(size, "  requests", work.requests, ""))
+        say(str(work))
     return found
 
 

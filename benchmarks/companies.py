@@ -23,7 +23,8 @@ def main(folder: Path) -> None:
     """Builds all of them; prints each warehouse."""
     with tempfile.TemporaryDirectory() as written:
         known = {f"random-{seed}": (companies(seed, COUNT), dict(DEFINITIONS)) for seed in (1, 2)}
-        known["demo-tenth"] = ([demo_company.demo_company()], demo_company.definitions(Path(written)))
+        demo = demo_company.demo_company(Path(written) / "demo.pickle")
+        known["demo-tenth"] = ([demo], demo_company.definitions(Path(written)))
     for name, (many, definitions) in known.items():
         home = folder.resolve() / name
         home.mkdir(parents=True)

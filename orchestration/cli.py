@@ -4,6 +4,7 @@ Results go to standard output, progress and errors to standard error. Dagster an
 that need them, so that the others answer at once.
 """
 
+import atexit
 import csv
 import gc
 import os
@@ -58,7 +59,7 @@ def command(*examples: str) -> Callable[[Command], Command]:
     def add(function: Command) -> Command:
         epilog = "Examples: " + "; ".join(examples) if len(examples) > 1 else f"Example: {examples[0]}"
         summary = (function.__doc__ or "").partition("\n")[0]
-        return app.command(short_help=summary, epilog=epilog)(function)
+        return app.command(examples[0].split()[1], short_help=summary, epilog=epilog)(function)
 
     return add
 
@@ -408,6 +409,25 @@ def report(
     out.print(str(done.path), markup=False)
 
 
+@command("pipeledger open", "pipeledger open s3://bucket/prefix")
+def open_newest(
+    url: Annotated[str | None, typer.Argument(metavar="BUCKET", help="Where it is shared (else [publish] to).")] = None,
+) -> None:
+    """Fetch the newest shared published file and report into this home."""
+    from orchestration.steps.share import fetch
+
+    home = find_home(os.environ, Path.cwd())
+    if url is None:
+        url = settings_in_force().config.share
+    if url is None:
+        raise ConfigError("open: no bucket named, one expected. Set [publish] to, or name it: s3://bucket/prefix.")
+    with locked(home, "pipeledger open"):
+        newest = fetch(url, home)
+    err.print(f"{url}: run {newest.run}", markup=False)
+    for name in newest.files:
+        out.print(str(home.published.with_name(name)), markup=False)
+
+
 @command("pipeledger tables", "pipeledger tables rpt_win_rate")
 def tables(
     name: Annotated[str | None, typer.Argument(help="One of them: its columns.")] = None, as_json: JsonFlag = False
@@ -423,6 +443,58 @@ def tables(
     if meaning:
         out.print(meaning + "\n", markup=False)
     show_table(names, rows)
+
+
+@command("pipeledger metrics", "pipeledger metrics open_amount win_rate --by fiscal_quarter")
+def metrics(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="The metrics to compute.")] = None,
+    by: Annotated[list[str] | None, typer.Option("--by", help="Split by this dimension or period; repeatable.")] = None,
+    first: Annotated[str | None, typer.Option("--from", help="The first day that counts.")] = None,
+    last: Annotated[str | None, typer.Option("--to", help="The last day that counts.")] = None,
+    sql_only: Annotated[bool, typer.Option("--sql", help="Show the SQL instead.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """The metrics with their meaning and dimensions; or the values of some."""
+    from orchestration.commands.metrics import PERIODS, list_metrics, metrics_sql, read_model
+    from orchestration.commands.sql import query_marts
+
+    settings = settings_in_force()
+    model = read_model(settings.home, {source.type for source in settings.config.sources.values()})
+    if names:
+        days = (parse_day(first, "--from") if first else None, parse_day(last, "--to") if last else None)
+        text = metrics_sql(model, names, by or [], *days)
+        if sql_only:
+            out.print(text, markup=False)
+            return
+        columns, rows = query_marts(settings.home.published, text)
+    else:
+        columns = ["metric", "meaning", "dimensions"]
+        rows = [
+            (each.name, each.meaning, ", ".join(name for name in each.dimensions if name not in PERIODS))
+            for each in list_metrics(model).values()
+        ]
+    if as_json:
+        show_json([dict(zip(columns, row, strict=True)) for row in rows])
+        return
+    show_table(columns, rows)
+    if not names:
+        out.print(f"\nEach can be split by {', '.join(PERIODS)}, too.", markup=False)
+
+
+@command("pipeledger superset -o pipeledger.zip")
+def superset(
+    target: Annotated[Path, typer.Option("-o", "--output", help="The ZIP file to write.")] = Path("pipeledger.zip"),
+    file: Annotated[
+        str | None, typer.Option("--file", help="The published file's full path where Superset runs, if not here.")
+    ] = None,
+) -> None:
+    """A pack for Apache Superset: datasets with descriptions, and a dashboard."""
+    from orchestration.commands.superset import write_pack
+
+    count = write_pack(find_home(os.environ, Path.cwd()).published, target, file)
+    out.print(
+        f"{target}: {count} datasets and a dashboard. Import it: superset import-dashboards -p {target}", markup=False
+    )
 
 
 @command("pipeledger doctor", "pipeledger doctor --alert")
@@ -629,6 +701,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Entry of the command `pipeledger`; ends the process with its exit code."""
     os.environ.update({name: value for name, value in PRIVACY.items() if name not in os.environ})
     gc.set_threshold(OBJECTS_PER_COLLECTION)
+    atexit.register(gc.freeze)  # a process that ends leaves its memory to the system, uncollected
     sys.exit(int(exit_code(shared_options_first(sys.argv[1:] if arguments is None else arguments))))
 
 

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from snapshots.durable import write_whole
-from snapshots.place import LocalPlace, Place
+from snapshots.place import LocalPlace, Place, link_log, new_checkpoints
 from snapshots.store import BucketError, UnreachableError
 
 AT_ONCE = 16
@@ -32,6 +32,10 @@ AT_ONCE = 16
 TIMEOUT = timedelta(seconds=60)
 RETRIES = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
 Result = TypeVar("Result")
+Tag = dict[str, str]
+"""What tells one content of a file from another: an etag, and with Google a version."""
+HOSTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT")
+"""The names of the environment that lead to a store of one's own."""
 
 
 class Bucket(Place):
@@ -65,7 +69,7 @@ class Bucket(Place):
         except (FileNotFoundError, exceptions.AlreadyExistsError, exceptions.PreconditionError):
             raise
         except exceptions.BaseError as error:
-            if re.search(r"status code: 40[13]\b", str(error)):
+            if re.search(r"status code: 40[13]\b|<Code>(Expired|Invalid)Token<", str(error)):
                 raise BucketError(
                     f"{self.url}: the store lets nobody in with these keys ({_said(error)}). "
                     "Check the keys in the environment and what they may do, then run the command again."
@@ -95,13 +99,14 @@ class Bucket(Place):
         found = self.read_tagged(name)
         return None if found is None else found[0]
 
-    def read_tagged(self, name: str) -> tuple[bytes, str] | None:
+    def read_tagged(self, name: str) -> tuple[bytes, Tag] | None:
         """The bytes of a file and the tag of its content, which `replace` takes; None where there is none."""
         import obstore
 
-        def request() -> tuple[bytes, str]:
+        def request() -> tuple[bytes, Tag]:
             answer = obstore.get(self._store, self._key + name)
-            return bytes(answer.bytes()), str(answer.meta["e_tag"])
+            tag = {"e_tag": answer.meta["e_tag"], "version": answer.meta["version"]}
+            return bytes(answer.bytes()), {name: said for name, said in tag.items() if said is not None}
 
         try:
             return self._ask(request)
@@ -181,13 +186,14 @@ class Bucket(Place):
         finally:
             self.delete(name)
 
-    def replace(self, name: str, text: str, tag: str) -> bool:
+    def replace(self, name: str, text: str, tag: Tag) -> bool:
         """Replaces a file whose content still has the tag that `read_tagged` gave; False where it has not."""
         import obstore
         from obstore.exceptions import PreconditionError
 
+        mode: Any = tag
         try:
-            self._ask(lambda: obstore.put(self._store, self._key + name, text.encode(), mode={"e_tag": tag}))
+            self._ask(lambda: obstore.put(self._store, self._key + name, text.encode(), mode=mode))
         except (PreconditionError, FileNotFoundError):
             return self.read(name) == text.encode()
         return True
@@ -205,7 +211,8 @@ class Bucket(Place):
         if self.changed_at(name) is not None:
             self._ask(lambda: obstore.delete(self._store, self._key + name))
 
-    def _upload(self, path: Path, name: str) -> None:
+    def upload(self, path: Path, name: str) -> None:
+        """Puts a file of any size there, whole or not at all."""
         import obstore
 
         self._ask(lambda: obstore.put(self._store, self._key + name, path))
@@ -218,7 +225,7 @@ class Bucket(Place):
             draft = Path(folder) / PurePosixPath(name).name
             yield draft
             if self.read(name) != draft.read_bytes():
-                self._upload(draft, name)
+                self.upload(draft, name)
 
     # -- a Delta table ------------------------------------------------------------------------------
 
@@ -260,13 +267,11 @@ class Bucket(Place):
         return (self / "_delta_log").read_many(names)
 
     @contextmanager
-    def draft(self) -> Iterator[Path]:
+    def draft(self, version: int) -> Iterator[Path]:
         """See Place. Holds the log alone: to replace days, Delta needs no file of them."""
         folder = self.folder / "draft"
         shutil.rmtree(folder, ignore_errors=True)
-        (folder / "_delta_log").mkdir(parents=True)
-        for file in self.log().glob("*.json"):
-            os.link(file, folder / "_delta_log" / file.name)
+        link_log(self.log(), folder, version)
         try:
             yield folder
         finally:
@@ -276,14 +281,14 @@ class Bucket(Place):
         """See Place. Raises UnreachableError where nobody can tell whether the commit was made."""
         self._caught_up.discard(self.url)  # until it is known that the copy is what the bucket holds
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(lambda file: self._upload(draft / file, file), files))
+            list(pool.map(lambda file: self.upload(draft / file, file), files))
         data = (draft / "_delta_log" / log).read_bytes()
         if not self._create(f"_delta_log/{log}", data):
             return False
         write_whole(self.folder / "_delta_log" / log, data)
         self._caught_up.add(self.url)
-        for checkpoint in sorted((draft / "_delta_log").glob("*checkpoint*"), reverse=True):
-            self._upload(checkpoint, f"_delta_log/{checkpoint.name}")  # the pointer to it comes last
+        for checkpoint in new_checkpoints(draft, log):
+            self.upload(checkpoint, f"_delta_log/{checkpoint.name}")
         return True
 
     @contextmanager
@@ -316,9 +321,7 @@ def _connect(url: str) -> Any:
             f"{url}: the package obstore is missing. Nothing was read or written. Install pipeledger with its extra "
             "`objects` (`make setup-objects`), then run the command again."
         ) from None
-    is_plain = any(  # a store within one's own network
-        os.environ.get(name, "").startswith("http://") for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
-    )
+    is_plain = any(os.environ.get(name, "").startswith("http://") for name in HOSTS)  # within one's own network
     options: Any = {"client_options": {"timeout": TIMEOUT, "allow_http": is_plain}, "retry_config": RETRIES}
     try:
         return from_url(url, **options)

@@ -24,6 +24,17 @@ def put_in_place(draft: Path, path: Path) -> None:
     sync(path.parent)
 
 
+def put_if_absent(draft: Path, path: Path) -> bool:
+    """Makes a finished file durable, then gives it a name that no file has; False where one has it."""
+    sync(draft)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return False
+    sync(path.parent)
+    return True
+
+
 def sync(path: Path) -> None:
     """Has the disk hold the bytes of a file, or the names in a folder."""
     descriptor = os.open(path, os.O_RDONLY)

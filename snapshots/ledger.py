@@ -1,7 +1,8 @@
 """One Delta Lake table of the ledger: its types, its commits, its files.
 
 Lies in `ledger/<source>/<entity>/`, partitioned by `snapshot_date`. A commit replaces whole days, atomically, and
-carries their receipts. Two writers that start from one version cannot both win: the second is refused.
+carries their receipts. Delta writes it into a draft, where it is sealed; what makes it part of the table is that its
+file of the log gets its name. Two writers that start from one version cannot both win: the second is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from deltalake import CommitProperties, DeltaTable, WriterProperties, write_delt
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from snapshots.place import Place
-from snapshots.receipts import METADATA_KEY, Commit, Receipt, log_files, payload, read_commit
+from snapshots.receipts import Commit, Receipt, log_files, read_commit, seal
 from snapshots.store import CaptureError, LedgerDamagedError
 
 PARTITION = "snapshot_date"
@@ -121,29 +122,30 @@ class LedgerTable:
 
         Raises CaptureError where another writer came first; nothing is written then.
         """
-        text = payload(receipts, self._log_file() if self.version >= 0 else None)
         version = self.version + 1
+        after = self._log_file() if self.version >= 0 else None
         try:
-            with self.place.draft() as draft:
-                is_at_home = draft == self.path
-                self._write(draft if self._delta is None or not is_at_home else self._delta, rows, days, text)
-                log = draft / "_delta_log" / f"{version:020d}.json"
+            with self.place.draft(self.version) as draft:
+                self._write(draft, rows, days)
+                log = seal(draft, version, receipts, after)
                 is_ours = self.place.publish(draft, list(read_commit(log).added), log.name)
         except (CommitFailedError, DeltaError) as error:
             raise self._refused(version, str(error)) from error
         if not is_ours:
             raise self._refused(version, "another commit has that number")
-        if self._delta is None or not is_at_home:
+        if self._delta is None:
             self._delta = DeltaTable(self.path)
+        else:
+            self._delta.update_incremental()
         return self._delta.version()
 
-    def _write(self, target: Path | DeltaTable, rows: pa.Table, days: Sequence[date], text: str) -> None:
-        """Has Delta write the next version, into this table or a draft of it."""
-        properties = CommitProperties(custom_metadata={METADATA_KEY: text}, max_commit_retries=0)
+    def _write(self, draft: Path, rows: pa.Table, days: Sequence[date]) -> None:
+        """Has Delta write the next version into a draft."""
+        properties = CommitProperties(max_commit_retries=0)
         writer = WriterProperties(compression="ZSTD", compression_level=3)
         if self._delta is None:
             write_deltalake(
-                target,
+                draft,
                 rows,
                 mode="error",
                 partition_by=[PARTITION],
@@ -153,7 +155,7 @@ class LedgerTable:
             )
         else:
             write_deltalake(
-                DeltaTable(target) if isinstance(target, Path) else target,
+                DeltaTable(draft),
                 rows,
                 mode="overwrite",
                 predicate=f"{PARTITION} IN ({', '.join(_quoted_day(day) for day in days)})",

@@ -6,13 +6,19 @@ holds what is needed at hand. Names are relative to the place, with `/` between 
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from snapshots.durable import put_in_place, sync, write_whole
+from snapshots.durable import put_if_absent, put_in_place, sync, write_whole
+
+DRAFT = "_draft-"
+"""How the folder begins in which a commit is prepared; the rest is the number of its process."""
 
 
 class Place(ABC):
@@ -69,8 +75,8 @@ class Place(ABC):
 
     @abstractmethod
     @contextmanager
-    def draft(self) -> Iterator[Path]:
-        """A folder in which Delta may write the next version of a table."""
+    def draft(self, version: int) -> Iterator[Path]:
+        """A folder with the log of a table up to `version`, in which Delta may write the next one."""
         yield Path()
 
     @abstractmethod
@@ -106,7 +112,7 @@ class LocalPlace(Place):
 
     def tables(self) -> list[LocalPlace]:
         """See Place."""
-        return [LocalPlace(log.parent) for log in sorted(self.folder.glob("*/*/_delta_log"))]
+        return [LocalPlace(log.parent) for log in sorted(self.folder.glob("*/*/_delta_log")) if any(log.iterdir())]
 
     def days(self) -> list[str]:
         """See Place."""
@@ -120,16 +126,16 @@ class LocalPlace(Place):
             return None
 
     def create(self, name: str, text: str, *, mode: int = 0o644) -> bool:
-        """See Place. The lock of the home keeps other writers out."""
+        """See Place."""
         path = self.folder / name
-        if path.exists():
-            return False
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.new")
         draft.touch(mode=mode)
         draft.write_text(text, encoding="utf-8")
-        put_in_place(draft, path)
-        return True
+        try:
+            return put_if_absent(draft, path)
+        finally:
+            draft.unlink()
 
     def write(self, name: str, text: str) -> None:
         """See Place."""
@@ -153,17 +159,31 @@ class LocalPlace(Place):
         return self.folder / "_delta_log"
 
     @contextmanager
-    def draft(self) -> Iterator[Path]:
-        """See Place. Delta itself refuses a version that exists."""
+    def draft(self, version: int) -> Iterator[Path]:
+        """See Place. Within the table, under a name that engines pass over: its files need a new name, and no copy."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        yield self.folder
+        for left in self.folder.glob(f"{DRAFT}*"):
+            if not Path("/proc", left.name.removeprefix(DRAFT)).exists() or left.name == f"{DRAFT}{os.getpid()}":
+                shutil.rmtree(left)
+        folder = self.folder / f"{DRAFT}{os.getpid()}"
+        link_log(self.log(), folder, version)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def publish(self, draft: Path, files: Sequence[str], log: str) -> bool:
-        """See Place. Has the disk hold what was committed, so that a power cut after it loses nothing."""
-        paths = [self.folder / file for file in files]
-        folders = {folder for path in paths for folder in (path.parent, self.folder)}
-        for path in [*paths, self.log() / log, *folders, self.log(), self.folder.parent]:
-            sync(path)
+        """See Place. Has the disk hold all before the commit, so that a power cut after it loses nothing."""
+        for file in files:
+            (self.folder / file).parent.mkdir(exist_ok=True)
+            put_in_place(draft / file, self.folder / file)
+        self.log().mkdir(exist_ok=True)
+        for folder in (self.folder, self.folder.parent):
+            sync(folder)
+        if not put_if_absent(draft / "_delta_log" / log, self.log() / log):
+            return False
+        for checkpoint in new_checkpoints(draft, log):
+            put_in_place(checkpoint, self.log() / checkpoint.name)
         return True
 
     @contextmanager
@@ -175,3 +195,30 @@ class LocalPlace(Place):
     def whole(self) -> Iterator[LocalPlace]:
         """See Place."""
         yield self
+
+
+def link_log(log: Path, draft: Path, version: int) -> None:
+    """Gives a draft what Delta needs to open a table at `version`: its last checkpoint, and the commits since."""
+    (draft / "_delta_log").mkdir(parents=True)
+    commits = [file for file in log.glob("*.json") if file.stem.isdigit() and int(file.stem) <= version]
+    pointer = log / "_last_checkpoint"
+    try:
+        summed_up = int(json.loads(pointer.read_text(encoding="utf-8"))["version"])
+    except (OSError, ValueError, TypeError, KeyError):
+        summed_up = -1
+    checkpoints = list(log.glob(f"{summed_up:020d}.checkpoint*")) if 0 <= summed_up <= version else []
+    if checkpoints:
+        commits = [file for file in commits if int(file.stem) >= summed_up]
+        shutil.copy(pointer, draft / "_delta_log")
+    for file in (*commits, *checkpoints):
+        try:
+            os.link(file, draft / "_delta_log" / file.name)
+        except OSError:  # another user's file, which the system may not let us link
+            shutil.copy(file, draft / "_delta_log")
+
+
+def new_checkpoints(draft: Path, log: str) -> list[Path]:
+    """The checkpoint that Delta made of a commit in a draft, if it made one, and last the pointer to it."""
+    folder = draft / "_delta_log"
+    made = sorted(folder.glob(f"{Path(log).stem}.checkpoint*"))
+    return [*made, folder / "_last_checkpoint"] if made else []

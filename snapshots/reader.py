@@ -91,4 +91,4 @@ def _column(name: str, kind: str, is_present: bool) -> str:
         return f"cast(null as {kind}) as {quoted(name)}"
     if kind == "TIMESTAMP":
         return f"{utc(quoted(name))} as {quoted(name)}"
-    return f"{quoted(name)}"
+    return f"cast({quoted(name)} as {kind}) as {quoted(name)}"

@@ -1,8 +1,10 @@
 """Receipts: what a commit says it wrote, one for each day, chained from commit to commit.
 
 They travel in the commit metadata of the Delta table (`commitInfo.pipeledger` in `_delta_log/`), so that a day and
-its receipt are written in one atomic step. A commit's payload holds its receipts, the digest of the previous commit's
-payload and its own digest. The chain follows commits, not dates; the newest receipt of a day counts.
+its receipt are written in one atomic step. A commit's payload holds its receipts, the SHA-256 of each file that it
+wrote and of the rest of its own log file, the digest of the previous commit's payload, and its own. So every byte of a
+table is vouched for. (Ledgers that were begun before 2026-11-27 have commits without digests of files.) The chain
+follows commits, not dates; the newest receipt of a day counts.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from snapshots.place import Place
+from snapshots.place import Place, new_checkpoints
 from snapshots.store import Store
 
 METADATA_KEY = "pipeledger"
@@ -66,7 +68,10 @@ class Added:
 
 @dataclass(frozen=True)
 class Commit:
-    """What one version of a Delta table says of itself; `problem` is set where it cannot be believed."""
+    """What one version of a Delta table says of itself; `problem` is set where it cannot be believed.
+
+    `files` are the SHA-256 of what it wrote, by path relative to the table: data, and a checkpoint if it made one.
+    """
 
     version: int
     receipts: tuple[Receipt, ...] = ()
@@ -75,24 +80,43 @@ class Commit:
     digest: str = ""
     added: Mapping[str, Added] = field(default_factory=dict)
     removed: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
     problem: str | None = None
 
 
-def payload(receipts: Sequence[Receipt], after: Path | None) -> str:
-    """The text that goes into the commit metadata of the version that follows the log file `after`.
+def seal(draft: Path, version: int, receipts: Sequence[Receipt], after: Path | None) -> Path:
+    """Puts the payload into the log file of a version that Delta wrote into a draft; gives that file.
 
-    It names the digest of the receipts in `after`, and that of its bytes: the log itself is part of the chain.
+    `after` is the log file of the version before, which the payload names by the digest of its receipts and that of
+    its bytes: the log itself is part of the chain.
     """
+    file = draft / "_delta_log" / f"{version:020d}.json"
+    actions = [json.loads(line) for line in file.read_bytes().splitlines() if line]
+    next(action["commitInfo"] for action in actions if "commitInfo" in action)[METADATA_KEY] = ""
+    unsealed = "".join(json.dumps(action) + "\n" for action in actions).encode()
+    written = [unquote(action["add"]["path"]) for action in actions if "add" in action]
+    written += [str(path.relative_to(draft)) for path in new_checkpoints(draft, file.name)[:-1]]
     body: dict[str, Any] = {"format": FORMAT, "previous": "", "previous_log": ""}
     if after is not None:
-        body |= {"previous": read_commit(after).digest, "previous_log": log_digest(after)}
+        body |= {"previous": read_commit(after).digest, "previous_log": file_digest(after)}
     body["receipts"] = [as_json(receipt) for receipt in receipts]
-    return json.dumps(body | {"digest": _digest(body)}, sort_keys=True)
+    body["files"] = {path: file_digest(draft / path) for path in sorted(written)}
+    body["log"] = hashlib.sha256(unsealed).hexdigest()
+    text = json.dumps(body | {"digest": _digest(body)}, sort_keys=True)
+    empty = f'"{METADATA_KEY}": ""'.encode()
+    file.write_bytes(unsealed.replace(empty, empty.removesuffix(b'""') + json.dumps(text).encode(), 1))
+    return file
 
 
-def log_digest(file: Path) -> str:
-    """SHA-256 of a log file's bytes."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def _unsealed(data: bytes, text: str) -> str:
+    """SHA-256 of a log file without the payload that it carries."""
+    return hashlib.sha256(data.replace(json.dumps(text).encode(), b'""', 1)).hexdigest()
+
+
+def file_digest(file: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def read_commits(table: Place) -> Iterator[Commit]:
@@ -116,7 +140,8 @@ def read_commit(file: Path) -> Commit:
     """One commit. A file that cannot be parsed gives a commit with a `problem`, never an exception."""
     version = int(file.stem)
     try:
-        actions = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line]
+        data = file.read_bytes()
+        actions = [json.loads(line) for line in data.splitlines() if line]
         adds = [action["add"] for action in actions if "add" in action]
         added = {
             unquote(add["path"]): Added(unquote(add["path"]), add["size"], add["partitionValues"]["snapshot_date"])
@@ -128,6 +153,9 @@ def read_commit(file: Path) -> Commit:
             return Commit(version, added=added, removed=removed, problem="carries no receipts")
         body = json.loads(text)
         digest = body.pop("digest")
+        problem = None if _digest(body) == digest else "has receipts that do not match their digest"
+        if problem is None and "log" in body and _unsealed(data, text) != body["log"]:
+            problem = "is not as it was written"
         return Commit(
             version,
             receipts=tuple(from_json(item | {"version": version}) for item in body["receipts"]),
@@ -136,7 +164,8 @@ def read_commit(file: Path) -> Commit:
             digest=digest,
             added=added,
             removed=removed,
-            problem=None if _digest(body) == digest else "has receipts that do not match their digest",
+            files=body.get("files", {}),
+            problem=problem,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         return Commit(version, problem=f"cannot be read ({type(error).__name__}: {error})")

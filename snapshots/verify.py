@@ -1,13 +1,14 @@
 """Verify: is every day of the ledger what was written?
 
 Reads the log and all files of every table and recomputes what the receipts say: the chain of commits, the files that
-make up the table, the rows of each day and their digests, and the fingerprint of the whole state on each day.
+make up the table and each of their bytes, the rows of each day and their digests, and the fingerprint of the whole
+state on each day.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
@@ -24,7 +25,7 @@ from snapshots.entity_intervals import EntityIntervals
 from snapshots.ledger import LedgerTable
 from snapshots.place import LocalPlace, Place
 from snapshots.reader import rows_by_day, scan
-from snapshots.receipts import Added, Commit, Receipt, log_digest, log_files, newest, read_commits
+from snapshots.receipts import Added, Commit, Receipt, file_digest, log_files, newest, read_commits
 from snapshots.store import LedgerDamagedError, Store
 
 
@@ -52,19 +53,27 @@ def _table(whole: LocalPlace, place: Place) -> list[tuple[date | None, str]]:
     path, commits = whole.folder, list(read_commits(whole))
     receipts = newest(commits)
     files = _replay(commits)
-    damage = [*_chain(whole, commits), *_days_without_receipt(whole, commits, receipts), *_files(path, files)]
+    written = {file: digest for commit in commits for file, digest in commit.files.items()}
+    damaged = list(_files(path, files, written))
+    damage = [
+        *_chain(whole, commits),
+        *_days_without_receipt(whole, commits, receipts),
+        *damaged,
+        *_checkpoints(path, written, place),
+    ]
     try:
         table = LedgerTable(whole)
     except LedgerDamagedError as error:
         return damage or _unopened(whole, place, commits[-1], error)
-    missing = {day for day, _ in damage}
+    named = {day for day, _ in damage}
     damage += [
         (_day_of(file), f"{file}: the commits and the table's checkpoint disagree about this file")
         for file in sorted(set(table.file_names()) ^ set(files))
     ]
     if receipts and not any(commit.problem for commit in commits):
         volatile = {receipt.volatile for commit in commits for receipt in commit.receipts}
-        damage += [(day, problem) for day, problem in _rows(table, files, receipts, volatile) if day not in missing]
+        found = _rows(table, files, receipts, volatile, {day for day, _ in damaged})
+        damage += [(day, problem) for day, problem in found if day not in named]
     return damage
 
 
@@ -81,14 +90,22 @@ def _unopened(
             LedgerTable(LocalPlace(copy))
         except LedgerDamagedError:
             return [(receipt.snapshot_date, f"commit {last.version}: {error}") for receipt in last.receipts]
-    files = sorted(file.name for file in whole.log().glob("*checkpoint*"))
-    return [
-        (
-            None,
-            f"the checkpoint of the log cannot be read ({error}) The commits themselves are whole and say the same: "
-            f"delete {', '.join(files)} in {place / '_delta_log'} and run `pipeledger verify` again.",
-        )
-    ]
+    return [(None, _way_out(whole.folder, place, f"the checkpoint of the log cannot be read ({error})"))]
+
+
+def _checkpoints(path: Path, written: Mapping[str, str], place: Place) -> Iterator[tuple[date | None, str]]:
+    """Checkpoints that are not as they were written. One that is missing leaves the commits to be read."""
+    for file, digest in written.items():
+        if file.startswith("_delta_log/") and (path / file).exists() and file_digest(path / file) != digest:
+            yield None, _way_out(path, place, f"{file} is not as it was written.")
+
+
+def _way_out(path: Path, place: Place, what: str) -> str:
+    files = sorted(file.name for file in (path / "_delta_log").glob("*checkpoint*"))
+    return (
+        f"{what} The commits themselves are whole and say the same: "
+        f"delete {', '.join(files)} in {place / '_delta_log'} and run `pipeledger verify` again."
+    )
 
 
 def _chain(whole: LocalPlace, commits: Sequence[Commit]) -> Iterator[tuple[date | None, str]]:
@@ -102,7 +119,7 @@ def _chain(whole: LocalPlace, commits: Sequence[Commit]) -> Iterator[tuple[date 
             days: list[date | None] = [receipt.snapshot_date for receipt in commit.receipts]
             for day in days or [None]:
                 yield day, f"commit {commit.version} {commit.problem}"
-    logs = {int(file.stem): log_digest(file) for file in log_files(whole)}
+    logs = {int(file.stem): file_digest(file) for file in log_files(whole)}
     for before, after in pairwise(commits):
         is_linked = after.previous == before.digest and after.previous_log == logs[before.version]
         if not is_linked and not after.problem and not before.problem:
@@ -134,7 +151,8 @@ def _days_without_receipt(
             yield day, f"snapshot_date={name} has no readable receipt"
 
 
-def _files(path: Path, files: Mapping[str, Added]) -> Iterator[tuple[date | None, str]]:
+def _files(path: Path, files: Mapping[str, Added], written: Mapping[str, str]) -> Iterator[tuple[date | None, str]]:
+    """Data files that are not where they should be, or not byte for byte what their commit says."""
     for file, added in files.items():
         on_disk = path / file
         if not on_disk.exists():
@@ -143,6 +161,8 @@ def _files(path: Path, files: Mapping[str, Added]) -> Iterator[tuple[date | None
             yield _day_of(file), f"{file} has {on_disk.stat().st_size:,} bytes, expected {added.size:,}"
         elif f"snapshot_date={added.snapshot_date}" != Path(file).parent.name:
             yield _day_of(file), f"{file} is listed under the day {added.snapshot_date}"
+        elif file in written and file_digest(on_disk) != written[file]:
+            yield _day_of(file), f"{file} is not as it was written: its SHA-256 is another"
 
 
 def _rows(
@@ -150,12 +170,14 @@ def _rows(
     files: Mapping[str, Added],
     receipts: Mapping[date, Receipt],
     volatile: Iterable[tuple[str, ...]],
+    damaged: Collection[date | None],
 ) -> Iterator[tuple[date | None, str]]:
-    """Rows, row digests and fingerprints of every day."""
-    unreadable = _unreadable(table, list(files))
+    """Rows, row digests and fingerprints of every day but those whose files are `damaged`."""
+    sound = [file for file in files if _day_of(file) not in damaged]
+    unreadable = _unreadable(table, sound)
     yield from ((_day_of(file), f"{file} cannot be read ({problem})") for file, problem in unreadable.items())
-    readable = [str(table.path / file) for file in files if file not in unreadable]
-    broken = {_day_of(file) for file in unreadable}
+    readable = [str(table.path / file) for file in sound if file not in unreadable]
+    broken = {*damaged, *(_day_of(file) for file in unreadable)}
     with duckdb.connect() as con:
         con.execute(f"create temp table ledger_rows as select * from {scan(con, table, readable)}")
         for day, problem in _days(rows_by_day(con, table, "ledger_rows"), receipts):

@@ -125,12 +125,13 @@ def environment(number: int | None = None) -> dict[str, str]:
 
 class Proxy:
     """Forwards requests to the server; `rule` is asked for each: `drop` (it never arrives), `lose` (it is done and the
-    answer lost), a status to answer instead of doing it, or None.
+    answer lost), `expired` (the store says so of the token), seconds that its answer takes, a status to answer instead
+    of doing it, or None.
     """
 
     def __init__(self) -> None:
         self.requests: list[str] = []
-        self.rule: Callable[[str, str], str | int | None] = lambda method, path: None
+        self.rule: Callable[[str, str], str | int | float | None] = lambda method, path: None
         server = self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, port()))
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -156,11 +157,8 @@ def _handler(proxy: Proxy, number: int) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             proxy.requests.append(f"{self.command} {self.path}")
             what = proxy.rule(self.command, self.path)
-            if isinstance(what, int):
-                self.send_response(what)
-                self.send_header("ETag", '"none"')
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+            if refusal := _refusal(what):
+                _refuse(self, *refusal)
                 return
             if what == "drop":
                 self.hang_up()
@@ -176,6 +174,7 @@ def _handler(proxy: Proxy, number: int) -> type[BaseHTTPRequestHandler]:
             if what == "lose":
                 self.hang_up()
                 return
+            time.sleep(what if isinstance(what, float) else 0.0)
             self.send_response(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in ("transfer-encoding", "connection", "content-length", "date", "server"):
@@ -195,3 +194,18 @@ def _handler(proxy: Proxy, number: int) -> type[BaseHTTPRequestHandler]:
             """Nothing."""
 
     return Handler
+
+
+def _refusal(what: str | int | float | None) -> tuple[int, bytes] | None:
+    """The status and the text to answer instead of the store."""
+    if what == "expired":
+        return 400, b"<Error><Code>ExpiredToken</Code></Error>"
+    return (what, b"") if isinstance(what, int) else None
+
+
+def _refuse(handler: BaseHTTPRequestHandler, status: int, said: bytes) -> None:
+    handler.send_response(status)
+    handler.send_header("ETag", '"none"')
+    handler.send_header("Content-Length", str(len(said)))
+    handler.end_headers()
+    handler.wfile.write(said if handler.command != "HEAD" else b"")

@@ -52,7 +52,7 @@ def examine(settings: Settings | PipeledgerError, home: Home, today: date, env: 
         yield Finding("settings", "fail", str(settings), "correct the settings; the other checks need them")
         return
     yield Finding("settings", "ok", f"{settings.config.path}: {len(settings.config.enabled)} sources enabled")
-    for check in (check_ledger, check_marker, check_definitions):
+    for check in (check_ledger, check_publish, check_marker, check_definitions):
         yield guarded(check, settings)
     if not settings.config.enabled:
         yield Finding("sources", "fail", "no source is enabled", "add a [sources.<name>] to pipeledger.toml")
@@ -163,16 +163,31 @@ def check_ledger(settings: Settings) -> Finding:
     if not isinstance(place, Bucket):
         return Finding("ledger", "ok", f"in the home, {place}")
     if not place.keeps_what_it_has():
-        return Finding(
-            "ledger",
-            "fail",
-            f"{place}: the store made a file anew that existed, a refusal expected",
-            "use a store with conditional writes (If-None-Match); on this one, commits could be lost",
-        )
+        return unsafe("ledger", place, "commits could be lost")
     holder = Lease(place).holder()
     if holder is not None:
         return Finding("ledger", "warn", f"{place} is locked by {holder}", "wait for it; its lock runs out if it died")
     return Finding("ledger", "ok", f"{place} can be reached, and refuses to make a file that exists")
+
+
+def check_publish(settings: Settings) -> Finding:
+    """The bucket into which the published file goes lets us in, and refuses to make a file that exists."""
+    place = settings.home.place(settings.config.share)
+    if not isinstance(place, Bucket):
+        return Finding("publish", "ok", f"in the home alone, {settings.home.published}")
+    if not place.keeps_what_it_has():
+        return unsafe("publish", place, "readers could be led to an older run")
+    return Finding("publish", "ok", f"{place} can be reached, and refuses to make a file that exists")
+
+
+def unsafe(check: str, place: Bucket, consequence: str) -> Finding:
+    """A store that makes a file anew that exists."""
+    return Finding(
+        check,
+        "fail",
+        f"{place}: the store made a file anew that existed, a refusal expected",
+        f"use a store with conditional writes (If-None-Match); on this one, {consequence}",
+    )
 
 
 def check_marker(settings: Settings) -> Finding:

@@ -55,13 +55,12 @@ def build_definitions(settings: Settings, first: date | None = None) -> dg.Defin
     complete = lost_days.last_check(settings, published.KEY)
     verifying = dg.AssetSelection.checks(*checks)
     daily = jobs.daily_job(dg.AssetSelection.all() - verifying)
-    build = jobs.build_job(dg.AssetSelection.assets(*built) | dg.AssetSelection.checks(complete))
     verify = jobs.verify_job(verifying)
     is_demo = (read_marker(settings.store.place) or {}).get("created_by") == "demo"
     return dg.Definitions(
         assets=company_assets,
         asset_checks=[*checks, complete],
-        jobs=[daily, build, jobs.range_job(settings, manifest), verify],
+        jobs=[daily, *jobs.jobs_of_steps(settings, manifest), verify],
         schedules=[
             jobs.daily_schedule(settings, daily, is_demo=is_demo),
             jobs.verify_schedule(settings, verify, is_demo=is_demo),

@@ -2,8 +2,9 @@
 
 Dagster opens and closes a connection for every event, which costs a build of an empty home more than the models do:
 each time an engine is made, SQL is compiled anew, and the write-ahead log is folded in when the connection closes.
-Here a database keeps its engine, and a commit need not reach the disk before the next event: after a power cut the
-log may lack the last events of a run, but never holds half of one. The files are those of Dagster's own storage.
+Here a database keeps its engine, what tables there are is asked once, and a commit need not reach the disk before the
+next event: after a power cut the log may lack the last events of a run, but never holds half of one. The files are
+those of Dagster's own storage.
 
 Comes from Dagster's instance (`dagster.yaml` names the class); goes to `$DAGSTER_HOME/history/runs`.
 """
@@ -26,6 +27,7 @@ class OpenEventLog(SqliteEventLogStorage):
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, sa.Engine] = OrderedDict()
+        self._tables: set[str] = set()
         super().__init__(base_dir, inst_data)
 
     @classmethod
@@ -52,6 +54,12 @@ class OpenEventLog(SqliteEventLogStorage):
             self._engines.popitem(last=False)[1].dispose()
         return engine
 
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has this table. Dagster asks at every event, and a table that is there stays."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
     def wipe(self) -> None:
         """Delete all databases, after their connections are closed."""
         self._close()
@@ -64,6 +72,7 @@ class OpenEventLog(SqliteEventLogStorage):
 
     def _close(self) -> None:
         with self._db_lock:
+            self._tables.clear()
             while self._engines:
                 self._engines.popitem()[1].dispose()
 

@@ -1,7 +1,8 @@
 """Jobs and schedules: the daily run, a build without ingestion, a range of dated days, the weekly verification.
 
 Comes from the assets, goes to `company.py`. A range is a job of plain steps that reports each captured day from its
-receipt, because a run over a range of partitions would mark the gaps in it too.
+receipt, because a run over a range of partitions would mark the gaps in it too. A build is one too: in a job of assets
+Dagster writes three events of each model, and asks for those of all that it reads, where here it writes one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,16 +38,6 @@ def daily_job(selection: dg.AssetSelection) -> "UnresolvedAssetJobDefinition":
         "daily",
         selection,
         description="Land every source, capture the day, build the marts and publish them.",
-        executor_def=dg.in_process_executor,
-    )
-
-
-def build_job(selection: dg.AssetSelection) -> "UnresolvedAssetJobDefinition":
-    """Marts from the ledger, without ingestion."""
-    return dg.define_asset_job(
-        "build",
-        selection,
-        description="Build the marts from the ledger and publish them, after a change of definitions.",
         executor_def=dg.in_process_executor,
     )
 
@@ -110,8 +101,8 @@ class RangeConfig(dg.Config):
     last: str
 
 
-def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefinition:
-    """Many days of dated drops in one run; builds and publishes once."""
+def jobs_of_steps(settings: Settings, manifest: Mapping[str, Any]) -> list[dg.JobDefinition]:
+    """`build`: the marts from the ledger, published. `range`: many days of dated drops captured before that."""
     needs = {assets.SOLE_WRITER}
 
     @dg.op(required_resource_keys=needs, pool=assets.POOL, out=dg.Out(dg.Nothing))
@@ -126,19 +117,24 @@ def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefiniti
         out=dg.Out(dg.Nothing),
     )
     def build_marts_once(context: dg.OpExecutionContext) -> None:
-        for result in models.build_events(context, settings, manifest):
-            if isinstance(result, dg.AssetCheckResult):
-                log_check(context, result)
-            elif result.asset_key is not None:
-                context.log_event(dg.AssetMaterialization(result.asset_key, metadata=result.metadata))
+        log_results(context, models.build_events(context, settings, manifest))
 
     @dg.op(required_resource_keys=needs, pool=assets.POOL, ins={"built": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def publish_once(context: dg.OpExecutionContext) -> None:
-        log_materializations(context, published.publish(context, settings, manifest))
+        log_results(context, published.publish(context, settings, manifest))
 
     @dg.op(name=lost_days.LAST_STEP, ins={"published": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def every_day_is_captured(context: dg.OpExecutionContext) -> None:
+        log_check(context, lost_days.verdict(context, settings, published.KEY))
         lost_days.fail(context, settings)
+
+    @dg.job(
+        name="build",
+        description="Build the marts from the ledger and publish them, after a change of definitions.",
+        executor_def=dg.in_process_executor,
+    )
+    def build_alone() -> None:
+        every_day_is_captured(publish_once(build_marts_once()))
 
     @dg.job(
         name="range",
@@ -148,7 +144,7 @@ def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefiniti
     def range_of_days() -> None:
         every_day_is_captured(publish_once(build_marts_once(capture_days())))
 
-    return range_of_days
+    return [build_alone, range_of_days]
 
 
 def capture_range(
@@ -185,10 +181,14 @@ def report_range(context: dg.OpExecutionContext, settings: Settings, result: Sou
         log_check(context, check)
 
 
-def log_materializations(context: dg.OpExecutionContext, results: Iterable[dg.MaterializeResult[Any]]) -> None:
-    """Record what was made in a step that has no assets of its own."""
+def log_results(
+    context: dg.OpExecutionContext, results: Iterable[dg.MaterializeResult[Any] | dg.AssetCheckResult]
+) -> None:
+    """Record what was made and checked in a step that has no assets of its own."""
     for result in results:
-        if result.asset_key is not None:
+        if isinstance(result, dg.AssetCheckResult):
+            log_check(context, result)
+        elif result.asset_key is not None:
             context.log_event(dg.AssetMaterialization(result.asset_key, metadata=result.metadata))
 
 

@@ -78,6 +78,17 @@ def fail(context: dg.OpExecutionContext, settings: Settings) -> None:
         raise LostDaysError(found)
 
 
+def verdict(context: dg.OpExecutionContext, settings: Settings, published: dg.AssetKey) -> dg.AssetCheckResult:
+    """Whether the marts that this run published lack a day, as the check of the published file."""
+    found = missing(context, settings)
+    return dg.AssetCheckResult(
+        asset_key=published,
+        check_name=COMPLETE,
+        passed=not found,
+        description=found or "every day asked for is captured",
+    )
+
+
 def last_check(settings: Settings, published: dg.AssetKey) -> dg.AssetChecksDefinition:
     """The last step of a job that publishes: it fails the run whose marts lack a day."""
     spec = dg.AssetCheckSpec(
@@ -86,8 +97,7 @@ def last_check(settings: Settings, published: dg.AssetKey) -> dg.AssetChecksDefi
 
     @dg.multi_asset_check(name=LAST_STEP, specs=[spec])
     def every_day_asked_for_is_captured(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        found = missing(context.op_execution_context, settings)
-        yield dg.AssetCheckResult(passed=not found, description=found or "every day asked for is captured")
+        yield verdict(context.op_execution_context, settings, published)
         fail(context.op_execution_context, settings)
 
     return every_day_asked_for_is_captured

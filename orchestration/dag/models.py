@@ -17,6 +17,7 @@ from orchestration.settings.settings import Settings
 from orchestration.steps import build
 from orchestration.steps.dbt import NodeResult
 from orchestration.steps.held import HeldSource, build_around_broken_sources, keep_held
+from orchestration.steps.share import recall
 from orchestration.steps.waiting import waiting
 
 BUILT = ("model", "seed", "test")
@@ -96,6 +97,7 @@ def build_events(
     context: dg.OpExecutionContext, settings: Settings, manifest: Mapping[str, Any]
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetCheckResult]:
     """Build the models, and say what became of each; dg.Failure names what failed."""
+    recall(settings.home, settings.config.share)
     try:
         build.before_build(settings)
     except build.NothingCapturedError:

@@ -13,6 +13,7 @@ from orchestration.dag.models import Translator
 from orchestration.settings.settings import Settings
 from orchestration.steps.publish import Published, publish_marts
 from orchestration.steps.report import write_reports
+from orchestration.steps.share import share
 
 KEY = dg.AssetKey(["published", "pipeline"])
 REPORT_KEY = dg.AssetKey(["published", "report"])
@@ -61,13 +62,16 @@ def published_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.Asse
 def publish(
     context: dg.OpExecutionContext, settings: Settings, manifest: Mapping[str, Any]
 ) -> Iterator[dg.MaterializeResult[Any]]:
-    """Put the marts in place, then the report; give the materialization of each."""
+    """Put the marts in place, then the report; give the materialization of each; then share both, if that is wished."""
     done = publish_marts(settings, manifest)
     context.log.info(f"published: {len(done.rows)} marts, {sum(done.rows.values()):,} rows, {done.path}")
     yield dg.MaterializeResult(asset_key=KEY, metadata=published_metadata(done))
     page = write_reports(done.path)
     metadata = {"path": dg.MetadataValue.path(str(page.path)), "bytes": dg.MetadataValue.int(page.bytes)}
     yield dg.MaterializeResult(asset_key=REPORT_KEY, metadata=metadata)
+    if settings.config.share is not None:
+        shared = share(settings.home, settings.config.share)
+        context.log.info(f"shared: {len(shared.files)} files, {settings.config.share}, run {shared.run}")
 
 
 def published_metadata(done: Published) -> dict[str, dg.MetadataValue]:

@@ -129,6 +129,7 @@ class Config:
     schedule: Schedule
     alerts: Alerts = Alerts()
     ledger: str | None = None  # the URL of a bucket; without one the ledger lies in the home
+    share: str | None = None  # the URL of the bucket into which the published file and the report go too
 
     @property
     def enabled(self) -> tuple[SourceConfig, ...]:
@@ -182,7 +183,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
     for keys, value in overrides(env):
         place(raw, keys, value)
     reader = Reader(path.name)
-    reader.known(raw, ("company", "ledger", "sources", "gates", "schedule", "alerts"), "")
+    reader.known(raw, ("company", "ledger", "publish", "sources", "gates", "schedule", "alerts"), "")
     company = read_company(reader, reader.table(raw, "company"), path.parent)
     sources = {
         name: read_source(reader, name, reader.table(raw["sources"], name, "sources."), path.parent)
@@ -195,7 +196,8 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
         gates=read_gates(reader, reader.table(raw, "gates")),
         schedule=read_schedule(reader, reader.table(raw, "schedule")),
         alerts=read_alerts(reader, reader.table(raw, "alerts")) if "alerts" in raw else Alerts(),
-        ledger=read_ledger(reader, reader.table(raw, "ledger")),
+        ledger=read_bucket(reader, raw, "ledger", "path", "the ledger lies in the home"),
+        share=read_bucket(reader, raw, "publish", "to", "the published file lies in the home alone"),
     )
 
 
@@ -490,18 +492,19 @@ def read_gates(reader: Reader, table: Mapping[str, Any]) -> Gates:
     return Gates(**{name: reader.get(table, name, known[name], "gates.") for name in table})
 
 
-def read_ledger(reader: Reader, table: Mapping[str, Any]) -> str | None:
-    """[ledger]: the bucket in which it lies, if it does not lie in the home."""
-    reader.known(table, ("path",), "ledger.")
-    path: str | None = reader.get(table, "path", "text", "ledger.")
-    if path is not None and not BUCKET.fullmatch(path):
-        secret = " Keys do not belong in this file: put them into the environment." if "@" in path else ""
+def read_bucket(reader: Reader, raw: Mapping[str, Any], table: str, key: str, without: str) -> str | None:
+    """The URL of a bucket, if the settings name one; `without` says what happens if they do not."""
+    settings = reader.table(raw, table)
+    reader.known(settings, (key,), f"{table}.")
+    url: str | None = reader.get(settings, key, "text", f"{table}.")
+    if url is not None and not BUCKET.fullmatch(url):
+        secret = " Keys do not belong in this file: put them into the environment." if "@" in url else ""
         raise reader.fail(
-            "ledger.path",
-            f"got {'a URL with a key in it' if secret else repr(path)}, a bucket such as s3://bucket/prefix, "
-            f"gs://bucket/prefix or az://container/prefix expected.{secret} Without it the ledger lies in the home.",
+            f"{table}.{key}",
+            f"got {'a URL with a key in it' if secret else repr(url)}, a bucket such as s3://bucket/prefix, "
+            f"gs://bucket/prefix or az://container/prefix expected.{secret} Without it {without}.",
         )
-    return path
+    return url
 
 
 def read_schedule(reader: Reader, table: Mapping[str, Any]) -> Schedule:

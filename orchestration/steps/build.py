@@ -99,13 +99,24 @@ def failures(results: Sequence[NodeResult], warehouse: Path) -> list[str]:
         if result.failed:
             name = result.unique_id.split(".")[-1]
             found = read_findings(warehouse, of=name) if result.unique_id.startswith("test.") else []
-            said |= dict.fromkeys(found or [f"{name}: {in_one_line(result.message)}"])
+            is_model = result.unique_id.startswith("model.")
+            why = cannot_be_computed(name, result.message) if is_model else f"{name}: {in_one_line(result.message)}"
+            said |= dict.fromkeys(found or [why])
     return list(said)
 
 
+def cannot_be_computed(model: str, message: str) -> str:
+    """What is said of a model that dbt could not build."""
+    return f"The model {model} cannot be computed: {in_one_line(message).rstrip('.')}."
+
+
 def in_one_line(message: str) -> str:
-    """dbt's message without the place in our own project, which tells the reader nothing."""
-    lines = [line.strip() for line in message.splitlines() if line.strip() and "compiled code at" not in line]
+    """dbt's message without the place in our own project and in its SQL, which tells the reader nothing."""
+    lines = [
+        line.strip()
+        for line in message.splitlines()
+        if line.strip(" ^") and "compiled code at" not in line and not line.strip().startswith("LINE ")
+    ]
     return " ".join(lines[1:] if len(lines) > 1 and " Error in " in lines[0] else lines)[:1000]
 
 

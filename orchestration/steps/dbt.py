@@ -217,8 +217,9 @@ def prepare(config: Config, home: Home) -> Path:
 def parsed_project(home: Home, types: Iterable[str]) -> Path:
     """The folder of what dbt reads in the project where there are sources of these `types`; parses where it is missing.
 
-    It holds `manifest.json` and dbt's own `partial_parse.msgpack`, and lies in the home, or in the folder that
-    PIPELEDGER_CACHE names, which several homes may share. What an earlier version of the project left there goes.
+    It holds `manifest.json`, `semantic_manifest.json` (the metrics) and dbt's own `partial_parse.msgpack`, and lies in
+    the home, or in the folder that PIPELEDGER_CACHE names, which several homes may share. What an earlier version of
+    the project left there goes.
     """
     cache = Path(os.environ.get("PIPELEDGER_CACHE") or home.dbt / "parsed")
     fingerprint = project_fingerprint()
@@ -232,7 +233,7 @@ def parsed_project(home: Home, types: Iterable[str]) -> Path:
         parse(Path(unfinished), types)
         whole = Path(unfinished, "target")
         for part in whole.iterdir():
-            if part.name not in {"manifest.json", "partial_parse.msgpack"}:
+            if part.name not in {"manifest.json", "semantic_manifest.json", "partial_parse.msgpack"}:
                 part.unlink() if part.is_file() else shutil.rmtree(part)
         try:
             whole.rename(found)
@@ -301,13 +302,14 @@ def build_models(
     on_node: Callable[[str], None] = lambda name: None,
     *,
     select: Sequence[str] = (),
+    with_tests: bool = True,
     warehouse: Path | None = None,
 ) -> list[NodeResult]:
     """Build every model and run every data test in this process, from the definitions that `prepare` assembled.
 
-    `select` builds only what dbt selects by it, and `warehouse` elsewhere than in the home. `on_node` receives the name
-    of each node that is done. Raises DbtError where dbt could not begin; what failed later is in the results. The
-    warehouse is closed on return.
+    `select` builds only what dbt selects by it, without tests where asked, and `warehouse` elsewhere than in the home.
+    `on_node` receives the name of each node that is done. Raises DbtError where dbt could not begin; what failed later
+    is in the results. The warehouse is closed on return.
     """
     from dbt.artifacts.schemas.run import RunExecutionResult
 
@@ -320,6 +322,7 @@ def build_models(
             "build",
             "--exclude-resource-type",
             "unit_test",
+            *([] if with_tests else ["--exclude-resource-type", "test"]),
             *(["--select", *select] if select else []),
         ],
         warehouse=warehouse,

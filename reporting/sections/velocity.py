@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from reporting import charts
-from reporting.markup import Html, Numbers, days, name, say
+from reporting.markup import Html, Numbers, days, name, percent_of, say
 from reporting.page import Answer, Figure
-from reporting.published import ALL, Marts, MissingError, Scope, Table, literal
+from reporting.published import ALL, Marts, MissingError, Row, Scope, Table, literal
 
 MARTS = ("rpt_stage_velocity", "rpt_pipeline_velocity", "dim_stage")
+CURVE = (7, 14, 30, 60, 90, 180)  # the days of which the mart says what share is still in the stage
+STYLES = ("s-blue", "s-orange dashed", "s-grey", "s-text dotted", "s-blue dashed", "s-orange dotted")
+MOST_CURVES = 2
+NEARLY_NONE = 0.1  # where no stage has more left, a curve ends
 
 
 def section(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
@@ -17,7 +21,9 @@ def section(marts: Marts, scope: Scope, numbers: Numbers) -> Answer:
         "stages",
         "time in each stage, all quarters",
         f"""select
-    pipeline, stage, visits, km_median_days, km_p75_days, km_p90_days, conversion_rate, still_open, left_truncated
+    pipeline, stage, visits, km_median_days, km_p75_days, km_p90_days, conversion_rate, still_open, left_truncated,
+    still_in_stage_7d, still_in_stage_14d, still_in_stage_30d, still_in_stage_60d, still_in_stage_90d,
+    still_in_stage_180d
 from rpt_stage_velocity
 left join (
     select pipeline, stage, max(stage_order) as stage_order from dim_stage group by all
@@ -59,7 +65,11 @@ order by km_p90_days desc nulls last, pipeline, stage, segment""",
     speed = monthly(marts, scope)
     return Answer(
         words=Html(answer),
-        figures=[stages_figure(stages), *([speed_figure(speed, numbers)] if len(speed.rows) > 1 else [])],
+        figures=[
+            stages_figure(stages),
+            *curve_figures(stages),
+            *([speed_figure(speed, numbers)] if len(speed.rows) > 1 else []),
+        ],
         tables=[stages, cells, speed],
         notes=since_last_day(scope),
     )
@@ -109,6 +119,40 @@ def stages_figure(stages: Table) -> Figure:
     text = charts.Text("stages-figure", "Time in each stage", f"Days until half and nine in ten have left. {said}.")
     drawn = charts.marks(text, rows, whole, entries=[("blue", "half have left"), ("orange", "nine in ten have left")])
     return Figure(drawn, Html("Days in the stage. Deals that are still there count for as long as they were seen."))
+
+
+def curve_figures(stages: Table) -> list[Figure]:
+    """The share still in each stage by days, for the pipelines with the most visits and their busiest stages."""
+    visits: dict[str, int] = {}
+    for row in stages.rows:
+        visits[row.value("pipeline")] = visits.get(row.value("pipeline"), 0) + row.value("visits")
+    busiest = sorted(visits, key=lambda pipeline: -visits[pipeline])[:MOST_CURVES]
+    return [figure for pipeline in busiest if (figure := curve_figure(pipeline, stages.where(pipeline=pipeline)))]
+
+
+def curve_figure(pipeline: str, rows: list[Row]) -> Figure | None:
+    """The share still in each stage of a pipeline by days; None where it is not known for two of them."""
+    busiest = sorted(rows, key=lambda row: -row.value("visits"))[: len(STYLES)]
+    drawn = [row for row in rows if row in busiest and row.has("still_in_stage_7d", "still_in_stage_14d")]
+    if not drawn:
+        return None
+    last = next(
+        (day for day in CURVE[1:] if all(row[f"still_in_stage_{day}d"].number <= NEARLY_NONE for row in drawn)),
+        CURVE[-1],
+    )
+    seen = CURVE[: CURVE.index(last) + 1]
+    lines = [
+        charts.Line(row.value("stage"), [(float(day), row[f"still_in_stage_{day}d"]) for day in seen], style)
+        for row, style in zip(drawn, STYLES, strict=False)
+    ]
+    said = "; ".join(
+        f"{row.value('stage')}: {percent_of(row.value('still_in_stage_30d'))} after 30 days" for row in drawn
+    )
+    text = charts.Text(f"curve-{charts.identifier(pipeline)}", f"Still in the stage, {pipeline}", f"{said}.")
+    picture = charts.lines(text, lines, percent_of, across=(0, last), left="0 days", right=f"{last} days", most=1.0)
+    return Figure(
+        picture, say("{pipeline}: share of deals still in the stage, by days since they entered it.", pipeline=pipeline)
+    )
 
 
 def whole(value: float | None) -> str:

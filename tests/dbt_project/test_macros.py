@@ -19,7 +19,8 @@ from tests.dbt_project.portable_sql import (
 
 COMMENTS = re.compile(r"\{#.*?#\}", re.DOTALL)
 LONGEST_LINE = 100
-CALLED_BY_DBT = {"generate_schema_name"}
+CALLED_BY_DBT = {"generate_schema_name", "duckdb__get_assert_columns_equivalent"}
+ASKS = re.compile(r"\b(?:run_query|load_relation|get_columns_in_relation|get_relation|statement)\(")
 MATERIALIZATIONS = files("macros/materializations/*.sql")
 MACROS = [path for path in files("macros/**/*.sql") if path not in MATERIALIZATIONS]
 READERS = {
@@ -113,6 +114,22 @@ def test_a_materialization_says_what_it_does_and_for_which_engine(path: Path) ->
     assert text.startswith("{#-")
     assert re.findall(r"materialization (\w+), adapter='(\w+)'", text) == [(path.stem, "duckdb")]
     assert max(map(len, text.split("\n"))) <= LONGEST_LINE
+
+
+def test_only_staging_asks_the_database_while_it_is_rendered() -> None:
+    """dbt opens a transaction for what a model asks, and without a contract no materialization commits it."""
+    texts = {path.stem: path.read_text() for path in MACROS}
+    asking = {name for name, text in texts.items() if ASKS.search(text)}
+    while more := {name for name, text in texts.items() if calls(text, asking)} - asking:
+        asking |= more
+    assert {"columns_in_ledger", "conform", "definition_rows"} <= asking
+    below = [path for path in files("models/**/*.sql") if "staging" not in path.parts]
+    assert [path.stem for path in below if calls(path.read_text(), asking)] == []
+
+
+def calls(text: str, names: set[str]) -> bool:
+    """Whether a text calls one of these macros."""
+    return re.search(rf"\b(?:{'|'.join(names)})\(", text) is not None
 
 
 @pytest.mark.parametrize("path", MACROS, ids=lambda path: path.stem)

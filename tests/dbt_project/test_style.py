@@ -34,6 +34,8 @@ LONGER = {
     "int_stall_last_activities": "the CRM's field and the activities are two histories made one",
     "int_subscription_breaks": "what a source says of trials and pauses, and what it said before and says next",
     "int_subscription_terms": "lives, what cuts them, and what they cost meanwhile: each needs the one before it",
+    "int_mrr_restatements": "what was known on each day of who pays, and the day on which that changed",
+    "int_calibration_health_scores": "who stays, what was measured, and by when: a landmark needs all three",
     "int_calibration_scores": "who is judged, by what, and what became of them: the same deals for every score",
     "int_generation_yields": "the weeks that are looked at, and the past ones that they are compared with",
     "int_slippage_deals": "what was due and what was won besides: two looks at the same anchors",

@@ -52,7 +52,7 @@ CONDITIONS = {
     "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure in ('won', 'commit', 'best_case', 'weighted', "
     "'all_open')",
     "rpt_stall_patterns": "rule = 'past_due'",
-    "rpt_restatements": "changed_amount <> 0",
+    "rpt_restatements": "changed_amount <> 0 and metric <> 'mrr'",
     "rpt_sales_cycle": "from_stage = '(created)'",
     "rpt_pipeline_reconciliation": "step_order > 0 and (road = 'list' or is_latest)",
 }

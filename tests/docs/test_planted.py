@@ -184,6 +184,21 @@ def test_the_segment_that_calls_commit_too_early_breaks_most_of_its_promises(pub
     assert broken == (planted.too_high_segment.segment, "off")
 
 
+def test_customers_of_poor_health_leave_most_and_the_score_foretells_it(published: Path) -> None:
+    """Health is made from how likely a customer is to leave, with some noise."""
+    score = "score = 'customer_health' and segment = '(all)' and fiscal_quarter = '(all)'"
+    bands = first(
+        published,
+        f"select list(band order by observed_rate desc), min(n) from rpt_score_calibration where {score} and n > 0 and "
+        "band <> '(all)'",
+    )
+    assert bands[0] == ["red", "amber", "green"]
+    assert bands[1] > 100
+    assert first(published, f"select status from rpt_score_calibration where {score} and band = '(all)'") == (
+        "calibrated",
+    )
+
+
 def test_wins_that_were_dated_back_restate_the_quarter_before_more_than_any_other(
     published: Path, planted: Truth
 ) -> None:

@@ -43,7 +43,7 @@ def build_once(
     many: list[Company],
     definitions: dict[str, str],
     settings: dict[str, Any],
-    command: tuple[str, ...] = ("build",),
+    command: tuple[str, ...] = dbt_build.WITHOUT_UNIT_TESTS,
 ) -> Built:
     """Builds the marts of `many` in `home`, unless another test process already has."""
     with FileLock(str(home) + ".lock"):
@@ -78,5 +78,6 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     home = shared / f"companies-{request.param}"
     if request.param == "demo":
         definitions = demo_company.definitions(tmp_path_factory.mktemp("definitions"))
-        return build_once(home, [demo_company.demo_company()], definitions, SETTINGS)
+        company = demo_company.demo_company(shared / "demo-company.pickle")
+        return build_once(home, [company], definitions, SETTINGS)
     return build_once(home, companies(request.param, COUNT), dict(DEFINITIONS), SETTINGS)

@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.attribution.random_touches import with_touches
+from tests.oracles.calibration import random_health
 from tests.oracles.coverage.random_coverage import TARGETS
 from tests.oracles.forecast.random_calls import with_calls
 from tests.oracles.funnel.random_people import with_people
@@ -108,6 +109,7 @@ restatement_days,1|3,2026-02-01,,
 attribution_window_days,12,,,
 attribution_window_days,5,2026-02-04,,
 """
+    + random_health.POLICY
     + random_lists.MARKETING_LEAD_SOURCES,
     **random_lists.DEFINITIONS,
     **random_billing.DEFINITIONS,
@@ -122,7 +124,8 @@ def companies(seed: int, count: int) -> list[Company]:
     lively = [with_calls(seed, with_owners(seed, company)) for company in busy]
     peopled = [with_touches(seed, with_people(seed, company)) for company in lively]
     listed = [random_lists.with_lists(seed, company) for company in peopled]
-    return [random_billing.with_billing(company, seed) for company in listed]
+    billed = [random_billing.with_billing(company, seed) for company in listed]
+    return [random_health.with_health(company, seed) for company in billed]
 
 
 def _company(generator: random.Random, source: str, source_type: str) -> Company:

@@ -23,8 +23,7 @@ def test_three_builds_with_several_threads_are_equal(
         home.mkdir()
         shutil.copy(first, home)  # the ledger and marts of the first build: every model is built anew
         monkeypatch.setenv("PIPELEDGER_DBT_THREADS", threads)
-        command = ("build", "--exclude-resource-type", "unit_test")
-        result = dbt_build.dbt(home, built.companies, definitions=built.definitions, command=command, **built.settings)
+        result = dbt_build.dbt(home, built.companies, definitions=built.definitions, **built.settings)
         assert result.success, result.told[-4000:]
         outcomes = list(Comparison(first, home / "warehouse.duckdb").outcomes())
         assert len(outcomes) > 20

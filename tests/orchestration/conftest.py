@@ -1,7 +1,8 @@
 """A small company on files: two sources with dated drops, and a command line to drive it."""
 
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from orchestration.settings.home import open_home
 from orchestration.settings.settings import load_settings
@@ -73,8 +75,8 @@ class Desk:
         """Run `pipeledger` here."""
         return Result(*forked.run(arguments, self.folder, {**clean_environment(), **(env or {})}))
 
-    def capture(self, now: datetime, secrets: Mapping[str, str]) -> None:
-        """The day of all sources, as the daily run does it before it builds."""
+    def capture(self, now: datetime, secrets: Mapping[str, str], accept: Collection[str] = ()) -> None:
+        """The day of all sources, as the daily run does it before it builds; raises what made it fail."""
         with pytest.MonkeyPatch.context() as patch:
             for name, value in {"PIPELEDGER_NOW": now.isoformat(), **secrets}.items():
                 patch.setenv(name, value)
@@ -83,7 +85,7 @@ class Desk:
             open_home(settings.home, settings.store.place, settings.config.company)
             day = now.astimezone(ZoneInfo(settings.config.company.time_zone)).date()
             for source in settings.config.enabled:
-                done = land_and_capture(settings, source, [day], now=now)
+                done = land_and_capture(settings, source, [day], now=now, accept=accept)
                 assert done.lost == [], done
 
     def rows(self, query: str) -> list[dict[str, Any]]:
@@ -125,8 +127,8 @@ class OnVendor:
     def run(self, *arguments: str) -> Result:
         return self.desk.run(*arguments, env={"PIPELEDGER_NOW": self.server.now.isoformat(), **self.secrets})
 
-    def capture(self) -> None:
-        self.desk.capture(self.server.now, self.secrets)
+    def capture(self, accept: Collection[str] = ()) -> None:
+        self.desk.capture(self.server.now, self.secrets, accept)
 
     def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:
@@ -139,6 +141,22 @@ def new_desk(folder: Path) -> Desk:
     (folder / "pipeledger.toml").write_text(TOML)
     (folder / "definitions").mkdir()
     (folder / "definitions" / "stage_definitions.csv").write_text(STAGES)
+    return Desk(folder)
+
+
+@pytest.fixture(scope="session")
+def first_day(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """A company whose first day, 5 March 2026, is published; to be copied. Built once for all test processes."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "first-day"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            making = new_desk(folder.with_suffix(".making"))
+            making.drop_opportunities("2026-03-05")
+            making.drop_subscriptions("2026-03-05")
+            done = making.run("run", "--date", "2026-03-05")
+            assert done.code == 0, done.err
+            making.folder.rename(folder)
     return Desk(folder)
 
 

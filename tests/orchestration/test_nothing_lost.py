@@ -12,23 +12,14 @@ import duckdb
 import pytest
 
 from tests.conftest import clean_environment
-from tests.orchestration.conftest import Desk, new_desk
+from tests.orchestration.conftest import Desk
 
-FIRST, SECOND = "2026-03-02", "2026-03-03"
+SECOND = "2026-03-06"
 DIE = "import os, signal\ndef die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
 KILLED_AT = {
     "before anything has landed": "import ingestion.landing as at\nat._load = die",
     "between landing and capture": "import orchestration.steps.capture as at\nat.capture = die",
-    "between the Parquet file and the Delta commit": """
-import snapshots.ledger as at
-import pyarrow.parquet
-def write_half(table, rows, **options):
-    folder = at.Path(table if isinstance(table, (str, at.Path)) else table.table_uri.removeprefix("file://"))
-    day = folder / "snapshot_date=2026-03-03"
-    day.mkdir(parents=True, exist_ok=True)
-    pyarrow.parquet.write_table(rows.drop(["snapshot_date"]), day / "part-00000-half.parquet")
-    die()
-at.write_deltalake = write_half""",
+    "between the Parquet file and the Delta commit": "import snapshots.place as at\nat.put_if_absent = die",
     "between the Delta commit and the interval cache": """
 import snapshots.capture as at
 at._SourceCapture._advance = die""",
@@ -76,26 +67,17 @@ def ledger(desk: Desk) -> list[tuple[object, ...]]:
         return found
 
 
-def with_exports(folder: Path) -> Desk:
-    desk = new_desk(folder)
-    for day, stage in ((FIRST, "Prospecting"), (SECOND, "Closed Won")):
-        desk.drop_opportunities(day, stage)
-        desk.drop_subscriptions(day)
-    return desk
-
-
-@pytest.fixture(scope="module")
-def first_day(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    desk = with_exports(tmp_path_factory.mktemp("first") / "desk")
-    assert desk.run("run", "--date", FIRST).code == 0
+def with_second_day(first_day: Desk, folder: Path) -> Desk:
+    shutil.copytree(first_day.folder, folder)
+    desk = Desk(folder)
+    desk.drop_opportunities(SECOND, "Closed Won")
+    desk.drop_subscriptions(SECOND)
     return desk
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(first_day: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    folder = tmp_path_factory.mktemp("uninterrupted") / "desk"
-    shutil.copytree(first_day.folder, folder)
-    desk = Desk(folder)
+    desk = with_second_day(first_day, tmp_path_factory.mktemp("uninterrupted") / "desk")
     assert desk.run("run", "--date", SECOND).code == 0
     return desk
 
@@ -107,8 +89,7 @@ def uninterrupted(first_day: Desk, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_a_killed_run_is_made_good_by_the_next(
     first_day: Desk, uninterrupted: Desk, tmp_path: Path, point: str
 ) -> None:
-    desk = Desk(tmp_path / "desk")
-    shutil.copytree(first_day.folder, desk.folder)
+    desk = with_second_day(first_day, tmp_path / "desk")
     published_before = marts(desk)
     script = (
         f"{DIE}{KILLED_AT[point]}\nimport sys\nfrom orchestration.cli import main\nsys.argv[0] = 'pipeledger'\nmain()"

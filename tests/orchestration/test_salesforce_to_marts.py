@@ -13,6 +13,7 @@ from typing import ClassVar
 
 import pytest
 
+from ingestion.source import SourceError
 from orchestration.settings.home import open_home
 from orchestration.settings.settings import load_settings
 from orchestration.steps.capture import land_and_capture
@@ -123,7 +124,10 @@ def retype(server: SalesforceServer, ids: dict[str, str]) -> None:
 
 @pytest.fixture(scope="module")
 def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
-    """Two captured days and a backfill, with a failure in between."""
+    """Two captured days and a backfill, which builds the marts; each day fails at first.
+
+    A run whose first day fails has nothing to build, and one build shows both days.
+    """
     folder = tmp_path_factory.mktemp("salesforce")
     with SalesforceServer(START) as server:
         server.looks_needed = 0
@@ -133,7 +137,14 @@ def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
         (folder / "definitions").mkdir()
         (folder / "definitions" / "stage_definitions.csv").write_text(STAGES)
         org = Org(server, Desk(folder), ids)
-        assert org.run("doctor").code == 0, org.run("doctor").out
+        checked = org.run("doctor")
+        assert checked.code == 0, checked.out
+        refused = status(400, [{"errorCode": "X", "message": f"says {CLIENT_SECRET}"}])
+        server.put(refused, path="/results", after=6)
+        broken = org.run("run")
+        assert broken.code == 3, broken.err[-3000:]
+        assert "X: says ***" in broken.err
+        server.recover()
         org.capture()
         server.pass_time(days=1)
         server.move(ids["first"], StageName="Closed Lost", Probability=0.0, Loss_Reason__c="Price")
@@ -141,13 +152,11 @@ def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
         server.merge("Contact", ids["contact"], ids["twin"])
         server.change("ForecastingItem", ids["call"], ForecastAmount=35_000_000.0)
         retype(server, ids)
-        server.put(status(400, [{"errorCode": "X", "message": f"says {CLIENT_SECRET}"}]), path="/results", after=6)
-        broken = org.run("run")
-        assert broken.code == 3, broken.err[-3000:]
-        assert "X: says ***" in broken.err
+        server.put(refused, path="/results", after=6)
+        with pytest.raises(SourceError, match=r"X: says \*\*\*"):
+            org.capture()
         server.recover()
-        second = org.run("run")
-        assert second.code == 0, second.err[-3000:]
+        org.capture()
         past = org.run("backfill", "--source", "sf")
         assert past.code == 0, past.err[-3000:]
         yield org

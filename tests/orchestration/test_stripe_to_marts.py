@@ -121,6 +121,8 @@ def test_nothing_that_the_runs_left_holds_the_key(account: Account) -> None:
     assert [str(path) for path in left if KEY.encode() in path.read_bytes()] == []
 
 
+# A company and a build of its own; `tests/dbt_project/test_stripe_prices.py` knows both prices.
+@pytest.mark.slow
 def test_a_price_in_another_currency_counts_by_its_option_or_is_named(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     (tmp_path / "definitions").mkdir()

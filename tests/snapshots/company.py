@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from snapshots.bucket import Bucket
 from snapshots.capture import Captured, capture
 from snapshots.dialect import Dialect
 from snapshots.digest import quoted
 from snapshots.intervals import connect
-from snapshots.place import LocalPlace
+from snapshots.place import LocalPlace, Place
 from snapshots.store import Gates, Store
 
 NO_GATES = Gates(max_delete_rate=1.0, min_deletes=10**9, max_reject_rate=1.0, min_column_values=10**9)
@@ -38,11 +42,23 @@ def day(number: int) -> date:
     return date(2026, 1, 1) + timedelta(days=number)
 
 
+BUCKET = "TESTS_BUCKET"
+"""The variable of the environment with the URL below which the ledgers of a test lie, if they do not lie on disk."""
+
+
 def store(home: Path) -> Store:
-    """A home in a temporary folder; the company lives in New York."""
+    """A home in a temporary folder, its ledger there or in a bucket; the company lives in New York.
+
+    A file `keeps-its-ledger-in` in a home names the folder of another one, whose ledger it shares.
+    """
     home.mkdir(parents=True, exist_ok=True)
+    other = home / "keeps-its-ledger-in"
+    kept = Path(other.read_text()) if other.exists() else home
+    url = os.environ.get(BUCKET)
     return Store(
-        place=LocalPlace(home),
+        place=Bucket(f"{url}/{sha256(str(kept).encode()).hexdigest()[:12]}", home / "bucket")
+        if url
+        else LocalPlace(kept),
         landing=home / "landing.duckdb",
         warehouse=home / "warehouse.duckdb",
         time_zone="America/New_York",
@@ -178,3 +194,28 @@ def intervals(where: Store, relation: str = "files__opportunity") -> list[tuple[
     """Every row of a relation of the cache."""
     with connect(where) as con:
         return con.execute(f"select * from ledger.{relation} order by all").fetchall()
+
+
+def files(place: Place) -> dict[str, bytes]:
+    """All files of a place, as it holds them now."""
+    if isinstance(place, Bucket):
+        return place.read_many(place.sizes())
+    found = sorted(file for file in place.folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(place.folder)): file.read_bytes() for file in found}
+
+
+def put(place: Place, name: str, data: bytes | None) -> None:
+    """Writes a file of a place as any other program could, or deletes it; a bucket is read by another machine next."""
+    if isinstance(place, Bucket):
+        import obstore
+
+        place.delete(name)
+        if data is not None:
+            obstore.put(place._store, place._key + name, data)
+        shutil.rmtree(place.folder, ignore_errors=True)
+        place.forget()
+    elif data is None:
+        (place.folder / name).unlink()
+    else:
+        (place.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (place.folder / name).write_bytes(data)

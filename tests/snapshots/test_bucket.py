@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from orchestration.settings.lease import Lease
+from snapshots import bucket as bucket_module
 from snapshots.bucket import Bucket
 from snapshots.intervals import rebuild, refresh
 from snapshots.ledger import LedgerTable, arrow_schema
@@ -20,6 +27,10 @@ from tests.snapshots.company import day, intervals, land, store, take
 from tests.snapshots.test_crash import RELATIONS, land_days, rows, said
 
 pytestmark = needs_store
+TWELVE = [
+    *("opportunity", "account", "user", "person", "opportunity_contact_role", "activity"),
+    *("campaign", "touch", "subscription", "customer", "invoice", "ticket"),
+]
 
 
 @pytest.fixture
@@ -75,6 +86,108 @@ def test_an_unchanged_day_writes_nothing_and_a_changed_one_asks_seldom(proxy: Pr
     where = run(where, 2, url)
     assert [each for each in proxy.requests if not each.startswith(("GET", "HEAD"))] == []
     assert len(proxy.requests) <= 6 * tables
+
+
+def test_a_day_of_twelve_entities_asks_at_most_150_times(proxy: Proxy, tmp_path: Path) -> None:
+    url = object_store.url()
+    for number in range(3):
+        where = in_bucket(tmp_path, url)
+        where.landing.unlink(missing_ok=True)
+        for entity in TWELVE:
+            people = {"email": f"{number}@example.com", "title": f"{number}"} if entity == "person" else {}
+            row = {f"{entity}_id": "a", "amount": f"{number}"} | people
+            land(where, {day(number): [row]}, entity=entity, key=(f"{entity}_id",), fresh=False,
+                 personal=("email",) if people else (), email="email" if people else None)  # fmt: skip
+        lease = Lease(in_bucket(tmp_path, url).place)  # type: ignore[arg-type]  # it is a bucket
+        proxy.requests.clear()
+        lease.take("pipeledger run", wait=False, on_wait=print, report=print, poll=1)
+        take(where, [day(number)])
+        refresh(where, {"files": TWELVE})
+        lease.release()
+        assert len(proxy.requests) <= 150, Counter(each.split("?")[0] for each in proxy.requests)
+        proxy.requests.clear()
+        where = in_bucket(tmp_path, url)
+        take(where, [day(number)])
+        refresh(where, {"files": TWELVE})
+        assert {each.split()[0] for each in proxy.requests} <= {"GET", "HEAD"}
+        assert len(proxy.requests) <= 60, Counter(each.split("?")[0] for each in proxy.requests)
+    assert len(read_receipts(where)) == 3 * len(TWELVE)
+
+
+# -- a store, and the way to it, on bad days ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a ledger on disk says of the first two days."""
+    local = store(tmp_path_factory.mktemp("local"))
+    for number in (0, 1):
+        land_days(local, [number])
+        take(local, [day(number)], accept=("drop",))
+    return said(local)
+
+
+def test_answers_that_are_slow_or_busy_make_a_run_slower_and_no_different(
+    proxy: Proxy, tmp_path: Path, expected: Any
+) -> None:
+    url, rng = object_store.url(), random.Random(1)
+    proxy.rule = lambda method, path: rng.choice([503, 429, 0.1, None, None, None, None])
+    for number in (0, 1):
+        where = run(in_bucket(tmp_path, url), number, url)
+    assert verify(where) == []
+    assert said(where) == expected
+
+
+def test_a_commit_whose_answer_takes_too_long_is_recognised(
+    proxy: Proxy, tmp_path: Path, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, late = object_store.url(), list[str]()
+    monkeypatch.setattr(bucket_module, "TIMEOUT", timedelta(seconds=1))
+    where = run(in_bucket(tmp_path, url), 0, url)
+
+    def rule(method: str, path: str) -> float | None:
+        if method == "PUT" and path.endswith("/_delta_log/00000000000000000001.json") and path not in late:
+            late.append(path)
+            return 2.0
+        return None
+
+    proxy.rule = rule
+    where = run(where, 1, url)
+    assert len(late) == 3  # one for each entity
+    assert said(where) == expected
+
+
+def after(proxy: Proxy, requests: int, how: str, method: str, path: str) -> str | None:
+    """A rule that lets so many requests pass."""
+    return how if len(proxy.requests) > requests else None
+
+
+@pytest.mark.parametrize("how", ["drop", "lose", "expired"])
+@pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.slow)])
+def test_a_day_that_loses_its_store_at_any_request_is_made_good_by_the_next_run(
+    proxy: Proxy, tmp_path: Path, expected: Any, how: str, step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket_module, "RETRIES", {"max_retries": 0, "retry_timeout": timedelta(seconds=1)})
+    url = object_store.url()
+    run(in_bucket(tmp_path / "whole", url), 0, url)
+    proxy.requests.clear()
+    run(in_bucket(tmp_path / "whole", url), 1, url)
+    requests = len(proxy.requests)
+    assert requests > 10
+    for lost in range(0, requests, step):
+        url = object_store.url()
+        where = run(in_bucket(tmp_path / f"{lost}", url), 0, url)
+        proxy.requests.clear()
+        proxy.rule = partial(after, proxy, lost, how)
+        with pytest.raises(BucketError) as error:
+            run(where, 1, url)
+        assert ("Check the keys" in str(error.value)) == (how == "expired")
+        proxy.rule = lambda method, path: None
+        other = in_bucket(tmp_path / f"{lost}-other", url)
+        assert verify(other) == []
+        other = run(other, 1, url)
+        assert said(other) == expected
+        assert verify(other) == []
 
 
 def test_of_two_writers_from_one_version_the_second_is_refused(proxy: Proxy, tmp_path: Path) -> None:

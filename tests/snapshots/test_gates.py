@@ -12,7 +12,7 @@ from snapshots.intervals import connect
 from snapshots.receipts import read_receipts
 from snapshots.store import Gates, Store
 from snapshots.verify import verify
-from tests.snapshots.company import Row, day, intervals, land, store, take
+from tests.snapshots.company import Row, day, files, intervals, land, store, take
 
 GATES = Gates()
 COLUMNS = ("opportunity_id", "stage", "amount")
@@ -34,12 +34,7 @@ def rows(count: int, **values: str | None) -> list[Row]:
 
 def written(where: Store) -> dict[str, bytes]:
     """All files of the ledger and the personal folder."""
-    return {
-        str(file.relative_to(folder)): file.read_bytes()
-        for folder in (where.ledger.folder, where.personal.folder)
-        for file in sorted(folder.rglob("*"))
-        if file.is_file()
-    }
+    return files(where.ledger) | files(where.personal)
 
 
 def run(where: Store, *days: Sequence[Row], first: int = 0, accept: Collection[str] = ()) -> tuple[str, ...]:
@@ -138,7 +133,7 @@ def test_rejected_rows_trip_above_a_thousandth_and_from_five_on(
     where = store(tmp_path)
     extract = [*rows(count)[malformed:], *rows(malformed, amount="free")]
     tripped = run(where, extract)
-    file = where.place.folder / "rejects" / "crm" / "opportunity" / "2026-01-01.csv"
+    file = where.place / "rejects" / "crm" / "opportunity" / "2026-01-01.csv"
     limit = "more than 0.1%" if count > malformed else "all there are"
     first = f"opportunity.csv, line {2 + count - malformed:,}: amount: got free, expected a number such as 1234.56"
     message = (
@@ -146,7 +141,8 @@ def test_rejected_rows_trip_above_a_thousandth_and_from_five_on(
         f"All are in {file}. {advice('rejected')}"
     )
     assert tripped == ((message,) if trips else ())
-    assert len(file.read_text().splitlines()) == 1 + malformed
+    listed = where.place.read(where.rejects_file("crm", "opportunity", day(0))) or b""
+    assert len(listed.splitlines()) == 1 + malformed
     assert (written(where) == {}) is trips
 
 

@@ -1,10 +1,9 @@
 {#-
-    The unit of a billing interval that `text` says in the words of exports: `year` of `Annual`,
-    `month` of `quarterly` and of `every 3 months`; billing_interval_count says how many. What has
-    no unit that we know keeps its words, and no price is made of it.
+    The unit of a billing interval that `word` (billing_interval_word) says in the words of exports:
+    `year` of `annual`, `month` of `quarterly`; billing_interval_count says how many. What has no
+    unit that we know keeps its words, and no price is made of it.
 -#}
-{% macro billing_interval(text) -%}
-    {%- set word = billing_interval_word(text) -%}
+{% macro billing_interval(word) -%}
     case
         when {{ word }} in (
             'month', 'months', 'monthly', 'mo', 'monat', 'monate', 'monatlich', 'quarter',

@@ -1,8 +1,10 @@
-{#- How many units a billing interval has in `text`: 3 of `quarterly`, 2 of `every 2 weeks`. -#}
-{% macro billing_interval_count(text) -%}
-    {%- set word = billing_interval_word(text) -%}
+{#-
+    How many units a billing interval has: 3 of `quarterly`, 2 of `2 weeks`. `words` and `word` are
+    columns that hold billing_interval_words and billing_interval_word.
+-#}
+{% macro billing_interval_count(words, word) -%}
     coalesce(
-        try_cast(split_part({{ billing_interval_words(text) }}, ' ', 1) as integer), 1
+        try_cast(split_part({{ words }}, ' ', 1) as integer), 1
     ) * case
         when {{ word }} like 'quart%' or {{ word }} like 'viertelj%' then 3
         when {{ word }} like 'semiannual%' or {{ word }} like 'half%' or {{ word }} like 'halbj%'

@@ -1,6 +1,5 @@
-{#- The word for the unit of a billing interval in `text`, without the number before it. -#}
-{% macro billing_interval_word(text) -%}
-    {%- set words = billing_interval_words(text) -%}
+{#- The word for the unit of a billing interval in `words`, without the number before it. -#}
+{% macro billing_interval_word(words) -%}
     case
         when try_cast(split_part({{ words }}, ' ', 1) as integer) is not null
             then split_part({{ words }}, ' ', 2)

@@ -41,11 +41,32 @@
             'holds': is_list_of_whole_numbers('value'),
             'says': 'short list of whole numbers, such as 30|60',
         },
+        'health_bands': {
+            'data_type': 'string',
+            'default': '50|70',
+            'holds': is_list_of_whole_numbers('value')
+            ~ " and length(value) - length(replace(value, '|', '')) = 1"
+            ~ " and coalesce(try_cast(split_part(value, '|', 1) as decimal(38, 0))"
+            ~ " < try_cast(split_part(value, '|', 2) as decimal(38, 0)), false)",
+            'says': 'pair of whole numbers in ascending order, such as 50|70',
+        },
+        'health_score_days': {
+            'data_type': 'integer',
+            'default': '180',
+            'holds': is_whole_number('value', 1, 3660),
+            'says': 'whole number of days from 1 to 3660',
+        },
         'headline_model': {
             'data_type': 'string',
             'default': 'position',
             'holds': "value in ('first', 'last', 'linear', 'position')",
             'says': 'first, last, linear or position',
+        },
+        'handoff_outcome_days': {
+            'data_type': 'integer',
+            'default': '90',
+            'holds': is_whole_number('value', 1, 3660),
+            'says': 'whole number of days from 1 to 3660',
         },
         'lead_score_band': {
             'data_type': 'integer',
@@ -125,6 +146,12 @@
             'default': '20',
             'holds': is_whole_number('value', 0, 1000000),
             'says': 'whole number of visits from 0 to 1000000',
+        },
+        'stale_score_days': {
+            'data_type': 'integer',
+            'default': '60',
+            'holds': is_whole_number('value', 0, 3660),
+            'says': 'whole number of days from 0 to 3660',
         },
         'stall_recovery_days': {
             'data_type': 'integer',

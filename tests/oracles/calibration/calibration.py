@@ -9,13 +9,14 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from itertools import product
 
 from tests.oracles.funnel.lifecycle import PeopleOracle
 from tests.oracles.opportunities.history import Oracle, Row
+from tests.oracles.revenue.retention import Retention
 from tests.oracles.wins.win_rate import wilson
 
 Z = 1.959963984540054
@@ -25,16 +26,17 @@ CATEGORIES = {
 }  # fmt: skip
 MISSING = {
     "stage_probability": "probability", "forecast_category": "forecast_category", "lead_score": "lead_score",
-    "lead_score_won": "lead_score",
+    "lead_score_won": "lead_score", "customer_health": "customer_health",
 }  # fmt: skip
+OUTCOMES = {"lead_score": "opportunity", "customer_health": "churn"}
 Key = tuple[str, str, str, str]  # score, band, segment, fiscal quarter
 
 
 class CalibrationOracle:
     """Calibration of the companies that an `Oracle` knows."""
 
-    def __init__(self, oracle: Oracle) -> None:
-        self.oracle = oracle
+    def __init__(self, oracle: Oracle, retention: Retention | None) -> None:
+        self.oracle, self.retention = oracle, retention
         self.states = {company.source: oracle.states(company) for company in oracle.companies}
         self.last_day = max(max(states) for states in self.states.values())
 
@@ -96,12 +98,66 @@ class CalibrationOracle:
                         "outcome": "undecided" if is_young else "won" if came else "lost",
                     }
 
+    def customers(self) -> Iterator[Row]:
+        """Each paying customer at each month's end since its billing is captured, by the health known then."""
+        if self.retention is None:
+            return
+        paying = self.retention.customers
+        for day in self.retention.month_ends:
+            for key, row in paying[day].items():
+                days = self.retention.companies[row["source"]].states["subscription"]
+                if day < min(days):
+                    continue
+                window = self.oracle.choice("health_score_days", day)
+                later = [end for end in self.retention.month_ends if 0 < (end - day).days <= window]
+                has_left = any(key not in paying[end] for end in later)
+                health = self.health(row["account_source"], row["account_id"], day)
+                band = self.health_band(health, day)
+                yield {
+                    "score": "customer_health",
+                    "band": band,
+                    "value": None if health is None or band == "stale" else -health[1],
+                    "segment": row["segment"],
+                    "fiscal_quarter": self.oracle.quarter(day),
+                    "outcome": "undecided" if (max(days) - day).days < window else "won" if has_left else "lost",
+                }
+
+    def health(self, source: str | None, account: str | None, day: date) -> tuple[date, Decimal] | None:
+        """The day of the latest measurement that was captured by `day`, and its score."""
+        assert self.retention
+        found: list[tuple[datetime, str, Decimal]] = []
+        for company in self.oracle.companies:
+            if company.source != source and company.states.get("account"):
+                continue  # it has accounts of its own
+            known: dict[datetime, Decimal] = {}
+            for captured, rows in sorted(company.states.get("customer_health", {}).items()):
+                for (measured, measured_at), row in rows.items():
+                    if captured <= day and measured == account and row["score"] is not None:
+                        known[measured_at] = row["score"]
+            found += [(measured_at, company.source, score) for measured_at, score in known.items()]
+        dated = [(self.retention.business_date(each[0]), *each) for each in found]
+        by_then = [(on, measured_at, who, score) for on, measured_at, who, score in dated if on and on <= day]
+        if not by_then:
+            return None
+        latest = max(measured_at for _, measured_at, _, _ in by_then)
+        on, _, _, score = min(each for each in by_then if each[1] == latest)
+        return on, score
+
+    def health_band(self, health: tuple[date, Decimal] | None, day: date) -> str:
+        """What a measurement says on a day."""
+        if health is None:
+            return "unscored"
+        if (day - health[0]).days > self.oracle.choice("stale_score_days", day):
+            return "stale"
+        red, green = (int(each) for each in self.oracle.choice("health_bands", day).split("|"))
+        return "red" if health[1] < red else "amber" if health[1] < green else "green"
+
     def cells(self) -> dict[Key, list[Row]]:
         """Who is behind each row."""
         found: dict[Key, list[Row]] = defaultdict(list)
-        for score in ("stage_probability", "forecast_category", "lead_score", "lead_score_won"):
+        for score in MISSING:
             found[(score, "(all)", "(all)", "(all)")] = []
-        for row in [*self.judged(), *self.leads()]:
+        for row in [*self.judged(), *self.leads(), *self.customers()]:
             of_row = ((row[name], "(all)") for name in ("band", "segment", "fiscal_quarter"))
             for place in product(*of_row):
                 found[(row["score"], *place)].append(row)
@@ -118,13 +174,13 @@ class CalibrationOracle:
         decided = [row for row in rows if row["outcome"] in ("won", "lost")]
         scored = [row for row in decided if row["value"] is not None]
         n, won = len(scored), sum(row["outcome"] == "won" for row in scored)
-        has_promise = not key[0].startswith("lead_score")
+        has_promise = key[0] in ("stage_probability", "forecast_category")
         misses = [Fraction(row["value"]) - (row["outcome"] == "won") for row in scored]
         low, high = wilson(won, n)
         expected = sum((Fraction(row["value"]) for row in scored), Fraction(0)) / n if n and has_promise else None
         found: Row = {
             "n": n,
-            "outcome": "opportunity" if key[0] == "lead_score" else "won",
+            "outcome": OUTCOMES.get(key[0], "won"),
             "positives": won,
             "negatives": n - won,
             "gone": counts["gone"],

@@ -10,6 +10,7 @@ from tests.oracles.calibration.calibration import CalibrationOracle, Key
 from tests.oracles.conftest import Built
 from tests.oracles.days.definitions import definition_rows
 from tests.oracles.opportunities.history import Oracle
+from tests.oracles.revenue.retention import Retention
 
 KEY = ("score", "band", "segment", "fiscal_quarter")
 
@@ -22,7 +23,9 @@ def compare(built: Built) -> dict[Key, dict[str, Any]]:
     """Every column of every row equals the recomputed one: counts exactly, rates to 1e-9."""
     rows = built.rows("select * from marts.rpt_score_calibration")
     found = {tuple(row.pop(name) for name in KEY): row for row in rows}
-    expected = CalibrationOracle(oracle(built)).calibration()
+    is_billed = any("subscription" in company.states for company in built.companies)
+    retention = Retention(built.companies, built.definitions, *built.settings.values()) if is_billed else None
+    expected = CalibrationOracle(oracle(built), retention).calibration()
     assert found.keys() == expected.keys()
     for key, row in expected.items():
         assert row.keys() == found[key].keys() - {"suggested_lines"}
@@ -58,7 +61,11 @@ def compare_lines(built: Built, found: dict[Key, dict[str, Any]]) -> None:
 
 def test_calibration_of_a_few_weeks_equals_looking_at_each_deal_on_each_first_of_a_month(built: Built) -> None:
     found = compare(built)
-    assert {key[0] for key in found} == {"stage_probability", "forecast_category", "lead_score", "lead_score_won"}
+    assert {key[0] for key in found} == {
+        "stage_probability", "forecast_category", "lead_score", "lead_score_won", "customer_health"
+    }  # fmt: skip
+    bands = {key[1] for key, row in found.items() if key[0] == "customer_health" and row["n"] + row["unscored"]}
+    assert bands == {"red", "amber", "green", "stale", "unscored", "(all)"}
     assert any(row["n"] for key, row in found.items() if key[0] == "lead_score" and row["status"] != "not_evaluated")
     if len(built.companies) > 1:
         assert {row["status"] for row in found.values()} >= {"calibrated", "off", "not_evaluated"}

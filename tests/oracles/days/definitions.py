@@ -15,7 +15,10 @@ METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not
     "coverage_pool_quarters": 8,
     "creation_mean_weeks": 13,
     "cycle_bands": "30|60|90|180",
+    "handoff_outcome_days": 90,
     "headline_model": "position",
+    "health_bands": "50|70",
+    "health_score_days": 180,
     "lead_score_band": 20,
     "lead_score_days": 180,
     "marketing_lead_sources": "Website|Web|Inbound|Content|Event|Webinar|Advertisement|Paid Search|Paid Social"
@@ -30,6 +33,7 @@ METRIC_POLICY: dict[str, Any] = {  # what holds where metric_policy.csv does not
     "small_risk_set": 5,
     "small_sample": 20,
     "small_sample_visits": 20,
+    "stale_score_days": 60,
     "stall_recovery_days": 30,
     "velocity_window_days": 90,
     "volume_up_factor": 1.25,

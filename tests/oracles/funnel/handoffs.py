@@ -93,6 +93,9 @@ class HandoffOracle:
             until = min(until, following) if following else until
             over = spent(start, until) > limit.total_seconds()
             status = "breached" if over else "not_evaluated" if is_replaced else "pending"
+        if not self.is_captured(step["person_key"], step["source"], kinds):
+            status = "not_evaluated"
+        due = start + limit if rule["clock"] == "clock" else self.business_due(start, limit)
         return {
             "person_key": step["person_key"],
             "handoff": rule["handoff"],
@@ -103,7 +106,73 @@ class HandoffOracle:
             "status": status,
             "elapsed_seconds": round(spent(start, until if ended is None else ended)),
             "owner_id": step["owner_id"],
+            "due_at": due,
+            "led_to_opportunity": self.outcome(step, due, last_day) if status in ("met", "breached") else None,
         }
+
+    @cached_property
+    def opportunities(self) -> dict[str, Row]:
+        """Person -> the step to the first opportunity."""
+        return {row["person_key"]: row for row in self.steps if row["step"] == "opportunity"}
+
+    def outcome(self, step: Row, due: datetime, last_day: date) -> bool | None:
+        """Whether an opportunity came of a hand-off in time; None where that says nothing of the answer."""
+        days = self.people.oracle.choice("handoff_outcome_days", self.people.last_day)
+        landmark = self.people.day_of(due)
+        assert landmark
+        found = self.opportunities.get(step["person_key"])
+        if found and (found["step_date"] <= landmark or found["step_precision"] == "left_truncated"):
+            return None
+        if last_day - landmark < timedelta(days=days):
+            return None
+        return bool(found and found["cycle"] == step["cycle"] and found["step_date"] - landmark <= timedelta(days=days))
+
+    def is_captured(self, person_key: str, source: str, kinds: list[str]) -> bool:
+        """Whether a source that knows the person ever captured what answers by itself."""
+        sources = {source} | {record[0] for record in self.people.records[person_key]}
+        told = [
+            kind
+            for kind, entity, column in (
+                ("first_response_at", "person", "first_response_at"), ("activity", "activity", "person_id"),
+            )
+            if kind in kinds and any((name, entity, column) in self.columns for name in sources)
+        ]  # fmt: skip
+        return bool(told) or not {"first_response_at", "activity"} & set(kinds)
+
+    @cached_property
+    def columns(self) -> set[tuple[str, str, str]]:
+        """(source, entity, column) of all that was ever captured of people and activities."""
+        return {
+            (name, entity, column)
+            for name, company in self.people.companies.items()
+            for entity in ("person", "activity")
+            for rows in company.states.get(entity, {}).values()
+            for row in rows.values()
+            for column in row
+        }
+
+    def business_due(self, start: datetime, limit: timedelta) -> datetime:
+        """The instant at which as much of business hours has passed since the start."""
+        day, left = self.people.day_of(start), limit
+        assert day
+        while True:
+            for opens, closes in self.opening(day):
+                begin = max(opens, start)
+                if closes > begin and closes - begin >= left:
+                    return begin + left
+                left -= max(closes - begin, timedelta())
+            day += timedelta(days=1)
+
+    def opening(self, day: date) -> list[tuple[datetime, datetime]]:
+        """From when to when business hours of a local day are, in UTC without a zone."""
+        hours = self.hours_of(day)
+        if not hours:
+            return []
+        opens, closes = (
+            datetime.combine(day, time.fromisoformat(each), self.people.zone).astimezone(UTC).replace(tzinfo=None)
+            for each in hours
+        )
+        return [(opens, closes)]
 
     def evidence(self, person_key: str) -> list[tuple[str, datetime, datetime]]:
         """What may be an answer to a person: its kind, and the earliest and latest instant at which it happened."""
@@ -136,14 +205,7 @@ class HandoffOracle:
         day, last, total = self.people.day_of(start), self.people.day_of(end), 0.0
         assert day and last
         while day <= last:
-            hours = self.hours_of(day)
-            if hours:
-                opens, closes = (
-                    datetime.combine(day, time.fromisoformat(each), self.people.zone)
-                    .astimezone(UTC)
-                    .replace(tzinfo=None)
-                    for each in hours
-                )
+            for opens, closes in self.opening(day):
                 total += max(0.0, (min(closes, end) - max(opens, start)).total_seconds())
             day += timedelta(days=1)
         return total

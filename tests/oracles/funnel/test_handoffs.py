@@ -19,6 +19,7 @@ from tests.oracles.opportunities.history import Oracle
 
 COLUMNS = [
     "person_key", "handoff", "cycle", "clock", "started_at", "ended_at", "status", "elapsed_seconds", "owner_id",
+    "due_at", "led_to_opportunity",
 ]  # fmt: skip
 STATUSES = ("met", "breached", "pending", "not_evaluated")
 KEY = ("month_start_date", "handoff", "clock", "segment", "dimension", "dimension_value")
@@ -77,6 +78,61 @@ def test_answers_in_time_equal_counting_handoffs(built: Built) -> None:
             assert row[f"answered_{hours}h"] == (None if share is None else pytest.approx(share, abs=1e-9)), key
     assert any(row["answered_4h"] is None for row in rows) or len(built.companies) == 1
     assert any(row["answered_4h"] for row in rows)
+
+
+def test_what_late_answers_cost_equals_comparing_each_channel_and_score(built: Built) -> None:
+    cells: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+    for row in built.rows("select * from marts.fct_handoffs where led_to_opportunity is not null"):
+        place = (row["started_date"].replace(day=1), row["handoff"], row["clock"])
+        for segment, (dimension, value) in product(
+            (row["segment"], "(all)"),
+            {"(all)": "(all)", "team": row["owner_team"], "owner": row["owner_id"] or "(none)",
+             "weekday": WEEKDAYS[row["started_date"].weekday()]}.items(),
+        ):  # fmt: skip
+            cells[(*place, segment, dimension, value)].append(row)
+    oracle = Oracle(built.companies, built.definitions, *built.settings.values())
+    width = oracle.choice("lead_score_band", date(2100, 1, 1))
+    compared = 0
+    for row in built.rows("select * from marts.rpt_handoff_sla"):
+        key = tuple(row[name] for name in KEY)
+        strata: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
+        for each in cells[key]:
+            strata[(each["channel"], each["lead_score"] is not None and each["lead_score"] // width)].append(each)
+        both = [rows for rows in strata.values() if len({each["status"] for each in rows}) == 2]
+        whole = sum(map(len, both))
+        assert row["compared_handoffs"] == whole, key
+        if not whole:
+            assert row["met_opportunity_rate"] is row["opportunity_rate_gap_low"] is None
+            continue
+        compared += 1
+        rates = {}
+        for status in ("met", "breached"):
+            rate, square = 0.0, 0.0
+            for rows in both:
+                told = [each["led_to_opportunity"] for each in rows if each["status"] == status]
+                rate += len(rows) / whole * sum(told) / len(told)
+                square += (len(rows) / whole) ** 2 / len(told)
+            rates[status] = (rate, *wilson_of(rate, 1 / square))
+            found = [row[f"{status}_opportunity_rate{end}"] for end in ("", "_low", "_high")]
+            assert found == [pytest.approx(value, abs=1e-9) for value in rates[status]], key
+        (met, met_low, met_high), (late, late_low, late_high) = rates["met"], rates["breached"]
+        assert [row[f"opportunity_rate_gap{end}"] for end in ("", "_low", "_high")] == [
+            pytest.approx(value, abs=1e-9)
+            for value in (
+                met - late,
+                met - late - math.hypot(met - met_low, late_high - late),
+                met - late + math.hypot(met_high - met, late - late_low),
+            )
+        ], key
+    assert compared > 20
+
+
+def wilson_of(rate: float, n: float) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share that is as sure as one of n."""
+    z = 1.959963984540054
+    middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def answered_by(handoffs: list[dict[str, Any]], fewest: int) -> Callable[[int], float | None]:

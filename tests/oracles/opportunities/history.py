@@ -46,13 +46,20 @@ class Oracle:
         self.rates = definition_rows(definitions["fx_rates"])
         self.segments = definition_rows(definitions["segments"])
         self.metric_policy = definition_rows(definitions.get("metric_policy", ""))
+        self._states: dict[str, dict[date, dict[str, Row]]] = {}
+        self._standing_accounts: dict[tuple[str, date], date | None] = {}
 
     def choice(self, name: str, day: date) -> Any:
         """A choice of the policy on metrics, as it is on a day."""
         return metric_choice(self.metric_policy, name, day)
 
     def states(self, company: Company) -> dict[date, dict[str, Row]]:
-        """Captured day -> opportunity -> its row of that day, of those that exist."""
+        """Captured day -> opportunity -> its row of that day, of those that exist. Not to be changed."""
+        if company.source not in self._states:
+            self._states[company.source] = self._states_of(company)
+        return self._states[company.source]
+
+    def _states_of(self, company: Company) -> dict[date, dict[str, Row]]:
         result: dict[date, dict[str, Row]] = {}
         closed_since: dict[str, date] = {}
         for day in sorted(company.states["opportunity"]):
@@ -118,8 +125,11 @@ class Oracle:
 
     def segment(self, company: Company, account: str | None, day: date) -> str:
         """The account's segment by the rules of the day, on the account as last captured."""
-        days = [captured for captured in company.states["account"] if captured <= day]
-        row = company.states["account"][max(days)].get((account,)) if days else None
+        if (company.source, day) not in self._standing_accounts:
+            until = [captured for captured in company.states["account"] if captured <= day]
+            self._standing_accounts[company.source, day] = max(until, default=None)
+        standing = self._standing_accounts[company.source, day]
+        row = company.states["account"][standing].get((account,)) if standing else None
         if row is None:
             return "(unassigned)"
         return segment_of(row, self.segments, day)

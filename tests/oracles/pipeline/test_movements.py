@@ -35,7 +35,7 @@ def few(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         home,
         many,
         definitions=DEFINITIONS,
-        command=["build", "--select", *MODELS.split(), "--indirect-selection", "buildable"],
+        command=[*dbt_build.WITHOUT_UNIT_TESTS, "--select", *MODELS.split(), "--indirect-selection", "buildable"],
         **SETTINGS,
     )
     assert result.success, result.told[-4000:]

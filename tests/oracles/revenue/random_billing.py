@@ -34,6 +34,7 @@ churn_date,ended,2026-01-31,,
 trial_of_payer,excluded,2025-09-15,,
 trial_of_payer,counts,2026-01-10,,
 renewal_grace_days,20,,,
+renewal_grace_days,0,2026-01-25,,
 renewal_grace_days,45,2026-02-01,,
 renewal_grace_days,0,2026-03-01,,
 """

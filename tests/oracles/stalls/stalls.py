@@ -6,10 +6,10 @@ Shares nothing with the models. Starts from the daily states that `Oracle` gives
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from itertools import pairwise
@@ -136,18 +136,28 @@ class StallOracle:
             if row is None or row.get("is_deleted"):
                 continue
             at = row.get("last_activity_at")
-            until = min((d for d in company.states["opportunity"] if d > captured), default=day + timedelta(days=1))
             if at is None or local(at, self.zone) <= captured:
                 of_field = at and local(at, self.zone)
-            elif local(at, self.zone) < until and local(at, self.zone) <= day:
+                continue
+            until = min((d for d in company.states["opportunity"] if d > captured), default=day + timedelta(days=1))
+            if local(at, self.zone) < until and local(at, self.zone) <= day:
                 of_field = local(at, self.zone)
-        days = [
-            local(row["occurred_at"], self.zone)
-            for captured, rows in company.states.get("activity", {}).items()
-            for row in rows.values()
-            if captured <= day and row.get("opportunity_id") == identity and row.get("occurred_at")
-        ]
+        days = [at for at, captured in self.activities(source).get(identity, ()) if captured <= day]
         return max((each for each in [of_field, *days] if each and each <= day), default=None)
+
+    @cache  # noqa: B019 - one oracle lives as long as its tests
+    def activities(self, source: str) -> Mapping[str, set[tuple[date, date]]]:
+        """Opportunity -> the day of each of its activities, with the first captured day that told it so."""
+        company = next(each for each in self.oracle.companies if each.source == source)
+        told: dict[tuple[str, datetime], date] = {}
+        for captured in sorted(company.states.get("activity", {})):
+            for row in company.states["activity"][captured].values():
+                if row.get("opportunity_id") and row.get("occurred_at"):
+                    told.setdefault((row["opportunity_id"], row["occurred_at"]), captured)
+        found: dict[str, set[tuple[date, date]]] = defaultdict(set)
+        for (identity, at), captured in told.items():
+            found[identity].add((local(at, self.zone), captured))
+        return found
 
     def first_extracted(self, source: str, column: str) -> date | None:
         """The day from which on a column of opportunities was extracted; None where it always was."""
@@ -261,10 +271,16 @@ class StallOracle:
 
     def contacts(self, source: str, identity: str, day: date) -> int:
         """How many people have a role on an opportunity, by the state of the roles that stands on a day."""
+        counted = self.contacts_by_day(source)
+        standing = max((captured for captured in counted if captured <= day), default=None)
+        return counted[standing][identity] if standing else 0
+
+    @cache  # noqa: B019 - one oracle lives as long as its tests
+    def contacts_by_day(self, source: str) -> Mapping[date, Counter[str]]:
+        """Captured day -> opportunity -> its people."""
         company = next(each for each in self.oracle.companies if each.source == source)
         of_roles = company.states.get("opportunity_contact_role", {})
-        standing = max((captured for captured in of_roles if captured <= day), default=None)
-        return sum(opportunity == identity for opportunity, _ in (of_roles[standing] if standing else {}))
+        return {day: Counter(opportunity for opportunity, _ in roles) for day, roles in of_roles.items()}
 
     def _few_contacts(self, company: Company, identity: str, day: date, _: Row, limit: Decimal | None) -> Judged:
         source = company.source

@@ -68,6 +68,11 @@ def test_stage_velocity_equals_counting_visits_and_lifelines(built: Built, oracl
         for name, share in (("km_median_days", 0.5), ("km_p75_days", 0.25), ("km_p90_days", 0.1)):
             by = min((at for at, left in curve if left <= share + 1e-9), default=None)
             assert row[name] == by, (key, name)
+        for days in (7, 14, 30, 60, 90, 180):
+            left = min((share for at, share in curve if at <= days), default=1.0)
+            is_known = bool(curve) and (max(at for at, _ in curve) >= days or min(share for _, share in curve) < 1e-9)
+            expected_share = pytest.approx(left, abs=1e-6) if is_known else None
+            assert row[f"still_in_stage_{days}d"] == expected_share, (key, days)
         youngest = min(visit["age"] for visit in cell.visits)
         assert row["is_mature"] == (row["km_p90_days"] is not None and youngest > row["km_p90_days"]), key
 

@@ -33,6 +33,12 @@ lead_scores as (
 
 ),
 
+health_scores as (
+
+    select * from {{ ref('int_calibration_health_scores') }}
+
+),
+
 open_versions as (
 
     select
@@ -148,19 +154,23 @@ scored as (
         counted.gone,
         counted.undecided
     from counted
-    union all
-    select
-        lead_scores.score,
-        lead_scores.band,
-        lead_scores.rank_value,
-        null as expected_rate,
-        lead_scores.segment,
-        lead_scores.fiscal_quarter,
-        case when lead_scores.verdict = 'positive' then 1 else 0 end as positives,
-        case when lead_scores.verdict = 'negative' then 1 else 0 end as negatives,
-        0 as gone,
-        case when lead_scores.verdict = 'undecided' then 1 else 0 end as undecided
-    from lead_scores
+    {%- for score, relation in {
+        'lead_scores.score': 'lead_scores', "'customer_health' as score": 'health_scores'
+    }.items() %}
+        union all
+        select
+            {{ score }},
+            {{ relation }}.band,
+            {{ relation }}.rank_value,
+            null as expected_rate,
+            {{ relation }}.segment,
+            {{ relation }}.fiscal_quarter,
+            case when {{ relation }}.verdict = 'positive' then 1 else 0 end as positives,
+            case when {{ relation }}.verdict = 'negative' then 1 else 0 end as negatives,
+            0 as gone,
+            case when {{ relation }}.verdict = 'undecided' then 1 else 0 end as undecided
+        from {{ relation }}
+    {%- endfor %}
 
 ),
 

@@ -55,6 +55,10 @@ numbered as (
             'quarters.start_date', 'quarters.end_date', 'day'
         ) }} + 1 as integer) as day_count,
 
+        coalesce(
+            quarters.end_date between captured.first_date and captured.last_date, false
+        ) as is_end_captured,
+
         -- whether the pipeline was known from its first day to its last
         coalesce(
             quarters.start_date >= captured.first_date and quarters.end_date <= captured.last_date,

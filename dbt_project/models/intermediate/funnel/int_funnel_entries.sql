@@ -177,21 +177,31 @@ moves as (
 
 ),
 
+account_moves as (
+
+    select
+        moves.*,
+        row_number() over (
+            partition by moves.entrant_key, moves.step
+            order by
+                moves.step_date nulls last, moves.person_key nulls last, moves.cycle nulls last
+        ) as entry_number
+    from moves
+    where moves.unit = 'account'
+
+),
+
 -- An account enters a step with the first of its people.
 ranked as (
 
     select
         moves.*,
-        row_number() over (
-            partition by
-                moves.unit,
-                moves.entrant_key,
-                moves.step,
-                case when moves.unit = 'person' then moves.cycle end
-            order by
-                moves.step_date nulls last, moves.person_key nulls last, moves.cycle nulls last
-        ) as entry_number
+        1 as entry_number
     from moves
+    where moves.unit = 'person'
+    union all
+    select * from account_moves
+    where entry_number = 1
 
 ),
 
@@ -217,7 +227,7 @@ entrants as (
             and (
                 ranked.cycle = later.cycle or ranked.step = 'lead' or ranked.unit = 'account'
             )
-    where ranked.entry_number = 1 and ranked.step <> 'won'
+    where ranked.step <> 'won'
     group by ranked.unit, ranked.entrant_key, ranked.step, ranked.cycle
 
 ),
@@ -259,7 +269,6 @@ decided as (
             and entrants.entrant_key = ranked.entrant_key
             and entrants.step = ranked.step
             and entrants.cycle = ranked.cycle
-            and ranked.entry_number = 1
     inner join followed
         on
             ranked.person_key = followed.person_key

@@ -1,8 +1,8 @@
--- One row per person x hand-off x cycle x clock that was answered: between which instants, by what,
--- and since when that is known.
+-- One row per person x cycle x start_step x end_evidence that was answered: between which
+-- instants, by what, and since when that is known. Clocks that wait for the same have one answer.
 with
 
-starts as (
+handed as (
 
     select * from {{ ref('int_handoff_starts') }}
 
@@ -42,6 +42,31 @@ policy as (
 
 ),
 
+starts as (
+
+    select distinct
+        handed.person_key,
+        handed.cycle,
+        handed.start_step,
+        handed.end_evidence,
+        handed.started_at,
+        handed.read_at,
+        handed.next_cycle_at
+    from handed
+
+),
+
+returned as (
+
+    select distinct
+        versions.source,
+        versions.person_id
+    from versions
+    cross join policy
+    where {{ is_listed('versions.status', 'policy.returned_status') }}
+
+),
+
 statuses as (
 
     select
@@ -53,6 +78,8 @@ statuses as (
         lag({{ is_listed('versions.status', 'policy.returned_status') }}) over record
             as was_returned
     from versions
+    inner join returned
+        on versions.source = returned.source and versions.person_id = returned.person_id
     cross join policy
     window record as (
         partition by versions.source, versions.person_id
@@ -124,15 +151,20 @@ fitting as (
 
     select
         starts.person_key,
-        starts.handoff,
         starts.cycle,
-        starts.clock,
+        starts.start_step,
+        starts.end_evidence,
         starts.started_at,
         of_people.evidence,
         greatest(of_people.from_at, starts.started_at) as from_at,
         of_people.to_at,
         of_people.known_from,
-        of_people.to_at < starts.started_at as is_before
+        of_people.to_at < starts.started_at as is_before,
+        -- Who was answered before the start needs no other answer.
+        case
+            when of_people.to_at < starts.started_at then {{ beginning_of_time() }}
+            else of_people.to_at
+        end as counted_at
     from starts
     inner join of_people
         on
@@ -151,25 +183,42 @@ fitting as (
 
 ),
 
--- Who was answered before the start needs no other answer.
+earliest as (
+
+    select
+        fitting.person_key,
+        fitting.cycle,
+        fitting.start_step,
+        fitting.end_evidence,
+        min(fitting.from_at) as earliest_at,
+        min(fitting.counted_at) as counted_at
+    from fitting
+    group by fitting.person_key, fitting.cycle, fitting.start_step, fitting.end_evidence
+
+),
+
 ranked as (
 
     select
         fitting.*,
-        min(fitting.from_at) over handed as earliest_at,
+        earliest.earliest_at,
         row_number() over (
-            partition by fitting.person_key, fitting.handoff, fitting.cycle, fitting.clock
+            partition by
+                fitting.person_key, fitting.cycle, fitting.start_step, fitting.end_evidence
             order by
-                case when fitting.is_before then 0 else 1 end nulls last,
                 fitting.to_at nulls last,
                 fitting.from_at nulls last,
                 fitting.evidence nulls last,
                 fitting.known_from nulls last
         ) as preference
     from fitting
-    window handed as (
-        partition by fitting.person_key, fitting.handoff, fitting.cycle, fitting.clock
-    )
+    inner join earliest
+        on
+            fitting.person_key = earliest.person_key
+            and fitting.cycle = earliest.cycle
+            and fitting.start_step = earliest.start_step
+            and fitting.end_evidence = earliest.end_evidence
+            and fitting.counted_at = earliest.counted_at
 
 ),
 
@@ -177,9 +226,9 @@ answers as (
 
     select
         ranked.person_key,
-        ranked.handoff,
         ranked.cycle,
-        ranked.clock,
+        ranked.start_step,
+        ranked.end_evidence,
         case when ranked.is_before then 'already_answered' else ranked.evidence end as evidence,
         case when ranked.evidence = 'returned_status' then 'day' else 'exact' end as end_precision,
         case when ranked.is_before then ranked.started_at else ranked.earliest_at end

@@ -8,6 +8,12 @@ extracted as (
 
 ),
 
+people as (
+
+    select * from {{ ref('dim_person') }}
+
+),
+
 lifecycle as (
 
     select * from {{ ref('fct_lifecycle_steps') }}
@@ -33,6 +39,7 @@ read as (
 
     select
         snapshot_days.source,
+        snapshot_days.snapshot_date,
         least(
             snapshot_days.captured_at,
             {{ utc_instant(dbt.dateadd('day', 1, 'snapshot_days.snapshot_date')) }}
@@ -50,22 +57,35 @@ starts as (
 
 ),
 
--- What answers by itself, and whether anyone ever captured it. (A step only follows an answer.)
+-- What answers by itself, and which source ever captured it. (A step only follows an answer.)
 captured as (
 
     select
-        coalesce(
-            max(case
-                when extracted.entity = 'person' and extracted.column_name = 'first_response_at'
-                    then 1
-            end) = 1, false
-        ) as has_responses,
-        coalesce(
-            max(case
-                when extracted.entity = 'activity' and extracted.column_name = 'person_id' then 1
-            end) = 1, false
-        ) as has_activities
+        extracted.source,
+        max(case
+            when extracted.entity = 'person' and extracted.column_name = 'first_response_at' then 1
+            else 0
+        end) as has_responses,
+        max(case
+            when extracted.entity = 'activity' and extracted.column_name = 'person_id' then 1
+            else 0
+        end) as has_activities
     from extracted
+    group by extracted.source
+
+),
+
+-- Who has records in several sources may be answered in any of them.
+captured_of_people as (
+
+    select
+        people.person_key,
+        max(captured.has_responses) as has_responses,
+        max(captured.has_activities) as has_activities
+    from people
+    inner join captured on people.source = captured.source
+    where people.record_count > 1
+    group by people.person_key
 
 ),
 
@@ -112,8 +132,14 @@ handed as (
         ranked.*,
         -- Not answered, or nobody wrote it down? Nobody can say where no answer is captured at all.
         case
-            when ranked.end_evidence like '%first_response_at%' and captured.has_responses then null
-            when ranked.end_evidence like '%activity%' and captured.has_activities then null
+            when
+                ranked.end_evidence like '%first_response_at%'
+                and coalesce(captured_of_people.has_responses, captured.has_responses) = 1
+                then null
+            when
+                ranked.end_evidence like '%activity%'
+                and coalesce(captured_of_people.has_activities, captured.has_activities) = 1
+                then null
             when
                 ranked.end_evidence like '%first_response_at%'
                 and ranked.end_evidence like '%activity%'
@@ -122,6 +148,7 @@ handed as (
             when ranked.end_evidence like '%activity%' then 'activity.person_id'
         end as missing_evidence,
         read.read_at,
+        read.snapshot_date as last_captured_date,
         following.started_at as next_cycle_at,
         least(
             greatest(read.read_at, ranked.started_at),
@@ -129,7 +156,8 @@ handed as (
         ) as followed_until
     from ranked
     inner join read on ranked.source = read.source
-    cross join captured
+    left join captured on ranked.source = captured.source
+    left join captured_of_people on ranked.person_key = captured_of_people.person_key
     left join starts as following
         on
             ranked.person_key = following.person_key

@@ -21,35 +21,10 @@ pipeline as (
 
 ),
 
-fiscal_quarters as (
-
-    select * from {{ ref('int_fiscal_quarters') }}
-
-),
-
-sources as (
-
-    select * from {{ ref('int_sources') }}
-
-),
-
-captured as (
-
-    select
-        min(sources.first_captured_date) as first_date,
-        max(sources.last_captured_date) as last_date
-    from sources
-
-),
-
 quarters as (
 
-    select
-        fiscal_quarters.fiscal_quarter,
-        fiscal_quarters.end_date
-    from fiscal_quarters
-    inner join captured
-        on fiscal_quarters.end_date between captured.first_date and captured.last_date
+    select * from {{ ref('int_fiscal_quarters') }}
+    where is_end_captured
 
 ),
 

@@ -27,6 +27,25 @@ accounts as (
 
 ),
 
+-- A macro repeats what it is given: each is given a column.
+worded as (
+
+    select
+        versions.*,
+        {{ billing_interval_words('versions.billing_interval') }} as interval_words
+    from versions
+
+),
+
+named as (
+
+    select
+        worded.*,
+        {{ billing_interval_word('worded.interval_words') }} as interval_word
+    from worded
+
+),
+
 -- An interval is counted in twelfths of a month.
 prices as (
 
@@ -36,48 +55,48 @@ prices as (
         accounts.account_key,
 
         -- attributes
-        coalesce(lower(trim(versions.status)), '') as status,
+        coalesce(lower(trim(named.status)), '') as status,
         coalesce(
-            upper(trim(versions.currency_code)), '{{ var("base_currency") }}'
+            upper(trim(named.currency_code)), '{{ var("base_currency") }}'
         ) as currency_code,
 
         -- numerics
-        versions.source_amount,
-        coalesce(versions.source_list_amount, versions.source_amount) as source_list_amount,
-        {{ intervals_in_twelve_months(billing_interval('versions.billing_interval')) }}
+        named.source_amount,
+        coalesce(named.source_list_amount, named.source_amount) as source_list_amount,
+        {{ intervals_in_twelve_months(billing_interval('named.interval_word')) }}
             as intervals_in_twelve_months,
         case
-            when coalesce(versions.interval_count, 1) > 0
+            when coalesce(named.interval_count, 1) > 0
                 then
-                    coalesce(versions.interval_count, 1)
-                    * {{ billing_interval_count('versions.billing_interval') }}
+                    coalesce(named.interval_count, 1)
+                    * {{ billing_interval_count('named.interval_words', 'named.interval_word') }}
         end as interval_count,
 
         -- dates
         case
-            when lag(versions.valid_from) over earlier is null then {{ beginning_of_time() }}
-            else versions.valid_from
+            when lag(named.valid_from) over earlier is null then {{ beginning_of_time() }}
+            else named.valid_from
         end as valid_from,
         cast(
-            coalesce(lead(versions.valid_from) over earlier, {{ end_of_time() }}) as date
+            coalesce(lead(named.valid_from) over earlier, {{ end_of_time() }}) as date
         ) as valid_to
-    from versions
+    from named
     inner join subscriptions
         on
-            versions.source = subscriptions.source
-            and versions.subscription_id = subscriptions.subscription_id
+            named.source = subscriptions.source
+            and named.subscription_id = subscriptions.subscription_id
     left join customer_accounts
         on
             subscriptions.source = customer_accounts.source
             and subscriptions.customer_id = customer_accounts.customer_id
-            and coalesce(versions.account_id, '') = customer_accounts.named_account_id
+            and coalesce(named.account_id, '') = customer_accounts.named_account_id
     left join accounts
         on
             customer_accounts.account_source = accounts.account_source
             and customer_accounts.account_id = accounts.account_id
     window earlier as (
-        partition by versions.source, versions.subscription_id
-        order by versions.valid_from nulls last
+        partition by named.source, named.subscription_id
+        order by named.valid_from nulls last
     )
 
 )

@@ -3,9 +3,37 @@
 -- would be at the rate of those others.
 with
 
+verdicts as (
+
+    select * from {{ ref('int_stall_verdicts') }}
+    where is_decided
+
+),
+
+-- What each rule says at once, so that the verdicts are read once for all rules.
 mixes as (
 
-    select * from {{ ref('int_stall_mixes') }}
+    select
+        verdicts.fiscal_quarter,
+        verdicts.segment,
+        verdicts.pipeline,
+        verdicts.stage,
+        verdicts.age_weeks,
+        {%- for rule in stall_rules() %}
+            verdicts.{{ rule }},
+        {%- endfor %}
+        count(*) as decided,
+        count(*) filter (where verdicts.is_won) as won
+    from verdicts
+    group by
+        {%- for rule in stall_rules() %}
+            verdicts.{{ rule }},
+        {%- endfor %}
+        verdicts.fiscal_quarter,
+        verdicts.segment,
+        verdicts.pipeline,
+        verdicts.stage,
+        verdicts.age_weeks
 
 ),
 

@@ -2,7 +2,7 @@
 -- of those who had the score had the outcome, and how many it said there would be.
 {%- set counts = ['n', 'positives', 'negatives', 'gone', 'undecided', 'unscored'] %}
 {%- set names = [
-    'forecast_category', 'lead_score', 'lead_score_won', 'stage_probability'
+    'customer_health', 'forecast_category', 'lead_score', 'lead_score_won', 'stage_probability'
 ] %}
 {%- set sums = ['expected_sum', 'squared_error_sum'] %}
 with
@@ -237,7 +237,11 @@ calibration as (
 
         -- attributes
         '(all)' in (suggested.band, suggested.segment, suggested.fiscal_quarter) as is_total,
-        case when suggested.score = 'lead_score' then 'opportunity' else 'won' end as outcome,
+        case suggested.score
+            when 'customer_health' then 'churn'
+            when 'lead_score' then 'opportunity'
+            else 'won'
+        end as outcome,
         suggested.status,
         case
             when suggested.n > 0 or suggested.unscored = 0 then null

@@ -9,30 +9,30 @@ versions as (
 
 ),
 
--- What is gone keeps its last version.
-latest as (
+captured as (
 
     select
-        versions.*,
-        min(versions.valid_from) over record as first_captured_date,
-        row_number() over (
-            partition by versions.source, versions.person_id
-            order by versions.valid_from desc
-        ) as recency
+        versions.source,
+        versions.person_id,
+        min(versions.valid_from) as first_captured_date,
+        max(versions.valid_from) as last_changed_date
     from versions
-    window record as (partition by versions.source, versions.person_id)
+    group by versions.source, versions.person_id
 
 ),
 
+-- What is gone keeps its last version.
 records as (
 
     select
-        latest.*,
-        cast(row_number() over (
-            order by latest.source nulls last, latest.person_id nulls last
-        ) as integer) as record_number
-    from latest
-    where latest.recency = 1
+        versions.*,
+        captured.first_captured_date
+    from versions
+    inner join captured
+        on
+            versions.source = captured.source
+            and versions.person_id = captured.person_id
+            and versions.valid_from = captured.last_changed_date
 
 ),
 
@@ -61,15 +61,15 @@ digests as (
 pointers as (
 
     select
-        records.record_number,
         records.source,
+        records.person_id as record_id,
         records.converted_person_id as person_id
     from records
     where records.converted_person_id is not null
     union all
     select
-        records.record_number,
         records.source,
+        records.person_id as record_id,
         records.merged_into_person_id as person_id
     from records
     where records.merged_into_person_id is not null
@@ -87,25 +87,41 @@ targets as (
 ),
 
 -- Records with a link in common are one person: they point at one record, or have one address.
-links as (
+linked_records as (
 
     select
-        pointers.record_number,
+        pointers.source,
+        pointers.record_id as person_id,
         'record/' || pointers.source || '/' || pointers.person_id as link
     from pointers
     union
     select
-        records.record_number,
+        records.source,
+        records.person_id,
         'record/' || records.source || '/' || records.person_id as link
     from records
     inner join targets
         on records.source = targets.source and records.person_id = targets.person_id
     union
     select
-        records.record_number,
+        records.source,
+        records.person_id,
         'address/' || records.email_digest as link
     from records
     inner join digests on records.email_digest = digests.email_digest
+
+),
+
+links as (
+
+    select
+        linked_records.source,
+        linked_records.person_id,
+        cast(dense_rank() over (
+            order by linked_records.source nulls last, linked_records.person_id nulls last
+        ) as integer) as record_number,
+        cast(dense_rank() over (order by linked_records.link nulls last) as integer) as link
+    from linked_records
 
 ),
 
@@ -151,16 +167,38 @@ numbers as (
 
 ),
 
-numbered as (
+counted as (
 
     select
-        records.*,
-        coalesce(numbers.person_number, records.record_number) as person_number,
-        count(*) over (
-            partition by coalesce(numbers.person_number, records.record_number)
-        ) as record_count
-    from records
-    left join numbers on records.record_number = numbers.record_number
+        numbers.person_number,
+        count(*) as record_count
+    from numbers
+    group by numbers.person_number
+
+),
+
+names as (
+
+    select distinct
+        links.record_number,
+        links.source,
+        links.person_id
+    from links
+
+),
+
+-- Who is linked with nobody is a person alone.
+people as (
+
+    select
+        names.source,
+        names.person_id,
+        firsts.source || '/' || firsts.person_id as person_key,
+        counted.record_count
+    from names
+    inner join numbers on names.record_number = numbers.record_number
+    inner join counted on numbers.person_number = counted.person_number
+    inner join names as firsts on numbers.person_number = firsts.record_number
 
 ),
 
@@ -168,32 +206,33 @@ dimension as (
 
     select
         -- ids
-        numbered.source,
-        numbered.person_id,
-        named.source || '/' || named.person_id as person_key,
-        numbered.account_id,
-        numbered.owner_id,
-        numbered.converted_person_id,
-        numbered.merged_into_person_id,
-        numbered.converted_opportunity_id,
+        records.source,
+        records.person_id,
+        coalesce(people.person_key, records.source || '/' || records.person_id) as person_key,
+        records.account_id,
+        records.owner_id,
+        records.converted_person_id,
+        records.merged_into_person_id,
+        records.converted_opportunity_id,
 
         -- attributes
-        numbered.record_type,
-        numbered.lead_source,
-        numbered.status,
+        records.record_type,
+        records.lead_source,
+        records.status,
 
         -- numerics
-        numbered.lead_score,
-        cast(numbered.record_count as integer) as record_count,
+        records.lead_score,
+        cast(coalesce(people.record_count, 1) as integer) as record_count,
 
         -- flags
-        numbered.valid_to < {{ end_of_time() }} as is_deleted,
+        records.valid_to < {{ end_of_time() }} as is_deleted,
 
         -- dates
-        {{ business_date('numbered.created_at') }} as created_date,
-        numbered.first_captured_date
-    from numbered
-    inner join records as named on numbered.person_number = named.record_number
+        {{ business_date('records.created_at') }} as created_date,
+        records.first_captured_date
+    from records
+    left join people
+        on records.source = people.source and records.person_id = people.person_id
 
 )
 

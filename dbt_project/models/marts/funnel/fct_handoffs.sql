@@ -33,6 +33,20 @@ users as (
 
 ),
 
+opportunities as (
+
+    select * from {{ ref('fct_lifecycle_steps') }}
+    where step = 'opportunity'
+
+),
+
+policy as (
+
+    select * from {{ ref('int_metric_policy') }}
+    where is_latest
+
+),
+
 answered as (
 
     select
@@ -48,9 +62,9 @@ answered as (
     left join answers
         on
             starts.person_key = answers.person_key
-            and starts.handoff = answers.handoff
             and starts.cycle = answers.cycle
-            and starts.clock = answers.clock
+            and starts.start_step = answers.start_step
+            and starts.end_evidence = answers.end_evidence
 
 ),
 
@@ -96,6 +110,24 @@ limited as (
 
 ),
 
+-- A day by the blocks of working seconds in which it begins and ends: a limit is looked for in
+-- its own block only. No day is longer than a block.
+blocks as (
+
+    select
+        days.*,
+        cast(floor(days.seconds_before / 100000.0) as bigint) as block
+    from days
+    where days.open_seconds > 0
+    union
+    select
+        days.*,
+        cast(floor((days.seconds_before + days.open_seconds - 1) / 100000.0) as bigint) as block
+    from days
+    where days.open_seconds > 0
+
+),
+
 due as (
 
     select
@@ -104,15 +136,16 @@ due as (
             when limited.clock = 'clock'
                 then {{ dbt.dateadd('second', 'limited.limit_seconds', 'limited.started_at') }}
             else {{ dbt.dateadd(
-                'second', 'limited.seconds_at_limit - days.seconds_before', 'days.opens_at'
+                'second', 'limited.seconds_at_limit - blocks.seconds_before', 'blocks.opens_at'
             ) }}
         end as due_at
     from limited
-    left join days
+    left join blocks
         on
             limited.clock = 'business'
-            and limited.seconds_at_limit > days.seconds_before
-            and limited.seconds_at_limit <= days.seconds_before + days.open_seconds
+            and cast(floor((limited.seconds_at_limit - 1) / 100000.0) as bigint) = blocks.block
+            and limited.seconds_at_limit > blocks.seconds_before
+            and limited.seconds_at_limit <= blocks.seconds_before + blocks.open_seconds
 
 ),
 
@@ -136,6 +169,26 @@ rerouted as (
 
 ),
 
+told as (
+
+    select
+        due.*,
+        {{ business_date('due.due_at') }} as due_date,
+        case
+            when due.missing_evidence is not null or due.elapsed_seconds is null
+                then 'not_evaluated'
+            when due.ended_at is null and due.elapsed_seconds > due.limit_seconds then 'breached'
+            when due.ended_at is null and due.followed_until = due.next_cycle_at
+                then 'not_evaluated'
+            when due.ended_at is null then 'pending'
+            when due.elapsed_seconds <= due.limit_seconds then 'met'
+            when due.least_seconds > due.limit_seconds then 'breached'
+            else 'not_evaluated'
+        end as status
+    from due
+
+),
+
 handoffs as (
 
     select
@@ -155,17 +208,7 @@ handoffs as (
         coalesce(users.team, '(none)') as owner_team,
         due.channel,
         due.weekday,
-        case
-            when due.missing_evidence is not null or due.elapsed_seconds is null
-                then 'not_evaluated'
-            when due.ended_at is null and due.elapsed_seconds > due.limit_seconds then 'breached'
-            when due.ended_at is null and due.followed_until = due.next_cycle_at
-                then 'not_evaluated'
-            when due.ended_at is null then 'pending'
-            when due.elapsed_seconds <= due.limit_seconds then 'met'
-            when due.least_seconds > due.limit_seconds then 'breached'
-            else 'not_evaluated'
-        end as status,
+        due.status,
         coalesce(
             due.missing_evidence,
             due.evidence,
@@ -187,6 +230,22 @@ handoffs as (
             and due.measured_date >= due.known_from,
             false
         ) as is_entered_late,
+        -- The day of the limit says who was late; what was there by then says nothing about it.
+        case
+            when due.status not in ('met', 'breached') then null
+            when opportunities.step_date <= due.due_date then null
+            when opportunities.step_precision = 'left_truncated' then null
+            when
+                {{ dbt.datediff('due.due_date', 'due.last_captured_date', 'day') }}
+                >= policy.handoff_outcome_days
+                then
+                    coalesce(
+                        opportunities.cycle = due.cycle
+                        and {{ dbt.datediff('due.due_date', 'opportunities.step_date', 'day') }}
+                        <= policy.handoff_outcome_days,
+                        false
+                    )
+        end as led_to_opportunity,
 
         -- timestamps and dates
         due.started_at,
@@ -195,7 +254,9 @@ handoffs as (
         due.started_date,
         due.known_from,
         due.evidence_known_from
-    from due
+    from told as due
+    cross join policy
+    left join opportunities on due.person_key = opportunities.person_key
     left join rerouted
         on
             due.person_key = rerouted.person_key

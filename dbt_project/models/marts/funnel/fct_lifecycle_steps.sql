@@ -1,6 +1,11 @@
 -- One row per person x step of the lifecycle x cycle: when the person took it, which record says
 -- so, and since when that is known.
 {%- set steps = ['lead', 'mql', 'sal', 'sql', 'opportunity', 'won'] %}
+{%- set step_columns = [
+    'person_key', 'step', 'cycle', 'source', 'person_id', 'opportunity_id', 'step_precision',
+    'step_at', 'step_date', 'known_from', 'earlier_steps_until',
+] %}
+{%- set record_columns = ['account_id', 'owner_id', 'lead_source', 'lead_score'] %}
 with
 
 people as (
@@ -77,37 +82,35 @@ created as (
 
 ),
 
-first_versions as (
+firsts_of_opportunities as (
 
     select
         history.source,
         history.opportunity_id,
-        history.created_date,
-        history.valid_from,
-        row_number() over (
-            partition by history.source, history.opportunity_id
-            order by history.valid_from nulls last
-        ) as version_number,
-        min(case when history.is_won then history.valid_from end) over (
-            partition by history.source, history.opportunity_id
-        ) as won_from
+        min(history.valid_from) as first_captured_date,
+        min(case when history.is_won then history.valid_from end) as won_from
     from history
+    group by history.source, history.opportunity_id
 
 ),
 
 opportunities as (
 
     select
-        first_versions.source,
-        first_versions.opportunity_id,
-        first_versions.created_date,
-        first_versions.valid_from as first_captured_date,
-        first_versions.valid_from <= sources.first_captured_date as is_left_truncated,
-        first_versions.won_from,
-        first_versions.won_from <= sources.first_captured_date as is_won_at_first
-    from first_versions
-    inner join sources on first_versions.source = sources.source
-    where first_versions.version_number = 1
+        history.source,
+        history.opportunity_id,
+        history.created_date,
+        history.valid_from as first_captured_date,
+        history.valid_from <= sources.first_captured_date as is_left_truncated,
+        firsts_of_opportunities.won_from,
+        firsts_of_opportunities.won_from <= sources.first_captured_date as is_won_at_first
+    from history
+    inner join firsts_of_opportunities
+        on
+            history.source = firsts_of_opportunities.source
+            and history.opportunity_id = firsts_of_opportunities.opportunity_id
+            and history.valid_from = firsts_of_opportunities.first_captured_date
+    inner join sources on history.source = sources.source
 
 ),
 
@@ -188,11 +191,6 @@ dated as (
     select
         people.person_key,
         evidence.*,
-        case evidence.step
-            {%- for step in steps %}
-                when '{{ step }}' then {{ loop.index }}
-            {%- endfor %}
-        end as step_order,
         row_number() over (
             partition by
                 people.person_key,
@@ -217,45 +215,114 @@ dated as (
 ),
 
 -- Each MQL begins a cycle, to which belongs what comes on its day or later.
+cycles as (
+
+    select
+        dated.person_key,
+        row_number() over mqls as cycle,
+        case
+            when row_number() over mqls = 1 then {{ beginning_of_time() }} else dated.step_date
+        end as from_date,
+        coalesce(lead(dated.step_date) over mqls, {{ end_of_time() }}) as to_date
+    from dated
+    where dated.step = 'mql' and dated.evidence_number = 1
+    window mqls as (partition by dated.person_key order by dated.step_date nulls last)
+
+),
+
 cycled as (
 
     select
         dated.*,
-        greatest(1, count(*) filter (where dated.step = 'mql') over (
-            partition by dated.person_key
-            order by
-                dated.step_date nulls last,
-                case when dated.step = 'mql' then 0 else 1 end nulls last
-            range between unbounded preceding and current row
-        )) as cycle
+        coalesce(cycles.cycle, 1) as cycle
     from dated
+    left join cycles
+        on
+            dated.person_key = cycles.person_key
+            and dated.step_date >= cycles.from_date
+            and dated.step_date < cycles.to_date
     where dated.evidence_number = 1
 
 ),
 
-firsts as (
+first_dates as (
 
     select
-        cycled.*,
-        row_number() over (
-            partition by cycled.person_key, cycled.step, cycled.cycle
-            order by cycled.step_date nulls last
-        ) as entry_number
+        {%- for step in steps %}
+            min(case when cycled.step = '{{ step }}' then cycled.step_date end) as {{ step }}_date,
+        {%- endfor %}
+        cycled.person_key,
+        cycled.cycle
     from cycled
+    group by cycled.person_key, cycled.cycle
 
 ),
 
+-- A step is taken once in a cycle, the first time.
 ordered as (
 
     select
-        firsts.*,
-        max(firsts.step_date) over (
-            partition by firsts.person_key, firsts.cycle
-            order by firsts.step_order nulls last
-            rows between unbounded preceding and 1 preceding
-        ) as earlier_steps_until
-    from firsts
-    where firsts.entry_number = 1
+        cycled.*,
+        case cycled.step
+            {%- for step in steps[1:] %}
+                {%- set earlier = steps[:loop.index] | join('_date, ') ~ '_date' %}
+                when '{{ step }}' then {{ 'greatest' if loop.index > 1 }}({{ earlier }})
+            {%- endfor %}
+        end as earlier_steps_until
+    from cycled
+    inner join first_dates
+        on
+            cycled.person_key = first_dates.person_key
+            and cycled.cycle = first_dates.cycle
+            and case cycled.step
+                {%- for step in steps %}
+                    when '{{ step }}' then first_dates.{{ step }}_date
+                {%- endfor %}
+            end = cycled.step_date
+
+),
+
+current_versions as (
+
+    select
+        {%- for column in step_columns %}
+            ordered.{{ column }},
+        {%- endfor %}
+        {%- for column in record_columns %}
+            versions.{{ column }},
+        {%- endfor %}
+        versions.valid_from
+    from ordered
+    left join versions
+        on
+            ordered.source = versions.source
+            and ordered.person_id = versions.person_id
+            and ordered.known_from >= versions.valid_from
+            and ordered.known_from < versions.valid_to
+
+),
+
+-- Of a record that did not exist on that day, the last version before, else the first one.
+other_versions as (
+
+    select
+        {%- for column in step_columns %}
+            steps.{{ column }},
+        {%- endfor %}
+        {%- for column in record_columns %}
+            versions.{{ column }},
+        {%- endfor %}
+        row_number() over (
+            partition by steps.person_key, steps.step, steps.cycle
+            order by
+                case when versions.valid_from <= steps.known_from then 0 else 1 end nulls last,
+                case when versions.valid_from <= steps.known_from then versions.valid_from end desc,
+                versions.valid_from nulls last
+        ) as nearness
+    from current_versions as steps
+    inner join versions
+        on steps.source = versions.source and steps.person_id = versions.person_id
+    where steps.valid_from is null
 
 ),
 
@@ -263,23 +330,20 @@ ordered as (
 described as (
 
     select
-        ordered.*,
-        versions.account_id,
-        versions.owner_id,
-        versions.lead_source,
-        versions.lead_score,
-        row_number() over (
-            partition by ordered.person_key, ordered.step, ordered.cycle
-            order by
-                case when versions.valid_from <= ordered.known_from then 0 else 1 end nulls last,
-                case
-                    when versions.valid_from <= ordered.known_from then versions.valid_from
-                end desc,
-                versions.valid_from nulls last
-        ) as nearness
-    from ordered
-    inner join versions
-        on ordered.source = versions.source and ordered.person_id = versions.person_id
+        {%- for column in step_columns + record_columns %}
+            current_versions.{{ column }},
+        {%- endfor %}
+        1 as nearness
+    from current_versions
+    where current_versions.valid_from is not null
+    union all
+    select
+        {%- for column in step_columns + record_columns %}
+            other_versions.{{ column }},
+        {%- endfor %}
+        other_versions.nearness
+    from other_versions
+    where other_versions.nearness = 1
 
 ),
 
@@ -322,7 +386,6 @@ lifecycle as (
             and described.account_id = segments.account_id
             and described.known_from >= segments.valid_from
             and described.known_from < segments.valid_to
-    where described.nearness = 1
 
 )
 

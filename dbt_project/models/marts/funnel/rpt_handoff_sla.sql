@@ -1,11 +1,7 @@
 -- One row per month_start_date x handoff x clock x segment x dimension x dimension_value, `(all)`
 -- included: how many hand-offs that began in the month were answered within the limit, and when.
-{%- set dimensions = {
-    '(all)': "'(all)'",
-    'team': 'timed.owner_team',
-    'owner': 'timed.owner',
-    'weekday': 'timed.weekday',
-} %}
+{%- set dimensions = ['team', 'owner', 'weekday'] %}
+{%- set place = ['month_start_date', 'handoff', 'clock'] %}
 {%- set counts = [
     'handed', 'met', 'breached', 'pending', 'not_evaluated', 'answered', 'unanswered',
 ] %}
@@ -15,6 +11,12 @@ with
 handoffs as (
 
     select * from {{ ref('fct_handoffs') }}
+
+),
+
+outcomes as (
+
+    select * from {{ ref('int_handoff_outcomes') }}
 
 ),
 
@@ -33,7 +35,7 @@ timed as (
         handoffs.handoff,
         handoffs.clock,
         handoffs.segment,
-        handoffs.owner_team,
+        handoffs.owner_team as team,
         coalesce(handoffs.owner_id, '(none)') as owner,
         coalesce(handoffs.weekday, '(none)') as weekday,
         handoffs.status,
@@ -43,42 +45,73 @@ timed as (
 
 ),
 
+-- They are handed in the minute before the first.
+events as (
+
+    select
+        {%- for column in place + ['segment'] + dimensions %}
+            timed.{{ column }},
+        {%- endfor %}
+        -1 as day,
+        count(*) as handed,
+        {%- for status in ['met', 'breached', 'pending', 'not_evaluated'] %}
+            count(*) filter (where timed.status = '{{ status }}') as {{ status }},
+        {%- endfor %}
+        0 as answered,
+        0 as unanswered
+    from timed
+    group by {{ range(1, 8) | join(', ') }}
+    union all
+    select
+        {%- for column in place + ['segment'] + dimensions %}
+            timed.{{ column }},
+        {%- endfor %}
+        timed.minutes as day,
+        {%- for count in counts[:5] %}
+            0 as {{ count }},
+        {%- endfor %}
+        count(*) filter (where timed.is_answered) as answered,
+        count(*) filter (where not timed.is_answered) as unanswered
+    from timed
+    group by {{ range(1, 9) | join(', ') }}
+
+),
+
+looked_at as (
+
+    select events.* from events
+    {%- for look in looks %}
+        union all
+        select
+            {%- for column in place + ['segment'] + dimensions %}
+                events.{{ column }},
+            {%- endfor %}
+            {{ look * 60 }} as day,
+            {%- for count in counts[:-1] %}
+                0 as {{ count }},
+            {%- endfor %}
+            0 as unanswered
+        from events
+        where events.day = -1
+    {%- endfor %}
+
+),
+
 counted as (
 
-    {%- for dimension, value in dimensions.items() %}
-        {%- for day in ['-1', 'timed.minutes'] + looks %}
-            select
-                timed.month_start_date,
-                timed.handoff,
-                timed.clock,
-                timed.segment,
-                '{{ dimension }}' as dimension,
-                {{ value }} as dimension_value,
-                {{ day * 60 if day is number else day }} as day,
-                {%- if day == '-1' %}
-                    1 as handed,
-                    {%- for status in ['met', 'breached', 'pending', 'not_evaluated'] %}
-                        case when timed.status = '{{ status }}' then 1 else 0 end as {{ status }},
-                    {%- endfor %}
-                {%- else %}
-                    0 as handed,
-                    0 as met,
-                    0 as breached,
-                    0 as pending,
-                    0 as not_evaluated,
-                {%- endif %}
-                {%- if day == 'timed.minutes' %}
-                    case when timed.is_answered then 1 else 0 end as answered,
-                    case when timed.is_answered then 0 else 1 end as unanswered
-                {%- else %}
-                    0 as answered,
-                    0 as unanswered
-                {%- endif %}
-            from timed
-            {%- if not loop.last %}
-                union all
-            {%- endif %}
-        {%- endfor %}
+    {%- for dimension in ['(all)'] + dimensions %}
+        select
+            {%- for column in place + ['segment', 'day'] %}
+                looked_at.{{ column }},
+            {%- endfor %}
+            {{ "'(all)'" if dimension == '(all)' else 'looked_at.' ~ dimension }}
+                as dimension_value,
+            {%- for count in counts %}
+                sum(looked_at.{{ count }}) as {{ count }},
+            {%- endfor %}
+            '{{ dimension }}' as dimension
+        from looked_at
+        group by {{ range(1, 7) | join(', ') }}
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -91,7 +124,7 @@ cohorts as (
     {{ with_all(
         'counted',
         all_of=['segment'],
-        others=['month_start_date', 'handoff', 'clock', 'dimension', 'dimension_value', 'day'],
+        others=place + ['dimension', 'dimension_value', 'day'],
         sums=counts,
     ) }}
 
@@ -182,6 +215,21 @@ totals as (
 
 ),
 
+-- Bounds of two shares bound their difference (Newcombe 1998).
+compared as (
+
+    select
+        outcomes.*,
+        {%- for status in ['met', 'breached'] %}
+            {%- set part = 'outcomes.' ~ status ~ '_opportunity_rate * outcomes.' ~ status ~ '_sure' %}
+            {{ wilson_bound(part, 'outcomes.' ~ status ~ '_sure', '-') }} as {{ status }}_low,
+            {{ wilson_bound(part, 'outcomes.' ~ status ~ '_sure', '+') }} as {{ status }}_high,
+        {%- endfor %}
+        outcomes.met_opportunity_rate - outcomes.breached_opportunity_rate as rate_gap
+    from outcomes
+
+),
+
 report as (
 
     select
@@ -212,9 +260,34 @@ report as (
             answers.answered_{{ look }}h,
         {%- endfor %}
         cast(answers.median_minutes as double) / 60 as median_hours,
-        cast(answers.p90_minutes as double) / 60 as p90_hours
+        cast(answers.p90_minutes as double) / 60 as p90_hours,
+
+        -- what a late answer costs
+        coalesce(compared.compared_handoffs, 0) as compared_handoffs,
+        {%- for status in ['met', 'breached'] %}
+            compared.{{ status }}_opportunity_rate,
+            compared.{{ status }}_low as {{ status }}_opportunity_rate_low,
+            compared.{{ status }}_high as {{ status }}_opportunity_rate_high,
+        {%- endfor %}
+        compared.rate_gap as opportunity_rate_gap,
+        compared.rate_gap - sqrt(
+            power(compared.met_opportunity_rate - compared.met_low, 2)
+            + power(compared.breached_high - compared.breached_opportunity_rate, 2)
+        ) as opportunity_rate_gap_low,
+        compared.rate_gap + sqrt(
+            power(compared.met_high - compared.met_opportunity_rate, 2)
+            + power(compared.breached_opportunity_rate - compared.breached_low, 2)
+        ) as opportunity_rate_gap_high
     from totals
     left join answers on totals.cohort_key = answers.cohort_key
+    left join compared
+        on
+            totals.month_start_date = compared.month_start_date
+            and totals.handoff = compared.handoff
+            and totals.clock = compared.clock
+            and totals.segment = compared.segment
+            and totals.dimension = compared.dimension
+            and totals.dimension_value = compared.dimension_value
     cross join policy
 
 )

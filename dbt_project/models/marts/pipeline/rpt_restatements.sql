@@ -5,9 +5,15 @@
 ] %}
 with
 
-changes as (
+pipeline_changes as (
 
     select * from {{ ref('int_pipeline_restatements') }}
+
+),
+
+mrr_changes as (
+
+    select * from {{ ref('int_mrr_restatements') }}
 
 ),
 
@@ -23,24 +29,76 @@ pipeline_days as (
 
 ),
 
+billing_days as (
+
+    select * from {{ ref('int_snapshot_days') }}
+    where entity = 'subscription'
+
+),
+
 policy as (
 
     select * from {{ ref('int_metric_policy') }}
 
 ),
 
+changes as (
+
+    select
+        pipeline_changes.metric,
+        pipeline_changes.fiscal_quarter,
+        pipeline_changes.segment,
+        pipeline_changes.snapshot_date,
+        pipeline_changes.cause,
+        pipeline_changes.amount,
+        pipeline_changes.opportunity_delta as number_delta
+    from pipeline_changes
+    union all
+    select
+        'mrr' as metric,
+        mrr_changes.fiscal_quarter,
+        mrr_changes.segment,
+        mrr_changes.snapshot_date,
+        mrr_changes.cause,
+        mrr_changes.amount,
+        mrr_changes.customer_delta as number_delta
+    from mrr_changes
+
+),
+
+-- Pipeline and billing each have days of their own.
+days as (
+
+    {%- for metric in ['bookings', 'open_pipeline'] %}
+        select
+            '{{ metric }}' as metric,
+            pipeline_days.snapshot_date
+        from pipeline_days
+        union all
+    {%- endfor %}
+    select
+        'mrr' as metric,
+        billing_days.snapshot_date
+    from billing_days
+    group by billing_days.snapshot_date
+
+),
+
 captured as (
 
     select
-        min(pipeline_days.snapshot_date) as first_date,
-        max(pipeline_days.snapshot_date) as last_date
-    from pipeline_days
+        days.metric,
+        min(days.snapshot_date) as first_date,
+        max(days.snapshot_date) as last_date
+    from days
+    group by days.metric
 
 ),
 
 quarters as (
 
     select
+        captured.metric,
         fiscal_quarters.fiscal_quarter,
         fiscal_quarters.end_date,
         captured.last_date,
@@ -55,7 +113,8 @@ quarters as (
 
 ),
 
--- The company has both numbers in every quarter, whether there is anything in it or not.
+-- The company has both numbers of the pipeline in every quarter, whether there is anything in it
+-- or not.
 cells as (
 
     select
@@ -63,14 +122,13 @@ cells as (
         changes.fiscal_quarter,
         changes.segment
     from changes
-    {%- for metric in ['bookings', 'open_pipeline'] %}
-        union
-        select
-            '{{ metric }}' as metric,
-            quarters.fiscal_quarter,
-            '(all)' as segment
-        from quarters
-    {%- endfor %}
+    union
+    select
+        quarters.metric,
+        quarters.fiscal_quarter,
+        '(all)' as segment
+    from quarters
+    where quarters.metric <> 'mrr'
 
 ),
 
@@ -80,16 +138,18 @@ looks as (
     select
         cells.metric,
         quarters.fiscal_quarter,
-        pipeline_days.snapshot_date
+        days.snapshot_date
     from cells
-    inner join quarters on cells.fiscal_quarter = quarters.fiscal_quarter
-    inner join pipeline_days on quarters.end_date <= pipeline_days.snapshot_date
+    inner join quarters
+        on cells.metric = quarters.metric and cells.fiscal_quarter = quarters.fiscal_quarter
+    inner join days
+        on quarters.metric = days.metric and quarters.end_date <= days.snapshot_date
     where
         cells.segment = '(all)'
         and (
-            pipeline_days.snapshot_date in (quarters.end_date, quarters.last_date)
+            days.snapshot_date in (quarters.end_date, quarters.last_date)
             or {{ dbt.position(
-                "'|' || " ~ dbt.datediff('quarters.end_date', 'pipeline_days.snapshot_date', 'day')
+                "'|' || " ~ dbt.datediff('quarters.end_date', 'days.snapshot_date', 'day')
                 ~ " || '|'",
                 'quarters.restatement_days'
             ) }} > 0
@@ -112,14 +172,14 @@ daily as (
         looks.snapshot_date,
         sum(case when changes.cause = 'reported' then changes.amount else 0 end)
             as reported_amount,
-        sum(case when changes.cause = 'reported' then changes.opportunity_delta else 0 end)
+        sum(case when changes.cause = 'reported' then changes.number_delta else 0 end)
             as reported_opportunities,
         {%- for cause in causes %}
             sum(case when changes.cause = '{{ cause }}' then changes.amount else 0 end)
                 as {{ cause }}_amount,
         {%- endfor %}
         coalesce(sum(changes.amount), 0) as restated_amount,
-        coalesce(sum(changes.opportunity_delta), 0) as restated_opportunities
+        coalesce(sum(changes.number_delta), 0) as restated_opportunities
     from cells
     inner join looks
         on cells.metric = looks.metric and cells.fiscal_quarter = looks.fiscal_quarter
@@ -156,7 +216,8 @@ restatements as (
         cast(sum(daily.reported_opportunities) over so_far as integer) as reported_opportunities,
         cast(sum(daily.restated_opportunities) over so_far as integer) as restated_opportunities
     from daily
-    inner join quarters on daily.fiscal_quarter = quarters.fiscal_quarter
+    inner join quarters
+        on daily.metric = quarters.metric and daily.fiscal_quarter = quarters.fiscal_quarter
     window so_far as (
         partition by daily.metric, daily.fiscal_quarter, daily.segment
         order by daily.snapshot_date nulls last

@@ -1,5 +1,6 @@
 -- One row per fiscal_quarter of entry x pipeline x segment x stage, `(all)` quarters and segments
 -- included: how long visits last, and what they lead to.
+{% set curve_days = [7, 14, 30, 60, 90, 180] %}
 with
 
 visits as (
@@ -103,7 +104,13 @@ quantiles as (
         min(survival.days_in_stage) filter (where survival.survival <= 0.5 + 1e-9)
             as km_median_days,
         min(survival.days_in_stage) filter (where survival.survival <= 0.25 + 1e-9) as km_p75_days,
-        min(survival.days_in_stage) filter (where survival.survival <= 0.1 + 1e-9) as km_p90_days
+        min(survival.days_in_stage) filter (where survival.survival <= 0.1 + 1e-9) as km_p90_days,
+        {% for day in curve_days %}
+            min(survival.survival) filter (where survival.days_in_stage <= {{ day }})
+                as survival_{{ day }}d,
+        {% endfor %}
+        min(survival.survival) as least_survival,
+        max(survival.days_in_stage) as longest_days
     from survival
     group by survival.fiscal_quarter, survival.pipeline, survival.segment, survival.stage
 
@@ -140,6 +147,13 @@ velocity as (
 
         -- rates
         cast(totals.converted as double) / nullif(totals.visits, 0) as conversion_rate,
+        {% for day in curve_days %}
+            case
+                when quantiles.longest_days >= {{ day }} or quantiles.least_survival = 0
+                    -- the last digits of a sum of logarithms mean nothing
+                    then round(coalesce(quantiles.survival_{{ day }}d, 1), 6)
+            end as still_in_stage_{{ day }}d,
+        {% endfor %}
 
         -- flags
         coalesce(totals.youngest_days > quantiles.km_p90_days, false) as is_mature,
