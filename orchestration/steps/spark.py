@@ -20,7 +20,6 @@ from orchestration.settings.config import Config
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.home import Home
 from orchestration.steps.dbt import NodeResult, build_models, dialects
-from orchestration.steps.spark_functions import create_functions
 from snapshots.digest import literal, quoted
 
 if TYPE_CHECKING:
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 
 FETCHED = ("marts", "findings")
 """The schemas that come back from Spark."""
+ALSO_FETCHED = (("staging", "stg_subscription"),)
+"""What comes back besides: the comparison of closed months reads it."""
 FIXED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",  # what does not fit is an error, as in DuckDB, and not NULL or another number
@@ -37,6 +38,8 @@ FIXED = {
     "spark.ui.showConsoleProgress": "false",
 }
 """What the models' meaning rests on, and what this process needs."""
+ONLY_IN_DUCKDB = {"stripe": "its prices are computed by functions that only DuckDB has"}
+"""The types of sources whose models Spark cannot run, and why."""
 
 
 class SparkError(PipeledgerError):
@@ -47,6 +50,7 @@ def build_models_in_spark(
     config: Config, home: Home, on_node: Callable[[str], None] = lambda name: None
 ) -> list[NodeResult]:
     """As `dbt.build_models`, in Spark; marts and findings are in the warehouse afterwards."""
+    check_sources(config)
     with session(config, home) as spark:
         send_ledger(spark, config, home)
         results = build_models(config, home, on_node, target="spark")
@@ -91,6 +95,16 @@ def session(config: Config, home: Home) -> Iterator["SparkSession"]:
         spark.stop()
 
 
+def check_sources(config: Config) -> None:
+    """SparkError for a source whose models Spark cannot run."""
+    for source in config.sources.values():
+        if source.type in ONLY_IN_DUCKDB:
+            raise SparkError(
+                f"{source.name}: a source of type {source.type} cannot be built in Spark, because "
+                f"{ONLY_IN_DUCKDB[source.type]}. Nothing was built. Run `pipeledger build --target duckdb`."
+            )
+
+
 def check_packages(names: Sequence[str] = ("pyspark", "dbt.adapters.spark")) -> None:
     """SparkError unless this Python has Spark."""
     missing = [name for name in names if not _is_importable(name)]
@@ -124,7 +138,7 @@ def use_in_dbt(spark: "SparkSession") -> None:
     from dbt_common.exceptions import DbtRuntimeError
     from pyspark.errors import PySparkException
 
-    class Cursor(dbt_session.Cursor):
+    class Cursor(dbt_session.Cursor):  # type: ignore[misc]  # not installed for development
         def execute(self, sql: str, *parameters: Any) -> None:
             if parameters:
                 raise DbtRuntimeError(f"{len(parameters)} parameters of a statement, none expected: {sql[:200]}")
@@ -133,11 +147,13 @@ def use_in_dbt(spark: "SparkSession") -> None:
             except PySparkException as error:
                 raise DbtRuntimeError(str(error)) from error
 
-    dbt_session.Cursor = Cursor  # type: ignore[misc]
+    dbt_session.Cursor = Cursor
 
 
 def send_ledger(spark: "SparkSession", config: Config, home: Home) -> None:
     """Make the ledger's relations, and the functions that read text, in Spark's schema `ledger`."""
+    from orchestration.steps.spark_functions import create_functions  # sqlglot takes a while to import
+
     spark.sql("create schema if not exists ledger")
     with duckdb.connect(str(home.warehouse), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
@@ -157,28 +173,39 @@ def send_ledger(spark: "SparkSession", config: Config, home: Home) -> None:
             file = literal(str(folder / "rows.parquet"))
             connection.execute(f"copy (select {as_written} from {relation}) to {file} (format parquet)")
             declared = ", ".join(f"`{column}` {kind.replace('VARCHAR', 'string')}" for column, kind in columns.items())
+            location = str(folder).replace("\\", r"\\").replace("'", r"\'")
             spark.sql(f"drop table if exists ledger.`{name}`")
-            spark.sql(f"create table ledger.`{name}` ({declared}) using parquet location '{folder}'")
+            spark.sql(f"create table ledger.`{name}` ({declared}) using parquet location '{location}'")
     create_functions(spark, dialects(config))
 
 
 def fetch(spark: "SparkSession", home: Home, schemas: Sequence[str] = FETCHED) -> None:
-    """Put the tables of these schemas into the warehouse, in DuckDB's types."""
+    """Put the tables of these schemas, and `ALSO_FETCHED`, into the warehouse, in DuckDB's types."""
+    names = [
+        (schema, str(row.tableName))
+        for schema in filter(spark.catalog.databaseExists, schemas)
+        for row in spark.sql(f"show tables in {schema}").collect()
+    ]
+    names += [(schema, name) for schema, name in ALSO_FETCHED if spark.catalog.tableExists(f"{schema}.{name}")]
     with duckdb.connect(str(home.warehouse)) as connection:
         connection.execute("set TimeZone = 'UTC'")
-        for schema in filter(spark.catalog.databaseExists, schemas):
+        for schema, name in names:
+            files = home.spark / "tables" / f"{schema}.db" / name / "*.parquet"
+            rows = f"read_parquet({literal(str(files))})"
+            if not list(files.parent.glob(files.name)):  # a view, or a table without rows
+                connection.register("arrow_rows", spark.table(f"{schema}.`{name}`").toArrow())
+                rows = "arrow_rows"
+            columns = ", ".join(
+                f"timezone('UTC', {quoted(column)}) as {quoted(column)}"
+                if kind == "TIMESTAMP WITH TIME ZONE"
+                else quoted(column)
+                for column, kind, *_ in connection.execute(f"describe select * from {rows}").fetchall()
+            )
+            relation = f"{schema}.{quoted(name)}"
             connection.execute(f"create schema if not exists {schema}")
-            for row in spark.sql(f"show tables in {schema}").collect():
-                files = home.spark / "tables" / f"{schema}.db" / row.tableName / "*.parquet"
-                rows = f"read_parquet({literal(str(files))})"
-                if not list(files.parent.glob(files.name)):  # Spark writes none where there are no rows
-                    connection.register("no_rows", spark.table(f"{schema}.`{row.tableName}`").toArrow())
-                    rows = "no_rows"
-                columns = ", ".join(
-                    f"timezone('UTC', {quoted(column)}) as {quoted(column)}"
-                    if kind == "TIMESTAMP WITH TIME ZONE"
-                    else quoted(column)
-                    for column, kind, *_ in connection.execute(f"describe select * from {rows}").fetchall()
-                )
-                table = f"{schema}.{quoted(row.tableName)}"
-                connection.execute(f"create or replace table {table} as select {columns} from {rows}")
+            is_view = connection.execute(
+                "select 1 from duckdb_views() where schema_name = ? and view_name = ?", [schema, name]
+            ).fetchone()
+            if is_view:  # of a build in DuckDB
+                connection.execute(f"drop view {relation}")
+            connection.execute(f"create or replace table {relation} as select {columns} from {rows}")

@@ -13,8 +13,8 @@
         case
             when {{ position }} = 1 and {{ touches }} = 1 then {{ amount }}
             else
-                {{ rounded_share(amount, attribution_parts(model, position, touches), whole) }}
-                - {{ rounded_share(
+                {{ rounded_part(amount, attribution_parts(model, position, touches), whole) }}
+                - {{ rounded_part(
                     amount, attribution_parts(model, '(' ~ position ~ ' - 1)', touches), whole
                 ) }}
         end

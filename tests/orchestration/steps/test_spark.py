@@ -42,6 +42,14 @@ def test_a_machine_without_java_is_told_what_to_install(tmp_path: Path, monkeypa
         spark.check_java()
 
 
+def test_a_source_that_spark_cannot_run_is_refused_before_anything_is_built(tmp_path: Path) -> None:
+    settings = tmp_path / "pipeledger.toml"
+    settings.write_text('[company]\ntime_zone = "UTC"\n[sources.billing]\ntype = "stripe"\n')
+    with pytest.raises(spark.SparkError, match=r"^billing: a source of type stripe cannot be built in Spark"):
+        spark.build_models_in_spark(load_config(settings, {}), Home(tmp_path))
+    assert not (tmp_path / "spark").exists()
+
+
 def test_what_is_not_installed_is_named() -> None:
     with pytest.raises(spark.SparkError, match=r"no_such_package not installed.*make setup-spark"):
         spark.check_packages(("sqlglot", "no_such_package"))
@@ -66,11 +74,13 @@ def test_every_mart_is_the_same_in_spark_and_in_duckdb(desk: Desk, tmp_path: Pat
         desk.drop_subscriptions(day)
     ran = desk.run("run", "--from", "2026-03-01", "--to", "2026-03-03")
     assert ran.code == 0, ran.err
+    definitions = {path.name: path.read_text() for path in Home(desk.home).definitions.iterdir()}
     in_duckdb = Path(shutil.copy(desk.home / "warehouse.duckdb", tmp_path / "duckdb.duckdb"))
     config = load_config(desk.folder / "pipeledger.toml", {})
     engine = Engine("spark", master="local[2]", memory="2g", spark=QUICK)
     results = spark.build_models_in_spark(dataclasses.replace(config, engine=engine), Home(desk.home))
     assert [result.message for result in results if result.failed] == []
+    assert {path.name: path.read_text() for path in Home(desk.home).definitions.iterdir()} == definitions
     outcomes = list(Comparison(in_duckdb, desk.home / "warehouse.duckdb", tolerance=1e-9).outcomes())
     assert [str(outcome) for outcome in outcomes if outcome.differences] == []
     assert sum(outcome.rows for outcome in outcomes) > 100

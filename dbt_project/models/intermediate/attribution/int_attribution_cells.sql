@@ -10,8 +10,6 @@
     'opportunities', 'influenced_amount', 'untouched_amount', 'booked_amount',
     'lead_source_amount', 'creation_amount', 'before_sales_amount',
 ] %}
-{%- set other_channel =
-    "coalesce(touches.channel, '') <> coalesce(touches.reported_channel, '')" %}
 with
 
 conversions as (
@@ -32,65 +30,36 @@ sourcing as (
 
 ),
 
--- A campaign that was captured after the quarter was reported had no channel then: such touches
--- have a row for each side.
+-- What a touch is given today, and, where that was another amount or channel, when it was reported.
 credits as (
 
     {%- for match in matches %}
-        {%- for sides in ['both', 'reported'] %}
+        {%- for side, prefix in {'restated': '', 'reported': 'reported_'}.items() %}
             select
                 {%- for model in models %}
-                    {%- set given = attributed_amount(
+                    {{ attributed_amount(
                         model,
                         'conversions.amount',
-                        'touches.' ~ match ~ '_position',
-                        'touches.' ~ match ~ '_count',
-                    ) %}
-                    {%- set reported = attributed_amount(
-                        model,
-                        'conversions.amount',
-                        'touches.reported_' ~ match ~ '_position',
-                        'touches.reported_' ~ match ~ '_count',
-                    ) %}
-                    {%- if sides == 'both' %}
-                        {{ given }} as {{ model }}_amount,
-                        case
-                            when {{ other_channel }} then 0
-                            when
-                                touches.{{ match }}_position = touches.reported_{{ match }}_position
-                                and touches.{{ match }}_count = touches.reported_{{ match }}_count
-                                then {{ given }}
-                            else {{ reported }}
-                        end as reported_{{ model }}_amount,
-                    {%- else %}
-                        0 as {{ model }}_amount,
-                        {{ reported }} as reported_{{ model }}_amount,
-                    {%- endif %}
+                        'touches.' ~ prefix ~ match ~ '_position',
+                        'touches.' ~ prefix ~ match ~ '_count',
+                    ) }} as {{ model }}_amount,
                 {%- endfor %}
-                conversions.conversion_key,
-                conversions.fiscal_quarter,
-                conversions.segment,
-                conversions.purpose,
-                conversions.amount,
+                touches.conversion_key,
                 '{{ match }}' as match,
-                {{ 'touches.' ~ match ~ '_position is not null' if sides == 'both' else 'false' }}
-                    as is_restated,
+                {{ 'true' if side == 'restated' else 'false' }} as is_restated,
                 coalesce(
-                    touches.{{ 'channel' if sides == 'both' else 'reported_channel' }}, '(none)'
-                ) as channel,
+                    touches.{{ match }}_position = touches.reported_{{ match }}_position
+                    and touches.{{ match }}_count = touches.reported_{{ match }}_count
+                    and coalesce(touches.channel, '') = coalesce(touches.reported_channel, ''),
+                    false
+                ) as is_same,
+                coalesce({{ 'touches.' ~ prefix ~ 'channel' }}, '(none)') as channel,
                 coalesce(touches.campaign_id, '(none)') as campaign_id,
                 coalesce(touches.touch_type, '(none)') as touch_type
             from touches
             inner join conversions on touches.conversion_key = conversions.conversion_key
             where
-                {%- if sides == 'both' %}
-                    touches.{{ match }}_position is not null
-                    or touches.reported_{{ match }}_position is not null
-                    and not ({{ other_channel }})
-                {%- else %}
-                    touches.reported_{{ match }}_position is not null
-                    and {{ other_channel }}
-                {%- endif %}
+                {{ 'touches.' ~ prefix ~ match }}_position is not null
             {%- if not loop.last %}
                 union all
             {%- endif %}
@@ -106,22 +75,30 @@ valued as (
 
     {%- for dimension, column in dimensions.items() %}
         select
-            credits.fiscal_quarter,
-            credits.segment,
-            credits.purpose,
+            {%- for column in place %}
+                conversions.{{ column }},
+            {%- endfor %}
             credits.match,
             {%- for model in models %}
-                sum(coalesce(credits.{{ model }}_amount, 0)) as {{ model }}_amount,
-                sum(coalesce(credits.reported_{{ model }}_amount, 0))
-                    as reported_{{ model }}_amount,
+                sum(case when credits.is_restated then credits.{{ model }}_amount else 0 end)
+                    as {{ model }}_amount,
+                sum(
+                    case
+                        when credits.is_same or not credits.is_restated
+                            then credits.{{ model }}_amount
+                        else 0
+                    end
+                ) as reported_{{ model }}_amount,
             {%- endfor %}
             '{{ dimension }}' as dimension,
             credits.{{ column }} as dimension_value
         from credits
+        inner join conversions on credits.conversion_key = conversions.conversion_key
+        where credits.is_restated or not credits.is_same
         group by
-            credits.fiscal_quarter,
-            credits.segment,
-            credits.purpose,
+            {%- for column in place %}
+                conversions.{{ column }},
+            {%- endfor %}
             credits.match,
             credits.{{ column }}
         {%- if not loop.last %}
@@ -138,22 +115,11 @@ influenced as (
         select
             credits.conversion_key,
             credits.match,
-            credits.fiscal_quarter,
-            credits.segment,
-            credits.purpose,
-            credits.amount,
             '{{ dimension }}' as dimension,
             credits.{{ column }} as dimension_value
         from credits
         where credits.is_restated
-        group by
-            credits.conversion_key,
-            credits.match,
-            credits.fiscal_quarter,
-            credits.segment,
-            credits.purpose,
-            credits.amount,
-            credits.{{ column }}
+        group by credits.conversion_key, credits.match, credits.{{ column }}
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -164,19 +130,20 @@ influenced as (
 influence as (
 
     select
-        influenced.fiscal_quarter,
-        influenced.segment,
-        influenced.purpose,
+        {%- for column in place %}
+            conversions.{{ column }},
+        {%- endfor %}
         influenced.match,
         influenced.dimension,
         influenced.dimension_value,
         count(*) as opportunities,
-        sum(influenced.amount) as influenced_amount
+        sum(conversions.amount) as influenced_amount
     from influenced
+    inner join conversions on influenced.conversion_key = conversions.conversion_key
     group by
-        influenced.fiscal_quarter,
-        influenced.segment,
-        influenced.purpose,
+        {%- for column in place %}
+            conversions.{{ column }},
+        {%- endfor %}
         influenced.match,
         influenced.dimension,
         influenced.dimension_value

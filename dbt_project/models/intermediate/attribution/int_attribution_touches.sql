@@ -2,6 +2,10 @@
 -- counts, or counted when it was reported: its place among the touches of each match.
 {%- set matches = ['headline', 'role', 'converted', 'account'] %}
 {%- set sides = {'restated': '', 'reported': 'reported_'} %}
+{%- set so_far = 'partition by counting.conversion_key '
+    ~ 'order by counting.touched_at nulls last, counting.touch_id nulls last, '
+    ~ 'counting.touch_source nulls last '
+    ~ 'rows between unbounded preceding and current row' %}
 with
 
 conversions as (
@@ -169,7 +173,7 @@ counting as (
                     reached.{{ match }}_from <= reached.{{ side }}_date
                     and reached.valid_from <= reached.{{ side }}_date
                     and reached.touch_date <= reached.{{ side }}_date
-                    and (superseded.known_to is null or superseded.known_to > reached.{{ side }}_date),
+                    and coalesce(superseded.known_to > reached.{{ side }}_date, true),
                     false
                 ) as is_{{ prefix }}{{ match }},
             {%- endfor %}
@@ -212,15 +216,15 @@ placed as (
             {%- for prefix in sides.values() %}
                 {%- for match in matches %}
                     {%- if match in ways_matches %}
-                        {%- set counts = [
-                            'counting.is_' ~ prefix ~ 'role or counting.is_' ~ prefix
-                            ~ 'converted' if match == 'headline'
-                            else 'counting.is_' ~ prefix ~ match
-                        ] | first %}
+                        {%- set counts =
+                            'counting.is_' ~ prefix ~ 'role or counting.is_' ~ prefix ~ 'converted'
+                            if match == 'headline' else 'counting.is_' ~ prefix ~ match %}
                         cast(
                             case
                                 when {{ counts }}
-                                    then sum(case when {{ counts }} then 1 else 0 end) over so_far
+                                    then
+                                        sum(case when {{ counts }} then 1 else 0 end)
+                                            over ({{ so_far }})
                             end as integer
                         ) as {{ prefix }}{{ match }}_position,
                         cast(
@@ -248,14 +252,16 @@ placed as (
             counting.touched_at,
             counting.touch_date
         from counting
-        where counting.reached_by = '{{ way }}'
-        window so_far as (
-            partition by counting.conversion_key
-            order by
-                counting.touched_at nulls last,
-                counting.touch_id nulls last,
-                counting.touch_source nulls last
-        )
+        where
+            counting.reached_by = '{{ way }}'
+            and (
+                {%- for prefix in sides.values() %}
+                    {%- for match in matches[1:] %}
+                        counting.is_{{ prefix }}{{ match }} or
+                    {%- endfor %}
+                {%- endfor %}
+                false
+            )
         {%- if not loop.last %}
             union all
         {%- endif %}
