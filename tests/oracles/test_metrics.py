@@ -41,9 +41,10 @@ MARTS = {
         "select days.fiscal_quarter, segment, category, sum(amount) from fct_booking_movements as moves "
         "inner join dim_date as days on days.date_day = moves.snapshot_date group by all"
     ),
-    ("target_amount remaining_target_amount targeted_open_amount coverage_ratio", "day close_fiscal_quarter"): (
+    ("target_amount remaining_target_amount compared_open_amount coverage_ratio", "day close_fiscal_quarter"): (
         "select snapshot_date, fiscal_quarter, target_amount, case when status = 'open' then remaining_target_amount "
-        "end, case when status = 'open' then targeted_open_amount end, coverage_ratio "
+        "end, case when abs(coverage_ratio - targeted_open_amount / remaining_target_amount) < 1e-9 "
+        "then targeted_open_amount when coverage_ratio is not null then open_amount end, coverage_ratio "
         "from rpt_pipeline_coverage where segment = '(all)'"
     ),
     ("won_opportunities decided_opportunities win_rate", "close_fiscal_quarter"): (
