@@ -197,7 +197,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
     for keys, value in overrides(env):
         place(raw, keys, value)
     reader = Reader(path.name)
-    reader.known(raw, ("company", "ledger", "publish", "engine", "sources", "gates", "schedule", "alerts"), "")
+    reader.known(raw, ("company", "ledger", "engine", "publish", "sources", "gates", "schedule", "alerts"), "")
     company = read_company(reader, reader.table(raw, "company"), path.parent)
     sources = {
         name: read_source(reader, name, reader.table(raw["sources"], name, "sources."), path.parent)

@@ -55,6 +55,7 @@ LONGER = {
     "rpt_slippage": "nine groups, in counts and in amounts, and their rates",
     "rpt_stage_velocity": "counts, durations and rates of a cell, side by side",
     "int_funnel_entries": "what comes after an entry, and what gives it back, for people and accounts alike",
+    "int_handoff_starts": "rules, who captured answers, and until when a hand-off is followed, side by side",
     "int_handoff_answers": "five kinds of evidence, one block each, and which of them counts",
     "fct_handoffs": "two clocks, what they say of start, answer and limit, and the columns of a hand-off",
     "rpt_handoff_sla": "counts, the curve of answers and what is read from it, for four dimensions",

@@ -11,7 +11,7 @@
     {%- else -%}
         {%- set whole = attribution_parts(model, touches, touches) -%}
         case
-            when {{ touches }} = 1 then {{ amount }}
+            when {{ position }} = 1 and {{ touches }} = 1 then {{ amount }}
             else
                 {{ rounded_share(amount, attribution_parts(model, position, touches), whole) }}
                 - {{ rounded_share(

@@ -10,6 +10,8 @@
     'opportunities', 'influenced_amount', 'untouched_amount', 'booked_amount',
     'lead_source_amount', 'creation_amount', 'before_sales_amount',
 ] %}
+{%- set other_channel =
+    "coalesce(touches.channel, '') <> coalesce(touches.reported_channel, '')" %}
 with
 
 conversions as (
@@ -30,56 +32,69 @@ sourcing as (
 
 ),
 
+-- A campaign that was captured after the quarter was reported had no channel then: such touches
+-- have a row for each side.
 credits as (
 
     {%- for match in matches %}
-        select
-            {%- for column in dimensions.values() %}
-                coalesce(touches.{{ column }}, '(none)') as {{ column }},
-            {%- endfor %}
-            {%- for model in models %}
-                {{ attributed_amount(
-                    model,
-                    'conversions.amount',
-                    'touches.' ~ match ~ '_position',
-                    'touches.' ~ match ~ '_count',
-                ) }} as {{ model }}_amount,
-            {%- endfor %}
-            touches.conversion_key,
-            '{{ match }}' as match,
-            touches.is_restated,
-            touches.is_reported
-        from touches
-        inner join conversions on touches.conversion_key = conversions.conversion_key
-        where touches.{{ match }}_position is not null
-        {%- if not loop.last %}
-            union all
-        {%- endif %}
-    {%- endfor %}
-
-),
-
--- An opportunity counts once for each value that touched it.
-by_value as (
-
-    {%- for dimension, column in dimensions.items() %}
-        select
-            {%- for model in models %}
-                sum(credits.{{ model }}_amount) as {{ model }}_amount,
-            {%- endfor %}
-            credits.conversion_key,
-            credits.match,
-            credits.is_restated,
-            credits.is_reported,
-            '{{ dimension }}' as dimension,
-            credits.{{ column }} as dimension_value
-        from credits
-        group by
-            credits.conversion_key,
-            credits.match,
-            credits.is_restated,
-            credits.is_reported,
-            credits.{{ column }}
+        {%- for sides in ['both', 'reported'] %}
+            select
+                {%- for model in models %}
+                    {%- set given = attributed_amount(
+                        model,
+                        'conversions.amount',
+                        'touches.' ~ match ~ '_position',
+                        'touches.' ~ match ~ '_count',
+                    ) %}
+                    {%- set reported = attributed_amount(
+                        model,
+                        'conversions.amount',
+                        'touches.reported_' ~ match ~ '_position',
+                        'touches.reported_' ~ match ~ '_count',
+                    ) %}
+                    {%- if sides == 'both' %}
+                        {{ given }} as {{ model }}_amount,
+                        case
+                            when {{ other_channel }} then 0
+                            when
+                                touches.{{ match }}_position = touches.reported_{{ match }}_position
+                                and touches.{{ match }}_count = touches.reported_{{ match }}_count
+                                then {{ given }}
+                            else {{ reported }}
+                        end as reported_{{ model }}_amount,
+                    {%- else %}
+                        0 as {{ model }}_amount,
+                        {{ reported }} as reported_{{ model }}_amount,
+                    {%- endif %}
+                {%- endfor %}
+                conversions.conversion_key,
+                conversions.fiscal_quarter,
+                conversions.segment,
+                conversions.purpose,
+                conversions.amount,
+                '{{ match }}' as match,
+                {{ 'touches.' ~ match ~ '_position is not null' if sides == 'both' else 'false' }}
+                    as is_restated,
+                coalesce(
+                    touches.{{ 'channel' if sides == 'both' else 'reported_channel' }}, '(none)'
+                ) as channel,
+                coalesce(touches.campaign_id, '(none)') as campaign_id,
+                coalesce(touches.touch_type, '(none)') as touch_type
+            from touches
+            inner join conversions on touches.conversion_key = conversions.conversion_key
+            where
+                {%- if sides == 'both' %}
+                    touches.{{ match }}_position is not null
+                    or touches.reported_{{ match }}_position is not null
+                    and not ({{ other_channel }})
+                {%- else %}
+                    touches.reported_{{ match }}_position is not null
+                    and {{ other_channel }}
+                {%- endif %}
+            {%- if not loop.last %}
+                union all
+            {%- endif %}
+        {%- endfor %}
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -89,31 +104,82 @@ by_value as (
 
 valued as (
 
-    select
-        {%- for column in place %}
-            conversions.{{ column }},
-        {%- endfor %}
-        {%- for side in ['restated', 'reported'] %}
+    {%- for dimension, column in dimensions.items() %}
+        select
+            credits.fiscal_quarter,
+            credits.segment,
+            credits.purpose,
+            credits.match,
             {%- for model in models %}
-                sum(case when by_value.is_{{ side }} then by_value.{{ model }}_amount else 0 end)
-                    as {{ 'reported_' if side == 'reported' }}{{ model }}_amount,
+                sum(coalesce(credits.{{ model }}_amount, 0)) as {{ model }}_amount,
+                sum(coalesce(credits.reported_{{ model }}_amount, 0))
+                    as reported_{{ model }}_amount,
             {%- endfor %}
-        {%- endfor %}
-        by_value.match,
-        by_value.dimension,
-        by_value.dimension_value,
-        count(*) filter (where by_value.is_restated) as opportunities,
-        sum(case when by_value.is_restated then conversions.amount else 0 end)
-            as influenced_amount
-    from by_value
-    inner join conversions on by_value.conversion_key = conversions.conversion_key
+            '{{ dimension }}' as dimension,
+            credits.{{ column }} as dimension_value
+        from credits
+        group by
+            credits.fiscal_quarter,
+            credits.segment,
+            credits.purpose,
+            credits.match,
+            credits.{{ column }}
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
+    {%- endfor %}
+
+),
+
+-- An opportunity counts once for each value that touched it.
+influenced as (
+
+    {%- for dimension, column in dimensions.items() %}
+        select
+            credits.conversion_key,
+            credits.match,
+            credits.fiscal_quarter,
+            credits.segment,
+            credits.purpose,
+            credits.amount,
+            '{{ dimension }}' as dimension,
+            credits.{{ column }} as dimension_value
+        from credits
+        where credits.is_restated
+        group by
+            credits.conversion_key,
+            credits.match,
+            credits.fiscal_quarter,
+            credits.segment,
+            credits.purpose,
+            credits.amount,
+            credits.{{ column }}
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
+    {%- endfor %}
+
+),
+
+influence as (
+
+    select
+        influenced.fiscal_quarter,
+        influenced.segment,
+        influenced.purpose,
+        influenced.match,
+        influenced.dimension,
+        influenced.dimension_value,
+        count(*) as opportunities,
+        sum(influenced.amount) as influenced_amount
+    from influenced
     group by
-        {%- for column in place %}
-            conversions.{{ column }},
-        {%- endfor %}
-        by_value.match,
-        by_value.dimension,
-        by_value.dimension_value
+        influenced.fiscal_quarter,
+        influenced.segment,
+        influenced.purpose,
+        influenced.match,
+        influenced.dimension,
+        influenced.dimension_value
 
 ),
 
@@ -152,8 +218,8 @@ touched as (
             conversions.{{ column }},
         {%- endfor %}
         {%- for side in ['restated', 'reported'] %}
-            count(*) filter (where sourcing.is_{{ side }}) as {{ side }}_opportunities,
-            sum(case when sourcing.is_{{ side }} then conversions.amount else 0 end)
+            count(*) filter (where sourcing.side = '{{ side }}') as {{ side }}_opportunities,
+            sum(case when sourcing.side = '{{ side }}' then conversions.amount else 0 end)
                 as {{ side }}_amount,
         {%- endfor %}
         {%- for rule, flag in {
@@ -161,7 +227,8 @@ touched as (
         }.items() %}
             sum(
                 case
-                    when sourcing.is_restated and sourcing.{{ flag }} then conversions.amount
+                    when sourcing.side = 'restated' and sourcing.{{ flag }}
+                        then conversions.amount
                     else 0
                 end
             ) as {{ rule }}_amount,
@@ -216,14 +283,20 @@ in_segments as (
             valued.{{ model }}_amount,
             valued.reported_{{ model }}_amount,
         {%- endfor %}
-        valued.opportunities,
-        valued.influenced_amount,
+        coalesce(influence.opportunities, 0) as opportunities,
+        coalesce(influence.influenced_amount, 0) as influenced_amount,
         {%- for measure in measures[2:] %}
             0 as {{ measure }},
         {%- endfor %}
         valued.dimension,
         valued.dimension_value
     from valued
+    left join influence
+        on
+            {%- for column in place + ['match', 'dimension'] %}
+                valued.{{ column }} = influence.{{ column }} and
+            {%- endfor %}
+            valued.dimension_value = influence.dimension_value
     {%- for dimension in dimensions %}
         union all
         select

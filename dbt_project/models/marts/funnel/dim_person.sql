@@ -125,7 +125,7 @@ links as (
 
 ),
 
-{{ rounds_of_links() }},
+    {{ rounds_of_links() }},
 
 numbers as (
 
