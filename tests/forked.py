@@ -51,7 +51,8 @@ def ask(
 def environment_at(folder: Path) -> None:
     """A virtual environment whose `pipeledger` is forked from this process's server, for those who type it."""
     (folder / "bin").mkdir(parents=True)
-    for name, words in {"python": (), "pipeledger": (str(Path(__file__)), "ask", server())}.items():
+    commands: dict[str, list[str]] = {"python": [], "pipeledger": [str(Path(__file__)), "ask", server()]}
+    for name, words in commands.items():
         program = folder / "bin" / name
         program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *words])} "$@"\n')
         program.chmod(0o755)
