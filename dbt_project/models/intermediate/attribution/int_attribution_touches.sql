@@ -116,7 +116,7 @@ campaign_versions as (
 
 ),
 
-reached as (
+reached_by_opportunity as (
 
     select
         'opportunity' as reached_by,
@@ -141,7 +141,11 @@ reached as (
     where
         linked.role_from <= conversions.people_until
         or linked.converted_from is not null
-    union all
+
+),
+
+reached_by_account as (
+
     select
         'account' as reached_by,
         conversions.conversion_key,
@@ -164,7 +168,8 @@ reached as (
 ),
 
 -- What counts today, and what counted when the quarter was reported.
-counting as (
+{%- for way in ['opportunity', 'account'] %}
+counting_by_{{ way }} as (
 
     select
         {%- for side, prefix in sides.items() %}
@@ -192,7 +197,7 @@ counting as (
             when campaign_versions.first_captured_date <= reached.reported_date
                 then campaign_versions.channel
         end as reported_channel
-    from reached
+    from reached_by_{{ way }} as reached
     left join superseded
         on
             reached.touch_source = superseded.touch_source
@@ -206,6 +211,7 @@ counting as (
 
 ),
 
+{% endfor %}
 -- Of an opportunity's people, each match has its own places; those of an account's have one.
 placed as (
 
@@ -251,17 +257,14 @@ placed as (
             counting.is_converted,
             counting.touched_at,
             counting.touch_date
-        from counting
+        from counting_by_{{ way }} as counting
         where
-            counting.reached_by = '{{ way }}'
-            and (
-                {%- for prefix in sides.values() %}
-                    {%- for match in matches[1:] %}
-                        counting.is_{{ prefix }}{{ match }} or
-                    {%- endfor %}
-                {%- endfor %}
-                false
-            )
+            counting.is_role
+            or counting.is_converted
+            or counting.is_account
+            or counting.is_reported_role
+            or counting.is_reported_converted
+            or counting.is_reported_account
         {%- if not loop.last %}
             union all
         {%- endif %}
