@@ -116,7 +116,7 @@ campaign_versions as (
 
 ),
 
-reached as (
+reached_by_opportunity as (
 
     select
         'opportunity' as reached_by,
@@ -141,7 +141,11 @@ reached as (
     where
         linked.role_from <= conversions.people_until
         or linked.converted_from is not null
-    union all
+
+),
+
+reached_by_account as (
+
     select
         'account' as reached_by,
         conversions.conversion_key,
@@ -164,48 +168,50 @@ reached as (
 ),
 
 -- What counts today, and what counted when the quarter was reported.
-counting as (
+{%- for way in ['opportunity', 'account'] %}
+    counting_by_{{ way }} as (
 
-    select
-        {%- for side, prefix in sides.items() %}
-            {%- for match in matches[1:] %}
-                coalesce(
-                    reached.{{ match }}_from <= reached.{{ side }}_date
-                    and reached.valid_from <= reached.{{ side }}_date
-                    and reached.touch_date <= reached.{{ side }}_date
-                    and coalesce(superseded.known_to > reached.{{ side }}_date, true),
-                    false
-                ) as is_{{ prefix }}{{ match }},
+        select
+            {%- for side, prefix in sides.items() %}
+                {%- for match in matches[1:] %}
+                    coalesce(
+                        reached.{{ match }}_from <= reached.{{ side }}_date
+                        and reached.valid_from <= reached.{{ side }}_date
+                        and reached.touch_date <= reached.{{ side }}_date
+                        and coalesce(superseded.known_to > reached.{{ side }}_date, true),
+                        false
+                    ) as is_{{ prefix }}{{ match }},
+                {%- endfor %}
             {%- endfor %}
-        {%- endfor %}
-        reached.conversion_key,
-        reached.reached_by,
-        reached.touch_source,
-        reached.touch_id,
-        reached.person_key,
-        reached.campaign_id,
-        reached.touch_type,
-        reached.touched_at,
-        reached.touch_date,
-        campaign_versions.channel,
-        case
-            when campaign_versions.first_captured_date <= reached.reported_date
-                then campaign_versions.channel
-        end as reported_channel
-    from reached
-    left join superseded
-        on
-            reached.touch_source = superseded.touch_source
-            and reached.touch_id = superseded.touch_id
-    left join campaign_versions
-        on
-            reached.touch_source = campaign_versions.source
-            and reached.campaign_id = campaign_versions.campaign_id
-            and reached.touch_date >= campaign_versions.valid_from
-            and reached.touch_date < campaign_versions.valid_to
+            reached.conversion_key,
+            reached.reached_by,
+            reached.touch_source,
+            reached.touch_id,
+            reached.person_key,
+            reached.campaign_id,
+            reached.touch_type,
+            reached.touched_at,
+            reached.touch_date,
+            campaign_versions.channel,
+            case
+                when campaign_versions.first_captured_date <= reached.reported_date
+                    then campaign_versions.channel
+            end as reported_channel
+        from reached_by_{{ way }} as reached
+        left join superseded
+            on
+                reached.touch_source = superseded.touch_source
+                and reached.touch_id = superseded.touch_id
+        left join campaign_versions
+            on
+                reached.touch_source = campaign_versions.source
+                and reached.campaign_id = campaign_versions.campaign_id
+                and reached.touch_date >= campaign_versions.valid_from
+                and reached.touch_date < campaign_versions.valid_to
 
-),
+    ),
 
+{% endfor %}
 -- Of an opportunity's people, each match has its own places; those of an account's have one.
 placed as (
 
@@ -251,17 +257,14 @@ placed as (
             counting.is_converted,
             counting.touched_at,
             counting.touch_date
-        from counting
+        from counting_by_{{ way }} as counting
         where
-            counting.reached_by = '{{ way }}'
-            and (
-                {%- for prefix in sides.values() %}
-                    {%- for match in matches[1:] %}
-                        counting.is_{{ prefix }}{{ match }} or
-                    {%- endfor %}
-                {%- endfor %}
-                false
-            )
+            counting.is_role
+            or counting.is_converted
+            or counting.is_account
+            or counting.is_reported_role
+            or counting.is_reported_converted
+            or counting.is_reported_account
         {%- if not loop.last %}
             union all
         {%- endif %}
