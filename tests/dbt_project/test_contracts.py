@@ -19,7 +19,7 @@ BROKEN = "enforced contract that failed"
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home of a company without a single record, its definitions loaded."""
     home = tmp_path_factory.mktemp("contracts")
-    assert dbt_build.run(home, [Company("crm", {})], command=("build", "--select", "targets")).success
+    assert dbt_build.run(home, [Company("crm", {})], command=("seed", "--select", "targets")).success
     return home
 
 
