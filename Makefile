@@ -3,7 +3,7 @@ PYTHON ?= $(or $(firstword $(foreach version,3.11 3.12 3.13,$(shell command -v p
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup setup-objects setup-metrics setup-dev demo dev test test-all lint lint-python lint-sql format picture bench lock clean
+.PHONY: help setup setup-objects setup-metrics setup-spark setup-dev demo dev test test-all lint lint-python lint-sql format picture bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -11,6 +11,7 @@ help:  ## list the targets
 setup: .venv/.run  ## virtual environment with the command .venv/bin/pipeledger
 setup-objects: .venv/.objects  ## the same with what a ledger in a bucket needs
 setup-metrics: .venv/.metrics  ## the same with what `pipeledger metrics` computes with
+setup-spark: .venv/.spark  ## the same with Spark, for `pipeledger build --target spark` (500 MB; needs Java 17)
 setup-dev: .venv/.dev  ## the same with the test and lint tools
 
 .venv/bin/uv:
@@ -33,6 +34,10 @@ setup-dev: .venv/.dev  ## the same with the test and lint tools
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-metrics.lock
 	@touch $@
 
+.venv/.spark: requirements-spark.lock .venv/.run
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-spark.lock
+	@touch $@
+
 .venv/.dev: requirements-dev.lock .venv/.run
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements-dev.lock
 	@touch $@
@@ -43,10 +48,10 @@ demo: setup  ## a synthetic company, 540 days, ready to query
 dev: setup  ## Dagster's UI on 127.0.0.1
 	$(BIN)/pipeledger ui
 
-test: setup-dev  ## the tests (about 20 minutes on 2 cores)
+test: setup-dev  ## the tests (10 to 15 minutes on 2 cores)
 	$(BIN)/pytest -m "not slow"
 
-test-all: setup-dev  ## the slow ones too
+test-all: setup-dev setup-spark  ## the slow ones too
 	$(BIN)/pytest
 
 lint: setup-dev  ## ruff, mypy, import-linter, sqruff
@@ -83,6 +88,7 @@ lock: .venv/bin/uv  ## resolve the dependencies anew
 	$(BIN)/uv pip compile $(RESOLVED) -c requirements-dev.lock pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile $(RESOLVED) -c requirements-dev.lock --extra objects pyproject.toml -o requirements-objects.lock
 	$(BIN)/uv pip compile $(RESOLVED) -c requirements-dev.lock --extra metrics pyproject.toml -o requirements-metrics.lock
+	$(BIN)/uv pip compile $(RESOLVED) -c requirements-dev.lock --extra spark pyproject.toml -o requirements-spark.lock
 
 clean:  ## remove the virtual environment and caches
 	rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache dbt_project/target dbt_project/logs

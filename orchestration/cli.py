@@ -213,10 +213,17 @@ def check_not_future(settings: Settings, day: date) -> None:
         )
 
 
-@command("pipeledger build")
-def build(as_json: JsonFlag = False) -> None:
+@command("pipeledger build", "pipeledger build --target spark")
+def build(
+    target: Annotated[
+        str | None, typer.Option("--target", help="What runs the models: duckdb or spark. Default: as [engine] says.")
+    ] = None,
+    as_json: JsonFlag = False,
+) -> None:
     """Marts from the ledger and publish, without ingesting (after a change of definitions)."""
     settings = settings_in_force()
+    if target is not None:
+        settings = settings.with_engine(target)
     with sole_writer(settings, "pipeledger build"):
         from orchestration.dag.runs import run_build
 
@@ -362,7 +369,7 @@ def reconcile(
 ) -> None:
     """Compare a team's own list with the one pipeline number of its day, without landing it."""
     from ingestion.files.detection import Told
-    from orchestration.commands.reconcile import Question, in_words, write_items
+    from orchestration.commands.reconcile import REASONS, Question, in_words, write_items
     from orchestration.commands.reconcile import reconcile as compare
 
     said = {"decimal": decimal, "date_format": date_format, "sheet": sheet}
@@ -383,8 +390,8 @@ def reconcile(
         return
     for sentence in in_words(question, answer):
         out.print(sentence, markup=False)
-    names = list(answer.reasons[0]) if answer.reasons else []
-    show_table(names, [list(row.values()) for row in answer.reasons])
+    names = [*answer.reasons[0], "meaning"] if answer.reasons else []
+    show_table(names, [[*row.values(), REASONS[row["reason"]]] for row in answer.reasons])
 
 
 @command("pipeledger report -o report.html")

@@ -66,9 +66,16 @@ class Bucket(Place):
 
         try:
             return request()
-        except (FileNotFoundError, exceptions.AlreadyExistsError, exceptions.PreconditionError):
+        except (exceptions.AlreadyExistsError, exceptions.PreconditionError):
             raise
-        except exceptions.BaseError as error:
+        except (FileNotFoundError, exceptions.BaseError) as error:
+            if re.search("NoSuchBucket|ContainerNotFound", str(error)):
+                raise BucketError(
+                    f"{self.url}: there is no such bucket ({_said(error)}). "
+                    "Make it, or correct its name in the settings, then run the command again."
+                ) from None
+            if isinstance(error, FileNotFoundError):
+                raise
             if re.search(r"status code: 40[13]\b|<Code>(Expired|Invalid)Token<", str(error)):
                 raise BucketError(
                     f"{self.url}: the store lets nobody in with these keys ({_said(error)}). "
@@ -326,14 +333,16 @@ def _connect(url: str) -> Any:
     try:
         return from_url(url, **options)
     except Exception as error:
-        raise BucketError(f"{url}: not a place in a bucket ({_said(error)}). Correct [ledger] path.") from None
+        raise BucketError(
+            f"{url}: not a place in a bucket ({_said(error)}). Correct [ledger] path or [publish] to."
+        ) from None
 
 
 def _said(error: Exception) -> str:
     """What a store's error comes to: its first line, the code that the store gave, and nothing that could be secret."""
     text = str(error)
     code = re.search(r"<Code>(\w+)</Code>", text)
-    line = text.splitlines()[0].partition(": <?xml")[0][:300]
+    line = re.split(": <(?:\\?xml|Error)", text.splitlines()[0])[0][:300]
     return f"{line}, {code[1]}" if code else line
 
 

@@ -12,7 +12,7 @@ casts functions of the warehouse, by which staging reads a column that was mappe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import duckdb
 
@@ -128,6 +128,13 @@ def create_readings(con: duckdb.DuckDBPyConnection, dialects: Mapping[str, Diale
     `ledger.read_date(text, zone)` and the like take the company's time zone; `ledger."crm.opportunity.read_date"` is
     that of the dialect named `crm.opportunity`.
     """
+    for name, arguments, value in readings(dialects):
+        con.execute(f"create or replace macro ledger.{quoted(name)}({', '.join(arguments)}) as ({value})")
+
+
+def readings(dialects: Mapping[str, Dialect]) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Name, arguments and SQL of each function that reads text, in the plain dialect and in each of `dialects`."""
+    takes = {"read_date": ("text", "zone"), "read_instant": ("text", "zone"), "contradicts": ("text", "code")}
     for name, dialect in {"": PLAIN, **dialects}.items():
         prefix = f"{name}." if name else ""
         for reading, value in {
@@ -145,10 +152,7 @@ def create_readings(con: duckdb.DuckDBPyConnection, dialects: Mapping[str, Diale
             "read_date": cast("text", "VARCHAR", "DATE", dialect, "zone"),
             "read_instant": cast("text", "VARCHAR", "TIMESTAMP", dialect, "zone"),
         }.items():
-            takes = {"read_date": "text, zone", "read_instant": "text, zone", "contradicts": "text, code"}
-            con.execute(
-                f"create or replace macro ledger.{quoted(prefix + reading)}({takes.get(reading, 'text')}) as ({value})"
-            )
+            yield prefix + reading, takes.get(reading, ("text",)), value
 
 
 def _trimmed(text: str) -> str:

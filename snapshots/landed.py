@@ -187,7 +187,10 @@ def landed_rows(
             code = f"coalesce({own}, {literal(base_currency)})"
             contradiction = f"{value} is not null and {contradicts(quoted(name), code)}"
             told = literal(f"{first.header(name)}: got ")
-            problems[contradiction] = f"{told} || {quoted(name)} || ' in a row whose currency is ' || {code}"
+            why = "" if first.currency else ", the company's, for no column is mapped as currency_code"
+            problems[contradiction] = (
+                f"{told} || {quoted(name)} || ' in a row whose currency is ' || {code} || {literal(why)}"
+            )
         if name in first.required or (name in first.key and first.mode == "state"):
             empty = f"{value} is null or {value} = ''" if kind == "VARCHAR" else f"{value} is null"
             problems[empty] = literal(f"{first.header(name)} is required and is empty")

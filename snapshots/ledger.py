@@ -133,11 +133,8 @@ class LedgerTable:
             raise self._refused(version, str(error)) from error
         if not is_ours:
             raise self._refused(version, "another commit has that number")
-        if self._delta is None:
-            self._delta = DeltaTable(self.path)
-        else:
-            self._delta.update_incremental()
-        return self._delta.version()
+        self._delta = DeltaTable(self.path, version=version)  # another writer may have made the next one by now
+        return version
 
     def _write(self, draft: Path, rows: pa.Table, days: Sequence[date]) -> None:
         """Has Delta write the next version into a draft."""

@@ -16,15 +16,12 @@ from orchestration.cli import OBJECTS_PER_COLLECTION
 
 TESTS = Path(__file__).parent
 FIRST = (
-    *("docs/test_drill_down.py", "orchestration/test_hubspot_to_marts.py", "oracles/coverage/test_coverage.py"),
-    *("orchestration/test_salesforce_to_marts.py", "docs/test_planted.py", "orchestration/test_cli.py"),
-    *("oracles/stalls/test_stalls.py", "orchestration/test_marketo_to_marts.py", "docs/test_readme.py"),
-    *(
-        "orchestration/test_nothing_lost.py",
-        "oracles/revenue/test_retention.py",
-        "orchestration/test_stripe_to_marts.py",
-    ),
-    *("oracles/opportunities/test_history.py", "orchestration/test_real_export.py"),
+    *("docs/test_drill_down.py", "oracles/coverage/test_coverage.py", "orchestration/test_cli.py"),
+    *("dbt_project/test_staging.py", "orchestration/test_nothing_lost.py", "docs/test_readme.py"),
+    *("orchestration/test_hubspot_to_marts.py", "orchestration/test_salesforce_to_marts.py"),
+    *("oracles/stalls/test_stalls.py", "orchestration/test_stripe_to_marts.py", "orchestration/steps/test_held.py"),
+    *("orchestration/test_marketo_to_marts.py", "orchestration/test_wheel.py", "oracles/revenue/test_retention.py"),
+    *("orchestration/test_real_export.py", "orchestration/test_first_number.py"),
 )
 
 

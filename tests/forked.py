@@ -3,7 +3,7 @@
 Importing them takes 4 CPU seconds, and the tests call the command some hundred times. One server for each test process
 imports them once. It has one thread, so that a fork of it is sound, and it opens nothing: a command begins with what an
 import leaves, its own arguments, folder, environment and output. That the installed command starts from nothing is
-what `tests/docs` and `tests/orchestration/test_wheel.py` see.
+what README's commands on the demo and `tests/orchestration/test_wheel.py` see.
 """
 
 import array
@@ -11,6 +11,7 @@ import atexit
 import io
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -25,17 +26,8 @@ PROJECT = Path(__file__).parents[1]
 
 def run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) -> tuple[int, str, str]:
     """Run `pipeledger` with `arguments` in `folder`; its exit code (negative for a signal), output and errors."""
-    request = json.dumps([list(arguments), str(folder), dict(environment)]).encode()
-    with (
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as err,
-        socket.socket(socket.AF_UNIX) as connection,
-    ):
-        connection.connect(_server())
-        files = array.array("i", [out.fileno(), err.fileno()])
-        connection.sendmsg([len(request).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)])
-        connection.sendall(request)
-        answer = connection.makefile("rb").read()
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        answer = ask(server(), arguments, folder, environment, out.fileno(), err.fileno())
         out.seek(0)
         err.seek(0)
         if not answer:
@@ -43,13 +35,35 @@ def run(arguments: Sequence[str], folder: Path, environment: Mapping[str, str]) 
         return int(answer), out.read().decode(), err.read().decode()
 
 
+def ask(
+    address: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str], out: int, err: int
+) -> bytes:
+    """Have the server at `address` run a command that writes to the files `out` and `err`; its exit code as text."""
+    request = json.dumps([list(arguments), str(folder), dict(environment)]).encode()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(address)
+        files = array.array("i", [out, err])
+        connection.sendmsg([len(request).to_bytes(8, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, files)])
+        connection.sendall(request)
+        return connection.makefile("rb").read()
+
+
+def environment_at(folder: Path) -> None:
+    """A virtual environment whose `pipeledger` is forked from this process's server, for those who type it."""
+    (folder / "bin").mkdir(parents=True)
+    for name, words in {"python": (), "pipeledger": (str(Path(__file__)), "ask", server())}.items():
+        program = folder / "bin" / name
+        program.write_text(f'#!/bin/sh\nexec {shlex.join([sys.executable, *words])} "$@"\n')
+        program.chmod(0o755)
+
+
 @cache
-def _server() -> str:
+def server() -> str:
     """The socket of this process's server, which is started at the first call and ends with this process."""
     folder = tempfile.TemporaryDirectory(prefix="forked-")
     address = f"{folder.name}/socket"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.forked", address],
+        [sys.executable, "-m", "tests.forked", "serve", address],
         cwd=PROJECT,
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "COLUMNS": "200"},  # rich looks when it is imported
         stdin=subprocess.PIPE,
@@ -135,4 +149,8 @@ def command(arguments: list[str], folder: str, environment: dict[str, str], out:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    what, where, *words = sys.argv[1:]
+    if what == "serve":
+        serve(where)
+    else:
+        sys.exit(int(ask(where, words, Path.cwd(), os.environ, 1, 2) or 1))

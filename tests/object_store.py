@@ -35,6 +35,8 @@ PORTS = (
     *("filer.port", "filer.port.grpc", "s3.port", "s3.port.grpc", "s3.port.iceberg", "s3.port.lance"),
 )
 BUCKET = "tests"
+CODES = {"ExpiredToken": 400, "NoSuchBucket": 404}
+"""What a store may say, and the status with which it does."""
 
 
 def program() -> str | None:
@@ -125,8 +127,8 @@ def environment(number: int | None = None) -> dict[str, str]:
 
 class Proxy:
     """Forwards requests to the server; `rule` is asked for each: `drop` (it never arrives), `lose` (it is done and the
-    answer lost), `expired` (the store says so of the token), seconds that its answer takes, a status to answer instead
-    of doing it, or None.
+    answer lost), a code such as `ExpiredToken` or a status (to answer instead of doing it), the seconds that its answer
+    takes, or None.
     """
 
     def __init__(self) -> None:
@@ -198,8 +200,8 @@ def _handler(proxy: Proxy, number: int) -> type[BaseHTTPRequestHandler]:
 
 def _refusal(what: str | int | float | None) -> tuple[int, bytes] | None:
     """The status and the text to answer instead of the store."""
-    if what == "expired":
-        return 400, b"<Error><Code>ExpiredToken</Code></Error>"
+    if isinstance(what, str) and what in CODES:
+        return CODES[what], f"<Error><Code>{what}</Code></Error>".encode()
     return (what, b"") if isinstance(what, int) else None
 
 

@@ -93,6 +93,11 @@ def _definitions(start_date: date) -> dict[str, tuple[Sequence[str], Sequence[Li
         "stall_rules": (["rule", "segment", "stage", "threshold", "is_enabled"], _stall_rules()),
         "fx_rates": (["currency_code", "rate_to_base"], _fx_rates(start_date)),
         "mrr_policy": (["choice", "value"], _mrr_policy()),
+        "sla_rules": (
+            ["handoff", "segment", "start_step", "end_evidence", "clock", "limit_hours", "responsible"],
+            _sla_rules(),
+        ),
+        "business_hours": (["weekday", "date", "opens", "closes", "is_closed"], _business_hours()),
         "fiscal_calendar": (["fiscal_quarter", "start_date", "end_date"], []),
     }
 
@@ -216,3 +221,54 @@ def _mrr_policy() -> list[Line]:
         ),
         ("renewal_grace_days", 0, "", "Finance", "A customer without a subscription is gone from the first day on."),
     ]
+
+
+def _sla_rules() -> list[Line]:
+    called, answered = "first_response_at|activity|sal_at", "sql_at|activity|returned_status"
+    return [
+        ("mql_follow_up", "*", "mql", called, "clock", 24, "sales", "", "Sales", "Sales calls an MQL within a day."),
+        ("mql_follow_up", "*", "mql", called, "business", 8, "sales", "", "Sales", "A working day is enough, too."),
+        (
+            "sal_response",
+            "*",
+            "sal",
+            answered,
+            "clock",
+            48,
+            "marketing",
+            "",
+            "Marketing",
+            "What sales accepted is qualified, talked to or given back within two days.",
+        ),
+        (
+            "sal_response",
+            "*",
+            "sal",
+            answered,
+            "business",
+            16,
+            "marketing",
+            "",
+            "Marketing",
+            "Two working days are enough, too.",
+        ),
+        (
+            "won_to_onboarding",
+            "*",
+            "won",
+            "activity",
+            "clock",
+            "",
+            "customer success",
+            "",
+            "Customer Success",
+            "Not measured yet: no hours are agreed.",
+        ),
+    ]
+
+
+def _business_hours() -> list[Line]:
+    working = ("monday", "tuesday", "wednesday", "thursday", "friday")
+    return [
+        (day, "", "09:00", "17:00", "false", "", "Operations", "From nine to five, local time.") for day in working
+    ] + [(day, "", "", "", "true", "", "Operations", "Nobody works on weekends.") for day in ("saturday", "sunday")]

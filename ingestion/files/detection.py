@@ -38,6 +38,9 @@ DERIVED = {
 }
 """What a flat file has beside its own rows: an entity, its columns that both have, and those that it alone has."""
 
+WANTED = {"stage": "no deal is open or won", "amount": "every sum is 0", "close_date": "no deal is due in a quarter"}
+"""Columns of deals that a file may lack and the reports need, and what comes of a file without them."""
+
 
 @dataclass(frozen=True)
 class Told:
@@ -71,6 +74,7 @@ class Proposal:
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     currency: str = ""  # beside the amounts, where no column says it
     usual_currency: str = ""  # of most amounts, wherever it is said
+    is_monthly: bool = False  # amounts are MRR, whatever interval is billed
     is_distinct: bool = False
     stages: tuple[tuple[str, float | None], ...] = ()
     remarks: tuple[str, ...] = ()
@@ -237,7 +241,7 @@ def _lines_above(sample: Sequence[str], delimiter: str, width: int) -> int:
 
 def _plain(header: str) -> str:
     """A header as `HEADERS` has it."""
-    text = re.sub(r"\s*\([^)]*\)\s*$", "", header.strip()) or header
+    text = re.sub(r"\s*\([^)]*\)\s*$", "", header.strip()).rstrip(" .:") or header
     text = re.sub(r"^(deal|organization|person|opportunity) - ", "", text, flags=re.IGNORECASE)
     return landed_name(text).removeprefix("raw_") if text.strip() else ""
 
@@ -365,12 +369,16 @@ def _proposal(
     decimal, thousands = separators(numbers, told.decimal)
     currencies = Counter(found for text in by_kind.get("number", ()) if (found := currency_of(text)))
     said = Counter(text.upper() for text in rows.texts(mapped["currency_code"])) if "currency_code" in mapped else None
-    rates = [text.rstrip("% \u00a0") for text in by_kind.get(PROBABILITY, ())]
-    typed_rates = [float(cell) for cell in _typed(rows, mapped, kinds, PROBABILITY)]
-    is_percent = "%" in "".join(by_kind.get(PROBABILITY, ())) or any(
-        rate > 1 for rate in (*typed_rates, *(as_number(rate, decimal) for rate in rates))
-    )
+    signed = [text for text in by_kind.get(PROBABILITY, ()) if "%" in text]
+    bare = [text for text in by_kind.get(PROBABILITY, ()) if "%" not in text]
+    rates = [*map(float, _typed(rows, mapped, kinds, PROBABILITY)), *(as_number(text, decimal) for text in bare)]
+    # of 90 % and 0.2, a run that reads percentages would make the second 0.2 %
+    is_mixed = bool(signed) and any(0 < rate < 1 for rate in rates) and max(rates) <= 1
+    is_percent = any(rate > 1 for rate in rates) or (bool(signed) and not is_mixed)
     is_utc = any("(UTC)" in rows.header[place].upper() for ours, place in mapped.items() if kinds[ours] == INSTANT)
+    is_monthly = entity == "subscription" and "amount" in mapped and _plain(rows.header[mapped["amount"]]) == "mrr"
+    if is_monthly:  # whatever interval is billed
+        mapped = {ours: place for ours, place in mapped.items() if ours not in ("interval", "interval_count")}
     columns = _columns(rows, entity, mapped)
     stages = _stages(rows, mapped, decimal) if entity == "opportunity" else ()
     remarks = list(rows.remarks) if main is None else []
@@ -378,6 +386,24 @@ def _proposal(
         header = rows.header[mapped["opportunity_id"]]
         if _plain(header) in HEADERS[entity]["opportunity_name"]:
             remarks.append(f"no column is an id: {header} stands for it, and a renamed deal will be a new one")
+    if entity == "opportunity":
+        remarks += [
+            f"no column is {ours}, so {lost}; if there is one, name it with --column 'THEIRS={ours}'"
+            for ours, lost in WANTED.items()
+            if ours not in mapped
+        ]
+    if is_mixed:
+        remarks.append(f"{signed[0]} and shares below 1 do not fit together: rows with a % sign will be rejected")
+    if len(currencies) > 1 and said is None:
+        remarks.append(
+            f"amounts are in {' and '.join(sorted(currencies))}, and no column is the currency of a row: "
+            "those that are not in the company's will be rejected"
+        )
+    if entity == "subscription" and "amount" in mapped and _has_several(rows, mapped):
+        amount, quantity = (rows.header[mapped[ours]] for ours in ("amount", "quantity"))
+        remarks.append(
+            f"{amount} is read as what all units cost together; if it is the price of one, export it times {quantity}"
+        )
     return Proposal(
         file=file,
         entity=entity,
@@ -398,6 +424,7 @@ def _proposal(
             if kinds[ours] == FLAG
             and (ours_of := {text: FLAGS[text.lower()] for text in rows.texts(place) if text.lower() in FLAGS})
         },
+        is_monthly=is_monthly,
         currency=next(iter(currencies)) if len(currencies) == 1 and said is None else "",
         usual_currency=next((code for code, _ in (said or currencies).most_common(1) if len(code) == 3), ""),
         is_distinct=main is not None,
@@ -419,6 +446,12 @@ def _typed(rows: _Rows, mapped: Mapping[str, int], kinds: Mapping[str, str], kin
         for cell in rows.cells[place]
         if isinstance(cell, int | float) and not isinstance(cell, bool)
     ]
+
+
+def _has_several(rows: _Rows, mapped: Mapping[str, int]) -> bool:
+    """Whether a row is about more than one unit."""
+    cells = rows.cells[mapped["quantity"]] if "quantity" in mapped else []
+    return any(as_number(str(cell).strip(), ".") > 1 for cell in cells if cell is not None)
 
 
 def _columns(rows: _Rows, entity: str, mapped: Mapping[str, int]) -> tuple[Column, ...]:

@@ -39,7 +39,7 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
             *("currency_iso_code", "opportunity_currency", "waehrung", "wahrung"),
         ),
         "close_date": (
-            *("close_date", "closing_date", "expected_close_date", "abschlussdatum", "schlusstermin"),
+            *("close_date", "closing_date", "expected_close_date", "expected_close", "abschlussdatum", "schlusstermin"),
             *("voraussichtlicher_abschluss", "erwarteter_abschluss", "zieldatum", "abschluss"),
         ),
         "created_at": (
@@ -53,7 +53,7 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
             *("zustaendiger_mitarbeiter", "zustandiger_mitarbeiter", "vertriebler"),
         ),
         "forecast_category": ("forecast_category", "forecast", "prognosekategorie"),
-        "probability": ("probability", "deal_probability", "win_probability", "wahrscheinlichkeit"),
+        "probability": ("probability", "deal_probability", "win_probability", "prob", "wahrscheinlichkeit"),
         "lead_source": ("lead_source", "source", "original_source", "leadquelle", "quelle", "herkunft"),
         "campaign_id": ("campaign_id", "primary_campaign_id"),
         "next_step": ("next_step", "naechster_schritt", "nachster_schritt"),
@@ -148,6 +148,7 @@ HEADERS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "ended_at": ("ended_at", "ended", "end_date", "vertragsende", "ende", "enddatum"),
         "cancelled_at": ("cancelled_at", "canceled_at", "cancelled", "canceled", "gekuendigt_am", "gekundigt_am"),
+        "trial_start_at": ("trial_start_at", "trial_start", "trial_starts_at"),
         "trial_end_at": ("trial_end_at", "trial_end", "trial_ends_at"),
         "amount": ("amount", "plan_amount", "price", "mrr", "betrag", "preis"),
         "interval": ("interval", "billing_interval", "billing_period", "billing_frequency", "intervall", "zahlweise"),
@@ -188,6 +189,7 @@ FILE_NAMES: dict[str, tuple[str, ...]] = {
 
 NO_VALUES = frozenset(
     {"-", "--", "\u2013", "\u2014", "n/a", "na", "#n/a", "null", "none", "(none)", "k.a.", "k. a.", "nan", "nil"}
+    | {"(no value)", "(kein wert)", "(empty)", "(blank)", "(leer)"}
 )
 """What exports write where there is no value, in small letters."""
 

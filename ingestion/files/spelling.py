@@ -111,8 +111,9 @@ def date_format(texts: Sequence[str], told: str = "") -> str:
     if told:
         return told
     sign, year = days[0][2], "Y" * len(days[0][4])
-    has_nought = any(part.startswith("0") for match in days for part in (match[1], match[3]))
-    day, month = ("DD", "MM") if has_nought else ("D", "M")
+    parts = [part for match in days for part in (match[1], match[3])]
+    has_nought = any(part.startswith("0") for part in parts) and all(len(part) == 2 for part in parts)
+    day, month = ("DD", "MM") if has_nought else ("D", "M")  # D is one digit or two
     day_first, month_first = f"{day}{sign}{month}{sign}{year}", f"{month}{sign}{day}{sign}{year}"
     late_first = next((match[0] for match in days if int(match[1]) > 12), "")
     late_second = next((match[0] for match in days if int(match[3]) > 12), "")

@@ -106,8 +106,12 @@ def _table(source: str, path: str, proposal: Proposal, base_currency: str) -> st
     if proposal.is_distinct:
         lines.append("distinct = true                      # many rows of the file are one row here")
     lines += [f"{option} = {text(value)}" for option, value in spoken(proposal)]
+    defaults = {"interval": "month"} if proposal.is_monthly else {}
     if proposal.currency and proposal.currency != base_currency:
-        lines.append(f"defaults = {{ currency_code = {text(proposal.currency)} }}")
+        defaults["currency_code"] = proposal.currency
+    if defaults:
+        pairs = ", ".join(f"{ours} = {text(value)}" for ours, value in defaults.items())
+        lines.append(f"defaults = {{ {pairs} }}")
     for name_of_ours, values in proposal.values.items():
         pairs = ", ".join(f"{text(theirs)} = {text(ours)}" for theirs, ours in values.items())
         lines.append(f"values.{name_of_ours} = {{ {pairs} }}")

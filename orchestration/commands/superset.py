@@ -12,6 +12,7 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
@@ -263,17 +264,21 @@ def write_pack(published: Path, target: Path, file: str | None = None) -> int:
     """Write the pack of a published file into `target`; return how many datasets it has.
 
     `file` is the published file's path where Superset runs, else that of here. ConfigError where nothing is published,
-    or `target` is not writable.
+    an older version published it, or `target` is not writable.
     """
     with connect(published) as connection:
+        views = list(read_views(connection))
+        if not views:
+            raise ConfigError(
+                f"{published}: no views of schema `bi`, an older version wrote it. Run `pipeledger build`."
+            )
         company, timestamp = connection.execute("select company_name, published_at from about").fetchall()[0]
         pack = Pack(company or "the company", file or str(published.resolve()))
-        views = list(read_views(connection))
     parts = {
         "metadata": {"version": VERSION, "type": "Dashboard", "timestamp": f"{timestamp.isoformat()}+00:00"},
         "databases/pipeledger": pack.database,
-        **{f"datasets/pipeledger/{view}": pack.dataset(view, *texts) for view, *texts in views},
-        **{f"charts/{number}": pack.chart(chart) for number, chart in enumerate(sum(CHARTS, ()), 1)},
+        **{f"datasets/pipeledger/{view}": pack.dataset(view, meaning, columns) for view, meaning, columns in views},
+        **{f"charts/{number}": pack.chart(chart) for number, chart in enumerate(chain(*CHARTS), 1)},
         "dashboards/pipeledger": pack.dashboard,
     }
     packed = io.BytesIO()

@@ -118,6 +118,19 @@ class Alerts:
     owners: tuple[str, ...] = ()
 
 
+ENGINES = ("duckdb", "spark")
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What runs the models: `duckdb` in this process, or `spark` at `master` with a driver of `memory`."""
+
+    target: str = "duckdb"
+    master: str = "local[*]"
+    memory: str = "4g"
+    spark: Mapping[str, str] = field(default_factory=dict)  # Spark's own settings, by their names
+
+
 @dataclass(frozen=True)
 class Config:
     """All settings, read once."""
@@ -128,6 +141,7 @@ class Config:
     gates: Gates
     schedule: Schedule
     alerts: Alerts = Alerts()
+    engine: Engine = Engine()
     ledger: str | None = None  # the URL of a bucket; without one the ledger lies in the home
     share: str | None = None  # the URL of the bucket into which the published file and the report go too
 
@@ -183,7 +197,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
     for keys, value in overrides(env):
         place(raw, keys, value)
     reader = Reader(path.name)
-    reader.known(raw, ("company", "ledger", "publish", "sources", "gates", "schedule", "alerts"), "")
+    reader.known(raw, ("company", "ledger", "engine", "publish", "sources", "gates", "schedule", "alerts"), "")
     company = read_company(reader, reader.table(raw, "company"), path.parent)
     sources = {
         name: read_source(reader, name, reader.table(raw["sources"], name, "sources."), path.parent)
@@ -196,6 +210,7 @@ def load_config(path: Path, env: Mapping[str, str]) -> Config:
         gates=read_gates(reader, reader.table(raw, "gates")),
         schedule=read_schedule(reader, reader.table(raw, "schedule")),
         alerts=read_alerts(reader, reader.table(raw, "alerts")) if "alerts" in raw else Alerts(),
+        engine=read_engine(reader, reader.table(raw, "engine")),
         ledger=read_bucket(reader, raw, "ledger", "path", "the ledger lies in the home"),
         share=read_bucket(reader, raw, "publish", "to", "the published file lies in the home alone"),
     )
@@ -505,6 +520,26 @@ def read_bucket(reader: Reader, raw: Mapping[str, Any], table: str, key: str, wi
             f"gs://bucket/prefix or az://container/prefix expected.{secret} Without it {without}.",
         )
     return url
+
+
+def read_engine(reader: Reader, table: Mapping[str, Any]) -> Engine:
+    """[engine]: what runs the models, and how Spark is reached where that does."""
+    reader.known(table, ("target", "master", "memory", "spark"), "engine.")
+    target = reader.get(table, "target", "text", "engine.", Engine.target)
+    if target not in ENGINES:
+        raise reader.fail("engine.target", f"got {target!r}. {nearest(target, ENGINES)}")
+    spark = reader.table(table, "spark", "engine.")
+    for name, value in spark.items():
+        if not name.startswith("spark.") or not isinstance(value, str):
+            raise reader.fail(
+                f"engine.spark.{name}", f'got {value!r}, a setting of Spark such as "spark.cores.max" = "8" expected.'
+            )
+    return Engine(
+        target,
+        reader.get(table, "master", "text", "engine.", Engine.master),
+        reader.get(table, "memory", "text", "engine.", Engine.memory),
+        spark,
+    )
 
 
 def read_schedule(reader: Reader, table: Mapping[str, Any]) -> Schedule:

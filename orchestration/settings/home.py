@@ -73,6 +73,11 @@ class Home:
         return self.root / "dbt"
 
     @property
+    def spark(self) -> Path:
+        """What a build in Spark works with; disposable."""
+        return self.root / "spark"
+
+    @property
     def attempts(self) -> Path:
         """What each source's last attempt came to; one small JSON file per source."""
         return self.root / "attempts"

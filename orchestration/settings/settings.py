@@ -5,14 +5,14 @@ Comes from the environment and the working directory, goes to everything else in
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
 from ingestion.source_types import LANDED
-from orchestration.settings.config import Config, find_config, load_config
+from orchestration.settings.config import ENGINES, Config, find_config, load_config, nearest
 from orchestration.settings.errors import ConfigError, HomeError
 from orchestration.settings.home import Home, find_home, read_marker
 from snapshots.place import LocalPlace
@@ -32,6 +32,12 @@ class Settings:
 
     config: Config
     home: Home
+
+    def with_engine(self, target: str) -> "Settings":
+        """The same with another engine for the models; ConfigError where there is none of that name."""
+        if target not in ENGINES:
+            raise ConfigError(f"--target: got {target!r}. {nearest(target, ENGINES)}")
+        return replace(self, config=replace(self.config, engine=replace(self.config.engine, target=target)))
 
     @cached_property
     def store(self) -> Store:

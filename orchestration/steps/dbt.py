@@ -214,7 +214,7 @@ def prepare(config: Config, home: Home) -> Path:
     return parsed_project(home, {source.type for source in config.sources.values()}) / "manifest.json"
 
 
-def parsed_project(home: Home, types: Iterable[str]) -> Path:
+def parsed_project(home: Home, types: Iterable[str], target: str = "duckdb") -> Path:
     """The folder of what dbt reads in the project where there are sources of these `types`; parses where it is missing.
 
     It holds `manifest.json`, `semantic_manifest.json` (the metrics) and dbt's own `partial_parse.msgpack`, and lies in
@@ -223,14 +223,15 @@ def parsed_project(home: Home, types: Iterable[str]) -> Path:
     """
     cache = Path(os.environ.get("PIPELEDGER_CACHE") or home.dbt / "parsed")
     fingerprint = project_fingerprint()
-    found = cache / "-".join([fingerprint, *sorted(set(types))])
+    engine = [target] if target != "duckdb" else []
+    found = cache / "-".join([fingerprint, *engine, *sorted(set(types))])
     if found.is_dir():
         return found
     if cache.is_file():  # the mark of an earlier version
         cache.unlink()
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="unfinished-") as unfinished:
-        parse(Path(unfinished), types)
+        parse(Path(unfinished), types, target)
         whole = Path(unfinished, "target")
         for part in whole.iterdir():
             if part.name not in {"manifest.json", "semantic_manifest.json", "partial_parse.msgpack"}:
@@ -246,7 +247,7 @@ def parsed_project(home: Home, types: Iterable[str]) -> Path:
     return found
 
 
-def parse(folder: Path, types: Iterable[str]) -> None:
+def parse(folder: Path, types: Iterable[str], target: str = "duckdb") -> None:
     """Have dbt read the project, which writes into `folder`; DbtError says what it could not read.
 
     A source of each type stands for all: their names and mappings count when dbt builds.
@@ -256,6 +257,7 @@ def parse(folder: Path, types: Iterable[str]) -> None:
         _environment(folder / "warehouse.duckdb", folder),
         json.dumps({"sources": {name: {"type": name} for name in sorted(set(types))}}),
         ["parse"],
+        target=target,
         on_event=lambda event: problems.extend(errors_in(event)),
     )
     if not result.success:
@@ -266,12 +268,12 @@ def parse(folder: Path, types: Iterable[str]) -> None:
         )
 
 
-def parsed_manifest(home: Home, types: Iterable[str]) -> "Manifest":
+def parsed_manifest(home: Home, types: Iterable[str], target: str = "duckdb") -> "Manifest":
     """dbt's own reading of the project, with the seeds of this home."""
     from dbt.contracts.graph.manifest import Manifest
     from dbt.contracts.graph.nodes import SeedNode
 
-    manifest = Manifest.from_msgpack((parsed_project(home, types) / "partial_parse.msgpack").read_bytes())
+    manifest = Manifest.from_msgpack((parsed_project(home, types, target) / "partial_parse.msgpack").read_bytes())
     for node in manifest.nodes.values():
         if isinstance(node, SeedNode):  # dbt looks in the project first, where there is no such path
             node.root_path = str(home.root)
@@ -304,6 +306,7 @@ def build_models(
     select: Sequence[str] = (),
     with_tests: bool = True,
     warehouse: Path | None = None,
+    target: str = "duckdb",
 ) -> list[NodeResult]:
     """Build every model and run every data test in this process, from the definitions that `prepare` assembled.
 
@@ -326,6 +329,7 @@ def build_models(
             *(["--select", *select] if select else []),
         ],
         warehouse=warehouse,
+        target=target,
         on_event=lambda event: on_node(event.data.node_info.node_name) if event.info.name == "NodeFinished" else None,
     )
     if result.exception is not None or not isinstance(result.result, RunExecutionResult):
@@ -348,12 +352,14 @@ def invoke(
     command: Sequence[str],
     *,
     warehouse: Path | None = None,
+    target: str = "duckdb",
     on_event: Callable[[Any], None],
 ) -> "dbtRunnerResult":
     """Run one dbt command on a home (its `warehouse`, or another one), as `_invoke`, from the parsed project."""
     types = {source["type"] for source in json.loads(variables)["sources"].values()}
     environment = _environment(warehouse or home.warehouse, home.dbt)
-    return _invoke(environment, variables, command, manifest=parsed_manifest(home, types), on_event=on_event)
+    manifest = parsed_manifest(home, types, target)
+    return _invoke(environment, variables, command, target=target, manifest=manifest, on_event=on_event)
 
 
 def _invoke(
@@ -361,6 +367,7 @@ def _invoke(
     variables: str,
     command: Sequence[str],
     *,
+    target: str = "duckdb",
     manifest: "Manifest | None" = None,
     on_event: Callable[[Any], None],
 ) -> "dbtRunnerResult":
@@ -375,7 +382,18 @@ def _invoke(
     before = Path.cwd()
     try:
         return dbtRunner(manifest=manifest, callbacks=[on_event]).invoke(
-            [*QUIET, *command, "--vars", variables, "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT)]
+            [
+                *QUIET,
+                *command,
+                "--target",
+                target,
+                "--vars",
+                variables,
+                "--project-dir",
+                str(PROJECT),
+                "--profiles-dir",
+                str(PROJECT),
+            ]
         )
     finally:
         DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]  # dbt-duckdb has no types

@@ -17,6 +17,7 @@ from orchestration.settings.settings import Settings
 from orchestration.steps.build import FINDINGS, cannot_be_computed, forget_findings, refresh_intervals
 from orchestration.steps.closed_months import read_note
 from orchestration.steps.dbt import NodeResult, build_models
+from orchestration.steps.spark import build_models_in_spark
 from snapshots.digest import literal, quoted
 
 TABLE = f"{FINDINGS}.held_sources"
@@ -75,7 +76,8 @@ def build_around_broken_sources(
     """
     held: dict[str, HeldSource] = {}
     sources = captured_sources(settings)
-    results = build_models(settings.config, settings.home, on_node=on_node)
+    build_all = build_models_in_spark if settings.config.engine.target == "spark" else build_models
+    results = build_all(settings.config, settings.home, on_node)
     try:
         while True:
             found = breaking_invariants(settings, results, sources - held.keys())
@@ -85,7 +87,7 @@ def build_around_broken_sources(
             held |= found
             show_held(settings, held)
             forget_findings(settings.home.warehouse)
-            results = build_models(settings.config, settings.home, on_node=on_node)
+            results = build_all(settings.config, settings.home, on_node)
     finally:
         if any(result.failed for result in results) or held:
             refresh_intervals(settings)  # whoever looks next sees the whole ledger

@@ -122,7 +122,7 @@ def _newest(bucket: Bucket) -> Shared:
         )
     try:
         told = json.loads(text)
-        return Shared(str(told["run"]), {Path(name).name: str(digest) for name, digest in told["files"].items()})
+        return Shared(Path(told["run"]).name, {Path(name).name: str(digest) for name, digest in told["files"].items()})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BucketError(
             f"{bucket}/{LATEST}: not the name of a run ({error}). Nothing was fetched. "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from reporting import charts
 from reporting.markup import Html, Numbers, name, of_cell, percent, say
 from reporting.page import Answer, Figure
-from reporting.published import ALL, Marts, MissingError, Row, Scope, literal
+from reporting.published import ALL, Cell, Marts, MissingError, Row, Scope, literal
 
 MODELS = {
     "first": "first touch",
@@ -74,13 +74,13 @@ order by headline_amount desc, channel""",
         quarter=name(last["fiscal_quarter"]),
         covered=percent(last["coverage_rate"]),
         model=of_cell(best["headline_model"], MODELS[str(best.value("headline_model"))]),
-        channel=name(best["channel"]),
+        channel=channel(best["channel"]),
         amount=numbers.money(best["headline_amount"]),
     )
     words += agreement(touched)
     words += say(
         "The models are furthest apart for {channel}: by {spread} of all that was won.",
-        channel=name(widest["channel"]),
+        channel=channel(widest["channel"]),
         spread=percent(widest["model_spread"]),
     )
     text = charts.Text("attribution-figure", "Won by channel", "What each channel is given of what was won.")
@@ -101,6 +101,11 @@ order by headline_amount desc, channel""",
     )
 
 
+def channel(cell: Cell) -> Html:
+    """A channel by its name, and those of touches without a campaign in words."""
+    return of_cell(cell, "what has no channel" if cell.value == "(none)" else str(cell.value))
+
+
 def agreement(channels: list[Row]) -> Html:
     """Whether all models put one channel first."""
     firsts = {model: max(channels, key=lambda row: row.value(f"{model}_amount")) for model in MODELS}
@@ -108,8 +113,8 @@ def agreement(channels: list[Row]) -> Html:
         return Html("All four models put it first. ")
     return say(
         "The models disagree, so do not decide on it: {first} comes first by the first touch, {last} by the last. ",
-        first=name(firsts["first"]["channel"]),
-        last=name(firsts["last"]["channel"]),
+        first=channel(firsts["first"]["channel"]),
+        last=channel(firsts["last"]["channel"]),
     )
 
 

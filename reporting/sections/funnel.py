@@ -1,4 +1,7 @@
-"""Whether hand-offs are kept, and what marketing brings: both as of the last captured day."""
+"""Whether hand-offs are kept, and what marketing brings.
+
+The reports say it as of the last captured day. For an earlier day the facts do: what was known by then counts.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,14 @@ HANDOFFS = {
 }
 STYLES = ("s-blue", "s-orange", "s-grey")
 MONTHS = 12
+KNOWN_THEN = [Html("As known on that day. Records that were joined into one person since are one here, too.")]
 
 
 def handoffs(marts: Marts, scope: Scope, _numbers: Numbers) -> Answer:
     """How many of the last whole month were answered in time, by hand-off and team, and in the months before."""
-    of_today(marts, scope, "rpt_handoff_sla")
+    require(marts, "rpt_handoff_sla", "fct_handoffs")
+    if scope.is_past:
+        return past_handoffs(marts, scope)
     months = marts.ask(
         "handoffs",
         "hand-offs answered in time, by month",
@@ -63,7 +69,9 @@ order by handoff, handed desc""",
 
 def marketing(marts: Marts, scope: Scope, _numbers: Numbers) -> Answer:
     """What became of leads and MQLs by month and channel, and where more of them were worse."""
-    of_today(marts, scope, "rpt_funnel_conversion")
+    require(marts, "rpt_funnel_conversion", "fct_lifecycle_steps")
+    if scope.is_past:
+        return past_marketing(marts, scope)
     segment = literal(scope.segment)
     months = marts.ask(
         "funnel",
@@ -98,15 +106,6 @@ limit 20""",
     )
     if not channels.rows:
         raise MissingError("Nobody became an MQL in the last twelve months, as far as it was captured.")
-    best = max(channels.rows, key=lambda row: row.value("with_an_opportunity"))
-    words = say(
-        "In the last twelve months {channel} brought most opportunities: {reached} of its {entered} MQLs have one, "
-        "{share}.",
-        channel=name(best["channel"]),
-        reached=count(best["with_an_opportunity"]),
-        entered=count(best["mqls"]),
-        share=percent(best["share_with_an_opportunity"]),
-    )
     notes = [
         say(
             "More of them, and worse: {step} of {value} in the month of {month}: {entered} entered, {rate} went on, "
@@ -120,19 +119,145 @@ limit 20""",
         )
         for row in lowered.rows[:2]
     ]
+    return Answer(
+        words=best_channel(channels),
+        figures=[channels_figure(channels)],
+        tables=[months, channels, lowered],
+        notes=notes,
+    )
+
+
+def past_handoffs(marts: Marts, scope: Scope) -> Answer:
+    """The same as of an earlier day: who was late by then, and what was answered by then as far as it was known."""
+    day_of_page = literal(scope.day)
+    told = f"""select
+        cast(date_trunc('month', started_date) as date) as month_start_date, handoff, owner_team as team,
+        case
+            when status = 'not_evaluated' or evidence_known_from <= {day_of_page} then status
+            when due_at < {day_of_page} + interval 1 day then 'breached'
+            else 'pending'
+        end as status_then
+    from fct_handoffs
+    where clock = 'clock' and started_date <= {day_of_page} and known_from <= {day_of_page}
+        and {literal(scope.segment)} in ('{ALL}', segment)"""
+    counts = """count(*) as handed, count(*) filter (where status_then = 'met') as met,
+    count(*) filter (where status_then = 'breached') as breached,
+    count(*) filter (where status_then = 'pending') as pending,
+    count(*) filter (where status_then = 'not_evaluated') as not_evaluated,
+    count(*) filter (where status_then = 'met') / nullif(count(*) filter (where status_then in ('met', 'breached')), 0)
+        as met_rate"""
+    months = marts.ask(
+        "handoffs",
+        "hand-offs answered in time, by month",
+        f"""with told as (
+    {told}
+)
+select month_start_date, handoff, {counts}
+from told
+where month_start_date < date_trunc('month', {day_of_page})
+group by month_start_date, handoff
+order by month_start_date desc, handoff
+limit {MONTHS * len(HANDOFFS)}""",
+    )
+    teams = marts.ask(
+        "handoffs-teams",
+        "the last whole month by team",
+        f"""with told as (
+    {told}
+)
+select handoff, team, {counts}
+from told
+where month_start_date = date_trunc('month', {day_of_page}) - interval 1 month
+group by handoff, team
+order by handoff, handed desc""",
+    )
+    newest = max((row.value("month_start_date") for row in months.rows), default=None)
+    rated = [row for row in months.where(month_start_date=newest) if row.has("met_rate")]
+    if not rated:
+        raise MissingError("No hand-off of a whole month can be judged: nobody captured when leads were answered.")
+    words = say("Of what was handed over in the month of {month}: ", month=day(rated[0]["month_start_date"]))
+    for row in rated:
+        words += say(
+            "{what}: {rate} of {handed} in time. ",
+            what=HANDOFFS.get(str(row.value("handoff")), str(row.value("handoff"))),
+            rate=percent(row["met_rate"]),
+            handed=count(row["handed"]),
+        )
+    return Answer(words=words, figures=[rates_figure(months)], tables=[months, teams], notes=KNOWN_THEN)
+
+
+def past_marketing(marts: Marts, scope: Scope) -> Answer:
+    """Who had taken which step by an earlier day, as far as it was known, and which channel brought opportunities."""
+    day_of_page = literal(scope.day)
+    known = f"""select *
+    from fct_lifecycle_steps
+    where step_date <= {day_of_page} and known_from <= {day_of_page} and step_precision <> 'left_truncated'
+        and {literal(scope.segment)} in ('{ALL}', segment)"""
+    months = marts.ask(
+        "funnel",
+        "who entered each step",
+        f"""select cast(date_trunc('month', step_date) as date) as cohort_month, step, count(*) as entered
+from ({known})
+where step in ('lead', 'mql', 'sal', 'sql')
+group by cohort_month, step
+order by cohort_month desc, step
+limit {MONTHS * 4}""",
+    )
+    channels = marts.ask(
+        "funnel-channels",
+        "MQLs of the last twelve months by channel",
+        f"""with known as (
+    {known}
+), mqls as (
+    select * from known
+    where step = 'mql' and step_date >= date_trunc('month', {day_of_page}) - interval {MONTHS} month
+)
+select mqls.channel, count(*) as mqls, count(opportunities.person_key) as with_an_opportunity,
+    count(opportunities.person_key) / count(*) as share_with_an_opportunity
+from mqls
+left join known as opportunities
+    on mqls.person_key = opportunities.person_key and mqls.cycle = opportunities.cycle
+    and opportunities.step = 'opportunity' and opportunities.step_date >= mqls.step_date
+group by mqls.channel
+order by mqls desc""",
+    )
+    if not channels.rows:
+        raise MissingError("Nobody became an MQL in the last twelve months, as far as it was captured.")
+    return Answer(
+        words=best_channel(channels),
+        figures=[channels_figure(channels)],
+        tables=[months, channels],
+        notes=KNOWN_THEN,
+    )
+
+
+def best_channel(channels: Table) -> Html:
+    """The channel whose MQLs have most opportunities, in words."""
+    best = max(channels.rows, key=lambda row: row.value("with_an_opportunity"))
+    return say(
+        "In the last twelve months {channel} brought most opportunities: {reached} of its {entered} MQLs have one, "
+        "{share}.",
+        channel=name(best["channel"]),
+        reached=count(best["with_an_opportunity"]),
+        entered=count(best["mqls"]),
+        share=percent(best["share_with_an_opportunity"]),
+    )
+
+
+def channels_figure(channels: Table) -> Figure:
+    """MQLs with an opportunity, a bar for each of the largest channels."""
     bars = [charts.Bar(str(row.value("channel")), row["with_an_opportunity"]) for row in channels.rows[:8]]
     text = charts.Text("funnel-figure", "Opportunities by channel", "MQLs that have an opportunity, by first channel.")
     picture = charts.bars(text, bars, lambda value: f"{value:,.0f}", bar_means="MQLs with an opportunity")
     caption = Html("Of the last twelve months, by the channel of the first touch. Young ones may still get one.")
-    return Answer(words=words, figures=[Figure(picture, caption)], tables=[months, channels, lowered], notes=notes)
+    return Figure(picture, caption)
 
 
-def of_today(marts: Marts, scope: Scope, mart: str) -> None:
-    """MissingError where the file lacks the mart, or has nothing in it, or the page is of an earlier day."""
-    marts.require(mart)
-    if scope.is_past:
-        raise MissingError(f"This is known as of the last captured day alone, which is {scope.last_day}.")
-    if not marts.ask(f"any {mart}", "", f"select 1 as any from {mart} limit 1").rows:
+def require(marts: Marts, report: str, fact: str) -> None:
+    """MissingError where the file lacks the report or the fact, or has nothing in it."""
+    marts.require(report)
+    marts.require(fact)
+    if not marts.ask(f"any {report}", "", f"select 1 as any from {report} limit 1").rows:
         raise MissingError("No lead was ever captured.")
 
 

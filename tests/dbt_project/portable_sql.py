@@ -15,6 +15,8 @@ NOT_PORTABLE = [
     r"\btimezone\(", r"\binterval\s+'", r"\bcurrent_date\b", r"\bnow\(\)", r"\blambda\b", r"\blist_\w+\(",
     r"\bjson_\w+\(", r"\bstruct_\w+\(", r"\bhugeint\b", r"\btimestamptz\b", r"\bregexp_matches\(", r"\btry\(",
     r"\bstrptime\(", r"\bconvert\(", r"\barg_min\b", r"\bepoch\w*\(",
+    r"\bover\s*\(\s*(?!partition\b|order\b|rows\b|range\b)\w",  # a window that extends another one
+    r"\bover \w+\s+-\s*[a-z_]",  # `over window - column`: Spark reads one name
 ]  # fmt: skip
 JINJA = Environment(autoescape=True)
 
@@ -48,6 +50,18 @@ def sql_in_jinja(text: str) -> str:
 def not_portable(text: str) -> list[str]:
     """The patterns of `NOT_PORTABLE` that SQL matches."""
     return [pattern for pattern in NOT_PORTABLE if re.search(pattern, text)]
+
+
+def looks_ahead_in_a_frame(text: str) -> list[str]:
+    """The calls of `lead` and `lag` over a named window that has a frame, which Spark refuses."""
+    calls = re.finditer(r"\b(?:lead|lag)\([^()]*\)\s+over\s+(\w+)", text)
+    return [call[0] for call in calls if "rows between" in _window(call[1], text[call.end() :])]
+
+
+def _window(name: str, text: str) -> str:
+    """What the first window called `name` in `text` is; empty where there is none."""
+    found = re.search(rf"\b{name} as \(([^()]*)\)", text)
+    return found[1] if found else ""
 
 
 def ascending_without_nulls_last(text: str) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.settings.home import Home
 from tests.dbt_project import dbt_build
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.random_companies import STAGE_COLUMNS
@@ -184,6 +185,11 @@ def test_every_slip_is_named_with_its_file_and_row(broken: Path) -> None:
         "pipeline_views.csv: sales, 9",
     ):
         assert any(each.startswith(start) and "is none of" in each for each in found)
+
+
+def test_a_build_leaves_the_definitions_as_they_were_written(broken: Path) -> None:
+    assembled = Home(broken.resolve()).definitions
+    assert {name: (assembled / f"{name}.csv").read_text() for name in BROKEN} == BROKEN
 
 
 def test_nothing_is_built_on_broken_definitions(broken: Path) -> None:

@@ -19,7 +19,12 @@ from tests.dbt_project.portable_sql import (
 
 COMMENTS = re.compile(r"\{#.*?#\}", re.DOTALL)
 LONGEST_LINE = 100
-CALLED_BY_DBT = {"generate_schema_name", "duckdb__get_assert_columns_equivalent"}
+CALLED_BY_DBT = {
+    "generate_schema_name",
+    "duckdb__get_assert_columns_equivalent",
+    "spark__get_select_subquery",
+    "spark__load_csv_rows",
+}
 ASKS = re.compile(r"\b(?:run_query|load_relation|get_columns_in_relation|get_relation|statement)\(")
 MATERIALIZATIONS = files("macros/materializations/*.sql")
 MACROS = [path for path in files("macros/**/*.sql") if path not in MATERIALIZATIONS]

@@ -34,3 +34,13 @@ def test_every_choice_is_read_by_a_model_on_its_day() -> None:
         for path in found:
             by_day = "policy.valid_from" in readers[path] and "policy.valid_to" in readers[path]
             assert by_day or "where is_latest" in readers[path], path
+
+
+def test_every_row_of_the_default_definitions_has_the_columns_of_its_header() -> None:
+    """A comma in a text needs quotes, else the file cannot be read and nothing is built."""
+    definitions = files("default_definitions/*.csv")
+    assert len(definitions) > 10
+    for path in definitions:
+        with path.open(encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        assert [row for row in rows if len(row) != len(header)] == [], path.name

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import forked
 from tests.conftest import clean_environment
 
 ROOT = Path(__file__).parents[2]
@@ -66,6 +67,13 @@ class Reader:
         (folder / ".venv").symlink_to(sys.prefix)
         return cls(folder)
 
+    @classmethod
+    def in_a_hurry(cls, folder: Path) -> Reader:
+        """Whose commands need not import anything first: those of own files are typed often."""
+        folder.mkdir(parents=True)
+        forked.environment_at(folder / ".venv")
+        return cls(folder)
+
     def type(self, script: str, expected: int = 0) -> str:
         """Run lines of shell one after the other; the first that fails ends the test."""
         done = subprocess.run(
@@ -86,6 +94,13 @@ class Reader:
         (self.folder / "query.sql").write_text(query)
         answer: list[dict[str, object]] = json.loads(self.type('.venv/bin/pipeledger sql "$(cat query.sql)" --json'))
         return answer
+
+    def csv(self, query: str) -> str:
+        """The answer of the demo's marts, by a `pipeledger sql` that need not import anything first."""
+        there = {**clean_environment(), "PIPELEDGER_NOW": NOW, "PIPELEDGER_HOME": ".pipeledger-demo"}
+        code, out, err = forked.run(["sql", query, "--csv"], self.folder, there)
+        assert code == 0, f"{query}\n{err}"
+        return out
 
     def python(self, program: str) -> str:
         """Run a program of the document."""

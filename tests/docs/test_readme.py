@@ -80,15 +80,12 @@ def test_the_answer_that_readme_prints(demo: Reader) -> None:
 
 @pytest.mark.parametrize("query", QUERIES, ids=[f"question {number}" for number in range(1, len(QUERIES) + 1)])
 def test_every_question_has_an_answer(demo: Reader, query: str) -> None:
-    (demo.folder / "query.sql").write_text(query)
-    answer = demo.type('PIPELEDGER_HOME=.pipeledger-demo .venv/bin/pipeledger sql "$(cat query.sql)" --csv')
-    assert len(answer.splitlines()) > 1, query
+    assert len(demo.csv(query).splitlines()) > 1, query
 
 
 @pytest.mark.parametrize(("question", "query"), demo.QUERIES)
 def test_every_question_that_the_demo_prints_has_an_answer(demo: Reader, question: str, query: str) -> None:
-    answer = demo.type(f'PIPELEDGER_HOME=.pipeledger-demo .venv/bin/pipeledger sql "{query}" --csv')
-    assert len(answer.splitlines()) > 1, question
+    assert len(demo.csv(query).splitlines()) > 1, question
 
 
 def test_commands_on_the_demo(demo: Reader) -> None:
@@ -134,7 +131,7 @@ def test_own_data_in_short(tmp_path: Path) -> None:
     assert set(lines) <= {line for block in blocks("docs/own-data.md") for line in block.lines}
     *setup, run = lines
     assert run == ".venv/bin/pipeledger run"
-    reader = Reader.at(tmp_path / "project")
+    reader = Reader.in_a_hurry(tmp_path / "project")
     exports = reader.folder / "exports" / "crm"
     exports.mkdir(parents=True)
     (exports / "opportunity.csv").write_text("opportunity_id,stage,amount,close_date\n1,Proposal,100.00,2026-03-31\n")
@@ -142,7 +139,7 @@ def test_own_data_in_short(tmp_path: Path) -> None:
 
 
 def test_own_data_from_the_first_day_to_a_restored_backup(tmp_path: Path) -> None:
-    reader = Reader.at(tmp_path / "project")
+    reader = Reader.in_a_hurry(tmp_path / "project")
     write_exports(reader.folder / "exports" / "crm")
     history = "select * from fct_opportunity_history order by opportunity_id, valid_from"
     before = None
@@ -157,7 +154,7 @@ def test_own_data_from_the_first_day_to_a_restored_backup(tmp_path: Path) -> Non
             assert "0 rows" not in reader.python(block.text)
         elif block.language == "sh" and block.text.startswith("tar x"):
             before = reader.ask(history)
-            restored = Reader.at(tmp_path / "restored")
+            restored = Reader.in_a_hurry(tmp_path / "restored")
             (reader.folder / "backup.tar.gz").rename(restored.folder / "backup.tar.gz")
             reader = restored
             reader.type(commands([block]))
@@ -169,7 +166,7 @@ def test_own_data_from_the_first_day_to_a_restored_backup(tmp_path: Path) -> Non
 
 
 def test_an_export_in_three_commands(tmp_path: Path) -> None:
-    reader = Reader.at(tmp_path / "project")
+    reader = Reader.in_a_hurry(tmp_path / "project")
     (reader.folder / "exports").mkdir()
     deals = real_exports.deals()
     real_exports.salesforce_report(reader.folder / "exports" / "report.csv", deals)
@@ -196,7 +193,7 @@ def test_the_settings_of_an_export_are_accepted(tmp_path: Path) -> None:
 
 
 def test_systems_are_set_up_as_described(tmp_path: Path) -> None:
-    reader = Reader.at(tmp_path / "project")
+    reader = Reader.in_a_hurry(tmp_path / "project")
     setup, settings = (block for block in OWN_FILES if block.section == SYSTEMS)
     assert "pipeledger.toml" in reader.type(setup.text)
     written = reader.folder / "pipeledger.toml"

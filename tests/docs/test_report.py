@@ -195,6 +195,8 @@ def test_nobody_who_is_a_lead_or_a_contact_is_named(page: Document, published: P
 
 def test_the_page_says_what_was_planted(page: Document) -> None:
     assert "Negotiation" in page.section("sit")
+    titles = [words(next(iter(svg))) for svg in page.all("svg")]
+    assert {"Still in the stage, New Business", "Still in the stage, Customer"} <= set(titles)
     assert page.section("stalls").startswith("Which stalls matter?")
     assert "age_in_stage" in page.section("stalls").partition("mean nothing")[0]
 

@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from orchestration.commands.superset import CHARTS, METRICS, write_pack
+from orchestration.settings.errors import ConfigError
 from reporting.published import open_published
 
 # What the package names, and what it needs besides.
@@ -91,6 +93,17 @@ def test_a_pack_of_the_same_file_is_the_same_and_one_for_another_place_names_it(
     database = contents(elsewhere)["pipeledger/databases/pipeledger"]
     assert database["sqlalchemy_uri"] == "duckdb:////data/pipeline.duckdb"
     assert database["extra"]["engine_params"]["connect_args"]["read_only"] is True
+
+
+def test_a_file_of_an_older_version_and_a_folder_that_is_none_are_told(published: Path, tmp_path: Path) -> None:
+    older = tmp_path / "pipeline.duckdb"
+    with duckdb.connect(str(older)) as connection:
+        connection.execute("create schema marts")
+    with pytest.raises(ConfigError, match="no views of schema `bi`"):
+        write_pack(older, tmp_path / "pack.zip")
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"-o: .* is not writable"):
+        write_pack(published, tmp_path / "file" / "pack.zip")
 
 
 @pytest.fixture
@@ -168,7 +181,7 @@ def test_a_real_superset_shows_the_numbers_of_the_marts(
         assert chart.title in text, chart.title
     for number in (f"{amount / 1_000_000:.3g}M", f"{nrr:.1%}", str(missed)):
         assert re.search(rf"\s{re.escape(number)}\s", text), number
-    answers = re.findall(r'"POST /api/v1/chart/data[^"]*" (\d+)', log.read_text())
+    answers = re.findall(r'POST /api/v1/chart/data.* HTTP/1\.1" (\d+)', log.read_text())
     assert answers == ["200"] * 8
     assert set(METRICS) <= {chart.view for row in CHARTS for chart in row}
 

@@ -97,8 +97,11 @@ def test_every_file_of_the_code_and_of_the_sql_is_in_the_wheel(installed: Enviro
     assert expected <= set(installed.files())
     where = installed.run("python", "-c", "import ingestion, orchestration; print(ingestion.__file__)")
     assert where.strip() == str(installed.packages / "ingestion" / "__init__.py")
+    assert installed.run("pipeledger", "--version").startswith("pipeledger ")
 
 
+# Builds a demo of its own. That every file is in the wheel is seen above; what `demo` does, in `tests/docs`.
+@pytest.mark.slow
 def test_an_installed_wheel_runs_the_demo_from_any_folder_and_writes_nothing_beside_itself(
     installed: Environment,
 ) -> None:

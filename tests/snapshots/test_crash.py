@@ -280,6 +280,30 @@ def test_of_two_writers_from_one_version_the_second_is_refused(tmp_path: Path) -
     assert LedgerTable(path).version == 1
 
 
+def test_a_writer_stays_at_the_version_that_it_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = store(tmp_path)
+    land(where, {day(0): rows(0)["opportunity"]})
+    take(where, [day(0)])
+    path = where.ledger / "crm" / "opportunity"
+    one = LedgerTable(path)
+    receipt = newest(read_commits(path))[day(0)]
+    none = arrow_schema(one.columns()).empty_table()
+    publish = type(path).publish
+
+    def and_another_one_commits(self: Any, *given: Any) -> bool:
+        monkeypatch.undo()
+        is_ours = publish(self, *given)
+        LedgerTable(store(tmp_path).ledger / "crm" / "opportunity").commit(none, [receipt], [day(6)])
+        return is_ours
+
+    monkeypatch.setattr(type(path), "publish", and_another_one_commits)
+    assert one.commit(none, [receipt], [day(5)]) == one.version == 1
+    last = one.last_commit()
+    assert last is not None
+    assert last.version == 1
+    assert LedgerTable(store(tmp_path).ledger / "crm" / "opportunity").version == 2
+
+
 def test_of_two_writers_that_make_a_table_the_second_is_refused(tmp_path: Path) -> None:
     where = store(tmp_path / "one")
     land(where, {day(0): rows(0)["opportunity"]})

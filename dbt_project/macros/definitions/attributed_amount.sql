@@ -11,10 +11,10 @@
     {%- else -%}
         {%- set whole = attribution_parts(model, touches, touches) -%}
         case
-            when {{ touches }} = 1 then {{ amount }}
+            when {{ position }} = 1 and {{ touches }} = 1 then {{ amount }}
             else
-                {{ rounded_share(amount, attribution_parts(model, position, touches), whole) }}
-                - {{ rounded_share(
+                {{ rounded_part(amount, attribution_parts(model, position, touches), whole) }}
+                - {{ rounded_part(
                     amount, attribution_parts(model, '(' ~ position ~ ' - 1)', touches), whole
                 ) }}
         end

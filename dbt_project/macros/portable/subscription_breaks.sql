@@ -1,9 +1,10 @@
 {#-
-    Trials and pauses out of `versions`, a relation of subscription versions with the dates
-    trial_start_date, trial_end_date, paused_from, paused_to and started_date (of the latest
-    version): one row per `keys` x kind x time in which a source says that there is one. `keys` are
-    columns that tell subscriptions apart, and what is known of them on one day from the same on
-    another.
+    CTEs that end in `breaks`: trials and pauses out of `versions`, a relation of subscription
+    versions with the dates trial_start_date, trial_end_date, paused_from, paused_to and
+    started_date (of the latest version). One row per `keys` x kind x time in which a source says
+    that there is one; a time that ends before it begins is none, and is left to the caller. `keys`
+    are columns that tell subscriptions apart, and what is known of them on one day from the same
+    on another.
 -#}
 {% macro subscription_breaks(versions, keys) -%}
 {%- set same = keys | join(', ') -%}
@@ -109,14 +110,6 @@ breaks as (
             and followed.later_break_to > followed.break_from,
             false
         )
-
-),
-
-lasting as (
-
-    select breaks.*
-    from breaks
-    where breaks.valid_from < breaks.valid_to
 
 )
 {%- endmacro %}

@@ -12,10 +12,12 @@
 {%- endmacro %}
 
 {% macro default__stripe_priced(subscriptions) -%}
+    {%- if execute -%}
     {{ exceptions.raise_compiler_error(
         'stripe_priced: only DuckDB can price subscriptions of Stripe so far, and this is '
         ~ adapter.type() ~ '. Write ' ~ adapter.type() ~ '__stripe_priced.'
     ) }}
+    {%- endif -%}
 {%- endmacro %}
 
 {% macro duckdb__stripe_priced(subscriptions) -%}

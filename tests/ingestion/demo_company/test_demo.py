@@ -953,6 +953,7 @@ def test_every_definition_has_an_owner_and_a_sentence(home: Path) -> None:
     names = {path.stem for path in (home / "definitions").glob("*.csv")}
     assert names == {
         "stage_definitions", "segments", "targets", "stall_rules", "fx_rates", "mrr_policy", "fiscal_calendar",
+        "sla_rules", "business_hours",
     }  # fmt: skip
     for name in names:
         for line in read_csv(home, name):

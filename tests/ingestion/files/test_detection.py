@@ -379,3 +379,85 @@ def test_a_table_in_any_dialect_comes_back_as_it_was(rows: list[dict[str, Any]],
     assert [row["opportunity_id"] for row in read_back] == [f"O{number}" for number in range(len(rows))]
     for back, row in zip(read_back, rows, strict=True):
         assert {name: back[name] for name in row} == row
+
+
+# ---------------------------------------------------------------- what would be read wrongly without a word
+
+
+def opportunities(file: Path, *rows: str) -> Path:
+    """A file of deals with these amounts, probabilities and close dates."""
+    lines = (f"D{number},Open,{row}" for number, row in enumerate(rows))
+    file.write_text("\n".join(["Deal ID,Stage,Amount,Probability,Close Date,Owner", *lines]) + "\n")
+    return file
+
+
+def test_a_share_beside_a_percentage_does_not_become_a_hundredth_of_itself(tmp_path: Path) -> None:
+    mixed = opportunities(tmp_path / "deals.csv", "1.50,0.2,2026-03-01,A", "2.50,90 %,2026-03-02,B")
+    [deals] = detect(mixed)
+    assert deals.dialect.percent is False
+    assert "90 % and shares below 1 do not fit together: rows with a % sign will be rejected" in deals.remarks
+
+    signed = opportunities(tmp_path / "signed.csv", "1.50,0.5 %,2026-03-01,A", "2.50,90 %,2026-03-02,B")
+    [deals] = detect(signed, Told(entity="opportunity"))
+    assert deals.dialect.percent is True
+    assert [row["probability"] for row in read(deals)] == [Decimal("0.005"), Decimal("0.9")]
+
+
+def test_days_with_and_without_a_nought_have_one_format(tmp_path: Path) -> None:
+    [deals] = detect(opportunities(tmp_path / "deals.csv", "1.50,,31.03.2026,A", "2.50,,5.4.2026,B"))
+    assert deals.dialect.date_format == "D.M.YYYY"
+    assert [row["close_date"] for row in read(deals)] == [date(2026, 3, 31), date(2026, 4, 5)]
+
+
+def test_no_value_in_brackets_is_none(tmp_path: Path) -> None:
+    [deals] = detect(opportunities(tmp_path / "deals.csv", "1.50,,2026-03-01,(No value)", "2.50,,2026-03-01,B"))
+    assert [row["owner_name"] for row in read(deals)] == [None, "B"]
+
+
+def test_amounts_in_several_currencies_without_a_column_of_them_are_named(tmp_path: Path) -> None:
+    [deals] = detect(opportunities(tmp_path / "deals.csv", "USD 1.50,,2026-03-01,A", "EUR 2.50,,2026-03-01,B"))
+    assert "amounts are in EUR and USD, and no column is the currency of a row" in deals.remarks[-1]
+
+
+def test_a_header_may_end_in_a_point(tmp_path: Path) -> None:
+    file = tmp_path / "deals.csv"
+    file.write_text("Deal ID,Stage,Amount:,Expected close,Prob.\nD1,Open,1.50,2026-03-01,20\n")
+    [deals] = detect(file)
+    assert (deals.mapped["probability"], deals.mapped["amount"]) == ("Prob.", "Amount:")
+
+
+def test_a_file_without_a_close_date_says_what_comes_of_that(tmp_path: Path) -> None:
+    file = tmp_path / "deals.csv"
+    file.write_text("Deal ID,Stage,Amount,Zieltermin\nD1,Open,1.50,2026-03-01\n")
+    [deals] = detect(file)
+    assert deals.remarks == (
+        "no column is close_date, so no deal is due in a quarter; "
+        "if there is one, name it with --column 'THEIRS=close_date'",
+    )
+    assert detect(file, Told(columns={"Zieltermin": "close_date"}))[0].remarks == ()
+
+
+def subscriptions(file: Path, amount: str, row: str) -> Path:
+    """A file with one subscription."""
+    header = f"id,Customer ID,Quantity,Interval,{amount},Start Date (UTC),Trial Start (UTC),Trial End (UTC)"
+    file.write_text(f"{header}\nsub_1,cus_1,{row},2025-06-01 10:00,2026-02-01 10:00,2026-03-01 10:00\n")
+    return file
+
+
+def test_a_trial_begins_where_the_file_says_so(tmp_path: Path) -> None:
+    found = detect(subscriptions(tmp_path / "subscriptions.csv", "Amount", "1,month,49.00"))
+    assert found[0].mapped["trial_start_at"] == "Trial Start (UTC)"
+    assert found[0].remarks == ()
+
+
+def test_the_price_of_one_of_several_units_is_asked_about(tmp_path: Path) -> None:
+    found = detect(subscriptions(tmp_path / "subscriptions.csv", "Amount", "3,month,49.00"))
+    assert found[0].remarks == (
+        "Amount is read as what all units cost together; if it is the price of one, export it times Quantity",
+    )
+
+
+def test_mrr_is_of_a_month_whatever_is_billed(tmp_path: Path) -> None:
+    found = detect(subscriptions(tmp_path / "subscriptions.csv", "MRR", "1,year,49.00"))
+    assert found[0].is_monthly
+    assert "interval" not in found[0].mapped

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
+from functools import cached_property
 from itertools import product
 
 from tests.oracles.funnel.lifecycle import PeopleOracle
@@ -122,26 +123,35 @@ class CalibrationOracle:
                     "outcome": "undecided" if (max(days) - day).days < window else "won" if has_left else "lost",
                 }
 
+    @cached_property
+    def measurements(self) -> dict[str, list[tuple[date, str, datetime, Decimal]]]:
+        """By account id, in the order of capture: the day, the source, when it was measured and the score."""
+        found: dict[str, list[tuple[date, str, datetime, Decimal]]] = defaultdict(list)
+        for company in self.oracle.companies:
+            known: dict[tuple[str, datetime], Decimal] = {}
+            for captured, rows in sorted(company.states.get("customer_health", {}).items()):
+                for (account, measured_at), row in rows.items():
+                    if row["score"] is not None and known.get((account, measured_at)) != row["score"]:
+                        known[(account, measured_at)] = row["score"]
+                        found[account].append((captured, company.source, measured_at, row["score"]))
+        return found
+
     def health(self, source: str | None, account: str | None, day: date) -> tuple[date, Decimal] | None:
         """The day of the latest measurement that was captured by `day`, and its score."""
         assert self.retention
-        found: list[tuple[datetime, str, Decimal]] = []
-        for company in self.oracle.companies:
-            if company.source != source and company.states.get("account"):
-                continue  # it has accounts of its own
-            known: dict[datetime, Decimal] = {}
-            for captured, rows in sorted(company.states.get("customer_health", {}).items()):
-                for (measured, measured_at), row in rows.items():
-                    if captured <= day and measured == account and row["score"] is not None:
-                        known[measured_at] = row["score"]
-            found += [(measured_at, company.source, score) for measured_at, score in known.items()]
-        dated = [(self.retention.business_date(each[0]), *each) for each in found]
-        by_then = [(on, measured_at, who, score) for on, measured_at, who, score in dated if on and on <= day]
-        if not by_then:
+        known: dict[tuple[datetime, str], Decimal] = {}
+        for captured, measurer, measured_at, score in self.measurements.get(account or "", ()):
+            is_of_others = measurer != source and bool(self.retention.companies[measurer].states.get("account"))
+            measured_on = self.retention.business_date(measured_at)
+            if captured <= day and measured_on and measured_on <= day and not is_of_others:
+                known[(measured_at, measurer)] = score
+        if not known:
             return None
-        latest = max(measured_at for _, measured_at, _, _ in by_then)
-        on, _, _, score = min(each for each in by_then if each[1] == latest)
-        return on, score
+        latest = max(measured_at for measured_at, _ in known)
+        _, chosen = min(each for each in known if each[0] == latest)
+        measured_on = self.retention.business_date(latest)
+        assert measured_on
+        return measured_on, known[(latest, chosen)]
 
     def health_band(self, health: tuple[date, Decimal] | None, day: date) -> str:
         """What a measurement says on a day."""

@@ -97,7 +97,8 @@ def test_what_late_answers_cost_equals_comparing_each_channel_and_score(built: B
         key = tuple(row[name] for name in KEY)
         strata: dict[tuple[Any, ...], list[dict[str, Any]]] = defaultdict(list)
         for each in cells[key]:
-            strata[(each["channel"], each["lead_score"] is not None and each["lead_score"] // width)].append(each)
+            band = None if each["lead_score"] is None else each["lead_score"] // width
+            strata[(each["channel"], band)].append(each)
         both = [rows for rows in strata.values() if len({each["status"] for each in rows}) == 2]
         whole = sum(map(len, both))
         assert row["compared_handoffs"] == whole, key

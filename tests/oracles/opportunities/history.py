@@ -47,7 +47,8 @@ class Oracle:
         self.segments = definition_rows(definitions["segments"])
         self.metric_policy = definition_rows(definitions.get("metric_policy", ""))
         self._states: dict[str, dict[date, dict[str, Row]]] = {}
-        self._standing_accounts: dict[tuple[str, date], date | None] = {}
+        self._account_days: dict[tuple[str, date], date | None] = {}
+        self._segments: dict[tuple[str, str | None, date], str] = {}
 
     def choice(self, name: str, day: date) -> Any:
         """A choice of the policy on metrics, as it is on a day."""
@@ -125,14 +126,20 @@ class Oracle:
 
     def segment(self, company: Company, account: str | None, day: date) -> str:
         """The account's segment by the rules of the day, on the account as last captured."""
-        if (company.source, day) not in self._standing_accounts:
+        key = company.source, account, day
+        if key not in self._segments:
+            standing = self._standing_accounts(company, day)
+            row = company.states["account"][standing].get((account,)) if standing else None
+            self._segments[key] = "(unassigned)" if row is None else segment_of(row, self.segments, day)
+        return self._segments[key]
+
+    def _standing_accounts(self, company: Company, day: date) -> date | None:
+        """The captured day whose accounts stand on a day."""
+        key = company.source, day
+        if key not in self._account_days:
             until = [captured for captured in company.states["account"] if captured <= day]
-            self._standing_accounts[company.source, day] = max(until, default=None)
-        standing = self._standing_accounts[company.source, day]
-        row = company.states["account"][standing].get((account,)) if standing else None
-        if row is None:
-            return "(unassigned)"
-        return segment_of(row, self.segments, day)
+            self._account_days[key] = max(until, default=None)
+        return self._account_days[key]
 
     def convert(self, raw: Mapping[str, Any], day: date) -> Decimal | None:
         """The amount in base currency at the rate in force on the day."""

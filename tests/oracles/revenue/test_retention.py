@@ -147,6 +147,9 @@ def without_zone(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value.replace(tzinfo=None) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
+# A build of its own. The tenth of the demo above is compared every time, and `tests/docs/test_planted.py` asks the demo
+# itself who was made to leave.
+@pytest.mark.slow
 def test_retention_of_the_demo_company_equals_following_its_customers(demo_built: Built) -> None:
     oracle = Retention(demo_built.companies, demo_built.definitions, *demo_built.settings.values())
     check_mrr(demo_built, oracle, at_least=1000)
@@ -154,6 +157,7 @@ def test_retention_of_the_demo_company_equals_following_its_customers(demo_built
     check_report(demo_built, oracle)
 
 
+@pytest.mark.slow  # as above
 def test_the_customers_that_were_made_to_leave_come_out_on_top(demo_source: demo.DemoSource, demo_built: Built) -> None:
     """By the fiscal quarter of a customer's first month: customers that left per customer and year."""
     cohorts = demo_built.rows(

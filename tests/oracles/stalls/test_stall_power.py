@@ -25,6 +25,8 @@ from tests.dbt_project import dbt_build
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.random_companies import STAGE_COLUMNS
 
+# Two builds of 2,400 deals. `test_stalls.py` computes the same columns again every time; this asks what they are worth.
+pytestmark = pytest.mark.slow
 FIRST_DAY = date(2024, 1, 1)
 DAYS = 500
 DEALS = 2400

@@ -12,8 +12,9 @@ import duckdb
 import pytest
 
 from ingestion.files.detection import Told
-from orchestration.commands.reconcile import Answer, Question, in_words, reconcile, write_items
+from orchestration.commands.reconcile import REASONS, Answer, Question, in_words, reconcile, write_items
 from orchestration.settings.errors import ConfigError
+from tests.dbt_project.dbt_build import PROJECT
 from tests.exports.real_exports import write_workbook
 
 MONDAY = date(2026, 3, 2)
@@ -199,3 +200,9 @@ def test_an_older_published_file_says_what_to_do(published: Path) -> None:
         connection.execute("drop table marts.dim_fx_rate")
     with pytest.raises(ConfigError, match="Run `pipeledger build` to publish it anew"):
         ask(published, LIST)
+
+
+def test_command_and_mart_say_the_same_of_a_reason() -> None:
+    texts = (PROJECT / "models" / "docs" / "reconciliation").glob("*.md")
+    [told] = [text for path in texts for text in path.read_text().split("{% docs ") if text.startswith("reason %}")]
+    assert [f"`{reason}` ({words})" for reason, words in REASONS.items() if f"`{reason}` ({words})" not in told] == []

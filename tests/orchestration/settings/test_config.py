@@ -98,6 +98,8 @@ def test_today_is_the_company_s_day(tmp_path: Path) -> None:
         ("[sources.crm]", "[sources.CRM]", "not a usable name"),
         ('path = "exports/crm"', 'api_key = "sk"', "secrets do not belong in this file"),
         ("[gates]", "[gate]", "gate: unknown key. Did you mean `gates`?"),
+        ("[gates]", '[engine]\ntarget = "sparc"\n[gates]', "engine.target: got 'sparc'. Did you mean `spark`?"),
+        ("[gates]", '[engine.spark]\ncores = "2"\n[gates]', "engine.spark.cores: got '2', a setting of Spark such as"),
         ("[gates]", '[ledger]\npath = "/mnt/x"\n[gates]', "ledger.path: got '/mnt/x', a bucket such as s3://bucket"),
         ("[gates]", '[ledger]\npath = "s3://id:sk@bucket/x"\n[gates]', "Keys do not belong in this file"),
         ("[company]", "[company", "not valid TOML"),

@@ -30,56 +30,40 @@ sourcing as (
 
 ),
 
+-- What a touch is given today, and, where that was another amount or channel, when it was reported.
 credits as (
 
     {%- for match in matches %}
-        select
-            {%- for column in dimensions.values() %}
-                coalesce(touches.{{ column }}, '(none)') as {{ column }},
-            {%- endfor %}
-            {%- for model in models %}
-                {{ attributed_amount(
-                    model,
-                    'conversions.amount',
-                    'touches.' ~ match ~ '_position',
-                    'touches.' ~ match ~ '_count',
-                ) }} as {{ model }}_amount,
-            {%- endfor %}
-            touches.conversion_key,
-            '{{ match }}' as match,
-            touches.is_restated,
-            touches.is_reported
-        from touches
-        inner join conversions on touches.conversion_key = conversions.conversion_key
-        where touches.{{ match }}_position is not null
-        {%- if not loop.last %}
-            union all
-        {%- endif %}
-    {%- endfor %}
-
-),
-
--- An opportunity counts once for each value that touched it.
-by_value as (
-
-    {%- for dimension, column in dimensions.items() %}
-        select
-            {%- for model in models %}
-                sum(credits.{{ model }}_amount) as {{ model }}_amount,
-            {%- endfor %}
-            credits.conversion_key,
-            credits.match,
-            credits.is_restated,
-            credits.is_reported,
-            '{{ dimension }}' as dimension,
-            credits.{{ column }} as dimension_value
-        from credits
-        group by
-            credits.conversion_key,
-            credits.match,
-            credits.is_restated,
-            credits.is_reported,
-            credits.{{ column }}
+        {%- for side, prefix in {'restated': '', 'reported': 'reported_'}.items() %}
+            select
+                {%- for model in models %}
+                    {{ attributed_amount(
+                        model,
+                        'conversions.amount',
+                        'touches.' ~ prefix ~ match ~ '_position',
+                        'touches.' ~ prefix ~ match ~ '_count',
+                    ) }} as {{ model }}_amount,
+                {%- endfor %}
+                touches.conversion_key,
+                '{{ match }}' as match,
+                {{ 'true' if side == 'restated' else 'false' }} as is_restated,
+                coalesce(
+                    touches.{{ match }}_position = touches.reported_{{ match }}_position
+                    and touches.{{ match }}_count = touches.reported_{{ match }}_count
+                    and coalesce(touches.channel, '') = coalesce(touches.reported_channel, ''),
+                    false
+                ) as is_same,
+                coalesce({{ 'touches.' ~ prefix ~ 'channel' }}, '(none)') as channel,
+                coalesce(touches.campaign_id, '(none)') as campaign_id,
+                coalesce(touches.touch_type, '(none)') as touch_type
+            from touches
+            inner join conversions on touches.conversion_key = conversions.conversion_key
+            where
+                {{ 'touches.' ~ prefix ~ match }}_position is not null
+            {%- if not loop.last %}
+                union all
+            {%- endif %}
+        {%- endfor %}
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -89,31 +73,80 @@ by_value as (
 
 valued as (
 
+    {%- for dimension, column in dimensions.items() %}
+        select
+            {%- for column in place %}
+                conversions.{{ column }},
+            {%- endfor %}
+            credits.match,
+            {%- for model in models %}
+                sum(case when credits.is_restated then credits.{{ model }}_amount else 0 end)
+                    as {{ model }}_amount,
+                sum(
+                    case
+                        when credits.is_same or not credits.is_restated
+                            then credits.{{ model }}_amount
+                        else 0
+                    end
+                ) as reported_{{ model }}_amount,
+            {%- endfor %}
+            '{{ dimension }}' as dimension,
+            credits.{{ column }} as dimension_value
+        from credits
+        inner join conversions on credits.conversion_key = conversions.conversion_key
+        where credits.is_restated or not credits.is_same
+        group by
+            {%- for column in place %}
+                conversions.{{ column }},
+            {%- endfor %}
+            credits.match,
+            credits.{{ column }}
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
+    {%- endfor %}
+
+),
+
+-- An opportunity counts once for each value that touched it.
+influenced as (
+
+    {%- for dimension, column in dimensions.items() %}
+        select
+            credits.conversion_key,
+            credits.match,
+            '{{ dimension }}' as dimension,
+            credits.{{ column }} as dimension_value
+        from credits
+        where credits.is_restated
+        group by credits.conversion_key, credits.match, credits.{{ column }}
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
+    {%- endfor %}
+
+),
+
+influence as (
+
     select
         {%- for column in place %}
             conversions.{{ column }},
         {%- endfor %}
-        {%- for side in ['restated', 'reported'] %}
-            {%- for model in models %}
-                sum(case when by_value.is_{{ side }} then by_value.{{ model }}_amount else 0 end)
-                    as {{ 'reported_' if side == 'reported' }}{{ model }}_amount,
-            {%- endfor %}
-        {%- endfor %}
-        by_value.match,
-        by_value.dimension,
-        by_value.dimension_value,
-        count(*) filter (where by_value.is_restated) as opportunities,
-        sum(case when by_value.is_restated then conversions.amount else 0 end)
-            as influenced_amount
-    from by_value
-    inner join conversions on by_value.conversion_key = conversions.conversion_key
+        influenced.match,
+        influenced.dimension,
+        influenced.dimension_value,
+        count(*) as opportunities,
+        sum(conversions.amount) as influenced_amount
+    from influenced
+    inner join conversions on influenced.conversion_key = conversions.conversion_key
     group by
         {%- for column in place %}
             conversions.{{ column }},
         {%- endfor %}
-        by_value.match,
-        by_value.dimension,
-        by_value.dimension_value
+        influenced.match,
+        influenced.dimension,
+        influenced.dimension_value
 
 ),
 
@@ -152,8 +185,8 @@ touched as (
             conversions.{{ column }},
         {%- endfor %}
         {%- for side in ['restated', 'reported'] %}
-            count(*) filter (where sourcing.is_{{ side }}) as {{ side }}_opportunities,
-            sum(case when sourcing.is_{{ side }} then conversions.amount else 0 end)
+            count(*) filter (where sourcing.side = '{{ side }}') as {{ side }}_opportunities,
+            sum(case when sourcing.side = '{{ side }}' then conversions.amount else 0 end)
                 as {{ side }}_amount,
         {%- endfor %}
         {%- for rule, flag in {
@@ -161,7 +194,8 @@ touched as (
         }.items() %}
             sum(
                 case
-                    when sourcing.is_restated and sourcing.{{ flag }} then conversions.amount
+                    when sourcing.side = 'restated' and sourcing.{{ flag }}
+                        then conversions.amount
                     else 0
                 end
             ) as {{ rule }}_amount,
@@ -216,14 +250,20 @@ in_segments as (
             valued.{{ model }}_amount,
             valued.reported_{{ model }}_amount,
         {%- endfor %}
-        valued.opportunities,
-        valued.influenced_amount,
+        coalesce(influence.opportunities, 0) as opportunities,
+        coalesce(influence.influenced_amount, 0) as influenced_amount,
         {%- for measure in measures[2:] %}
             0 as {{ measure }},
         {%- endfor %}
         valued.dimension,
         valued.dimension_value
     from valued
+    left join influence
+        on
+            {%- for column in place + ['match', 'dimension'] %}
+                valued.{{ column }} = influence.{{ column }} and
+            {%- endfor %}
+            valued.dimension_value = influence.dimension_value
     {%- for dimension in dimensions %}
         union all
         select

@@ -1,5 +1,5 @@
--- One row per conversion with a touch x match: its first touch, and whether that says that
--- marketing sourced the opportunity.
+-- One row per conversion with a touch x match x side (restated, reported): its first touch, and
+-- whether that says that marketing sourced the opportunity.
 {%- set matches = ['headline', 'role', 'converted', 'account'] %}
 with
 
@@ -38,15 +38,19 @@ activities as (
 firsts as (
 
     {%- for match in matches %}
-        select
-            touches.conversion_key,
-            '{{ match }}' as match,
-            touches.is_restated,
-            touches.is_reported,
-            touches.touched_at,
-            touches.touch_date
-        from touches
-        where touches.{{ match }}_position = 1
+        {%- for side, prefix in {'restated': '', 'reported': 'reported_'}.items() %}
+            select
+                touches.conversion_key,
+                '{{ match }}' as match,
+                '{{ side }}' as side,
+                touches.touched_at,
+                touches.touch_date
+            from touches
+            where touches.{{ prefix }}{{ match }}_position = 1
+            {%- if not loop.last %}
+                union all
+            {%- endif %}
+        {%- endfor %}
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -126,10 +130,9 @@ sourcing as (
         -- ids
         firsts.conversion_key,
         firsts.match,
+        firsts.side,
 
         -- attributes
-        firsts.is_restated,
-        firsts.is_reported,
         firsts.touch_date <= conversions.creation_date as is_touched_at_creation,
         firsts.touched_at < coalesce(first_activities.first_activity_at, {{ end_of_time() }})
             as is_touched_before_sales,

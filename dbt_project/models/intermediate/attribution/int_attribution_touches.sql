@@ -1,6 +1,11 @@
--- One row per conversion x way to find its people (by the opportunity, by the account) x side
--- (restated, reported) x touch that counts: its place among the touches of each match.
+-- One row per conversion x way to find its people (by the opportunity, by the account) x touch that
+-- counts, or counted when it was reported: its place among the touches of each match.
 {%- set matches = ['headline', 'role', 'converted', 'account'] %}
+{%- set sides = {'restated': '', 'reported': 'reported_'} %}
+{%- set so_far = 'partition by counting.conversion_key '
+    ~ 'order by counting.touched_at nulls last, counting.touch_id nulls last, '
+    ~ 'counting.touch_source nulls last '
+    ~ 'rows between unbounded preceding and current row' %}
 with
 
 conversions as (
@@ -52,27 +57,40 @@ person_touches as (
 
 ),
 
--- One counts of a person, campaign, type and day: the first. Where the first one was captured later
--- than another, that one counted until then.
-counted_touches as (
+-- Few people are touched twice on a day.
+busy_days as (
 
     select
-        person_touches.*,
-        greatest(person_touches.valid_from, person_touches.touch_date) as touch_known_from,
-        coalesce(
-            min(person_touches.valid_from) over (
-                partition by
-                    person_touches.person_key,
-                    person_touches.touch_source,
-                    person_touches.campaign_id,
-                    person_touches.touch_type,
-                    person_touches.touch_date
-                order by person_touches.touched_at nulls last, person_touches.touch_id nulls last
-                rows between unbounded preceding and 1 preceding
-            ),
-            {{ end_of_time() }}
-        ) as touch_known_to
+        person_touches.person_key,
+        person_touches.touch_date
     from person_touches
+    group by person_touches.person_key, person_touches.touch_date
+    having count(*) > 1
+
+),
+
+-- One counts of a person, campaign, type and day: the first. Where the first one was captured later
+-- than another, that one counted until then.
+superseded as (
+
+    select
+        person_touches.touch_source,
+        person_touches.touch_id,
+        min(person_touches.valid_from) over (
+            partition by
+                person_touches.person_key,
+                person_touches.touch_source,
+                person_touches.campaign_id,
+                person_touches.touch_type,
+                person_touches.touch_date
+            order by person_touches.touched_at nulls last, person_touches.touch_id nulls last
+            rows between unbounded preceding and 1 preceding
+        ) as known_to
+    from person_touches
+    inner join busy_days
+        on
+            person_touches.person_key = busy_days.person_key
+            and person_touches.touch_date = busy_days.touch_date
 
 ),
 
@@ -101,69 +119,84 @@ campaign_versions as (
 reached as (
 
     select
+        'opportunity' as reached_by,
         conversions.conversion_key,
         conversions.restated_date,
         conversions.reported_date,
-        'opportunity' as reached_by,
         case when linked.role_from <= conversions.people_until then linked.role_from end
             as role_from,
         linked.converted_from,
         linked.account_from,
-        counted_touches.*
+        person_touches.*
     from conversions
     inner join linked
         on
             conversions.source = linked.source
             and conversions.opportunity_id = linked.opportunity_id
-    inner join counted_touches
+    inner join person_touches
         on
-            linked.person_key = counted_touches.person_key
-            and conversions.cut_off_date >= counted_touches.touch_date
-            and conversions.window_start_date <= counted_touches.touch_date
+            linked.person_key = person_touches.person_key
+            and conversions.cut_off_date >= person_touches.touch_date
+            and conversions.window_start_date <= person_touches.touch_date
     where
         linked.role_from <= conversions.people_until
         or linked.converted_from is not null
     union all
     select
+        'account' as reached_by,
         conversions.conversion_key,
         conversions.restated_date,
         conversions.reported_date,
-        'account' as reached_by,
         linked.role_from,
         linked.converted_from,
         linked.account_from,
-        counted_touches.*
+        person_touches.*
     from linked
-    inner join counted_touches on linked.person_key = counted_touches.person_key
+    inner join person_touches on linked.person_key = person_touches.person_key
     inner join conversions
         on
             linked.source = conversions.source
             and linked.account_id = conversions.account_id
             and linked.account_from <= conversions.people_until
-            and counted_touches.touch_date <= conversions.cut_off_date
-            and counted_touches.touch_date >= conversions.window_start_date
+            and person_touches.touch_date <= conversions.cut_off_date
+            and person_touches.touch_date >= conversions.window_start_date
 
 ),
 
 -- What counts today, and what counted when the quarter was reported.
-sided as (
+counting as (
 
     select
-        reached.*,
-        campaign_versions.channel,
-        {%- for side in ['restated', 'reported'] %}
+        {%- for side, prefix in sides.items() %}
             {%- for match in matches[1:] %}
                 coalesce(
                     reached.{{ match }}_from <= reached.{{ side }}_date
-                    and reached.touch_known_from <= reached.{{ side }}_date
-                    and reached.touch_known_to > reached.{{ side }}_date,
+                    and reached.valid_from <= reached.{{ side }}_date
+                    and reached.touch_date <= reached.{{ side }}_date
+                    and coalesce(superseded.known_to > reached.{{ side }}_date, true),
                     false
-                ) as is_{{ side }}_{{ match }},
+                ) as is_{{ prefix }}{{ match }},
             {%- endfor %}
         {%- endfor %}
-        coalesce(campaign_versions.first_captured_date <= reached.reported_date, true)
-            as is_reported_channel
+        reached.conversion_key,
+        reached.reached_by,
+        reached.touch_source,
+        reached.touch_id,
+        reached.person_key,
+        reached.campaign_id,
+        reached.touch_type,
+        reached.touched_at,
+        reached.touch_date,
+        campaign_versions.channel,
+        case
+            when campaign_versions.first_captured_date <= reached.reported_date
+                then campaign_versions.channel
+        end as reported_channel
     from reached
+    left join superseded
+        on
+            reached.touch_source = superseded.touch_source
+            and reached.touch_id = superseded.touch_id
     left join campaign_versions
         on
             reached.touch_source = campaign_versions.source
@@ -173,86 +206,66 @@ sided as (
 
 ),
 
--- Most quarters are told as they were reported: these conversions are counted once.
-changed as (
+-- Of an opportunity's people, each match has its own places; those of an account's have one.
+placed as (
 
-    select sided.conversion_key
-    from sided
-    where
-        sided.restated_date is null
-        or not sided.is_reported_channel
-        {%- for match in matches[1:] %}
-            or sided.is_restated_{{ match }} <> sided.is_reported_{{ match }}
-        {%- endfor %}
-    group by sided.conversion_key
-
-),
-
-counting as (
-
-    {%- for side in ['restated', 'reported'] %}
+    {%- for way, ways_matches in {
+        'opportunity': ['headline', 'role', 'converted'], 'account': ['account'],
+    }.items() %}
         select
-            sided.conversion_key,
-            sided.reached_by,
-            {{ 'true' if side == 'restated' else 'false' }} as is_restated,
-            {{ 'changed.conversion_key is null and sided.reported_date is not null'
-                if side == 'restated' else 'true' }} as is_reported,
-            sided.touch_source,
-            sided.touch_id,
-            sided.person_key,
-            sided.campaign_id,
-            sided.touch_type,
-            {{ 'sided.channel' if side == 'restated'
-                else 'case when sided.is_reported_channel then sided.channel end' }} as channel,
-            sided.is_{{ side }}_role as is_role,
-            sided.is_{{ side }}_converted as is_converted,
-            sided.touched_at,
-            sided.touch_date
-        from sided
-        {{ 'left' if side == 'restated' else 'inner' }} join changed
-            on sided.conversion_key = changed.conversion_key
+            {%- for prefix in sides.values() %}
+                {%- for match in matches %}
+                    {%- if match in ways_matches %}
+                        {%- set counts =
+                            'counting.is_' ~ prefix ~ 'role or counting.is_' ~ prefix ~ 'converted'
+                            if match == 'headline' else 'counting.is_' ~ prefix ~ match %}
+                        cast(
+                            case
+                                when {{ counts }}
+                                    then
+                                        sum(case when {{ counts }} then 1 else 0 end)
+                                            over ({{ so_far }})
+                            end as integer
+                        ) as {{ prefix }}{{ match }}_position,
+                        cast(
+                            sum(case when {{ counts }} then 1 else 0 end) over (
+                                partition by counting.conversion_key
+                            ) as integer
+                        ) as {{ prefix }}{{ match }}_count,
+                    {%- else %}
+                        cast(null as integer) as {{ prefix }}{{ match }}_position,
+                        0 as {{ prefix }}{{ match }}_count,
+                    {%- endif %}
+                {%- endfor %}
+            {%- endfor %}
+            counting.conversion_key,
+            counting.reached_by,
+            counting.touch_source,
+            counting.touch_id,
+            counting.person_key,
+            counting.campaign_id,
+            counting.touch_type,
+            counting.channel,
+            counting.reported_channel,
+            counting.is_role,
+            counting.is_converted,
+            counting.touched_at,
+            counting.touch_date
+        from counting
         where
-            sided.is_{{ side }}_role
-            or sided.is_{{ side }}_converted
-            or sided.is_{{ side }}_account
+            counting.reached_by = '{{ way }}'
+            and (
+                {%- for prefix in sides.values() %}
+                    {%- for match in matches[1:] %}
+                        counting.is_{{ prefix }}{{ match }} or
+                    {%- endfor %}
+                {%- endfor %}
+                false
+            )
         {%- if not loop.last %}
             union all
         {%- endif %}
     {%- endfor %}
-
-),
-
-placed as (
-
-    select
-        {%- for match in matches %}
-            {%- set counts = {
-                'headline': "counting.reached_by = 'opportunity'",
-                'role': 'counting.is_role',
-                'converted': 'counting.is_converted',
-                'account': "counting.reached_by = 'account'",
-            }[match] %}
-            cast(
-                case
-                    when {{ counts }}
-                        then sum(case when {{ counts }} then 1 else 0 end) over so_far
-                end as integer
-            ) as {{ match }}_position,
-            cast(
-                sum(case when {{ counts }} then 1 else 0 end) over (
-                    so_far rows between unbounded preceding and unbounded following
-                ) as integer
-            ) as {{ match }}_count,
-        {%- endfor %}
-        counting.*
-    from counting
-    window so_far as (
-        partition by counting.conversion_key, counting.is_restated, counting.reached_by
-        order by
-            counting.touched_at nulls last,
-            counting.touch_id nulls last,
-            counting.touch_source nulls last
-    )
 
 )
 

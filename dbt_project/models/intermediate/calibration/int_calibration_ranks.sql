@@ -31,7 +31,7 @@ ranked as (
         totals.fiscal_quarter,
         cast(totals.positives as decimal(38, 0)) as positives,
         cast(totals.negatives as decimal(38, 0)) as negatives,
-        cast(2 * sum(totals.negatives) over so_far - totals.negatives as decimal(38, 0))
+        cast(2 * (sum(totals.negatives) over so_far) - totals.negatives as decimal(38, 0))
             as doubled_negatives_below,
         cast(
             2 * sum(totals.positives) over everything

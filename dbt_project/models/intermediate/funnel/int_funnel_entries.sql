@@ -1,6 +1,11 @@
 -- One row per unit (`person`, `account`) x entrant x step of the lifecycle x cycle: what became of
 -- those who entered the step. What happens first decides.
 {%- set steps = ['lead', 'mql', 'sal', 'sql', 'opportunity', 'won'] %}
+{%- set entrant_columns = [
+    'person_key', 'source', 'step', 'cycle', 'step_date', 'known_from', 'step_precision', 'segment',
+    'lead_source', 'channel', 'campaign_id', 'unit', 'entrant_key', 'converted_date',
+    'reached_opportunity', 'reached_won',
+] %}
 with
 
 lifecycle as (
@@ -109,6 +114,7 @@ taken as (
 
     select
         lifecycle.*,
+        lifecycle.source || '/' || lifecycle.account_id as account_key,
         case lifecycle.step
             {%- for step in steps %}
                 when '{{ step }}' then {{ loop.index }}
@@ -133,148 +139,239 @@ cycles as (
 ),
 
 -- Given back counts until the next cycle begins.
-followed as (
+recycled as (
 
     select
         taken.person_key,
         taken.step,
         taken.cycle,
-        min(cycles.step_date) as next_cycle_date,
-        min(
-            case
-                when returned.valid_from is not null
-                    then greatest(returned.valid_from, taken.known_from, taken.step_date)
-            end
-        ) as recycled_date
+        min(greatest(returned.valid_from, taken.known_from, taken.step_date)) as recycled_date
     from taken
-    left join cycles
-        on taken.person_key = cycles.person_key and taken.cycle + 1 = cycles.cycle
-    left join returned
+    inner join returned
         on
             taken.source = returned.source
             and taken.person_id = returned.person_id
             and taken.known_from < returned.valid_to
-            and greatest(returned.valid_from, taken.known_from)
-            < coalesce(cycles.known_from, {{ end_of_time() }})
+    left join cycles
+        on taken.person_key = cycles.person_key and taken.cycle + 1 = cycles.cycle
+    where
+        greatest(returned.valid_from, taken.known_from)
+        < coalesce(cycles.known_from, {{ end_of_time() }})
     group by taken.person_key, taken.step, taken.cycle
 
 ),
 
-moves as (
+-- The dates of a cycle's steps side by side.
+paths as (
 
     select
-        'person' as unit,
-        taken.person_key as entrant_key,
-        taken.*
-    from taken
+        {%- for step in steps %}
+            min(case when lifecycle.step = '{{ step }}' then lifecycle.step_date end)
+                as {{ step }}_date,
+        {%- endfor %}
+        lifecycle.person_key,
+        lifecycle.cycle
+    from lifecycle
+    group by lifecycle.person_key, lifecycle.cycle
+
+),
+
+leads as (
+
+    select
+        lifecycle.person_key,
+        lifecycle.cycle,
+        lifecycle.step_date
+    from lifecycle
+    where lifecycle.step = 'lead'
+
+),
+
+-- A lead is followed over all cycles of the person, other steps over their own.
+courses as (
+
+    select
+        {%- for step in steps %}
+            min(case when paths.{{ step }}_date >= leads.step_date then paths.{{ step }}_date end)
+                as {{ step }}_date,
+        {%- endfor %}
+        leads.person_key,
+        leads.cycle,
+        true as is_of_lead
+    from leads
+    inner join paths on leads.person_key = paths.person_key
+    group by leads.person_key, leads.cycle
     union all
     select
-        'account' as unit,
-        taken.source || '/' || taken.account_id as entrant_key,
-        taken.*
+        {%- for step in steps %}
+            paths.{{ step }}_date,
+        {%- endfor %}
+        paths.person_key,
+        paths.cycle,
+        false as is_of_lead
+    from paths
+
+),
+
+person_entrants as (
+
+    select
+        taken.*,
+        'person' as unit,
+        taken.person_key as entrant_key,
+        case taken.step
+            {%- for step in steps[:-2] %}
+                when '{{ step }}'
+                    then
+                        least(
+                            {%- for later in steps[loop.index:-1] %}
+                                case
+                                    when courses.{{ later }}_date >= taken.step_date
+                                        then courses.{{ later }}_date
+                                end,
+                            {%- endfor %}
+                            case
+                                when courses.won_date >= taken.step_date then courses.won_date
+                            end
+                        )
+            {%- endfor %}
+            when 'opportunity'
+                then case when courses.won_date >= taken.step_date then courses.won_date end
+        end as converted_date,
+        case when courses.opportunity_date >= taken.step_date then 1 else 0 end
+            as reached_opportunity,
+        case when courses.won_date >= taken.step_date then 1 else 0 end as reached_won,
+        case when courses.won_date >= taken.step_date then coalesce(wins.won_amount, 0) else 0 end
+            as reached_amount
+    from taken
+    inner join courses
+        on
+            taken.person_key = courses.person_key
+            and taken.cycle = courses.cycle
+            and (taken.step = 'lead') = courses.is_of_lead
+    left join wins on taken.person_key = wins.person_key
+    where taken.step <> 'won'
+
+),
+
+account_dates as (
+
+    select
+        taken.account_key,
+        taken.step,
+        taken.step_order,
+        taken.step_date,
+        sum(coalesce(taken.won_amount, 0)) as won_amount
     from taken
     where taken.account_id is not null
+    group by taken.account_key, taken.step, taken.step_order, taken.step_date
+
+),
+
+first_dates as (
+
+    select
+        account_dates.account_key,
+        account_dates.step,
+        account_dates.step_order,
+        min(account_dates.step_date) as step_date
+    from account_dates
+    where account_dates.step <> 'won'
+    group by account_dates.account_key, account_dates.step, account_dates.step_order
+
+),
+
+account_outcomes as (
+
+    select
+        first_dates.account_key,
+        first_dates.step,
+        min(case when later.step_order > first_dates.step_order then later.step_date end)
+            as converted_date,
+        max(case when later.step = 'opportunity' then 1 else 0 end) as reached_opportunity,
+        max(case when later.step = 'won' then 1 else 0 end) as reached_won,
+        sum(later.won_amount) as won_amount
+    from first_dates
+    inner join account_dates as later
+        on
+            first_dates.account_key = later.account_key
+            and first_dates.step_order <= later.step_order
+            and first_dates.step_date <= later.step_date
+    group by first_dates.account_key, first_dates.step
 
 ),
 
 account_moves as (
 
     select
-        moves.*,
+        taken.*,
         row_number() over (
-            partition by moves.entrant_key, moves.step
-            order by
-                moves.step_date nulls last, moves.person_key nulls last, moves.cycle nulls last
+            partition by taken.account_key, taken.step
+            order by taken.person_key nulls last, taken.cycle nulls last
         ) as entry_number
-    from moves
-    where moves.unit = 'account'
+    from taken
+    inner join first_dates
+        on
+            taken.account_key = first_dates.account_key
+            and taken.step = first_dates.step
+            and taken.step_date = first_dates.step_date
 
 ),
 
 -- An account enters a step with the first of its people.
-ranked as (
-
-    select
-        moves.*,
-        1 as entry_number
-    from moves
-    where moves.unit = 'person'
-    union all
-    select * from account_moves
-    where entry_number = 1
-
-),
-
 entrants as (
 
     select
-        ranked.unit,
-        ranked.entrant_key,
-        ranked.step,
-        ranked.cycle,
-        min(case when later.step_order > ranked.step_order then later.step_date end)
-            as converted_date,
-        max(case when later.step = 'opportunity' then 1 else 0 end) as reached_opportunity,
-        max(case when later.step = 'won' then 1 else 0 end) as reached_won,
-        sum(coalesce(later.won_amount, 0)) as won_amount
-    from ranked
-    left join moves as later
+        {%- for column in entrant_columns %}
+            person_entrants.{{ column }},
+        {%- endfor %}
+        person_entrants.reached_amount
+    from person_entrants
+    union all
+    select
+        {%- for column in entrant_columns[:-5] %}
+            account_moves.{{ column }},
+        {%- endfor %}
+        'account' as unit,
+        account_moves.account_key as entrant_key,
+        account_outcomes.converted_date,
+        account_outcomes.reached_opportunity,
+        account_outcomes.reached_won,
+        account_outcomes.won_amount as reached_amount
+    from account_moves
+    inner join account_outcomes
         on
-            ranked.unit = later.unit
-            and ranked.entrant_key = later.entrant_key
-            and ranked.step_order <= later.step_order
-            and ranked.step_date <= later.step_date
-            and (
-                ranked.cycle = later.cycle or ranked.step = 'lead' or ranked.unit = 'account'
-            )
-    where ranked.step <> 'won'
-    group by ranked.unit, ranked.entrant_key, ranked.step, ranked.cycle
+            account_moves.account_key = account_outcomes.account_key
+            and account_moves.step = account_outcomes.step
+    where account_moves.entry_number = 1
 
 ),
 
 decided as (
 
     select
-        entrants.unit,
-        entrants.entrant_key,
-        entrants.step,
-        entrants.cycle,
-        entrants.reached_opportunity,
-        entrants.reached_won,
-        entrants.won_amount,
-        ranked.source,
-        ranked.segment,
-        ranked.lead_source,
-        ranked.channel,
-        coalesce(ranked.campaign_id, '(none)') as campaign,
-        ranked.step_date,
-        ranked.known_from,
-        entrants.converted_date,
-        followed.recycled_date,
+        entrants.*,
+        recycled.recycled_date,
         case
-            when ranked.step_precision = 'left_truncated' then 'undated'
-            when entrants.converted_date <= coalesce(followed.recycled_date, {{ end_of_time() }})
+            when entrants.step_precision = 'left_truncated' then 'undated'
+            when entrants.converted_date <= coalesce(recycled.recycled_date, {{ end_of_time() }})
                 then 'converted'
-            when followed.recycled_date is not null then 'recycled'
+            when recycled.recycled_date is not null then 'recycled'
             else 'still_open'
         end as outcome,
         least(
-            greatest(last_days.last_captured_date, ranked.step_date),
-            coalesce(followed.next_cycle_date, {{ end_of_time() }})
+            greatest(last_days.last_captured_date, entrants.step_date),
+            coalesce(cycles.step_date, {{ end_of_time() }})
         ) as followed_until
     from entrants
-    inner join ranked
+    left join recycled
         on
-            entrants.unit = ranked.unit
-            and entrants.entrant_key = ranked.entrant_key
-            and entrants.step = ranked.step
-            and entrants.cycle = ranked.cycle
-    inner join followed
-        on
-            ranked.person_key = followed.person_key
-            and ranked.step = followed.step
-            and ranked.cycle = followed.cycle
-    inner join last_days on ranked.source = last_days.source
+            entrants.person_key = recycled.person_key
+            and entrants.step = recycled.step
+            and entrants.cycle = recycled.cycle
+    left join cycles
+        on entrants.person_key = cycles.person_key and entrants.cycle + 1 = cycles.cycle
+    inner join last_days on entrants.source = last_days.source
 
 ),
 
@@ -291,7 +388,7 @@ entries as (
         decided.segment,
         decided.lead_source,
         decided.channel,
-        decided.campaign,
+        coalesce(decided.campaign_id, '(none)') as campaign,
         decided.outcome,
 
         -- numerics
@@ -303,7 +400,7 @@ entries as (
         ) }} as integer) as days,
         decided.reached_opportunity,
         decided.reached_won,
-        decided.won_amount,
+        decided.reached_amount as won_amount,
 
         -- dates
         cast({{ dbt.date_trunc('month', 'decided.step_date') }} as date) as cohort_month,

@@ -47,14 +47,18 @@ compared as (
         lag(converted.content) over earlier as previous_content,
         lag(converted.amount) over earlier as previous_amount,
         lag(converted.valid_to) over earlier as previous_valid_to,
-        max(converted.valid_to) over (
-            earlier rows between unbounded preceding and unbounded following
-        ) as last_valid_to
+        max(converted.valid_to) over whole as last_valid_to
     from converted
-    window earlier as (
-        partition by converted.opportunity_key
-        order by converted.valid_from nulls last
-    )
+    window
+        earlier as (
+            partition by converted.opportunity_key
+            order by converted.valid_from nulls last
+        ),
+        whole as (
+            partition by converted.opportunity_key
+            order by converted.valid_from nulls last
+            rows between unbounded preceding and unbounded following
+        )
 
 ),
 

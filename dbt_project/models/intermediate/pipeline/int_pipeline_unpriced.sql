@@ -63,14 +63,19 @@ levels as (
 
     select
         changes.*,
-        lead(changes.changed_date) over so_far as next_changed_date,
+        lead(changes.changed_date) over in_order as next_changed_date,
         sum(changes.opportunity_delta) over so_far as opportunities
     from changes
-    window so_far as (
-        partition by {{ cell | join(', ') }}
-        order by changes.changed_date nulls last
-        rows between unbounded preceding and current row
-    )
+    window
+        in_order as (
+            partition by {{ cell | join(', ') }}
+            order by changes.changed_date nulls last
+        ),
+        so_far as (
+            partition by {{ cell | join(', ') }}
+            order by changes.changed_date nulls last
+            rows between unbounded preceding and current row
+        )
 
 ),
 
@@ -86,12 +91,11 @@ unpriced as (
         cast(levels.opportunities as integer) as opportunities
     from levels
     cross join bounds
-    inner join day_numbers
-        on day_numbers.day_number < {{ dbt.datediff(
-            'levels.changed_date',
-            'least(levels.next_changed_date, ' ~ dbt.dateadd('day', 1, 'bounds.last_date') ~ ')',
-            'day'
-        ) }}
+    {{ join_day_numbers(dbt.datediff(
+        'levels.changed_date',
+        'least(levels.next_changed_date, ' ~ dbt.dateadd('day', 1, 'bounds.last_date') ~ ')',
+        'day'
+    )) }}
     where levels.opportunities > 0
 
 )

@@ -62,19 +62,25 @@ levels as (
     select
         changes.*,
         sum(changes.line_delta) over (
-            so_far rows between unbounded preceding and current row
+            partition by
+                changes.list_source,
+                changes.list_id,
+                changes.team,
+                changes.as_of,
+                changes.fiscal_quarter
+            order by changes.changed_date nulls last
+            rows between unbounded preceding and current row
         ) as equal_lines,
-        lead(changes.changed_date) over so_far as next_changed_date
+        lead(changes.changed_date) over (
+            partition by
+                changes.list_source,
+                changes.list_id,
+                changes.team,
+                changes.as_of,
+                changes.fiscal_quarter
+            order by changes.changed_date nulls last
+        ) as next_changed_date
     from changes
-    window so_far as (
-        partition by
-            changes.list_source,
-            changes.list_id,
-            changes.team,
-            changes.as_of,
-            changes.fiscal_quarter
-        order by changes.changed_date nulls last
-    )
 
 ),
 

@@ -112,19 +112,24 @@ decided as (
 
     select
         {%- for word in words %}
-            max(case when steps.rule_column = '{{ word }}' then steps.step_order end) over (
-                so_far rows between unbounded preceding and current row
-            ) as {{ word }}_step,
-            max(case when steps.rule_column = '{{ word }}' then steps.step_order end) over (
-                so_far rows between unbounded preceding and 1 preceding
-            ) as previous_{{ word }}_step,
+            max(case when steps.rule_column = '{{ word }}' then steps.step_order end)
+                over so_far as {{ word }}_step,
+            max(case when steps.rule_column = '{{ word }}' then steps.step_order end)
+                over earlier as previous_{{ word }}_step,
         {%- endfor %}
         steps.*
     from steps
-    window so_far as (
-        partition by steps.team, steps.valid_from
-        order by steps.step_order nulls last
-    )
+    window
+        so_far as (
+            partition by steps.team, steps.valid_from
+            order by steps.step_order nulls last
+            rows between unbounded preceding and current row
+        ),
+        earlier as (
+            partition by steps.team, steps.valid_from
+            order by steps.step_order nulls last
+            rows between unbounded preceding and 1 preceding
+        )
 
 ),
 

@@ -132,6 +132,14 @@ known as (
 
 {{ subscription_breaks('known', ['source', 'subscription_id', 'known_from']) }},
 
+lasting as (
+
+    select breaks.*
+    from breaks
+    where breaks.valid_from < breaks.valid_to
+
+),
+
 first_trials as (
 
     select

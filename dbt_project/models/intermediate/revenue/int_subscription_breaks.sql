@@ -28,6 +28,14 @@ dated as (
 
 ),
 
-{{ subscription_breaks('dated', ['source', 'subscription_id']) }}
+{{ subscription_breaks('dated', ['source', 'subscription_id']) }},
+
+lasting as (
+
+    select breaks.*
+    from breaks
+    where breaks.valid_from < breaks.valid_to
+
+)
 
 select * from lasting

@@ -13,7 +13,7 @@ conversions as (
 touches as (
 
     select * from {{ ref('int_attribution_touches') }}
-    where is_restated and reached_by = 'opportunity'
+    where headline_position is not null
 
 ),
 

@@ -125,37 +125,7 @@ links as (
 
 ),
 
--- In each round a record takes the lowest number that those it is linked with have, until no
--- number changes.
-rounds as (
-
-    select
-        links.record_number,
-        links.link,
-        links.record_number as person_number
-    from links
-    union all
-    select
-        moved.record_number,
-        moved.link,
-        moved.person_number
-    from (
-        select
-            linked.record_number,
-            linked.link,
-            min(linked.lowest_number) over (partition by linked.record_number) as person_number,
-            max(case when linked.lowest_number < linked.person_number then 1 else 0 end) over ()
-                as is_moving
-        from (
-            select
-                rounds.*,
-                min(rounds.person_number) over (partition by rounds.link) as lowest_number
-            from rounds
-        ) as linked
-    ) as moved
-    where moved.is_moving = 1
-
-),
+{{ rounds_of_links() }},
 
 numbers as (
 

@@ -221,9 +221,10 @@ compared as (
     select
         outcomes.*,
         {%- for status in ['met', 'breached'] %}
-            {%- set part = 'outcomes.' ~ status ~ '_opportunity_rate * outcomes.' ~ status ~ '_sure' %}
-            {{ wilson_bound(part, 'outcomes.' ~ status ~ '_sure', '-') }} as {{ status }}_low,
-            {{ wilson_bound(part, 'outcomes.' ~ status ~ '_sure', '+') }} as {{ status }}_high,
+            {%- set sure = 'outcomes.' ~ status ~ '_sure' %}
+            {%- set part = 'outcomes.' ~ status ~ '_opportunity_rate * ' ~ sure %}
+            {{ wilson_bound(part, sure, '-') }} as {{ status }}_low,
+            {{ wilson_bound(part, sure, '+') }} as {{ status }}_high,
         {%- endfor %}
         outcomes.met_opportunity_rate - outcomes.breached_opportunity_rate as rate_gap
     from outcomes

@@ -107,16 +107,21 @@ levels as (
     select
         changes.cell_key,
         changes.changed_date,
-        lead(changes.changed_date) over so_far as next_changed_date,
+        lead(changes.changed_date) over in_order as next_changed_date,
         sum(changes.opportunities) over so_far as open_opportunities,
         sum(changes.amount) over so_far as open_amount,
         sum(changes.weighted_amount) over so_far as weighted_amount
     from changes
-    window so_far as (
-        partition by changes.cell_key
-        order by changes.changed_date nulls last
-        rows between unbounded preceding and current row
-    )
+    window
+        in_order as (
+            partition by changes.cell_key
+            order by changes.changed_date nulls last
+        ),
+        so_far as (
+            partition by changes.cell_key
+            order by changes.changed_date nulls last
+            rows between unbounded preceding and current row
+        )
 
 ),
 
@@ -130,12 +135,11 @@ numbered as (
         ) }} as date) as snapshot_date
     from levels
     cross join bounds
-    inner join day_numbers
-        on day_numbers.day_number < {{ dbt.datediff(
-            'levels.changed_date',
-            'least(levels.next_changed_date, ' ~ dbt.dateadd('day', 1, 'bounds.last_date') ~ ')',
-            'day'
-        ) }}
+    {{ join_day_numbers(dbt.datediff(
+        'levels.changed_date',
+        'least(levels.next_changed_date, ' ~ dbt.dateadd('day', 1, 'bounds.last_date') ~ ')',
+        'day'
+    )) }}
     where levels.open_opportunities > 0
 
 ),

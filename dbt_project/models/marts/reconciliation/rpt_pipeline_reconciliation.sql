@@ -127,9 +127,7 @@ reconciliation as (
         -- counts and amounts
         cast(changes.amount as decimal(18, 2)) as amount,
         cast(changes.opportunities as integer) as opportunities,
-        cast(sum(changes.amount) over (
-            so_far rows between unbounded preceding and current row
-        ) as decimal(18, 2)) as amount_after,
+        cast(sum(changes.amount) over so_far as decimal(18, 2)) as amount_after,
         cast(starts.amount as decimal(18, 2)) as start_amount,
         cast(starts.opportunities as integer) as start_opportunities,
         cast(sum(changes.amount) over whole as decimal(18, 2)) as their_amount,
@@ -164,6 +162,7 @@ reconciliation as (
                     {%- if not loop.last %},{% endif %}
                 {%- endfor %}
             order by changes.step_order nulls last
+            rows between unbounded preceding and current row
         )
 
 )
