@@ -19,7 +19,7 @@ BROKEN = "enforced contract that failed"
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home of a company without a single record, its definitions loaded."""
     home = tmp_path_factory.mktemp("contracts")
-    assert dbt_build.run(home, [Company("crm", {})], command=("build", "--select", "targets")).success
+    assert dbt_build.run(home, [Company("crm", {})], command=("seed", "--select", "targets")).success
     return home
 
 
@@ -38,7 +38,7 @@ def build_with(home: Path, data_type: str | None, monkeypatch: pytest.MonkeyPatc
         del node.columns["target_amount"]
     else:
         node.columns["target_amount"].data_type = data_type
-    monkeypatch.setattr(dbt, "parsed_manifest", lambda home, types: manifest)
+    monkeypatch.setattr(dbt, "parsed_manifest", lambda *arguments: manifest)
     return dbt_build.dbt(home, [Company("crm", {})], command=("run", "--select", "stg_targets"))
 
 
