@@ -76,8 +76,7 @@ def build_around_broken_sources(
     """
     held: dict[str, HeldSource] = {}
     sources = captured_sources(settings)
-    build_all = build_models_in_spark if settings.config.engine.target == "spark" else build_models
-    results = build_all(settings.config, settings.home, on_node)
+    results = build_once(settings, on_node)
     try:
         while True:
             found = breaking_invariants(settings, results, sources - held.keys())
@@ -87,7 +86,7 @@ def build_around_broken_sources(
             held |= found
             show_held(settings, held)
             forget_findings(settings.home.warehouse)
-            results = build_all(settings.config, settings.home, on_node)
+            results = build_once(settings, on_node)
     finally:
         if any(result.failed for result in results) or held:
             refresh_intervals(settings)  # whoever looks next sees the whole ledger
@@ -155,6 +154,13 @@ def newest_unpublished(settings: Settings) -> list[tuple[str, date | None]]:
             "group by source order by max(cast(captured_at as timestamp)) desc, source"
         ).fetchall()
     return [(name, published.get(name)) for name, day in captured if day is not None and published.get(name) != day]
+
+
+def build_once(settings: Settings, on_node: Callable[[str], None]) -> list[NodeResult]:
+    """Build all models in the engine that the settings name."""
+    if settings.config.engine.target == "spark":
+        return build_models_in_spark(settings.config, settings.home, on_node)
+    return build_models(settings.config, settings.home, on_node)
 
 
 def captured_sources(settings: Settings) -> set[str]:
