@@ -269,6 +269,8 @@ def _sla_rules() -> list[Line]:
 
 def _business_hours() -> list[Line]:
     working = ("monday", "tuesday", "wednesday", "thursday", "friday")
+    weekend = ("saturday", "sunday")
     return [
-        (day, "", "09:00", "17:00", "false", "", "Operations", "From nine to five, local time.") for day in working
-    ] + [(day, "", "", "", "true", "", "Operations", "Nobody works on weekends.") for day in ("saturday", "sunday")]
+        *((day, "", "09:00", "17:00", "false", "", "Operations", "From nine to five, local time.") for day in working),
+        *((day, "", "", "", "true", "", "Operations", "Nobody works on weekends.") for day in weekend),
+    ]

@@ -94,7 +94,7 @@ def _read(text: Any, strptime: str) -> Any:
 def _is_local(time: Any) -> bool:
     """Whether DuckDB would see a time on the wall here, and no instant."""
     if isinstance(time, exp.Cast):
-        return time.to.this == exp.DType.TIMESTAMPNTZ
+        return bool(time.to.this == exp.DType.TIMESTAMPNTZ)
     return isinstance(time, exp.Coalesce)  # of try_strptime
 
 
