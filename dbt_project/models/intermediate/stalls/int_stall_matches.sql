@@ -54,7 +54,12 @@ strata as (
             sum(case when mixes.{{ rule }} then 0 else mixes.won end) as others_won
         from mixes
         where mixes.{{ rule }} is not null
-        group by 1, 2, 3, 4, 5, 6, 7
+        group by
+            mixes.fiscal_quarter,
+            mixes.segment,
+            mixes.stage,
+            mixes.pipeline,
+            mixes.age_weeks
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -89,7 +94,7 @@ matches as (
         )) as matched_expected_won
     from scoped
     where scoped.stalled > 0 and scoped.others > 0
-    group by 1, 2, 3, 4
+    group by scoped.rule, scoped.fiscal_quarter, scoped.segment, scoped.stage
 
 )
 
