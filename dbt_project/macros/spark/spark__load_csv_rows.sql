@@ -1,7 +1,7 @@
 {#-
-    The rows of the seed `model` (`agate_table`, all of whose columns are text) in Spark. Replaces dbt-spark's
-    own macro, which dbt calls by this name: that one breaks on an apostrophe, and makes the text
-    `None` of a blank.
+    The rows of the seed `model` (`agate_table`, all of whose columns are text) in Spark. Replaces
+    dbt-spark's own macro, which dbt calls by this name: that one breaks on an apostrophe, and makes
+    the text `None` of a blank.
 -#}
 {% macro spark__load_csv_rows(model, agate_table) -%}
     {%- for rows in agate_table.rows | batch(1000) -%}
