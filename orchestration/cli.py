@@ -421,6 +421,7 @@ def open_newest(
     url: Annotated[str | None, typer.Argument(metavar="BUCKET", help="Where it is shared (else [publish] to).")] = None,
 ) -> None:
     """Fetch the newest shared published file and report into this home."""
+    from orchestration.steps.closed_months import NOTE
     from orchestration.steps.share import fetch
 
     home = find_home(os.environ, Path.cwd())
@@ -431,7 +432,7 @@ def open_newest(
     with locked(home, "pipeledger open"):
         newest = fetch(url, home)
     err.print(f"{url}: run {newest.run}", markup=False)
-    for name in newest.files:
+    for name in sorted(newest.files.keys() - {NOTE}):  # which is for the next run, and lies elsewhere
         out.print(str(home.published.with_name(name)), markup=False)
 
 

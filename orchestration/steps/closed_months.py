@@ -21,6 +21,8 @@ from snapshots.digest import literal
 from snapshots.durable import write_whole
 from snapshots.sentences import FEW, listed
 
+NOTE = "published.json"
+"""What the published file was built from, in dbt's folder of the home."""
 COMPARED = {"dim_snapshot", "fct_mrr_monthly", "fct_booking_movements", "fct_pipeline_daily"}
 TOLD = (
     "customer_id", "started_at", "trial_start_at", "trial_end_at", "paused_from", "paused_to", "ended_at",
@@ -98,12 +100,12 @@ def closed_months_changed(settings: Settings) -> list[str]:
 
 def note_published(settings: Settings, held: Mapping[str, str] | None = None) -> None:
     """Note what the published file was built from, for the next build to compare with, and what it holds back."""
-    write_whole(settings.home.dbt / "published.json", json.dumps(inputs(settings) | {"held": dict(held or {})}))
+    write_whole(settings.home.dbt / NOTE, json.dumps(inputs(settings) | {"held": dict(held or {})}))
 
 
 def read_note(settings: Settings) -> dict[str, Any]:
     """What the published file was built from; empty where nobody noted it, or a later file lies there."""
-    path = settings.home.dbt / "published.json"
+    path = settings.home.dbt / NOTE
     noted: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
     return noted if noted.get("file") == identity(settings) else {}
 

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 from orchestration.settings.home import Home
+from orchestration.steps.closed_months import NOTE
 from orchestration.steps.publish import PublishError
 from orchestration.steps.report import EARLIER
 from snapshots.bucket import Bucket
@@ -28,8 +29,6 @@ from snapshots.store import BucketError
 
 LATEST = "latest.json"
 RUNS = "runs"
-NOTE = "published.json"
-"""What the published file was built from, as `closed_months` notes it in dbt's folder of the home."""
 KEPT = 5
 """Runs that stay in the bucket."""
 
