@@ -55,6 +55,7 @@ def test_days_of_an_empty_machine_make_the_marts_of_a_home(tmp_path: Path) -> No
         done = reader.run("open", shared, env=env)
         assert done.code == 0, done.err
         assert str(reader.home / "published" / "report.html") in done.out.splitlines()
+        assert all(Path(line).is_file() for line in done.out.splitlines())
         assert marts(reader) == marts(local)
 
 
