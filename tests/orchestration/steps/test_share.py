@@ -10,9 +10,9 @@ import pytest
 from orchestration.settings.config import Company, Config, Schedule
 from orchestration.settings.home import Home
 from orchestration.settings.settings import Settings
-from orchestration.steps.closed_months import read_note
+from orchestration.steps.closed_months import NOTE, read_note
 from orchestration.steps.publish import PublishError
-from orchestration.steps.share import KEPT, LATEST, NOTE, RUNS, fetch, recall, share
+from orchestration.steps.share import KEPT, LATEST, RUNS, fetch, recall, share
 from snapshots.bucket import Bucket
 from snapshots.store import BucketError, Gates, UnreachableError
 from tests import object_store
