@@ -114,7 +114,7 @@ paying as (
 
 ),
 
-with_others as (
+all_keys as (
 
     select
         paying.*,
@@ -150,6 +150,18 @@ with_others as (
             and named.named_account_id = paying.named_account_id
     where owners.told_customer_id <> owners.customer_id and paying.customer_id is null
     group by owners.source, owners.told_customer_id, named.named_account_id
+
+),
+
+with_others as (
+
+    select
+        all_keys.source,
+        all_keys.customer_id,
+        all_keys.named_account_id,
+        max(all_keys.known_to) as known_to
+    from all_keys
+    group by all_keys.source, all_keys.customer_id, all_keys.named_account_id
 
 ),
 
@@ -220,7 +232,7 @@ named as (
 
 -- CRM and billing are different sources, so an id is looked for in all of them; one of Salesforce
 -- in its other length, too.
-found as (
+candidates as (
 
     select
         named.source,
@@ -232,7 +244,8 @@ found as (
         known_accounts.account_id,
         known_accounts.is_deleted,
         greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to
+        least(named.known_to, known_accounts.known_to) as known_to,
+        named.known_from as named_from
     from named
     inner join known_accounts
         on
@@ -250,7 +263,8 @@ found as (
         known_accounts.account_id,
         known_accounts.is_deleted,
         greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to
+        least(named.known_to, known_accounts.known_to) as known_to,
+        named.known_from as named_from
     from named
     inner join known_accounts
         on
@@ -268,7 +282,8 @@ found as (
         known_accounts.account_id,
         known_accounts.is_deleted,
         greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to
+        least(named.known_to, known_accounts.known_to) as known_to,
+        named.known_from as named_from
     from named
     inner join known_accounts
         on
@@ -287,7 +302,8 @@ found as (
         known_accounts.account_id,
         known_accounts.is_deleted,
         greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to
+        least(named.known_to, known_accounts.known_to) as known_to,
+        named.known_from as named_from
     from named
     inner join known_accounts
         on
@@ -295,6 +311,49 @@ found as (
             and known_accounts.known_from < named.known_to
             and known_accounts.known_to > named.known_from
     where named.explicit_account_id is null
+
+),
+
+-- Once the own source has the account that is named, nothing else counts while it is named.
+settled as (
+
+    select
+        candidates.*,
+        candidates.method_order = 1 and candidates.source = candidates.account_source as is_own,
+        coalesce(min(
+            case
+                when candidates.method_order = 1 and candidates.source = candidates.account_source
+                    then candidates.known_from
+            end
+        ) over (
+            partition by
+                candidates.source,
+                candidates.customer_id,
+                candidates.named_account_id,
+                candidates.named_from
+        ), {{ end_of_time() }}) as own_from
+    from candidates
+
+),
+
+found as (
+
+    select
+        settled.source,
+        settled.customer_id,
+        settled.named_account_id,
+        settled.match_method,
+        settled.method_order,
+        settled.account_source,
+        settled.account_id,
+        settled.is_deleted,
+        settled.known_from,
+        case
+            when settled.is_own then settled.known_to
+            else least(settled.known_to, settled.own_from)
+        end as known_to
+    from settled
+    where settled.is_own or settled.known_from < settled.own_from
 
 ),
 
