@@ -226,7 +226,7 @@ named as (
         on
             with_others.source = known_customers.source
             and with_others.customer_id = known_customers.customer_id
-            and known_customers.known_from < with_others.known_to
+            and with_others.known_to > known_customers.known_from
 
 ),
 
@@ -250,8 +250,8 @@ candidates as (
     inner join known_accounts
         on
             named.explicit_account_id = known_accounts.account_id
-            and known_accounts.known_from < named.known_to
-            and known_accounts.known_to > named.known_from
+            and named.known_to > known_accounts.known_from
+            and named.known_from < known_accounts.known_to
     union all
     select
         named.source,
@@ -269,8 +269,8 @@ candidates as (
     inner join known_accounts
         on
             {{ short_salesforce_id('named.explicit_account_id') }} = known_accounts.short_id
-            and known_accounts.known_from < named.known_to
-            and known_accounts.known_to > named.known_from
+            and named.known_to > known_accounts.known_from
+            and named.known_from < known_accounts.known_to
     union all
     select
         named.source,
@@ -288,8 +288,8 @@ candidates as (
     inner join known_accounts
         on
             named.customer_id = known_accounts.billing_customer_id
-            and known_accounts.known_from < named.known_to
-            and known_accounts.known_to > named.known_from
+            and named.known_to > known_accounts.known_from
+            and named.known_from < known_accounts.known_to
     where named.explicit_account_id is null
     union all
     select
@@ -308,8 +308,8 @@ candidates as (
     inner join known_accounts
         on
             named.domain = known_accounts.domain
-            and known_accounts.known_from < named.known_to
-            and known_accounts.known_to > named.known_from
+            and named.known_to > known_accounts.known_from
+            and named.known_from < known_accounts.known_to
     where named.explicit_account_id is null
 
 ),

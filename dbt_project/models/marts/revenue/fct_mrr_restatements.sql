@@ -114,6 +114,14 @@ looks as (
 
 ),
 
+policies_in_use as (
+
+    select policies.*
+    from policies
+    where policies.policy_key in (select looks.policy_key from looks)
+
+),
+
 dated as (
 
     select
@@ -221,8 +229,7 @@ lives as (
         on
             standing.source = subscriptions.source
             and standing.subscription_id = subscriptions.subscription_id
-    inner join policies
-        on policies.policy_key in (select looks.policy_key from looks)
+    cross join policies_in_use as policies
     left join first_trials
         on
             standing.source = first_trials.source
