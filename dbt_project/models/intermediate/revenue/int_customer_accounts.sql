@@ -30,41 +30,83 @@ customers as (
 
 ),
 
--- An account that went is what it was last, but gone.
 dated_accounts as (
 
     select
         accounts.source,
         accounts.account_id,
-        {{ short_salesforce_id('accounts.account_id') }} as short_id,
         accounts.billing_customer_id,
         {{ domain_of('accounts.website') }} as domain,
         accounts.valid_from,
         accounts.valid_to,
-        cast(coalesce(lead(accounts.valid_from) over (
+        lead(accounts.valid_from) over (
             partition by accounts.source, accounts.account_id
             order by accounts.valid_from nulls last
-        ), {{ end_of_time() }}) as date) as next_from
+        ) as next_from
     from accounts
+
+),
+
+-- An account that went is what it was last, but gone.
+account_states as (
+
+    select
+        dated_accounts.source,
+        dated_accounts.account_id,
+        dated_accounts.billing_customer_id,
+        dated_accounts.domain,
+        false as is_deleted,
+        dated_accounts.valid_from as known_from
+    from dated_accounts
+    union all
+    select
+        dated_accounts.source,
+        dated_accounts.account_id,
+        dated_accounts.billing_customer_id,
+        dated_accounts.domain,
+        true as is_deleted,
+        dated_accounts.valid_to as known_from
+    from dated_accounts
+    where dated_accounts.valid_to < coalesce(dated_accounts.next_from, {{ end_of_time() }})
+
+),
+
+compared_states as (
+
+    select
+        account_states.*,
+        lag(account_states.billing_customer_id) over earlier as earlier_billing_customer_id,
+        lag(account_states.domain) over earlier as earlier_domain,
+        lag(account_states.is_deleted) over earlier as was_deleted
+    from account_states
+    window earlier as (
+        partition by account_states.source, account_states.account_id
+        order by account_states.known_from nulls last
+    )
 
 ),
 
 known_accounts as (
 
     select
-        dated_accounts.*,
-        false as is_deleted,
-        dated_accounts.valid_from as known_from,
-        least(dated_accounts.valid_to, dated_accounts.next_from) as known_to
-    from dated_accounts
-    union all
-    select
-        dated_accounts.*,
-        true as is_deleted,
-        dated_accounts.valid_to as known_from,
-        dated_accounts.next_from as known_to
-    from dated_accounts
-    where dated_accounts.valid_to < dated_accounts.next_from
+        compared_states.source,
+        compared_states.account_id,
+        {{ short_salesforce_id('compared_states.account_id') }} as short_id,
+        compared_states.billing_customer_id,
+        compared_states.domain,
+        compared_states.is_deleted,
+        compared_states.known_from,
+        cast(coalesce(lead(compared_states.known_from) over (
+            partition by compared_states.source, compared_states.account_id
+            order by compared_states.known_from nulls last
+        ), {{ end_of_time() }}) as date) as known_to
+    from compared_states
+    where
+        compared_states.was_deleted is null
+        or compared_states.was_deleted <> compared_states.is_deleted
+        or coalesce(compared_states.earlier_billing_customer_id, '')
+        <> coalesce(compared_states.billing_customer_id, '')
+        or coalesce(compared_states.earlier_domain, '') <> coalesce(compared_states.domain, '')
 
 ),
 
