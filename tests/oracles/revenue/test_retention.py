@@ -147,7 +147,7 @@ def without_zone(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value.replace(tzinfo=None) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
-# A build of its own. The tenth of the demo above is compared every time, and `tests/docs/test_planted.py` asks the demo
+# A build of its own. The random companies above are compared every time, and `tests/docs/test_planted.py` asks the demo
 # itself who was made to leave.
 @pytest.mark.slow
 def test_retention_of_the_demo_company_equals_following_its_customers(demo_built: Built) -> None:
