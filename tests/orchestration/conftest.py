@@ -164,13 +164,14 @@ def taken_once(factory: pytest.TempPathFactory, name: str, take: Callable[[Path]
     """A step that `take` takes in a folder, unless another test process already has; to be copied."""
     base = factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    told = folder.with_suffix(".json")
     with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            taken = take(folder.with_suffix(".taking"))
+        if not told.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process in which it failed
+            taken = take(folder)
             assert taken.result.code == 0, taken.result.err
-            folder.with_suffix(".json").write_text(json.dumps(asdict(taken.result)))
-            taken.desk.folder.rename(folder)
-    return Step(Desk(folder), Result(**json.loads(folder.with_suffix(".json").read_text())))
+            told.write_text(json.dumps(asdict(taken.result)))
+    return Step(Desk(folder), Result(**json.loads(told.read_text())))
 
 
 @pytest.fixture(scope="session")
