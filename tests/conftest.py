@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.cli import OBJECTS_PER_COLLECTION
+from tests.drawn import MARKS
 
 TESTS = Path(__file__).parent
 FIRST = (
@@ -27,6 +28,7 @@ FIRST = (
 
 def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(OBJECTS_PER_COLLECTION)  # oracles hold millions of objects
+    os.environ[MARKS] = config.option.markexpr
     os.environ["PIPELEDGER_CACHE"] = str(config.cache.mkdir("parsed")) if config.cache else ""
 
 
