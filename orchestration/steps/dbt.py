@@ -36,6 +36,14 @@ PROJECT = Path(__file__).parents[2] / "dbt_project"
 DEFAULT_DEFINITIONS = PROJECT / "default_definitions"
 QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-version-check")
 LEAN_MANIFEST = "manifest.msgpack"
+ASKED_BY_DBT = {
+    "generate_alias_name",
+    "generate_database_name",
+    "generate_schema_name",
+    "get_fixture_sql",
+    "is_incremental",
+}
+"""Macros that dbt's Python calls by name, besides those of its adapters."""
 NOT_PART_OF_THE_PROJECT = {"target", "logs"}
 
 
@@ -295,6 +303,7 @@ def used_macros(manifest: "Manifest") -> set[str]:
     from dbt.adapters.sql import impl as sql
 
     called = {value for module in (base, sql) for name, value in vars(module).items() if name.endswith("MACRO_NAME")}
+    called |= ASKED_BY_DBT
     kinds = {"test", "unit", *(node.get_materialization() for node in manifest.nodes.values())}
     materializations = tuple(f"materialization_{kind}_" for kind in kinds)
     found: set[str] = set()
