@@ -61,6 +61,7 @@ LONGER = {
     "rpt_funnel_conversion": "shares by day, totals, and the comparison with the months before, side by side",
     "int_attribution_conversions": "what was created and what was won, each with its cut-off and the days that tell it",
     "int_attribution_touches": "whose touches count, today and when it was reported, and their places: one thought",
+    "int_attribution_sourcing": "the first touch of each match, and the first activity, in both of its places",
     "int_attribution_cells": "sums by value, of what is touched and of what is not, in the same columns",
     "rpt_attribution": "four models in the same columns, and what stands beside them",
     "fct_lifecycle_steps": "whatever says that a step was taken, side by side, and one thought on which of it counts",
