@@ -1,5 +1,5 @@
--- One row per metric x fiscal quarter x customer x segment x day x cause: `reported`, what the
--- customer counted in the number as it was known on the quarter's last day, and what later days
+-- One row per metric x fiscal_quarter x customer x segment x snapshot_date x cause: `reported`, what
+-- the customer counted in the number as it was known on the quarter's last day, and what later days
 -- made of it.
 with
 
