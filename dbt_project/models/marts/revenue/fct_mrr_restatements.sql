@@ -1,6 +1,6 @@
--- One row per metric x fiscal_quarter x customer x segment x snapshot_date x cause: `reported`, what
--- the customer counted in the number as it was known on the quarter's last day, and what later days
--- made of it.
+-- One row per metric x fiscal_quarter x customer x segment x snapshot_date x cause: what the
+-- customer counted in the number as it was known on the quarter's last day (`reported`), and what
+-- later days made of it.
 with
 
 versions as (
