@@ -480,12 +480,12 @@ near as (
             and followed_days.customer_id = spans.customer_id
             and followed_days.snapshot_date >= spans.known_from
             and followed_days.snapshot_date < spans.known_to
-            and spans.valid_from <= {{ dbt.dateadd(
+            and {{ dbt.dateadd(
                 'day', 'followed_days.renewal_grace_days', 'followed_days.month_end'
-            ) }}
-            and spans.valid_to >= {{ dbt.dateadd(
+            ) }} >= spans.valid_from
+            and {{ dbt.dateadd(
                 'day', '-followed_days.renewal_grace_days', 'followed_days.month_end'
-            ) }}
+            ) }} <= spans.valid_to
     inner join counting_prices
         on
             followed_days.policy_key = counting_prices.policy_key
@@ -702,13 +702,12 @@ recalled as (
 
     select
         shared.*,
-        {%- for column in [
-            'segment', 'base_segment', 'mrr_amount', 'base_amount', 'retained_amount',
-            'gross_retained_amount'
-        ] %}
-            lag(shared.{{ column }}) over earlier as previous_{{ column }}
-            {{- ',' if not loop.last }}
-        {%- endfor %}
+        lag(shared.segment) over earlier as previous_segment,
+        lag(shared.base_segment) over earlier as previous_base_segment,
+        lag(shared.mrr_amount) over earlier as previous_mrr_amount,
+        lag(shared.base_amount) over earlier as previous_base_amount,
+        lag(shared.retained_amount) over earlier as previous_retained_amount,
+        lag(shared.gross_retained_amount) over earlier as previous_gross_retained_amount
     from shared
     window earlier as (
         partition by shared.fiscal_quarter, shared.source, shared.customer_id
