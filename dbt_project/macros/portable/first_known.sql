@@ -1,6 +1,6 @@
 {#-
     The first `value` of a window's frame that is not NULL. Of values that rise, it is the smallest,
-    and costs half as much.
+    and found sooner than that.
 -#}
 {% macro first_known(value) -%}
     {{ adapter.dispatch('first_known')(value) }}

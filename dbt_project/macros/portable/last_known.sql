@@ -1,6 +1,6 @@
 {#-
     The last `value` of a window's frame that is not NULL. Of values that rise, it is the largest,
-    and costs half as much.
+    and found sooner than that.
 -#}
 {% macro last_known(value) -%}
     {{ adapter.dispatch('last_known')(value) }}
