@@ -14,7 +14,8 @@ DAY = "2026-03-05"
 
 
 @pytest.fixture
-def company(desk: Desk) -> Settings:
+def company(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.setenv("PIPELEDGER_NOW", f"{DAY}T12:00:00+00:00")
     settings = Settings(load_config(desk.folder / "pipeledger.toml", {}), Home(desk.home))
     desk.home.mkdir()
     open_home(settings.home, settings.store.place, settings.config.company)
