@@ -31,13 +31,7 @@ policy as (
 timed as (
 
     select
-        cast({{ dbt.date_trunc('month', 'handoffs.started_date') }} as date) as month_start_date,
-        handoffs.handoff,
-        handoffs.clock,
-        handoffs.segment,
-        handoffs.owner_team as team,
-        coalesce(handoffs.owner_id, '(none)') as owner,
-        coalesce(handoffs.weekday, '(none)') as weekday,
+        {{ handoff_cohort() }},
         handoffs.status,
         handoffs.ended_at is not null as is_answered,
         cast(ceil(coalesce(handoffs.elapsed_hours, 0) * 60 - 1e-6) as integer) as minutes
