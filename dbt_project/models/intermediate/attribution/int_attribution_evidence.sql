@@ -2,7 +2,8 @@
 -- captured with.
 {{ config(materialized='view') }}
 {%- set touched = ['touch.person_id', 'touch.touched_at'] %}
-{%- set role, conversion = 'opportunity_contact_role.person_id', 'person.converted_opportunity_id' %}
+{%- set role = 'opportunity_contact_role.person_id' %}
+{%- set conversion = 'person.converted_opportunity_id' %}
 {%- set matches = {
     'headline': touched + [[role, conversion]],
     'role': touched + [role],
