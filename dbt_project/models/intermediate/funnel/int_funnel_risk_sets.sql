@@ -65,51 +65,31 @@ counted as (
 
 ),
 
-looked_at as (
-
-    select counted.* from counted
-    {%- for day in [7, 30, 90, 180] %}
-        union all
-        select
-            {%- for column in place + ['segment'] + dimensions %}
-                counted.{{ column }},
-            {%- endfor %}
-            {{ day }} as day,
-            {%- for count in counts %}
-                0 as {{ count }},
-            {%- endfor %}
-            0 as won_amount
-        from counted
-        where counted.day = -1
-    {%- endfor %}
-
-),
-
 by_dimension as (
 
     {%- for dimension in ['(all)'] + dimensions %}
         select
             {%- for count in counts + ['won_amount'] %}
-                coalesce(sum(looked_at.{{ count }}), 0) as {{ count }},
+                coalesce(sum(counted.{{ count }}), 0) as {{ count }},
             {%- endfor %}
-            {{ "'(all)'" if dimension == '(all)' else 'looked_at.' ~ dimension }}
+            {{ "'(all)'" if dimension == '(all)' else 'counted.' ~ dimension }}
                 as dimension_value,
             '{{ dimension }}' as dimension,
             {%- for column in place %}
-                looked_at.{{ column }},
+                counted.{{ column }},
             {%- endfor %}
-            looked_at.segment,
-            looked_at.day
-        from looked_at
+            counted.segment,
+            counted.day
+        from counted
         group by
             {%- if dimension != '(all)' %}
-                looked_at.{{ dimension }},
+                counted.{{ dimension }},
             {%- endif %}
             {%- for column in place %}
-                looked_at.{{ column }},
+                counted.{{ column }},
             {%- endfor %}
-            looked_at.segment,
-            looked_at.day
+            counted.segment,
+            counted.day
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -117,10 +97,32 @@ by_dimension as (
 
 ),
 
+looked_at as (
+
+    select by_dimension.* from by_dimension
+    {%- for day in [7, 30, 90, 180] %}
+        union all
+        select
+            {%- for count in counts + ['won_amount'] %}
+                0 as {{ count }},
+            {%- endfor %}
+            by_dimension.dimension_value,
+            by_dimension.dimension,
+            {%- for column in place %}
+                by_dimension.{{ column }},
+            {%- endfor %}
+            by_dimension.segment,
+            {{ day }} as day
+        from by_dimension
+        where by_dimension.day = -1
+    {%- endfor %}
+
+),
+
 cohorts as (
 
     {{ with_all(
-        'by_dimension',
+        'looked_at',
         all_of=['segment'],
         others=place + ['dimension', 'dimension_value', 'day'],
         sums=counts + ['won_amount'],
@@ -129,11 +131,10 @@ cohorts as (
 ),
 
 -- A number for each cohort: sorting by it costs a fraction of sorting by six texts.
-numbered as (
+numbers as (
 
     select
-        cohorts.*,
-        cast(dense_rank() over (
+        cast(row_number() over (
             order by
                 cohorts.cohort_month nulls last,
                 cohorts.unit nulls last,
@@ -141,12 +142,40 @@ numbered as (
                 cohorts.segment nulls last,
                 cohorts.dimension nulls last,
                 cohorts.dimension_value nulls last
-        ) as integer) as cohort_key
+        ) as integer) as cohort_key,
+        cohorts.cohort_month,
+        cohorts.unit,
+        cohorts.step,
+        cohorts.segment,
+        cohorts.dimension,
+        cohorts.dimension_value
     from cohorts
+    where cohorts.day = -1
 
 ),
 
-risk_sets as (
+numbered as (
+
+    select
+        {%- for count in counts %}
+            cast(cohorts.{{ count }} as integer) as {{ count }},
+        {%- endfor %}
+        cohorts.won_amount,
+        cohorts.day,
+        numbers.cohort_key
+    from cohorts
+    inner join numbers
+        on
+            cohorts.cohort_month = numbers.cohort_month
+            and cohorts.unit = numbers.unit
+            and cohorts.step = numbers.step
+            and cohorts.segment = numbers.segment
+            and cohorts.dimension = numbers.dimension
+            and cohorts.dimension_value = numbers.dimension_value
+
+),
+
+followed as (
 
     select
         numbered.*,
@@ -162,6 +191,21 @@ risk_sets as (
             0
         ) as at_risk
     from numbered
+
+),
+
+risk_sets as (
+
+    select
+        followed.*,
+        numbers.cohort_month,
+        numbers.unit,
+        numbers.step,
+        numbers.segment,
+        numbers.dimension,
+        numbers.dimension_value
+    from followed
+    inner join numbers on followed.cohort_key = numbers.cohort_key
 
 )
 

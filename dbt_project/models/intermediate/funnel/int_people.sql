@@ -1,5 +1,5 @@
--- One row per record of a person: leads and contacts that were captured, and what only a touch or an
--- opportunity names, which is a person of its own. Numbers stand for persons within one build.
+-- One row per record of a person: leads and contacts that were captured, and what only a touch or
+-- an opportunity names, which is a person of its own. Numbers stand for persons within one build.
 with
 
 people as (

@@ -1,5 +1,5 @@
--- One row per marketing touch, numbered in the order in which they happened: whom it touched, and of
--- which kind it is.
+-- One row per marketing touch, numbered in the order in which they happened: whom it touched, and
+-- of which kind it is.
 with
 
 touches as (

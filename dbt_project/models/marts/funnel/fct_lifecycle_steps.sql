@@ -2,7 +2,7 @@
 -- so, and since when that is known.
 {%- set steps = ['lead', 'mql', 'sal', 'sql', 'opportunity', 'won'] %}
 {%- set step_columns = [
-    'person_key', 'step', 'cycle', 'source', 'person_id', 'opportunity_id', 'step_precision',
+    'person_number', 'step', 'cycle', 'source', 'person_id', 'opportunity_id', 'step_precision',
     'step_at', 'step_date', 'known_from', 'earlier_steps_until',
 ] %}
 {%- set record_columns = ['account_id', 'owner_id', 'lead_source', 'lead_score'] %}
@@ -94,28 +94,16 @@ first_touch_numbers as (
 
 ),
 
-person_numbers as (
-
-    select
-        records.person_number,
-        min(records.person_key) as person_key
-    from records
-    group by records.person_number
-
-),
-
 first_touches as (
 
     select
-        person_numbers.person_key,
+        touches.person_number,
         kinds.campaign_id,
         kinds.channel,
         touches.touch_date
     from first_touch_numbers
     inner join touches on first_touch_numbers.touch_number = touches.touch_number
     inner join kinds on touches.kind_number = kinds.kind_number
-    inner join person_numbers
-        on first_touch_numbers.person_number = person_numbers.person_number
 
 ),
 
@@ -236,11 +224,11 @@ evidence as (
 dated as (
 
     select
-        people.person_key,
+        records.person_number,
         evidence.*,
         row_number() over (
             partition by
-                people.person_key,
+                records.person_number,
                 evidence.step,
                 case
                     when evidence.step in ('mql', 'sal', 'sql') then evidence.step_date
@@ -255,7 +243,8 @@ dated as (
                 evidence.step_precision nulls last
         ) as evidence_number
     from evidence
-    inner join people on evidence.source = people.source and evidence.person_id = people.person_id
+    inner join records
+        on evidence.source = records.source and evidence.person_id = records.person_id
     cross join last_day
     where evidence.step_date <= last_day.last_captured_date
 
@@ -265,7 +254,7 @@ dated as (
 cycles as (
 
     select
-        dated.person_key,
+        dated.person_number,
         row_number() over mqls as cycle,
         case
             when row_number() over mqls = 1 then {{ beginning_of_time() }} else dated.step_date
@@ -273,7 +262,7 @@ cycles as (
         coalesce(lead(dated.step_date) over mqls, {{ end_of_time() }}) as to_date
     from dated
     where dated.step = 'mql' and dated.evidence_number = 1
-    window mqls as (partition by dated.person_key order by dated.step_date nulls last)
+    window mqls as (partition by dated.person_number order by dated.step_date nulls last)
 
 ),
 
@@ -285,7 +274,7 @@ cycled as (
     from dated
     left join cycles
         on
-            dated.person_key = cycles.person_key
+            dated.person_number = cycles.person_number
             and dated.step_date >= cycles.from_date
             and dated.step_date < cycles.to_date
     where dated.evidence_number = 1
@@ -298,10 +287,10 @@ first_dates as (
         {%- for step in steps %}
             min(case when cycled.step = '{{ step }}' then cycled.step_date end) as {{ step }}_date,
         {%- endfor %}
-        cycled.person_key,
+        cycled.person_number,
         cycled.cycle
     from cycled
-    group by cycled.person_key, cycled.cycle
+    group by cycled.person_number, cycled.cycle
 
 ),
 
@@ -319,7 +308,7 @@ ordered as (
     from cycled
     inner join first_dates
         on
-            cycled.person_key = first_dates.person_key
+            cycled.person_number = first_dates.person_number
             and cycled.cycle = first_dates.cycle
             and case cycled.step
                 {%- for step in steps %}
@@ -360,7 +349,7 @@ other_versions as (
             versions.{{ column }},
         {%- endfor %}
         row_number() over (
-            partition by steps.person_key, steps.step, steps.cycle
+            partition by steps.person_number, steps.step, steps.cycle
             order by
                 case when versions.valid_from <= steps.known_from then 0 else 1 end nulls last,
                 case when versions.valid_from <= steps.known_from then versions.valid_from end desc,
@@ -398,7 +387,7 @@ lifecycle as (
 
     select
         -- ids
-        described.person_key,
+        people.person_key,
         described.step,
         cast(described.cycle as integer) as cycle,
         described.source,
@@ -423,9 +412,10 @@ lifecycle as (
         described.step_date,
         described.known_from
     from described
+    inner join people on described.source = people.source and described.person_id = people.person_id
     left join first_touches
         on
-            described.person_key = first_touches.person_key
+            described.person_number = first_touches.person_number
             and described.step_date >= first_touches.touch_date
     left join segments
         on
