@@ -1,4 +1,5 @@
--- One row per person with a marketing touch: the first one, with its campaign's channel of its day.
+-- One row per person with a marketing touch: the first one, with its campaign's channel of its day,
+-- and since when all that is known.
 with
 
 touches as (
@@ -51,9 +52,13 @@ ranked as (
         touches.source,
         touches.campaign_id,
         {{ business_date('touches.touched_at') }} as touch_date,
+        greatest(touches.valid_from, people.first_captured_date) as known_from,
         row_number() over (
             partition by person_firsts.person_key
-            order by touches.touch_id nulls last, touches.source nulls last
+            order by
+                touches.touch_id nulls last,
+                touches.source nulls last,
+                touches.valid_from nulls last
         ) as touch_number
     from firsts
     inner join people on firsts.source = people.source and firsts.person_id = people.person_id
@@ -69,26 +74,7 @@ ranked as (
 
 ),
 
--- Before its first captured day a campaign is what it was then; one that is gone is what it was
--- last.
-campaign_versions as (
-
-    select
-        campaigns.source,
-        campaigns.campaign_id,
-        campaigns.channel,
-        case
-            when lag(campaigns.valid_from) over versions is null then {{ beginning_of_time() }}
-            else campaigns.valid_from
-        end as valid_from,
-        coalesce(lead(campaigns.valid_from) over versions, {{ end_of_time() }}) as valid_to
-    from campaigns
-    window versions as (
-        partition by campaigns.source, campaigns.campaign_id
-        order by campaigns.valid_from nulls last
-    )
-
-),
+{{ campaign_versions() }},
 
 first_touches as (
 
@@ -96,7 +82,8 @@ first_touches as (
         ranked.person_key,
         ranked.campaign_id,
         coalesce(campaign_versions.channel, '(none)') as channel,
-        ranked.touch_date
+        ranked.touch_date,
+        greatest(ranked.known_from, campaign_versions.first_captured_date) as known_from
     from ranked
     left join campaign_versions
         on

@@ -135,7 +135,8 @@ earlier as (
 
     select
         compared.*,
-        min(compared.month_number) over () as first_month_number,
+        min(case when compared.entered + compared.undated > 0 then compared.month_number end)
+            over () as first_month_number,
         coalesce(sum(compared.entered) over months, 0) as earlier_entered,
         coalesce(sum(compared.converted) over months, 0) as earlier_converted
     from compared
