@@ -474,7 +474,7 @@ def metrics(
         if sql_only:
             out.print(text, markup=False)
             return
-        columns, rows = query_marts(settings.home.published, text)
+        columns, rows = query_marts(settings.home.published, text, is_ours=True)
     else:
         columns = ["metric", "meaning", "dimensions"]
         rows = [

@@ -34,7 +34,7 @@ LONGER = {
     "int_stall_facts": "what seven rules look at, one block each",
     "int_stall_last_activities": "the CRM's field and the activities are two histories made one",
     "int_subscription_terms": "lives, what cuts them, and what they cost meanwhile: each needs the one before it",
-    "int_mrr_restatements": "what was known on each day of who pays, and the day on which that changed",
+    "fct_mrr_restatements": "what was known on each day of who pays, and the day on which that changed",
     "int_calibration_health_scores": "who stays, what was measured, and by when: a landmark needs all three",
     "int_calibration_scores": "who is judged, by what, and what became of them: the same deals for every score",
     "int_generation_yields": "the weeks that are looked at, and the past ones that they are compared with",

@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -36,6 +37,7 @@ columns = { deal_stage = "stage", close_value = "amount" }
 type = "files"
 path = "exports/billing"
 """
+NEXT_DAY = "2026-03-05"
 STAGE_COLUMNS = (
     "source,pipeline,stage,canonical_stage,stage_order,stage_category,probability,forecast_category,exit_criteria,"
     "valid_from,owner,definition"
@@ -116,6 +118,14 @@ class Desk:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A desk as a command left it, and what the command said."""
+
+    desk: Desk
+    result: Result
+
+
+@dataclass(frozen=True)
 class OnVendor:
     """A simulated vendor, and the command line at its time and with its secrets."""
 
@@ -144,20 +154,58 @@ def new_desk(folder: Path) -> Desk:
     return Desk(folder)
 
 
-@pytest.fixture(scope="session")
-def first_day(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """A company whose first day, 5 March 2026, is published; to be copied. Built once for all test processes."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "first-day"
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            making = new_desk(folder.with_suffix(".making"))
-            making.drop_opportunities("2026-03-05")
-            making.drop_subscriptions("2026-03-05")
-            done = making.run("run", "--date", "2026-03-05")
-            assert done.code == 0, done.err
-            making.folder.rename(folder)
+def copied(desk: Desk, folder: Path) -> Desk:
+    """The same desk, to go on from."""
+    shutil.copytree(desk.folder, folder)
     return Desk(folder)
+
+
+def taken_once(factory: pytest.TempPathFactory, name: str, take: Callable[[Path], Step]) -> Step:
+    """A step that `take` takes in a folder, unless another test process already has; to be copied."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    told = folder.with_suffix(".json")
+    with FileLock(f"{folder}.lock"):
+        if not told.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process in which it failed
+            taken = take(folder)
+            assert taken.result.code == 0, taken.result.err
+            told.write_text(json.dumps(asdict(taken.result)))
+    return Step(Desk(folder), Result(**json.loads(told.read_text())))
+
+
+@pytest.fixture(scope="session")
+def first_days(tmp_path_factory: pytest.TempPathFactory) -> Step:
+    """A company whose first four days, up to 4 March 2026, are published, one of them without opportunities."""
+
+    def take(folder: Path) -> Step:
+        company = new_desk(folder)
+        for day in ("2026-03-01", "2026-03-02", "2026-03-04"):
+            company.drop_opportunities(day)
+        for day in ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04"):
+            company.drop_subscriptions(day)
+        return Step(company, company.run("run", "--from", "2026-03-01", "--to", "2026-03-04", "--json"))
+
+    return taken_once(tmp_path_factory, "first-days", take)
+
+
+def with_next_day(first_days: Step, folder: Path) -> Desk:
+    """A copy with the exports of the day after these."""
+    company = copied(first_days.desk, folder)
+    company.drop_opportunities(NEXT_DAY, "Negotiation")
+    company.drop_subscriptions(NEXT_DAY)
+    return company
+
+
+@pytest.fixture(scope="session")
+def next_day(first_days: Step, tmp_path_factory: pytest.TempPathFactory) -> Step:
+    """The same company, whose next day is published, too."""
+
+    def take(folder: Path) -> Step:
+        company = with_next_day(first_days, folder)
+        return Step(company, company.run("run", "--date", NEXT_DAY))
+
+    return taken_once(tmp_path_factory, "next-day", take)
 
 
 @pytest.fixture

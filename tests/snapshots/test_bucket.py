@@ -88,9 +88,10 @@ def test_an_unchanged_day_writes_nothing_and_a_changed_one_asks_seldom(proxy: Pr
     assert len(proxy.requests) <= 6 * tables
 
 
-def test_a_day_of_twelve_entities_asks_at_most_150_times(proxy: Proxy, tmp_path: Path) -> None:
+@pytest.mark.parametrize("days", [2, pytest.param(5, marks=pytest.mark.slow)])  # the first makes the tables
+def test_a_day_of_twelve_entities_asks_at_most_150_times(proxy: Proxy, tmp_path: Path, days: int) -> None:
     url = object_store.url()
-    for number in range(3):
+    for number in range(days):
         where = in_bucket(tmp_path, url)
         where.landing.unlink(missing_ok=True)
         for entity in TWELVE:
@@ -111,7 +112,7 @@ def test_a_day_of_twelve_entities_asks_at_most_150_times(proxy: Proxy, tmp_path:
         refresh(where, {"files": TWELVE})
         assert {each.split()[0] for each in proxy.requests} <= {"GET", "HEAD"}
         assert len(proxy.requests) <= 60, Counter(each.split("?")[0] for each in proxy.requests)
-    assert len(read_receipts(where)) == 3 * len(TWELVE)
+    assert len(read_receipts(where)) == days * len(TWELVE)
 
 
 # -- a store, and the way to it, on bad days ---------------------------------------------------------------------------
@@ -163,7 +164,7 @@ def after(proxy: Proxy, requests: int, how: str, method: str, path: str) -> str 
 
 
 @pytest.mark.parametrize("how", ["drop", "lose", "ExpiredToken"])
-@pytest.mark.parametrize("step", [11, pytest.param(1, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("step", [23, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_day_that_loses_its_store_at_any_request_is_made_good_by_the_next_run(
     proxy: Proxy, tmp_path: Path, expected: Any, how: str, step: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,9 +125,10 @@ def test_both_readers_read_a_cleanly_quoted_file_alike(body: str) -> None:
     before=st.lists(st.from_regex(r"\A[a-z]{1,5}\Z"), max_size=5),
     after=st.lists(st.from_regex(r"\A[a-z]{1,5}\Z"), min_size=1, max_size=5),
     broken=st.sampled_from(['b,"open', 'b,"text"after', 'b,"un"escaped"', '"b,x', "b", "b,1,2", "b,,,"]),
+    cell=st.sampled_from(['"o,k"', '",k"', '","']),  # a quote that stands behind a comma, and before one
 )
-def test_a_broken_row_costs_no_row_but_itself(before: list[str], after: list[str], broken: str) -> None:
-    lines = [f"{word},ok" for word in before] + [broken] + [f'{word},"o,k"' for word in after]
+def test_a_broken_row_costs_no_row_but_itself(before: list[str], after: list[str], broken: str, cell: str) -> None:
+    lines = [f"{word},ok" for word in before] + [broken] + [f"{word},{cell}" for word in after]
 
     landed = read_text("key,second\n" + "\n".join(lines))
 

@@ -29,7 +29,7 @@ NOON = datetime(2026, 11, 22, 17, tzinfo=UTC)  # of New York
 class Subscription(Landing):
     """A subscription, a source on it, and a home to land in."""
 
-    name = "mkt"
+    name, vendor = "mkt", "marketo"
 
     server: MarketoServer
     environment: dict[str, str] = field(

@@ -29,7 +29,7 @@ FIXTURES = Path(__file__).parents[4].parent / "shared" / "data" / "stripe_fixtur
 class Account(Landing):
     """An account, a source on it, and a home to land in."""
 
-    name = "billing"
+    name, vendor = "billing", "stripe"
     time_zone = "UTC"
 
     server: StripeServer

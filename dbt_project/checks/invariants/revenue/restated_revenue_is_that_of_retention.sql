@@ -1,10 +1,17 @@
--- Quarters and segments of which rpt_restatements ends with another MRR than retention has.
+-- Quarters and segments of which rpt_restatements ends with another MRR or another retention than
+-- rpt_revenue_retention has.
+{%- set columns = {
+    'mrr': 'closing_mrr',
+    'cohort_mrr': 'cohort_mrr',
+    'nrr': 'cohort_retained_mrr',
+    'grr': 'cohort_gross_retained_mrr',
+} %}
 with
 
 restatements as (
 
     select * from {{ ref('rpt_restatements') }}
-    where metric = 'mrr' and is_latest
+    where is_latest and metric in ('{{ columns | join("', '") }}')
 
 ),
 
@@ -25,8 +32,7 @@ closing as (
 
     select
         fiscal_quarters.fiscal_quarter,
-        retention.segment,
-        retention.closing_mrr,
+        retention.*,
         row_number() over (
             partition by fiscal_quarters.fiscal_quarter, retention.segment
             order by retention.month_end desc
@@ -41,6 +47,7 @@ select
     {{ sole_source(ref('int_subscriptions')) }} as source,
     restatements.fiscal_quarter,
     restatements.segment,
+    restatements.metric,
     restatements.restated_amount
 from restatements
 left join closing
@@ -48,4 +55,11 @@ left join closing
         restatements.fiscal_quarter = closing.fiscal_quarter
         and restatements.segment = closing.segment
         and closing.recency = 1
-where restatements.restated_amount <> coalesce(closing.closing_mrr, 0)
+where restatements.restated_amount <> coalesce(
+    case restatements.metric
+        {%- for metric, column in columns.items() %}
+        when '{{ metric }}' then closing.{{ column }}
+        {%- endfor %}
+    end,
+    0
+)
