@@ -29,20 +29,9 @@ sources as (
 
 ),
 
-snapshot_days as (
+person_days as (
 
-    select * from {{ ref('int_snapshot_days') }}
-    where entity = 'person'
-
-),
-
-first_days as (
-
-    select
-        snapshot_days.source,
-        min(snapshot_days.first_captured_date) as first_captured_date
-    from snapshot_days
-    group by snapshot_days.source
+    select * from {{ ref('int_person_days') }}
 
 ),
 
@@ -190,7 +179,7 @@ entries as (
         1 as entry_number,
         case
             when leads.created_at is not null then 'exact'
-            when leads.valid_from > first_days.first_captured_date then 'day'
+            when leads.valid_from > person_days.first_captured_date then 'day'
             else 'left_truncated'
         end as step_precision,
         leads.created_at as step_at,
@@ -198,7 +187,7 @@ entries as (
         leads.valid_from as known_from,
         {{ end_of_time() }} as known_to
     from leads
-    inner join first_days on leads.source = first_days.source
+    inner join person_days on leads.source = person_days.source
     where leads.version_number = 1
     union all
     select

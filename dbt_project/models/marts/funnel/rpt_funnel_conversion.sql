@@ -20,10 +20,9 @@ policy as (
 
 ),
 
-snapshot_days as (
+person_days as (
 
-    select * from {{ ref('int_snapshot_days') }}
-    where entity = 'person'
+    select * from {{ ref('int_person_days') }}
 
 ),
 
@@ -41,8 +40,8 @@ known as (
 
 captured as (
 
-    select min(snapshot_days.first_captured_date) as first_captured_date
-    from snapshot_days
+    select min(person_days.first_captured_date) as first_captured_date
+    from person_days
 
 ),
 
