@@ -287,9 +287,11 @@ class SalesforceServer(VendorServer):
                 for ours, row in there.items():
                     self._hold(entity, ours, row)
 
-    def _hold(self, entity: str, ours: str, row: Mapping[str, Any]) -> None:
+    def _hold(self, entity: str, ours: str, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         object_name, values = self._as_theirs(entity, ours, row)
         held = self._held.get((entity, ours))
+        if held is None and object_name == "Contact" and row["converted_opportunity_id"]:
+            held = self._hold(entity, ours, {**row, "record_type": "lead"})  # who was converted has been a lead
         if held and held[0] == "Lead" and object_name == "Contact":
             self._convert(ours, row, values)
         elif held is None:
@@ -305,6 +307,7 @@ class SalesforceServer(VendorServer):
             elif changed:
                 self.change(object_name, row_id, **changed)
         self._held[entity, ours] = (object_name, values)
+        return self._held[entity, ours]
 
     def _as_theirs(self, entity: str, ours: str, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         def of(kind: str, column: str) -> str | None:
