@@ -43,21 +43,29 @@ as_of_dates as (
 ),
 
 -- Records whose links or creation were not always what they are.
-changed as (
+contents as (
 
     select
         versions.source,
-        versions.person_id
+        versions.person_id,
+        {{ change_hash([
+            'versions.email_digest',
+            'versions.converted_person_id',
+            'versions.merged_into_person_id',
+            'versions.created_at',
+        ]) }} as content
     from versions
-    group by versions.source, versions.person_id
-    having
-        {%- for column in ['email_digest', 'converted_person_id', 'merged_into_person_id'] %}
-            min(coalesce(versions.{{ column }}, ''))
-            <> max(coalesce(versions.{{ column }}, ''))
-            or
-        {%- endfor %}
-        min(versions.created_at) <> max(versions.created_at)
-        or count(versions.created_at) not in (0, count(*))
+
+),
+
+changed as (
+
+    select
+        contents.source,
+        contents.person_id
+    from contents
+    group by contents.source, contents.person_id
+    having min(contents.content) <> max(contents.content)
 
 ),
 
@@ -256,7 +264,6 @@ late_records as (
 
 ),
 
--- Only what lasted over the end of a month can have changed a report.
 late_people as (
 
     select
@@ -266,7 +273,6 @@ late_people as (
     from late_records
     inner join people
         on late_records.source = people.source and late_records.person_id = people.person_id
-    where {{ month_number('late_records.late_from') }} < {{ month_number('late_records.late_to') }}
     union all
     select
         people.person_key,
@@ -292,6 +298,7 @@ late_people as (
 
 ),
 
+-- Only what lasted over the end of a month can have changed a report.
 late as (
 
     select distinct
@@ -302,6 +309,7 @@ late as (
         on
             late_people.late_from <= as_of_dates.as_of_date
             and late_people.late_to > as_of_dates.as_of_date
+    where {{ month_number('late_people.late_from') }} < {{ month_number('late_people.late_to') }}
 
 ),
 
