@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import chain, groupby
 from operator import attrgetter
@@ -249,13 +249,13 @@ class _Run:
             "governed": json.dumps(dict(of.governed)),
             "personal": json.dumps(of.personal),
             "volatile": json.dumps(of.volatile),
-            "dialect": json.dumps(asdict(of.dialect)),
+            "dialect": json.dumps(vars(of.dialect)),
             "currency_column": of.currency,
             "headers": json.dumps(dict(of.headers)),
             "expected": json.dumps(dict(of.expected)),
             "deleted_column": of.deleted,
             "email_column": of.email,
-            "contact": json.dumps(asdict(of.contact)) if of.contact else None,
+            "contact": json.dumps(vars(of.contact)) if of.contact else None,
             "is_dated": of.is_dated,
             "may_begin_empty": of.may_begin_empty,
             "extraction_started_at": started_at,

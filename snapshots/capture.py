@@ -161,16 +161,16 @@ class _SourceCapture:
         """Refuses what may not be rewritten, and a source that changed its nature, before anything is written."""
         for entity, by_day in manifests.items():
             last = max(stored_days(self.con, self.source, entity), default=None)
+            if last is None:
+                continue
+            was = stored_receipts(self.con, self.source, entity, last)[last]
             for day, manifest in by_day.items():
-                if last is None:
-                    continue
                 if day < last and not manifest.is_dated:
                     raise CaptureError(
                         f"{self.source}.{entity}: {day} lies before the last captured day, {last}, "
                         "and the source cannot say what it held then. "
                         f"Nothing was captured; {day} stays as it is. Run `pipeledger run` for today."
                     )
-                was = stored_receipts(self.con, self.source, entity, last)[last]
                 if (was.source_type, was.mode, was.key) != (manifest.source_type, manifest.mode, manifest.key):
                     raise CaptureError(
                         f"{self.source}.{entity}: got type {manifest.source_type}, mode {manifest.mode}, "

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from itertools import pairwise
 
 import duckdb
 
@@ -100,7 +99,8 @@ class Difference:
 
     def drop(self) -> None:
         """Removes the temporary tables of this comparison."""
-        for name in ("narrow", "differing", "fetched", "missing", "doubled", "deletes", "rejects", "rows"):
+        made = ("narrow", "lasting", "changing", "differing", "fetched", "missing", "doubled", "deletes", "rejects")
+        for name in (*made, "rows"):
             self.con.execute(f"drop table if exists {self._table(name)}")
 
     def _table(self, name: str) -> str:
@@ -125,35 +125,62 @@ class Difference:
 
         Rows are matched by a 64-bit hash of key and content, so a changed row both appears and disappears.
         """
-        usable = "case when _problem is null then _content end"
-        landed = f"select _day, _row, {usable} as _content from {{}} where not _gone or _problem is not null"
         first = date_literal(self.days[0])
         before = f"select {first} as _day, rowid as _before, true as _is_state, _content from {self.state}"
         if len(self.days) == 1:
             hashed = f"select *, {self._hash()} as _content from {self.landed('true')}"
-            landed = landed.format(f"({hashed})")
+            landed = (
+                "select _day, _row, case when _problem is null then _content end as _content "
+                f"from ({hashed}) where not _gone or _problem is not null"
+            )
+            same_day = ""
         else:
-            narrow = self._narrow(f"{self.intervals.keys()}, _problem, {self._hash()} as _content")
-            if self.carried or self._is_unclean(narrow):
-                raise UncleanError
-            landed = landed.format(narrow)
-            for day, following in pairwise(self.days):
-                before += (
-                    f" union all select {date_literal(following)}, _row, false, _content from {narrow} "
-                    f"where not _gone and _day = {date_literal(day)}"
-                )
-        same_day = " and l._day = b._day" if len(self.days) > 1 else ""
+            changing = self._changing()
+            landed = f"select _day, _row, _content from {changing} where not _gone"
+            days, next_days = (", ".join(map(date_literal, each)) for each in (self.days[:-1], self.days[1:]))
+            before += (
+                f" union all select n._next, _row, false, _content from {changing} join "
+                f"(select unnest([{days}]) as _day, unnest([{next_days}]) as _next) as n using (_day) "
+                "where not _gone and not _lasts"
+            )
+            same_day = " and l._day = b._day"
         self._make(
             "differing",
             f"select coalesce(l._day, b._day) as _day, l._row, b._before, b._is_state from ({landed}) as l "
             f"full join ({before}) as b on l._content = b._content{same_day} where l._row is null or b._before is null",
         )
 
-    def _is_unclean(self, narrow: str) -> bool:
-        keys = self.intervals.keys()
-        return self._any(f"select 1 from {narrow} where _problem is not null") or self._any(
-            f"select 1 from {narrow} group by _day, {keys} having count(*) > 1"
+    def _changing(self) -> str:
+        """Of several days, the rows of the first, and those of the others that are not on every day.
+
+        Most rows are on every day (`_lasts`), and only the first day's are held against the day before. Raises
+        UncleanError for rows that must be compared one day at a time.
+        """
+        narrow = self._narrow(f"{self.intervals.keys()}, _problem, {self._hash()} as _content")
+        if self.carried or self._any(f"select 1 from {narrow} where _problem is not null"):
+            raise UncleanError
+        days = f"(select unnest([{', '.join(map(date_literal, self.days))}]) as _day)"
+        lasting = self._make(  # on as many rows as there are days, and on no day twice: else their days do not add up
+            "lasting",
+            f"select _content from {narrow} where not _gone group by _content having count(*) = {len(self.days)} "
+            f"and sum(hash(_day)) = (select sum(hash(_day)) from {days})",
         )
+        first, keys = date_literal(self.days[0]), self.intervals.keys()
+        changing = self._make(
+            "changing",
+            f"select _day, _row, _gone, {keys}, n._content, l._content is not null and not _gone as _lasts "
+            f"from {narrow} as n left join {lasting} as l on n._content = l._content "
+            f"where n._day = {first} or l._content is null or n._gone",
+        )
+        self.con.execute(f"drop table {narrow}")
+        is_doubled = f"select 1 from {changing} group by _day, {keys} having count(*) > 1"
+        is_beside_lasting = (
+            f"select 1 from {changing} as c join {changing} as l on {self.intervals.same_key('c', 'l')} "
+            f"where l._lasts and c._day > {first}"
+        )
+        if self._any(is_doubled) or self._any(is_beside_lasting):
+            raise UncleanError
+        return changing
 
     def _fetch(self) -> None:
         """The differing rows: `fetched` has what landed with all columns, `missing` the key and digest of what was."""
@@ -168,7 +195,7 @@ class Difference:
         if len(self.days) > 1:
             query += (
                 f" union all select d._day, {self.intervals.keys('n.')}, null from {gone.format('not ')} as d "
-                f"join {self._table('narrow')} as n on n._row = d._before"
+                f"join {self._table('changing')} as n on n._row = d._before"
             )
         self._make("missing", query)
 

@@ -11,6 +11,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
 
 import duckdb
 
@@ -226,16 +228,22 @@ def _as_spelled(rows: str, key: Sequence[str], spelled: str) -> str:
     return f"(select r.* replace ({own}) from {rows} as r left join {spelled} as s on {same})"
 
 
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> Any:
+    """JSON text of a manifest, which is the same on most days of an entity; nobody changes what it gives."""
+    return json.loads(text)
+
+
 def _manifest(row: Mapping[str, object]) -> Manifest:
     def names(column: str) -> tuple[str, ...]:
-        return tuple(json.loads(str(row[column])))
+        return tuple(_parsed(str(row[column])))
 
     def instant(column: str) -> datetime:
         value = row[column]
         assert isinstance(value, datetime), column  # noqa: S101 - the manifest's own type
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
-    contact = Contact.of(json.loads(str(row["contact"]))) if row.get("contact") else Contact()
+    contact = Contact.of(_parsed(str(row["contact"]))) if row.get("contact") else Contact()
     day = row["snapshot_date"]
     assert isinstance(day, date), "snapshot_date"  # noqa: S101 - the manifest's own type
     return Manifest(
@@ -249,7 +257,7 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         ids=names("id_columns") if row.get("id_columns") else (),
         required=names("required_columns"),
         columns=names("columns"),
-        governed=contact.types | json.loads(str(row["governed"])),
+        governed=contact.types | _parsed(str(row["governed"])),
         personal=names("personal"),
         email=str(row["email_column"]) if row.get("email_column") else None,
         contact=contact,
@@ -260,8 +268,8 @@ def _manifest(row: Mapping[str, object]) -> Manifest:
         started_at=instant("extraction_started_at"),
         ended_at=instant("extraction_ended_at"),
         row_count=int(str(row["row_count"])),
-        headers=json.loads(str(row.get("headers") or "{}")),
-        expected=json.loads(str(row.get("expected") or "{}")),
+        headers=_parsed(str(row.get("headers") or "{}")),
+        expected=_parsed(str(row.get("expected") or "{}")),
         dialect=Dialect.from_json(str(row["dialect"])) if row.get("dialect") else PLAIN,
         currency=str(row["currency_column"]) if row.get("currency_column") else None,
     )

@@ -11,6 +11,7 @@ import os
 import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -19,6 +20,8 @@ from snapshots.durable import put_if_absent, put_in_place, sync, write_whole
 
 DRAFT = "_draft-"
 """How the folder begins in which a commit is prepared; the rest is the number of its process."""
+AT_ONCE = 16
+"""Files that the disk is asked for at a time: it makes many durable together in little more time than one."""
 
 
 class Place(ABC):
@@ -176,7 +179,8 @@ class LocalPlace(Place):
         """See Place. Has the disk hold all before the commit, so that a power cut after it loses nothing."""
         for file in files:
             (self.folder / file).parent.mkdir(exist_ok=True)
-            put_in_place(draft / file, self.folder / file)
+        with ThreadPoolExecutor(AT_ONCE) as syncing:
+            list(syncing.map(lambda file: put_in_place(draft / file, self.folder / file), files))
         self.log().mkdir(exist_ok=True)
         for folder in (self.folder, self.folder.parent):
             sync(folder)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -195,7 +195,7 @@ def _digest(body: Mapping[str, Any]) -> str:
 
 def as_json(receipt: Receipt) -> dict[str, Any]:
     """A receipt as it is stored, without the version, which the log gives."""
-    item = asdict(receipt)
+    item = dict(vars(receipt))  # `asdict` copies each value, which takes ten times as long
     del item["version"]
     for name in ("snapshot_date", "extraction_started_at", "extraction_ended_at"):
         item[name] = item[name].isoformat()

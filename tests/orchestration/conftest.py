@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +16,11 @@ import pytest
 from filelock import FileLock
 
 from orchestration.settings.home import open_home
-from orchestration.settings.settings import load_settings
+from orchestration.settings.settings import Settings, load_settings
+from orchestration.steps.backfill import backfill
+from orchestration.steps.build import before_build
 from orchestration.steps.capture import land_and_capture
+from orchestration.steps.dbt import build_models, prepare
 from tests import forked
 from tests.conftest import clean_environment
 
@@ -79,16 +83,31 @@ class Desk:
 
     def capture(self, now: datetime, secrets: Mapping[str, str], accept: Collection[str] = ()) -> None:
         """The day of all sources, as the daily run does it before it builds; raises what made it fail."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in {"PIPELEDGER_NOW": now.isoformat(), **secrets}.items():
-                patch.setenv(name, value)
-            settings = load_settings(self.folder / "pipeledger.toml", {"PIPELEDGER_HOME": str(self.home)})
+        with self.settings(now, secrets) as settings:
             settings.home.root.mkdir(exist_ok=True)
             open_home(settings.home, settings.store.place, settings.config.company)
             day = now.astimezone(ZoneInfo(settings.config.company.time_zone)).date()
             for source in settings.config.enabled:
                 done = land_and_capture(settings, source, [day], now=now, accept=accept)
                 assert done.lost == [], done
+
+    def view(self, now: datetime, secrets: Mapping[str, str], backfilled: str = "") -> None:
+        """Have the views of staging show what was captured, and was before it in one source, without building marts."""
+        with self.settings(now, secrets) as settings:
+            if backfilled:
+                backfill(settings, settings.config.sources[backfilled])
+            before_build(settings)
+            prepare(settings.config, settings.home)
+            built = build_models(settings.config, settings.home, select=["+staging"], with_tests=False)
+            assert [node for node in built if node.failed] == []
+
+    @contextmanager
+    def settings(self, now: datetime, secrets: Mapping[str, str]) -> Iterator[Settings]:
+        """What is in force here, in the environment of a command."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {"PIPELEDGER_NOW": now.isoformat(), **secrets}.items():
+                patch.setenv(name, value)
+            yield load_settings(self.folder / "pipeledger.toml", {"PIPELEDGER_HOME": str(self.home)})
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """The answer of the published marts."""
@@ -139,6 +158,9 @@ class OnVendor:
 
     def capture(self, accept: Collection[str] = ()) -> None:
         self.desk.capture(self.server.now, self.secrets, accept)
+
+    def view(self, backfilled: str = "") -> None:
+        self.desk.view(self.server.now, self.secrets, backfilled)
 
     def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:

@@ -155,6 +155,7 @@ def test_a_day_is_captured_built_and_published(next_day: Step) -> None:
     assert tags["pipeledger/source"] == "crm,billing"
     assert tags["pipeledger/trigger"] == "command line"
     assert "2026-03-05" in materialized_days(company, "crm")
+    assert materialized(company) >= {*built(company), ("published", "pipeline"), ("published", "report")}
 
 
 # A build of its own; `test_nothing_lost.py` runs a day again, and compares ledger and marts.
@@ -283,6 +284,8 @@ def test_answers_come_as_table_json_or_csv(company: Desk) -> None:
     assert company.run("sql", query).out.splitlines()[0].split() == ["opportunity_id", "amount"]
 
 
+# A build of its own; `tests/docs/test_readme.py` rebuilds a restored home every time, and compares its marts.
+@pytest.mark.slow
 def test_rebuilding_from_the_ledger_alone_gives_equal_marts(failed: Step, tmp_path: Path) -> None:
     company = copied(failed.desk, tmp_path / "desk")
     marts = published(company)

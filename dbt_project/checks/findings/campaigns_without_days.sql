@@ -1,4 +1,19 @@
 -- Campaigns with a cost and without the days to spread it over: it is in no quarter.
+with
+
+campaigns as (
+
+    select
+        versions.*,
+        row_number() over (
+            partition by versions.source, versions.campaign_id
+            order by versions.valid_from desc
+        ) as recency
+    from {{ ref('stg_campaign') }} as versions
+    where not versions.is_tombstone and versions.cost is not null
+
+)
+
 select
     campaigns.source,
     count(*) as campaign_count,
@@ -8,16 +23,7 @@ select
         'min(campaigns.campaign_id)',
         "'; their cost is in no quarter. Enter both dates where the campaigns are kept.'"
     ) }} as finding
-from (
-    select
-        versions.*,
-        row_number() over (
-            partition by versions.source, versions.campaign_id
-            order by versions.valid_from desc
-        ) as recency
-    from {{ ref('stg_campaign') }} as versions
-    where not versions.is_tombstone and versions.cost is not null
-) as campaigns
+from campaigns
 where
     campaigns.recency = 1
     and campaigns.cost <> 0

@@ -16,6 +16,7 @@ from tests.dbt_project.ledger_cache import Company
 from tests.oracles.conftest import SETTINGS, Built
 from tests.oracles.random_companies import DEFINITIONS
 from tests.oracles.revenue import random_billing
+from tests.oracles.revenue.restated import METRICS, check_facts, quarters
 from tests.oracles.revenue.retention import Retention
 
 DEMO_START = date(2025, 6, 3)
@@ -24,7 +25,7 @@ MONTHLY = [
     "account_source", "account_id", "parent_account_id", "parent_id", "segment", "parent_segment", "mrr_amount",
     "subscriptions", "unpriced_subscriptions", "is_awaiting_renewal", "is_complete",
 ]  # fmt: skip
-MODELS = "+fct_mrr_monthly +fct_mrr_movements +rpt_revenue_retention +dim_customer"
+MODELS = "+fct_mrr_monthly +fct_mrr_movements +fct_mrr_restatements +rpt_revenue_retention +dim_customer"
 POLICIES = {
     1: "",
     2: """discounts,none,,,
@@ -114,6 +115,18 @@ def test_movements_equal_comparing_month_with_month(few_built: Built, oracle_of_
 
 def test_retention_equals_following_every_customer_for_a_year(few_built: Built, oracle_of_few: Retention) -> None:
     check_report(few_built, oracle_of_few)
+
+
+def test_restated_mrr_equals_asking_a_ledger_that_ends_on_the_day(few_built: Built) -> None:
+    """Renewals that are awaited over the end of a quarter included, where the policy has days of grace."""
+    ends = quarters(few_built)
+    causes = {
+        (row["metric"], row["cause"])
+        for quarter, (end, month_end) in ends.items()
+        for row in check_facts(few_built, quarter, end, month_end, looks=6)[0]
+    }
+    assert len(ends) >= 5
+    assert causes >= {(metric, cause) for metric in METRICS for cause in ("reported", "entered", "left", "segment")}
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,11 @@
 -- Quarters and segments of which rpt_restatements ends with another MRR or another retention than
 -- rpt_revenue_retention has.
-{%- set columns = {
-    'mrr': 'closing_mrr',
-    'cohort_mrr': 'cohort_mrr',
-    'nrr': 'cohort_retained_mrr',
-    'grr': 'cohort_gross_retained_mrr',
-} %}
 with
 
 restatements as (
 
     select * from {{ ref('rpt_restatements') }}
-    where is_latest and metric in ('{{ columns | join("', '") }}')
+    where is_latest and metric in ('mrr', 'cohort_mrr', 'nrr', 'grr')
 
 ),
 
@@ -55,11 +49,13 @@ left join closing
         restatements.fiscal_quarter = closing.fiscal_quarter
         and restatements.segment = closing.segment
         and closing.recency = 1
-where restatements.restated_amount <> coalesce(
-    case restatements.metric
-        {%- for metric, column in columns.items() %}
-        when '{{ metric }}' then closing.{{ column }}
-        {%- endfor %}
-    end,
-    0
-)
+where
+    restatements.restated_amount <> coalesce(
+        case restatements.metric
+            when 'mrr' then closing.closing_mrr
+            when 'cohort_mrr' then closing.cohort_mrr
+            when 'nrr' then closing.cohort_retained_mrr
+            when 'grr' then closing.cohort_gross_retained_mrr
+        end,
+        0
+    )

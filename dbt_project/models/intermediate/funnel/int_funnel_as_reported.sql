@@ -44,10 +44,9 @@ touches as (
 
 ),
 
-campaigns as (
+kinds as (
 
-    select * from {{ ref('stg_campaign') }}
-    where not is_tombstone
+    select * from {{ ref('int_touch_kinds') }}
 
 ),
 
@@ -82,8 +81,6 @@ as_of_dates as (
 
 ),
 
-{{ campaign_versions() }},
-
 person_touches as (
 
     select
@@ -91,6 +88,7 @@ person_touches as (
         people.person_key,
         touches.source,
         touches.campaign_id,
+        touches.touch_type,
         {{ business_date('touches.touched_at') }} as touch_date,
         row_number() over (
             partition by people.as_of_date, people.person_key
@@ -116,15 +114,16 @@ first_touches as (
         person_touches.person_key,
         person_touches.campaign_id,
         person_touches.touch_date,
-        campaign_versions.channel
+        kinds.channel
     from person_touches
-    left join campaign_versions
+    left join kinds
         on
-            person_touches.source = campaign_versions.source
-            and person_touches.campaign_id = campaign_versions.campaign_id
-            and person_touches.touch_date >= campaign_versions.valid_from
-            and person_touches.touch_date < campaign_versions.valid_to
-            and person_touches.as_of_date >= campaign_versions.first_captured_date
+            person_touches.source = kinds.source
+            and person_touches.campaign_id = kinds.campaign_id
+            and coalesce(person_touches.touch_type, '') = coalesce(kinds.touch_type, '')
+            and person_touches.touch_date >= kinds.valid_from
+            and person_touches.touch_date < kinds.valid_to
+            and person_touches.as_of_date >= kinds.first_captured_date
     where person_touches.touch_number = 1
 
 ),

@@ -21,9 +21,21 @@ entries as (
 
 ),
 
-first_touches as (
+numbered as (
 
-    select * from {{ ref('int_person_first_touches') }}
+    select * from {{ ref('int_people') }}
+
+),
+
+touches as (
+
+    select * from {{ ref('int_person_touches') }}
+
+),
+
+kinds as (
+
+    select * from {{ ref('int_touch_kinds') }}
 
 ),
 
@@ -216,6 +228,30 @@ redated as (
     left join dated on people.source = dated.source and people.person_id = dated.person_id
     group by converted.person_key, converted.known_from, converted.step_date
     having converted.step_date < max(greatest(people.created_date, dated.created_date))
+
+),
+
+first_touch_numbers as (
+
+    select min(touches.touch_number) as touch_number
+    from touches
+    group by touches.person_number
+
+),
+
+first_touches as (
+
+    select
+        numbered.person_key,
+        touches.touch_date,
+        greatest(touches.person_known_from, kinds.first_captured_date) as known_from
+    from first_touch_numbers
+    inner join touches on first_touch_numbers.touch_number = touches.touch_number
+    inner join kinds on touches.kind_number = kinds.kind_number
+    inner join numbered on touches.person_number = numbered.person_number
+    where
+        {{ month_number('touches.touch_date') }}
+        < {{ month_number('greatest(touches.person_known_from, kinds.first_captured_date)') }}
 
 ),
 

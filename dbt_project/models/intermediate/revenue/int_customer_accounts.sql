@@ -30,41 +30,83 @@ customers as (
 
 ),
 
--- An account that went is what it was last, but gone.
 dated_accounts as (
 
     select
         accounts.source,
         accounts.account_id,
-        {{ short_salesforce_id('accounts.account_id') }} as short_id,
         accounts.billing_customer_id,
         {{ domain_of('accounts.website') }} as domain,
         accounts.valid_from,
         accounts.valid_to,
-        cast(coalesce(lead(accounts.valid_from) over (
+        lead(accounts.valid_from) over (
             partition by accounts.source, accounts.account_id
             order by accounts.valid_from nulls last
-        ), {{ end_of_time() }}) as date) as next_from
+        ) as next_from
     from accounts
+
+),
+
+-- An account that went is what it was last, but gone.
+account_states as (
+
+    select
+        dated_accounts.source,
+        dated_accounts.account_id,
+        dated_accounts.billing_customer_id,
+        dated_accounts.domain,
+        false as is_deleted,
+        dated_accounts.valid_from as known_from
+    from dated_accounts
+    union all
+    select
+        dated_accounts.source,
+        dated_accounts.account_id,
+        dated_accounts.billing_customer_id,
+        dated_accounts.domain,
+        true as is_deleted,
+        dated_accounts.valid_to as known_from
+    from dated_accounts
+    where dated_accounts.valid_to < coalesce(dated_accounts.next_from, {{ end_of_time() }})
+
+),
+
+compared_states as (
+
+    select
+        account_states.*,
+        lag(account_states.billing_customer_id) over earlier as earlier_billing_customer_id,
+        lag(account_states.domain) over earlier as earlier_domain,
+        lag(account_states.is_deleted) over earlier as was_deleted
+    from account_states
+    window earlier as (
+        partition by account_states.source, account_states.account_id
+        order by account_states.known_from nulls last
+    )
 
 ),
 
 known_accounts as (
 
     select
-        dated_accounts.*,
-        false as is_deleted,
-        dated_accounts.valid_from as known_from,
-        least(dated_accounts.valid_to, dated_accounts.next_from) as known_to
-    from dated_accounts
-    union all
-    select
-        dated_accounts.*,
-        true as is_deleted,
-        dated_accounts.valid_to as known_from,
-        dated_accounts.next_from as known_to
-    from dated_accounts
-    where dated_accounts.valid_to < dated_accounts.next_from
+        compared_states.source,
+        compared_states.account_id,
+        {{ short_salesforce_id('compared_states.account_id') }} as short_id,
+        compared_states.billing_customer_id,
+        compared_states.domain,
+        compared_states.is_deleted,
+        compared_states.known_from,
+        cast(coalesce(lead(compared_states.known_from) over (
+            partition by compared_states.source, compared_states.account_id
+            order by compared_states.known_from nulls last
+        ), {{ end_of_time() }}) as date) as known_to
+    from compared_states
+    where
+        compared_states.was_deleted is null
+        or compared_states.was_deleted <> compared_states.is_deleted
+        or coalesce(compared_states.earlier_billing_customer_id, '')
+        <> coalesce(compared_states.billing_customer_id, '')
+        or coalesce(compared_states.earlier_domain, '') <> coalesce(compared_states.domain, '')
 
 ),
 
@@ -114,7 +156,7 @@ paying as (
 
 ),
 
-with_others as (
+all_keys as (
 
     select
         paying.*,
@@ -150,6 +192,18 @@ with_others as (
             and named.named_account_id = paying.named_account_id
     where owners.told_customer_id <> owners.customer_id and paying.customer_id is null
     group by owners.source, owners.told_customer_id, named.named_account_id
+
+),
+
+with_others as (
+
+    select
+        all_keys.source,
+        all_keys.customer_id,
+        all_keys.named_account_id,
+        max(all_keys.known_to) as known_to
+    from all_keys
+    group by all_keys.source, all_keys.customer_id, all_keys.named_account_id
 
 ),
 
@@ -214,13 +268,13 @@ named as (
         on
             with_others.source = known_customers.source
             and with_others.customer_id = known_customers.customer_id
-            and known_customers.known_from < with_others.known_to
+            and with_others.known_to > known_customers.known_from
 
 ),
 
 -- CRM and billing are different sources, so an id is looked for in all of them; one of Salesforce
 -- in its other length, too.
-found as (
+candidates as (
 
     select
         named.source,
@@ -232,13 +286,14 @@ found as (
         known_accounts.account_id,
         known_accounts.is_deleted,
         greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to
+        least(named.known_to, known_accounts.known_to) as known_to,
+        named.known_from as named_from
     from named
     inner join known_accounts
         on
             named.explicit_account_id = known_accounts.account_id
-            and known_accounts.known_from < named.known_to
-            and known_accounts.known_to > named.known_from
+            and named.known_to > known_accounts.known_from
+            and named.known_from < known_accounts.known_to
     union all
     select
         named.source,
@@ -250,13 +305,14 @@ found as (
         known_accounts.account_id,
         known_accounts.is_deleted,
         greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to
+        least(named.known_to, known_accounts.known_to) as known_to,
+        named.known_from as named_from
     from named
     inner join known_accounts
         on
             {{ short_salesforce_id('named.explicit_account_id') }} = known_accounts.short_id
-            and known_accounts.known_from < named.known_to
-            and known_accounts.known_to > named.known_from
+            and named.known_to > known_accounts.known_from
+            and named.known_from < known_accounts.known_to
     union all
     select
         named.source,
@@ -268,13 +324,14 @@ found as (
         known_accounts.account_id,
         known_accounts.is_deleted,
         greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to
+        least(named.known_to, known_accounts.known_to) as known_to,
+        named.known_from as named_from
     from named
     inner join known_accounts
         on
             named.customer_id = known_accounts.billing_customer_id
-            and known_accounts.known_from < named.known_to
-            and known_accounts.known_to > named.known_from
+            and named.known_to > known_accounts.known_from
+            and named.known_from < known_accounts.known_to
     where named.explicit_account_id is null
     union all
     select
@@ -287,14 +344,58 @@ found as (
         known_accounts.account_id,
         known_accounts.is_deleted,
         greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to
+        least(named.known_to, known_accounts.known_to) as known_to,
+        named.known_from as named_from
     from named
     inner join known_accounts
         on
             named.domain = known_accounts.domain
-            and known_accounts.known_from < named.known_to
-            and known_accounts.known_to > named.known_from
+            and named.known_to > known_accounts.known_from
+            and named.known_from < known_accounts.known_to
     where named.explicit_account_id is null
+
+),
+
+-- Once the own source has the account that is named, nothing else counts while it is named.
+settled as (
+
+    select
+        candidates.*,
+        candidates.method_order = 1 and candidates.source = candidates.account_source as is_own,
+        coalesce(min(
+            case
+                when candidates.method_order = 1 and candidates.source = candidates.account_source
+                    then candidates.known_from
+            end
+        ) over (
+            partition by
+                candidates.source,
+                candidates.customer_id,
+                candidates.named_account_id,
+                candidates.named_from
+        ), {{ end_of_time() }}) as own_from
+    from candidates
+
+),
+
+found as (
+
+    select
+        settled.source,
+        settled.customer_id,
+        settled.named_account_id,
+        settled.match_method,
+        settled.method_order,
+        settled.account_source,
+        settled.account_id,
+        settled.is_deleted,
+        settled.known_from,
+        case
+            when settled.is_own then settled.known_to
+            else least(settled.known_to, settled.own_from)
+        end as known_to
+    from settled
+    where settled.is_own or settled.known_from < settled.own_from
 
 ),
 

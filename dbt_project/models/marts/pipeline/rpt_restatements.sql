@@ -44,41 +44,6 @@ policy as (
 
 ),
 
-mrr_totals as (
-
-    {{ with_all(
-        'mrr_changes',
-        all_of=['segment'],
-        others=['metric', 'fiscal_quarter', 'snapshot_date', 'cause'],
-        sums=['amount', 'customer_delta'],
-    ) }}
-
-),
-
-changes as (
-
-    select
-        pipeline_changes.metric,
-        pipeline_changes.fiscal_quarter,
-        pipeline_changes.segment,
-        pipeline_changes.snapshot_date,
-        pipeline_changes.cause,
-        pipeline_changes.amount,
-        pipeline_changes.opportunity_delta as number_delta
-    from pipeline_changes
-    union all
-    select
-        mrr_totals.metric,
-        mrr_totals.fiscal_quarter,
-        mrr_totals.segment,
-        mrr_totals.snapshot_date,
-        mrr_totals.cause,
-        mrr_totals.amount,
-        mrr_totals.customer_delta as number_delta
-    from mrr_totals
-
-),
-
 -- Pipeline and billing each have days of their own.
 days as (
 
@@ -128,6 +93,41 @@ quarters as (
         on
             fiscal_quarters.end_date >= policy.valid_from
             and fiscal_quarters.end_date < policy.valid_to
+
+),
+
+mrr_totals as (
+
+    {{ with_all(
+        'mrr_changes',
+        all_of=['segment'],
+        others=['metric', 'fiscal_quarter', 'snapshot_date', 'cause'],
+        sums=['amount', 'customer_delta'],
+    ) }}
+
+),
+
+changes as (
+
+    select
+        pipeline_changes.metric,
+        pipeline_changes.fiscal_quarter,
+        pipeline_changes.segment,
+        pipeline_changes.snapshot_date,
+        pipeline_changes.cause,
+        pipeline_changes.amount,
+        pipeline_changes.opportunity_delta as number_delta
+    from pipeline_changes
+    union all
+    select
+        mrr_totals.metric,
+        mrr_totals.fiscal_quarter,
+        mrr_totals.segment,
+        mrr_totals.snapshot_date,
+        mrr_totals.cause,
+        mrr_totals.amount,
+        mrr_totals.customer_delta as number_delta
+    from mrr_totals
 
 ),
 
@@ -273,14 +273,18 @@ rated as (
             as changed_amount,
         cast(restatements.restated_amount - restatements.reported_amount as double)
         / nullif(cast(restatements.reported_amount as double), 0) as changed_rate,
-        {%- for side in ['reported', 'restated'] %}
-            case
-                when restatements.metric in ('nrr', 'grr')
-                    then
-                        cast(restatements.{{ side }}_amount as double)
-                        / nullif(cast(cohorts.{{ side }}_amount as double), 0)
-            end as {{ side }}_ratio{{ ',' if not loop.last }}
-        {%- endfor %}
+        case
+            when restatements.metric in ('nrr', 'grr')
+                then
+                    cast(restatements.reported_amount as double)
+                    / nullif(cast(cohorts.reported_amount as double), 0)
+        end as reported_ratio,
+        case
+            when restatements.metric in ('nrr', 'grr')
+                then
+                    cast(restatements.restated_amount as double)
+                    / nullif(cast(cohorts.restated_amount as double), 0)
+        end as restated_ratio
     from restatements
     left join restatements as cohorts
         on

@@ -114,6 +114,27 @@ looks as (
 
 ),
 
+policies_in_use as (
+
+    select policies.*
+    from policies
+    where policies.policy_key in (select looks.policy_key from looks)
+
+),
+
+known_versions as (
+
+    select
+        versions.*,
+        cast(coalesce(lead(versions.valid_from) over (
+            partition by versions.source, versions.subscription_id
+            order by versions.valid_from nulls last
+        ), {{ end_of_time() }}) as date) as known_to
+    from versions
+
+),
+
+-- A subscription that is gone has ended on the day that no longer saw it, if not before.
 dated as (
 
     select
@@ -123,7 +144,10 @@ dated as (
         {{ business_date('versions.started_at') }} as started_date,
         least(
             coalesce({{ business_date('versions.ended_at') }}, {{ end_of_time() }}),
-            versions.valid_to
+            case
+                when versions.valid_to < versions.known_to then versions.valid_to
+                else {{ end_of_time() }}
+            end
         ) as ended_date,
         coalesce(
             {{ business_date('versions.cancelled_at') }}, {{ end_of_time() }}
@@ -134,11 +158,8 @@ dated as (
         coalesce(versions.paused_to, {{ end_of_time() }}) as paused_to,
         versions.valid_from,
         versions.valid_to,
-        cast(coalesce(lead(versions.valid_from) over (
-            partition by versions.source, versions.subscription_id
-            order by versions.valid_from nulls last
-        ), {{ end_of_time() }}) as date) as known_to
-    from versions
+        versions.known_to
+    from known_versions as versions
 
 ),
 
@@ -197,38 +218,109 @@ first_trials as (
 
 ),
 
-lives as (
+-- The breaks of a subscription as one text, so that two days' can be compared.
+break_texts as (
+
+    select
+        lasting.source,
+        lasting.subscription_id,
+        lasting.known_from,
+        {{ listed(
+            "lasting.kind || case when lasting.is_of_payer then ' of payer ' else ' ' end"
+            ~ " || cast(lasting.valid_from as " ~ dbt.type_string() ~ ") || ' '"
+            ~ " || cast(lasting.valid_to as " ~ dbt.type_string() ~ ")"
+        ) }} as break_text
+    from lasting
+    group by lasting.source, lasting.subscription_id, lasting.known_from
+
+),
+
+known_lives as (
 
     select
         standing.source,
         standing.subscription_id,
         standing.customer_id,
-        subscriptions.subscription_key,
-        policies.policy_key,
-        policies.counts_trials_of_payers,
+        policies_in_use.policy_key,
+        policies_in_use.counts_trials_of_payers,
         greatest(
             standing.started_date, coalesce(first_trials.trial_end_date, standing.started_date)
         ) as paid_from,
         case
-            when policies.is_churn_at_cancellation
+            when policies_in_use.is_churn_at_cancellation
                 then least(standing.ended_date, standing.cancelled_date)
             else standing.ended_date
         end as paid_to,
+        coalesce(break_texts.break_text, '') as break_text,
         standing.valid_from as known_from,
         standing.known_to
     from standing
-    inner join subscriptions
-        on
-            standing.source = subscriptions.source
-            and standing.subscription_id = subscriptions.subscription_id
-    inner join policies
-        on policies.policy_key in (select looks.policy_key from looks)
+    cross join policies_in_use
     left join first_trials
         on
             standing.source = first_trials.source
             and standing.subscription_id = first_trials.subscription_id
             and standing.valid_from = first_trials.known_from
+    left join break_texts
+        on
+            standing.source = break_texts.source
+            and standing.subscription_id = break_texts.subscription_id
+            and standing.valid_from = break_texts.known_from
     where standing.started_date is not null
+
+),
+
+compared_lives as (
+
+    select
+        known_lives.*,
+        lag(known_lives.customer_id) over earlier as earlier_customer_id,
+        lag(known_lives.paid_from) over earlier as earlier_paid_from,
+        lag(known_lives.paid_to) over earlier as earlier_paid_to,
+        lag(known_lives.break_text) over earlier as earlier_break_text,
+        max(known_lives.known_to) over (
+            partition by
+                known_lives.policy_key, known_lives.source, known_lives.subscription_id
+        ) as last_known_to
+    from known_lives
+    window earlier as (
+        partition by known_lives.policy_key, known_lives.source, known_lives.subscription_id
+        order by known_lives.known_from nulls last
+    )
+
+),
+
+-- Most days say of a life what was known of it before.
+lives as (
+
+    select
+        compared_lives.source,
+        compared_lives.subscription_id,
+        compared_lives.customer_id,
+        subscriptions.subscription_key,
+        compared_lives.policy_key,
+        compared_lives.counts_trials_of_payers,
+        compared_lives.paid_from,
+        compared_lives.paid_to,
+        compared_lives.known_from,
+        cast(coalesce(lead(compared_lives.known_from) over (
+            partition by
+                compared_lives.policy_key,
+                compared_lives.source,
+                compared_lives.subscription_id
+            order by compared_lives.known_from nulls last
+        ), compared_lives.last_known_to) as date) as known_to
+    from compared_lives
+    inner join subscriptions
+        on
+            compared_lives.source = subscriptions.source
+            and compared_lives.subscription_id = subscriptions.subscription_id
+    where
+        compared_lives.earlier_customer_id is null
+        or compared_lives.earlier_customer_id <> compared_lives.customer_id
+        or compared_lives.earlier_paid_from <> compared_lives.paid_from
+        or compared_lives.earlier_paid_to <> compared_lives.paid_to
+        or compared_lives.earlier_break_text <> compared_lives.break_text
 
 ),
 
@@ -238,45 +330,32 @@ lives as (
     same=['source', 'subscription_id', 'known_from'],
 ) }},
 
--- The price that was known last is that of all time to come.
-priced as (
+counting_prices as (
 
     select
-        spans.policy_key,
-        spans.source,
-        spans.subscription_key,
-        spans.customer_id,
-        spans.known_from,
-        spans.known_to,
+        policies_in_use.policy_key,
+        prices.subscription_key,
         prices.named_account_id,
         prices.currency_code,
         case
-            when policies.is_before_discounts then prices.source_list_amount
+            when policies_in_use.is_before_discounts then prices.source_list_amount
             else prices.source_amount
         end as price,
         prices.intervals_in_twelve_months,
         prices.interval_count,
-        spans.paid_from,
-        spans.paid_to,
-        greatest(spans.valid_from, prices.valid_from) as valid_from,
-        case
-            when prices.valid_to > spans.known_from then spans.valid_to
-            else least(spans.valid_to, prices.valid_to)
-        end as valid_to
-    from spans
-    inner join policies on spans.policy_key = policies.policy_key
-    inner join prices
-        on
-            spans.subscription_key = prices.subscription_key
-            and spans.known_from >= prices.valid_from
+        prices.valid_from,
+        prices.valid_to
+    from prices
+    cross join policies_in_use
     where
         prices.status not in ('incomplete', 'incomplete_expired')
-        and (policies.counts_past_due or prices.status <> 'past_due')
-        and (policies.counts_unpaid or prices.status <> 'unpaid')
+        and (policies_in_use.counts_past_due or prices.status <> 'past_due')
+        and (policies_in_use.counts_unpaid or prices.status <> 'unpaid')
 
 ),
 
-terms as (
+-- What a subscription costs at a month's end does not depend on what is known later.
+paid as (
 
     select
         looks.fiscal_quarter,
@@ -284,21 +363,30 @@ terms as (
         looks.is_base,
         looks.month_number,
         looks.month_end,
-        looks.renewal_grace_days,
-        priced.*,
-        priced.valid_from = priced.paid_from as is_start,
-        priced.valid_to = priced.paid_to as is_end
+        spans.source,
+        spans.customer_id,
+        counting_prices.subscription_key,
+        counting_prices.named_account_id,
+        counting_prices.currency_code,
+        counting_prices.price,
+        counting_prices.intervals_in_twelve_months,
+        counting_prices.interval_count,
+        greatest(spans.known_from, looks.end_date) as known_from,
+        spans.known_to
     from looks
-    inner join priced
+    inner join spans
         on
-            looks.policy_key = priced.policy_key
-            and looks.end_date < priced.known_to
-            and priced.valid_from < priced.valid_to
-            and priced.valid_from
-            <= {{ dbt.dateadd('day', 'looks.renewal_grace_days', 'looks.month_end') }}
-            and priced.valid_to
-            >= {{ dbt.dateadd('day', '-looks.renewal_grace_days', 'looks.month_end') }}
-    where coalesce(priced.price, 1) <> 0
+            looks.policy_key = spans.policy_key
+            and looks.end_date < spans.known_to
+            and looks.month_end >= spans.valid_from
+            and looks.month_end < spans.valid_to
+    inner join counting_prices
+        on
+            looks.policy_key = counting_prices.policy_key
+            and spans.subscription_key = counting_prices.subscription_key
+            and looks.month_end >= counting_prices.valid_from
+            and looks.month_end < counting_prices.valid_to
+    where coalesce(counting_prices.price, 1) <> 0
 
 ),
 
@@ -307,48 +395,35 @@ graced_days as (
 
     select
         looks.fiscal_quarter,
+        looks.end_date,
         looks.is_base,
-        lives.source,
-        lives.customer_id,
-        greatest(lives.known_from, looks.end_date) as snapshot_date
+        looks.month_number,
+        looks.month_end,
+        looks.policy_key,
+        looks.renewal_grace_days,
+        standing.source,
+        standing.customer_id,
+        greatest(standing.valid_from, looks.end_date) as snapshot_date
     from looks
-    inner join lives
-        on looks.policy_key = lives.policy_key and looks.end_date < lives.known_to
+    inner join standing on looks.end_date < standing.known_to
     where looks.renewal_grace_days > 0
     union
     select
         looks.fiscal_quarter,
+        looks.end_date,
         looks.is_base,
-        lives.source,
-        lives.customer_id,
-        lives.known_to as snapshot_date
+        looks.month_number,
+        looks.month_end,
+        looks.policy_key,
+        looks.renewal_grace_days,
+        standing.source,
+        standing.customer_id,
+        standing.known_to as snapshot_date
     from looks
-    inner join lives
-        on looks.policy_key = lives.policy_key and looks.end_date < lives.known_to
-    where looks.renewal_grace_days > 0 and lives.known_to < {{ end_of_time() }}
+    inner join standing on looks.end_date < standing.known_to
+    where looks.renewal_grace_days > 0 and standing.known_to < {{ end_of_time() }}
 
 ),
-
-graced as (
-
-    select
-        terms.*,
-        graced_days.snapshot_date
-    from graced_days
-    inner join terms
-        on
-            graced_days.fiscal_quarter = terms.fiscal_quarter
-            and graced_days.is_base = terms.is_base
-            and graced_days.source = terms.source
-            and graced_days.customer_id = terms.customer_id
-            and graced_days.snapshot_date >= terms.known_from
-            and graced_days.snapshot_date < terms.known_to
-
-),
-
-{{ renewal_gaps(
-    'graced', ['fiscal_quarter', 'is_base', 'source', 'customer_id', 'snapshot_date']
-) }},
 
 followed_days as (
 
@@ -366,26 +441,65 @@ followed_days as (
 
 ),
 
-counted as (
+-- Here the price that was known last is that of all time to come.
+near as (
 
     select
-        terms.fiscal_quarter,
-        terms.end_date,
-        terms.is_base,
-        terms.month_number,
-        terms.month_end,
-        terms.source,
-        terms.customer_id,
-        terms.subscription_key,
-        terms.named_account_id,
-        terms.currency_code,
-        terms.price,
-        terms.intervals_in_twelve_months,
-        terms.interval_count,
-        greatest(terms.known_from, terms.end_date) as known_from,
-        terms.known_to
-    from terms
-    where terms.month_end >= terms.valid_from and terms.month_end < terms.valid_to
+        followed_days.*,
+        counting_prices.subscription_key,
+        counting_prices.named_account_id,
+        counting_prices.currency_code,
+        counting_prices.price,
+        counting_prices.intervals_in_twelve_months,
+        counting_prices.interval_count,
+        spans.paid_from,
+        spans.paid_to,
+        greatest(spans.valid_from, counting_prices.valid_from) as valid_from,
+        case
+            when counting_prices.valid_to > followed_days.snapshot_date then spans.valid_to
+            else least(spans.valid_to, counting_prices.valid_to)
+        end as valid_to
+    from followed_days
+    inner join spans
+        on
+            followed_days.policy_key = spans.policy_key
+            and followed_days.source = spans.source
+            and followed_days.customer_id = spans.customer_id
+            and followed_days.snapshot_date >= spans.known_from
+            and followed_days.snapshot_date < spans.known_to
+            and spans.valid_from <= {{ dbt.dateadd(
+                'day', 'followed_days.renewal_grace_days', 'followed_days.month_end'
+            ) }}
+            and spans.valid_to >= {{ dbt.dateadd(
+                'day', '-followed_days.renewal_grace_days', 'followed_days.month_end'
+            ) }}
+    inner join counting_prices
+        on
+            followed_days.policy_key = counting_prices.policy_key
+            and spans.subscription_key = counting_prices.subscription_key
+            and followed_days.snapshot_date >= counting_prices.valid_from
+    where coalesce(counting_prices.price, 1) <> 0
+
+),
+
+graced as (
+
+    select
+        near.*,
+        near.valid_from = near.paid_from as is_start,
+        near.valid_to = near.paid_to as is_end
+    from near
+    where near.valid_from < near.valid_to
+
+),
+
+{{ renewal_gaps(
+    'graced', ['fiscal_quarter', 'is_base', 'source', 'customer_id', 'snapshot_date']
+) }},
+
+counted as (
+
+    select * from paid
     union all
     -- who is yet to renew
     select
@@ -402,8 +516,8 @@ counted as (
         graced.price,
         graced.intervals_in_twelve_months,
         graced.interval_count,
-        followed_days.snapshot_date as known_from,
-        followed_days.next_date as known_to
+        graced.snapshot_date as known_from,
+        graced.next_date as known_to
     from graced
     inner join renewal_gaps
         on
@@ -415,13 +529,6 @@ counted as (
             and graced.valid_to = renewal_gaps.valid_from
             and graced.month_end >= renewal_gaps.valid_from
             and graced.month_end < renewal_gaps.valid_to
-    inner join followed_days
-        on
-            graced.fiscal_quarter = followed_days.fiscal_quarter
-            and graced.is_base = followed_days.is_base
-            and graced.source = followed_days.source
-            and graced.customer_id = followed_days.customer_id
-            and graced.snapshot_date = followed_days.snapshot_date
     where graced.is_end
 
 ),
@@ -565,69 +672,91 @@ customers as (
 ),
 
 -- Whoever paid twelve months before is followed in the segment of that day.
-numbers as (
+shared as (
 
     select
-        'mrr' as metric,
-        customers.fiscal_quarter,
-        customers.end_date,
-        customers.source,
-        customers.customer_id,
-        customers.snapshot_date,
-        customers.segment,
-        customers.mrr_amount as amount
-    from customers
-    union all
-    select
-        'cohort_mrr' as metric,
-        customers.fiscal_quarter,
-        customers.end_date,
-        customers.source,
-        customers.customer_id,
-        customers.snapshot_date,
-        customers.base_segment as segment,
-        customers.base_amount as amount
-    from customers
-    union all
-    select
-        'nrr' as metric,
-        customers.fiscal_quarter,
-        customers.end_date,
-        customers.source,
-        customers.customer_id,
-        customers.snapshot_date,
-        customers.base_segment as segment,
+        customers.*,
         case
             when customers.base_amount > 0 or customers.is_base_unpriced then customers.mrr_amount
             else 0
-        end as amount
+        end as retained_amount,
+        least(customers.mrr_amount, customers.base_amount) as gross_retained_amount
     from customers
-    union all
+
+),
+
+recalled as (
+
     select
-        'grr' as metric,
-        customers.fiscal_quarter,
-        customers.end_date,
-        customers.source,
-        customers.customer_id,
-        customers.snapshot_date,
-        customers.base_segment as segment,
-        least(customers.mrr_amount, customers.base_amount) as amount
-    from customers
+        shared.*,
+        {%- for column in [
+            'segment', 'base_segment', 'mrr_amount', 'base_amount', 'retained_amount',
+            'gross_retained_amount'
+        ] %}
+            lag(shared.{{ column }}) over earlier as previous_{{ column }}
+            {{- ',' if not loop.last }}
+        {%- endfor %}
+    from shared
+    window earlier as (
+        partition by shared.fiscal_quarter, shared.source, shared.customer_id
+        order by shared.snapshot_date nulls last
+    )
 
 ),
 
 stepped as (
 
     select
-        numbers.*,
-        lag(numbers.segment) over earlier as previous_segment,
-        coalesce(lag(numbers.amount) over earlier, 0) as previous_amount
-    from numbers
-    window earlier as (
-        partition by
-            numbers.metric, numbers.fiscal_quarter, numbers.source, numbers.customer_id
-        order by numbers.snapshot_date nulls last
-    )
+        'mrr' as metric,
+        recalled.fiscal_quarter,
+        recalled.end_date,
+        recalled.source,
+        recalled.customer_id,
+        recalled.snapshot_date,
+        recalled.segment as segment,
+        recalled.previous_segment as previous_segment,
+        recalled.mrr_amount as amount,
+        coalesce(recalled.previous_mrr_amount, 0) as previous_amount
+    from recalled
+    union all
+    select
+        'cohort_mrr' as metric,
+        recalled.fiscal_quarter,
+        recalled.end_date,
+        recalled.source,
+        recalled.customer_id,
+        recalled.snapshot_date,
+        recalled.base_segment as segment,
+        recalled.previous_base_segment as previous_segment,
+        recalled.base_amount as amount,
+        coalesce(recalled.previous_base_amount, 0) as previous_amount
+    from recalled
+    union all
+    select
+        'nrr' as metric,
+        recalled.fiscal_quarter,
+        recalled.end_date,
+        recalled.source,
+        recalled.customer_id,
+        recalled.snapshot_date,
+        recalled.base_segment as segment,
+        recalled.previous_base_segment as previous_segment,
+        recalled.retained_amount as amount,
+        coalesce(recalled.previous_retained_amount, 0) as previous_amount
+    from recalled
+    union all
+    select
+        'grr' as metric,
+        recalled.fiscal_quarter,
+        recalled.end_date,
+        recalled.source,
+        recalled.customer_id,
+        recalled.snapshot_date,
+        recalled.base_segment as segment,
+        recalled.previous_base_segment as previous_segment,
+        recalled.gross_retained_amount as amount,
+        coalesce(recalled.previous_gross_retained_amount, 0) as previous_amount
+    from recalled
 
 ),
 
