@@ -157,7 +157,7 @@ def agrees_after_rebuild(where: Store, oracle: Ledger, entity: str = "opportunit
 
 
 @given(steps=STEPS)
-@settings(QUICK, max_examples=drawn(6, 200))
+@settings(QUICK, max_examples=drawn(4, 200))
 def test_every_day_is_what_was_extracted_in_whatever_order_days_come(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as home:
         where, oracle = store(Path(home)), opportunities()
@@ -170,7 +170,7 @@ def test_every_day_is_what_was_extracted_in_whatever_order_days_come(steps: list
 
 
 @given(extracts=st.lists(st.tuples(st.integers(1, 3), EXTRACT), min_size=2, max_size=8))
-@settings(QUICK, max_examples=drawn(3, 20))
+@settings(QUICK, max_examples=drawn(2, 20))
 def test_many_days_at_once_are_the_same_as_one_at_a_time(extracts: list[tuple[int, list[Row]]]) -> None:
     days: dict[date, list[Row]] = {}
     number = 0
