@@ -184,7 +184,7 @@ def touched_early(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Bui
 
 def test_reported_attribution_is_the_same_in_a_later_build(built: Built, touched_early: Built) -> None:
     """What touches were given, and what was not touched; by channel, campaign and touch type too, but for `sourced`
-    by people, whose touches are those of the person as it is linked today."""
+    by people: what comes in later about people still moves that split."""
     query = (
         "select * from marts.rpt_attribution where reported_attributed_amount <> 0 and (purpose = 'won' or match = "
         "'account' or dimension_value in ('(all)', '(untouched)')) and fiscal_quarter in (select fiscal_quarter from "
