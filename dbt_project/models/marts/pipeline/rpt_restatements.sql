@@ -60,9 +60,7 @@ days as (
             billing_days.snapshot_date
         from billing_days
         group by billing_days.snapshot_date
-        {%- if not loop.last %}
-        union all
-        {%- endif %}
+        {{ 'union all' if not loop.last }}
     {%- endfor %}
 
 ),

@@ -725,8 +725,8 @@ stepped as (
         recalled.source,
         recalled.customer_id,
         recalled.snapshot_date,
-        recalled.segment as segment,
-        recalled.previous_segment as previous_segment,
+        recalled.segment,
+        recalled.previous_segment,
         recalled.mrr_amount as amount,
         coalesce(recalled.previous_mrr_amount, 0) as previous_amount
     from recalled
