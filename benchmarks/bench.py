@@ -351,11 +351,11 @@ class Bench:
 
     def _people(self) -> None:
         """What the marts of marketing add where there are people; the others are built with these before."""
-        rows = self._step("people", warehouse=self.long / "warehouse.duckdb", size=self.size).answer
+        touches = self._step("people", warehouse=self.long / "warehouse.duckdb", size=self.size).answer["touch"]
         marts = groups()
         others = marts["first"] | marts["sales"] - {SCORES}
         self._note("dbt build with people", build_marts(self.long, *ONLY_MODELS, *selected(others)))
-        people = f"{rows['person']:,} people, {rows['touch']:,} touches"
+        people = f"{2 * self.size:,} people, {touches:,} touches"
         self._build(
             f"what those of marketing add, {people}", 40, selected(marts["marketing"] | {SCORES}, without=others)
         )
