@@ -1,7 +1,7 @@
 """The models as Dagster assets, built together by dbt, and dbt's names in the company's terms.
 
-Comes from dbt's manifest and the settings; goes to `company.py`. dagster-dbt takes a second to import, and what the
-command line runs needs it not: that is in `models.py`.
+Comes from dbt's manifest and the settings; goes to `company.py`. What the command line runs needs no assets, and so no
+dagster-dbt: that is in `models.py`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
