@@ -474,7 +474,7 @@ def metrics(
         if sql_only:
             out.print(text, markup=False)
             return
-        columns, rows = query_marts(settings.home.published, text)
+        columns, rows = query_marts(settings.home.published, text, is_ours=True)
     else:
         columns = ["metric", "meaning", "dimensions"]
         rows = [
@@ -541,7 +541,7 @@ def ui(port: Annotated[int, typer.Option("--port", help="The port on 127.0.0.1."
     """Dagster's UI and scheduler on 127.0.0.1."""
     settings = settings_in_force()
     settings.home.root.mkdir(parents=True, exist_ok=True)
-    from orchestration.dag.company import write_dagster_home
+    from orchestration.dag.dagster_home import write_dagster_home
 
     write_dagster_home(settings.home.dagster)
     os.environ.update({**PRIVACY, "DAGSTER_HOME": str(settings.home.dagster), "PYTHONWARNINGS": "ignore"})

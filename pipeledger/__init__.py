@@ -24,9 +24,10 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from orchestration.commands.sql import connect, describe, full_name, list_tables
+from orchestration.commands.sql import connect, describe, full_name, if_older, list_tables
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.home import find_home
+from reporting.published import LACKS
 
 __all__ = ["ConfigError", "Marts", "open"]
 
@@ -62,7 +63,9 @@ class Marts:
     def sql(
         self, query: str, parameters: Sequence[Any] | Mapping[str, Any] | None = None, *, exact: bool = False
     ) -> pd.DataFrame:
-        """The answer to a query; `?` or `$name` in it are the parameters. duckdb.Error where the query is wrong.
+        """The answer to a query; `?` or `$name` in it are the parameters.
+
+        duckdb.Error where the query is wrong, with a note where another version published the file.
 
         Money and ratios are float64, or `decimal.Decimal` to the cent where `exact`; days are `datetime.date`, whole
         numbers and flags are pandas' own types with NA for NULL.
@@ -95,7 +98,12 @@ class Marts:
         exact: bool,
         attributes: Mapping[str, Any],
     ) -> pd.DataFrame:
-        relation = self._connection.sql(query, params=parameters)
+        try:
+            relation = self._connection.sql(query, params=parameters)
+        except LACKS as error:
+            if note := if_older(self._connection):
+                error.add_note(note.strip())
+            raise
         if relation is None:
             raise duckdb.InvalidInputException(f"got no query that answers, one expected: {query!r}")
         table = relation.to_arrow_table()

@@ -6,6 +6,7 @@ which query, row and column it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,6 +16,14 @@ from typing import Any
 import duckdb
 
 ALL = "(all)"
+LACKS = (duckdb.BinderException, duckdb.CatalogException)
+"""What DuckDB raises for a query on something that is not there."""
+LACKING = {
+    "column": re.compile(r'(?:[Rr]eferenced column|column named|Column) "?(\w+)'),
+    "table": re.compile(r'Table with name "?([\w.]+)'),
+    "macro": re.compile(r'Function with name "?([\w.]+)'),
+}
+"""How DuckDB names it."""
 
 
 class ReportError(Exception):
@@ -116,19 +125,27 @@ class Marts:
         """MissingError where the file, of an older version, has not all of these tables."""
         missing = [name for name in names if name not in self.tables]
         if missing:
-            raise MissingError(
-                f"The published file has no table {' and no '.join(missing)}: an older version wrote it. "
-                "pipeledger build publishes it anew."
-            )
+            raise self.lacks(f"table {' and no '.join(missing)}")
+
+    @staticmethod
+    def lacks(what: str) -> MissingError:
+        """What to say where a file has not all that this version asks for."""
+        return MissingError(
+            f"The published file has no {what}: an older version wrote it. pipeledger build publishes it anew."
+        )
 
     def ask(self, name: str, caption: str, sql: str) -> Table:
         """The table that a query gives; `name` is what its numbers on the page refer to.
 
-        ValueError where two queries have one name: a number would lead to the wrong one.
+        MissingError where the file, of an older version, lacks a table or a column that the query names. ValueError
+        where two queries have one name: a number would lead to the wrong one.
         """
         if self.asked.setdefault(name, sql) != sql:
             raise ValueError(f"{name}: two queries of this name, each needs its own.")
-        result = self.connection.execute(sql)
+        try:
+            result = self.connection.execute(sql)
+        except LACKS as error:
+            raise self.lacks(lacking(error)) from error
         columns = tuple(column[0] for column in result.description or ())
         rows = tuple(
             Row({column: Cell(value, name, number, column) for column, value in zip(columns, values, strict=True)})
@@ -160,6 +177,13 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("set timezone = 'UTC'")
     connection.execute("set enable_external_access = false")
     return connection
+
+
+def lacking(error: duckdb.Error) -> str:
+    """What a query names that is not in the file, such as `column won`; DuckDB's first line where it does not say."""
+    line = str(error).partition("\n")[0]
+    named = ((kind, pattern.search(line)) for kind, pattern in LACKING.items())
+    return next((f"{kind} {found[1]}" for kind, found in named if found), line)
 
 
 def literal(value: str | date) -> str:

@@ -7,7 +7,8 @@ Alone: `python -m reporting.report <pipeline.duckdb> > report.html`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -81,17 +82,15 @@ def report(published: Path, wish: Wish | None = None, links: Mapping[str, str] |
 
     ReportError where the file cannot be read, or has no such day, segment or team.
     """
-    with open_published(published) as connection:
-        marts = Marts(connection)
+    with opened(published) as marts:
         scope = scope_of(marts, wish or Wish())
         if scope is None:
             return document(empty_page())
         numbers = Numbers(base_currency(marts))
-        lead = answered(LEAD, marts, scope, numbers)
         page = Page(
             title=f"The pipeline on {scope.day.isoformat()}",
             heading=days.heading(marts, scope),
-            lead=lead,
+            lead=answered(LEAD, marts, scope, numbers),
             sections=[answered(question, marts, scope, numbers) for question in QUESTIONS],
             links=links or {},
             footer=FOOTER,
@@ -99,10 +98,20 @@ def report(published: Path, wish: Wish | None = None, links: Mapping[str, str] |
         return document(page)
 
 
+@contextmanager
+def opened(published: Path) -> Iterator[Marts]:
+    """The tables of a published file. ReportError where it lacks what every page needs, or cannot be read."""
+    with open_published(published) as connection:
+        try:
+            yield Marts(connection)
+        except MissingError as missing:
+            raise ReportError(f"{published}: {missing}") from missing
+
+
 def captured_days(published: Path) -> tuple[date | None, date | None]:
     """The first and the last captured day; None where there is none. ReportError where the file cannot be read."""
-    with open_published(published) as connection:
-        span = span_of(Marts(connection))
+    with opened(published) as marts:
+        span = span_of(marts)
     return span.value("first"), span.value("last")
 
 
@@ -123,10 +132,10 @@ def answered(question: Question, marts: Marts, scope: Scope, numbers: Numbers) -
 
 
 def scope_of(marts: Marts, wish: Wish) -> Scope | None:
-    """What the page speaks of; None where no day was captured. ReportError where the file knows nothing of the wish."""
-    for table in ("dim_snapshot", "dim_date"):
-        if table not in marts.tables:
-            raise ReportError(f"the published file has no {table}, one expected. Run `pipeledger build`.")
+    """What the page speaks of; None where no day was captured.
+
+    ReportError where the file knows nothing of the wish, MissingError where it lacks what every page needs.
+    """
     span = span_of(marts)
     first, last = span.value("first"), span.value("last")
     if first is None:

@@ -13,20 +13,25 @@ from pathlib import Path
 import pytest
 
 from orchestration.cli import OBJECTS_PER_COLLECTION
+from tests.drawn import MARKS
 
 TESTS = Path(__file__).parent
 FIRST = (
     *("docs/test_drill_down.py", "oracles/coverage/test_coverage.py", "orchestration/test_cli.py"),
-    *("dbt_project/test_staging.py", "orchestration/test_nothing_lost.py", "docs/test_readme.py"),
-    *("orchestration/test_hubspot_to_marts.py", "orchestration/test_salesforce_to_marts.py"),
-    *("oracles/stalls/test_stalls.py", "orchestration/test_stripe_to_marts.py", "orchestration/steps/test_held.py"),
-    *("orchestration/test_marketo_to_marts.py", "orchestration/test_wheel.py", "oracles/revenue/test_retention.py"),
-    *("orchestration/test_real_export.py", "orchestration/test_first_number.py"),
+    *("dbt_project/test_staging.py", "docs/test_readme.py", "snapshots/test_bucket.py"),
+    *("orchestration/steps/test_held.py", "orchestration/test_hubspot_to_marts.py"),
+    *("ingestion/vendors/hubspot/test_hubspot_changes.py", "ingestion/vendors/marketo/test_marketo.py"),
+    *("ingestion/vendors/salesforce/test_salesforce.py", "ingestion/vendors/stripe/test_stripe.py"),
+    *("snapshots/test_capture_oracle.py", "snapshots/test_casts.py", "snapshots/test_crash.py"),
+    *("orchestration/test_salesforce_to_marts.py", "orchestration/test_marketo_to_marts.py"),
+    *("orchestration/test_stripe_to_marts.py", "orchestration/test_nothing_lost.py"),
+    *("orchestration/test_real_export.py", "orchestration/test_wheel.py", "oracles/stalls/test_stalls.py"),
 )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     gc.set_threshold(OBJECTS_PER_COLLECTION)  # oracles hold millions of objects
+    os.environ[MARKS] = config.option.markexpr
     os.environ["PIPELEDGER_CACHE"] = str(config.cache.mkdir("parsed")) if config.cache else ""
 
 

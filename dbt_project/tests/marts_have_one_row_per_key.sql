@@ -17,6 +17,7 @@
     'dim_customer',
     'fct_mrr_monthly',
     'fct_mrr_movements',
+    'fct_mrr_restatements',
     'rpt_revenue_retention',
     'fct_reconciliation_items',
     'rpt_pipeline_reconciliation',

@@ -345,14 +345,11 @@ def _read_clean(path: Path, header: Header, columns: Sequence[str], scanned: _Qu
     def line_of(record: "int | _Integers") -> _Integers:
         return np.asarray(record + np.searchsorted(scanned.inner_breaks, record, side="left"))
 
-    def malformed_before(record: int | None) -> list[Line]:
-        ready = []
+    def malformed_before(record: int | None) -> Iterator[_Piece]:
         while invalid and (record is None or invalid[0][0] < record):
             ordinal, row = invalid.popleft()
-            fields = next(csv.reader(io.StringIO(row.text, newline=""), delimiter=layout.delimiter), [])
-            if any(fields):
-                ready.append(Line(int(line_of(ordinal)), fields, _wrong_count(row.actual_columns, columns)))
-        return ready
+            text = _Lines(io.StringIO(row.text, newline=""), int(line_of(ordinal)) - 1)
+            yield from _pieces(list(_records(text, layout.delimiter, columns)), columns)
 
     next_record = header.records + 1
     for batch in reader:
@@ -361,9 +358,8 @@ def _read_clean(path: Path, header: Header, columns: Sequence[str], scanned: _Qu
             records = np.setdiff1d(records, [ordinal for ordinal, _ in invalid])[: batch.num_rows]
         next_record = int(records[-1]) + 1 if len(records) else next_record
         yield _without_blank_rows(_rows(pa.Table.from_batches([batch]), line_of(records)))
-        if invalid:
-            yield malformed_before(next_record)
-    yield malformed_before(None)
+        yield from malformed_before(next_record)
+    yield from malformed_before(None)
 
 
 def _without_blank_rows(table: pa.Table) -> pa.Table:
@@ -404,6 +400,14 @@ class _Lines:
         self.taken.append(text)
         return text
 
+    def have_odd_quotes(self) -> bool:
+        """Whether a quote of the record has no partner."""
+        return sum(text.count('"') for text in self.taken) % 2 == 1
+
+    def have_row_behind(self, delimiter: str, width: int) -> bool:
+        """Whether a line of the record, other than its first, is by itself a row of `width` fields."""
+        return any(len(next(csv.reader([text], delimiter=delimiter), [])) == width for text in self.taken[1:])
+
     def give_up_one(self) -> str:
         """Return all lines of the record but its first, which is the result."""
         first, *rest = self.taken
@@ -417,46 +421,53 @@ def _read_unclean(path: Path, header: Header, columns: Sequence[str]) -> Iterato
     with _open_text(path, header.layout) as text:
         for _ in islice(text, header.lines):
             pass
-        records = _records(text, header, columns)
+        records = _records(_Lines(text, header.lines), header.layout.delimiter, columns)
         while batch := list(islice(records, SLOW_BATCH_ROWS)):
-            good = [(line, record) for line, record in batch if not isinstance(record, Line)]
-            cells = zip(*(fields for _, fields in good), strict=True) if good else ((),) * len(columns)
-            arrays = [pa.array([cell or None for cell in column], pa.string()) for column in cells]
-            table = pa.table(arrays, names=list(columns))
-            yield _rows(table, np.array([line for line, _ in good], dtype=np.int64))
-            yield [bad for _, bad in batch if isinstance(bad, Line)]
+            yield from _pieces(batch, columns)
 
 
-def _records(text: TextIO, header: Header, columns: Sequence[str]) -> Iterator[tuple[int, list[str] | Line]]:
-    """Yield the records of a file with the line each begins on, read by Python's csv; broken quoting costs one line."""
-    lines, delimiter = _Lines(text, header.lines), header.layout.delimiter
+def _pieces(batch: Sequence[tuple[int, list[str] | Line]], columns: Sequence[str]) -> Iterator[_Piece]:
+    """Records as `_records` yields them: the sound ones as a table, and then the malformed lines."""
+    good = [(line, record) for line, record in batch if not isinstance(record, Line)]
+    cells = zip(*(fields for _, fields in good), strict=True) if good else ((),) * len(columns)
+    arrays = [pa.array([cell or None for cell in column], pa.string()) for column in cells]
+    table = pa.table(arrays, names=list(columns))
+    yield _rows(table, np.array([line for line, _ in good], dtype=np.int64))
+    yield [bad for _, bad in batch if isinstance(bad, Line)]
+
+
+def _records(lines: _Lines, delimiter: str, columns: Sequence[str]) -> Iterator[tuple[int, list[str] | Line]]:
+    """Yield the records of a file with the line each begins on, read by Python's csv; broken quoting costs one line.
+
+    A stray quote can also join its line to whole rows behind it, up to the next quote: these are read again.
+    """
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.taken.clear()
         start = lines.line + 1
         try:
-            fields = next(reader)
+            fields, broken = next(reader), ""
         except StopIteration:
             return
         except csv.Error as error:
+            fields, broken = [], str(error)
+        is_odd = len(fields) != len(columns) or lines.have_odd_quotes()
+        if not broken and is_odd and lines.have_row_behind(delimiter, len(columns)):
+            broken = "a quote joins the line to the rows behind it"
+        if broken:
             first = lines.give_up_one()
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
             guessed = re.split(re.escape(delimiter), first.rstrip("\r\n").replace('"', ""))
-            yield start, Line(start, guessed, f"broken quoting: {error}")
+            yield start, Line(start, guessed, f"broken quoting: {broken}")
+        elif not any(fields):
             continue
-        if not any(fields):
-            continue
-        if len(fields) != len(columns):
-            yield start, Line(start, fields, _wrong_count(len(fields), columns))
+        elif len(fields) != len(columns):
+            yield start, Line(start, fields, f"{len(fields)} fields instead of {len(columns)}")
         else:
             yield start, fields
 
 
 # ---------------------------------------------------------------- tables
-
-
-def _wrong_count(count: int, columns: Sequence[str]) -> str:
-    return f"{count} fields instead of {len(columns)}"
 
 
 def _rows(table: pa.Table, lines: _Integers) -> pa.Table:

@@ -29,6 +29,7 @@ from orchestration.steps.dbt import DEFAULT_DEFINITIONS, definition_files
 from orchestration.steps.held import held_in_published
 from orchestration.steps.rehearsal import rehearse
 from orchestration.steps.sources import build_source
+from reporting.published import LACKS, lacking
 from snapshots.bucket import Bucket
 from snapshots.digest import literal
 from snapshots.gates import are_too_many
@@ -340,10 +341,20 @@ def check_published(settings: Settings, today: date) -> Iterator[Finding]:
         yield Finding("published", "fail", f"{path}: not readable ({error})", "pipeledger build")
         return
     with connection:
+        try:
+            found = [
+                check_stages(connection, settings), check_rates(connection), check_targets(connection, settings, today)
+            ]  # fmt: skip
+        except LACKS as error:
+            yield Finding(
+                "published",
+                "fail",
+                f"{path}: it has no {lacking(error)}, an older version wrote it",
+                "pipeledger build",
+            )
+            return
         yield Finding("published", "ok", str(path))
-        yield check_stages(connection, settings)
-        yield check_rates(connection)
-        yield check_targets(connection, settings, today)
+        yield from found
 
 
 def check_stages(connection: duckdb.DuckDBPyConnection, settings: Settings) -> Finding:

@@ -21,8 +21,9 @@ import pyarrow as pa
 from ingestion.files.detection import Told, detect_list
 from ingestion.files.spelling import DoubtError
 from ingestion.source import SourceError
-from orchestration.commands.sql import connect
+from orchestration.commands.sql import connect, outdated
 from orchestration.settings.errors import ConfigError
+from reporting.published import LACKS
 from snapshots.casts import create_readings
 from snapshots.dialect import Dialect
 
@@ -227,10 +228,8 @@ def reconcile(published: Path, question: Question, base_currency: str, time_zone
             cursor = connection.execute(
                 ITEMS, {"day": day, "as_of": question.as_of, "quarter": question.quarter, "base": base_currency}
             )
-        except duckdb.CatalogException as error:
-            raise ConfigError(
-                f"{published}: an older version published it ({error}). Run `pipeledger build` to publish it anew."
-            ) from error
+        except LACKS as error:
+            raise outdated(published, error) from error
         items = [dict(zip(COLUMNS, row, strict=True)) for row in cursor.fetchall()]
     return Answer(day, items, {quarter: (day, count) for quarter, day, count in equal_days}, by_reason(items))
 

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from orchestration.settings.errors import ConfigError
+from reporting.published import LACKS, lacking
 from snapshots.digest import literal
 
 SHOW = "`pipeledger tables` lists the marts, `pipeledger tables NAME` the columns of one."
@@ -60,11 +61,34 @@ def connect(path: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def outdated(path: Path, error: duckdb.Error) -> ConfigError:
+    """What to say where a query that we wrote names what the published file does not have."""
+    return ConfigError(
+        f"{path}: it has no {lacking(error)}, and this version expects one: an older version wrote it. "
+        "Run `pipeledger build` to publish it anew."
+    )
+
+
+def if_older(connection: duckdb.DuckDBPyConnection) -> str:
+    """What to say besides where somebody asks for what is not there, and another version published the file."""
+    from orchestration.settings.settings import code_version
+
+    try:
+        said = connection.execute("select version from about").fetchall()
+    except LACKS:  # the file is older than this table
+        said = []
+    if said == [(code_version(),)]:
+        return ""
+    by = said[0][0] if said else "An older version"
+    return f" {by} published the file, {code_version()} reads it: `pipeledger build` publishes what is new since."
+
+
 @contextmanager
-def answer(path: Path, query: str) -> Iterator[duckdb.DuckDBPyRelation]:
+def answer(path: Path, query: str, is_ours: bool = False) -> Iterator[duckdb.DuckDBPyRelation]:
     """What a query gives on the published file at `path`, ready to be fetched.
 
-    `describe MART` answers with the meaning of each column. ConfigError where the query is none, or a wrong one.
+    `describe MART` answers with the meaning of each column. ConfigError where the query is none, or a wrong one; where
+    it `is_ours`, one that names what the file lacks says that the file is too old.
     """
     described = ONE_TABLE.fullmatch(query.strip())
     with connect(path) as connection:
@@ -77,13 +101,16 @@ def answer(path: Path, query: str) -> Iterator[duckdb.DuckDBPyRelation]:
                 raise ConfigError(f"sql: got no query, one expected. {SHOW}")
             yield result
         except duckdb.Error as error:
+            if is_ours and isinstance(error, LACKS):
+                raise outdated(path, error) from error
             text = str(error)  # of several lines where it shows the place
-            raise ConfigError(f"sql: {text}\n{SHOW}" if "\n" in text else f"sql: {text}. {SHOW}") from error
+            more = f"{SHOW}{if_older(connection) if isinstance(error, LACKS) else ''}"
+            raise ConfigError(f"sql: {text}\n{more}" if "\n" in text else f"sql: {text}. {more}") from error
 
 
-def query_marts(path: Path, query: str) -> tuple[list[str], Sequence[tuple[Any, ...]]]:
-    """The names of the columns and the rows that a query gives on the published file at `path`."""
-    with answer(path, query) as result:
+def query_marts(path: Path, query: str, is_ours: bool = False) -> tuple[list[str], Sequence[tuple[Any, ...]]]:
+    """The names of the columns and the rows that a query gives on the published file at `path`, as `answer` does."""
+    with answer(path, query, is_ours) as result:
         return list(result.columns), result.fetchall()
 
 
@@ -148,7 +175,8 @@ def describe(connection: duckdb.DuckDBPyConnection, name: str) -> tuple[str, lis
     found = {f"{schema}.{shown}": comment for schema, shown, comment, _ in connection.execute(RELATIONS).fetchall()}
     full = full_name(connection, name.partition("(")[0])
     if full is None:
-        raise ConfigError(f"no table `{name}`. {nearest(name, [key.partition('.')[2] for key in found])}")
+        near = nearest(name, [key.partition(".")[2] for key in found])
+        raise ConfigError(f"no table `{name}`. {near}{if_older(connection)}")
     if full in found:
         columns: Sequence[tuple[Any, ...]] = connection.execute(COLUMNS, {"name": full}).fetchall()
     else:  # a table macro

@@ -64,7 +64,7 @@ def without_a_rate(settings: Settings) -> str | None:
     if not settings.home.published.exists():
         return None
     try:
-        rows = query_marts(settings.home.published, UNPRICED)[1]
+        rows = query_marts(settings.home.published, UNPRICED, is_ours=True)[1]
     except ConfigError as error:  # the ledger's state is told all the same
         return str(error)
     return f"open opportunities in a currency without a rate: {counted(rows)}. See fx_rates.csv." if rows else None

@@ -19,8 +19,9 @@ from uuid import NAMESPACE_URL, uuid5
 
 import duckdb
 
-from orchestration.commands.sql import connect
+from orchestration.commands.sql import connect, outdated
 from orchestration.settings.errors import ConfigError
+from reporting.published import LACKS
 from snapshots.durable import write_whole
 
 VERSION = "1.0.0"  # of Superset's form
@@ -272,7 +273,11 @@ def write_pack(published: Path, target: Path, file: str | None = None) -> int:
             raise ConfigError(
                 f"{published}: no views of schema `bi`, an older version wrote it. Run `pipeledger build`."
             )
-        company, timestamp = connection.execute("select company_name, published_at from about").fetchall()[0]
+        try:
+            company, timestamp = connection.execute("select company_name, published_at from about").fetchall()[0]
+            ask_as_charts_do(connection)
+        except LACKS as error:
+            raise outdated(published, error) from error
         pack = Pack(company or "the company", file or str(published.resolve()))
     parts = {
         "metadata": {"version": VERSION, "type": "Dashboard", "timestamp": f"{timestamp.isoformat()}+00:00"},
@@ -292,6 +297,18 @@ def write_pack(published: Path, target: Path, file: str | None = None) -> int:
     except OSError as error:
         raise ConfigError(f"-o: {target} is not writable ({error.strerror}). Name another file.") from error
     return len(views)
+
+
+def ask_as_charts_do(connection: duckdb.DuckDBPyConnection) -> None:
+    """Name every column that a metric or a chart names; DuckDB's error where the file lacks one."""
+    expressions = {view: {each.name: each.expression for each in metrics} for view, metrics in METRICS.items()}
+    for view, named in expressions.items():
+        connection.execute(f"select {', '.join(named.values())} from bi.{view} limit 0")
+    for chart in chain(*CHARTS):
+        given = chart.special
+        columns = [*given.get("all_columns", ()), *given.get("groupby", ())]
+        columns += [given["x_axis"]] if "x_axis" in given else []
+        connection.execute(f"select {', '.join(columns or ['1'])} from bi.{chart.view} limit 0")
 
 
 def read_views(

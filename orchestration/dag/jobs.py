@@ -1,8 +1,9 @@
 """Jobs and schedules: the daily run, a build without ingestion, a range of dated days, the weekly verification.
 
-Comes from the assets, goes to `company.py`. A range is a job of plain steps that reports each captured day from its
-receipt, because a run over a range of partitions would mark the gaps in it too. A build is one too: in a job of assets
-Dagster writes three events of each model, and asks for those of all that it reads, where here it writes one.
+Comes from the settings and dbt's manifest; goes to `company.py`, and to `runs.py`, which runs these jobs for the
+command line. What builds is a job of plain steps that report what they made. In a job of assets Dagster writes three
+events of each model, and asks for those of all that it reads, where here it writes one; and a run over a range of
+partitions would mark the gaps in it, too, where here each captured day is reported from its receipt.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,29 +18,20 @@ from orchestration.dag.sole_writer import SCHEDULED, TRIGGER_TAG
 from orchestration.settings.config import SourceConfig
 from orchestration.settings.settings import Settings, clock
 from orchestration.steps.attempts import SourceResult
-from orchestration.steps.sources import build_source
+from orchestration.steps.sources import build_source, first_day
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
 SOURCE_TAG = "pipeledger/source"
 DAY_TAG = "pipeledger/snapshot_date"
+NEEDED = {assets.SOLE_WRITER}
 
 
 def daily_tags(settings: Settings, day: date, trigger: str) -> dict[str, str]:
     """What a run of one day is found by."""
     names = ",".join(source.name for source in settings.config.enabled)
     return {SOURCE_TAG: names, DAY_TAG: day.isoformat(), TRIGGER_TAG: trigger}
-
-
-def daily_job(selection: dg.AssetSelection) -> "UnresolvedAssetJobDefinition":
-    """Land, capture, build and publish one day."""
-    return dg.define_asset_job(
-        "daily",
-        selection,
-        description="Land every source, capture the day, build the marts and publish them.",
-        executor_def=dg.in_process_executor,
-    )
 
 
 def verify_job(selection: dg.AssetSelection) -> "UnresolvedAssetJobDefinition":
@@ -58,7 +50,9 @@ def default_status(settings: Settings, is_demo: bool) -> dg.DefaultScheduleStatu
     return dg.DefaultScheduleStatus.RUNNING if runs else dg.DefaultScheduleStatus.STOPPED
 
 
-def daily_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition", *, is_demo: bool) -> dg.ScheduleDefinition:
+def daily_schedule(
+    settings: Settings, job: "dg.JobDefinition | UnresolvedAssetJobDefinition", *, is_demo: bool
+) -> dg.ScheduleDefinition:
     """The daily run at its hour in the company's time zone, labelled with that same date."""
     at, zone = settings.config.schedule.at, settings.config.company.time_zone
 
@@ -101,25 +95,88 @@ class RangeConfig(dg.Config):
     last: str
 
 
-def jobs_of_steps(settings: Settings, manifest: Mapping[str, Any]) -> list[dg.JobDefinition]:
-    """`build`: the marts from the ledger, published. `range`: many days of dated drops captured before that."""
-    needs = {assets.SOLE_WRITER}
+def days_of(settings: Settings, first: date | None = None) -> dg.DailyPartitionsDefinition:
+    """The days that a company has, from `first` if that is earlier: a run may describe one before any captured."""
+    now = today(settings)
+    return assets.daily_partitions(settings, min(first_day(settings.config, settings.store.ledger, now), first or now))
 
-    @dg.op(required_resource_keys=needs, pool=assets.POOL, out=dg.Out(dg.Nothing))
+
+def daily_job(settings: Settings, manifest: Mapping[str, Any], days: dg.DailyPartitionsDefinition) -> dg.JobDefinition:
+    """Land, capture, build and publish one day: a step for each source, so that one fails alone."""
+    sources = [land_and_capture_step(settings, source) for source in settings.config.enabled]
+    build, publish, finish = building_steps(settings, manifest)
+
+    @dg.job(
+        name="daily",
+        description="Land every source, capture the day, build the marts and publish them.",
+        partitions_def=days,
+        executor_def=dg.in_process_executor,
+    )
+    def daily() -> None:
+        finish(publish(build([source() for source in sources])))
+
+    return daily
+
+
+def build_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefinition:
+    """The marts from the ledger, published."""
+    build, publish, finish = building_steps(settings, manifest)
+
+    @dg.job(
+        name="build",
+        description="Build the marts from the ledger and publish them, after a change of definitions.",
+        executor_def=dg.in_process_executor,
+    )
+    def build_alone() -> None:
+        finish(publish(build()))
+
+    return build_alone
+
+
+def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefinition:
+    """Many days of dated drops captured, then the marts built and published once."""
+    build, publish, finish = building_steps(settings, manifest)
+
+    @dg.op(required_resource_keys=NEEDED, pool=assets.POOL, out=dg.Out(dg.Nothing))
     def capture_days(context: dg.OpExecutionContext, config: RangeConfig) -> None:
         for source in settings.config.enabled:
             capture_range(context, settings, source, config)
 
+    @dg.job(
+        name="range",
+        description="Capture many days of dated files at once; build and publish when all are captured.",
+        executor_def=dg.in_process_executor,
+    )
+    def range_of_days() -> None:
+        finish(publish(build(capture_days())))
+
+    return range_of_days
+
+
+def land_and_capture_step(settings: Settings, source: SourceConfig) -> dg.OpDefinition:
+    """One step for one source and the day of the run: land it, capture it, bring its intervals up to date."""
+
     @dg.op(
-        required_resource_keys=needs,
+        name=f"land_and_capture_{source.name}",
+        required_resource_keys=NEEDED,
         pool=assets.POOL,
-        ins={"captured": dg.In(dg.Nothing)},
         out=dg.Out(dg.Nothing),
     )
+    def land_and_capture(context: dg.OpExecutionContext) -> None:
+        day = date.fromisoformat(context.partition_key)
+        report_days(context, settings, assets.attempt(context, settings, source, [day]))
+
+    return land_and_capture
+
+
+def building_steps(settings: Settings, manifest: Mapping[str, Any]) -> list[dg.OpDefinition]:
+    """What every such job ends with: build, publish, and fail if the marts lack a day that was asked for."""
+
+    @dg.op(required_resource_keys=NEEDED, pool=assets.POOL, ins={"captured": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def build_marts_once(context: dg.OpExecutionContext) -> None:
         log_results(context, models.build_events(context, settings, manifest))
 
-    @dg.op(required_resource_keys=needs, pool=assets.POOL, ins={"built": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
+    @dg.op(required_resource_keys=NEEDED, pool=assets.POOL, ins={"built": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def publish_once(context: dg.OpExecutionContext) -> None:
         log_results(context, published.publish(context, settings, manifest))
 
@@ -128,23 +185,7 @@ def jobs_of_steps(settings: Settings, manifest: Mapping[str, Any]) -> list[dg.Jo
         log_check(context, lost_days.verdict(context, settings, published.KEY))
         lost_days.fail(context, settings)
 
-    @dg.job(
-        name="build",
-        description="Build the marts from the ledger and publish them, after a change of definitions.",
-        executor_def=dg.in_process_executor,
-    )
-    def build_alone() -> None:
-        every_day_is_captured(publish_once(build_marts_once()))
-
-    @dg.job(
-        name="range",
-        description="Capture many days of dated files at once; build and publish when all are captured.",
-        executor_def=dg.in_process_executor,
-    )
-    def range_of_days() -> None:
-        every_day_is_captured(publish_once(build_marts_once(capture_days())))
-
-    return [build_alone, range_of_days]
+    return [build_marts_once, publish_once, every_day_is_captured]
 
 
 def capture_range(
@@ -159,10 +200,10 @@ def capture_range(
         context.log.warning(f"{source.name}: no complete day between {first} and {last}")
         return
     result = assets.attempt(context, settings, source, days.complete)
-    report_range(context, settings, result)
+    report_days(context, settings, result)
 
 
-def report_range(context: dg.OpExecutionContext, settings: Settings, result: SourceResult) -> None:
+def report_days(context: dg.OpExecutionContext, settings: Settings, result: SourceResult) -> None:
     """Show every captured day in Dagster; days that were not captured stay holes."""
     for captured in result.days:
         context.log_event(

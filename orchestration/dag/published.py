@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.dag.assets import POOL, SOLE_WRITER, freshness
-from orchestration.dag.models import Translator
+from orchestration.dag.models import asset_key
 from orchestration.settings.settings import Settings
 from orchestration.steps.publish import Published, publish_marts
 from orchestration.steps.report import write_reports
@@ -21,9 +21,8 @@ REPORT_KEY = dg.AssetKey(["published", "report"])
 
 def published_assets(settings: Settings, manifest: Mapping[str, Any]) -> dg.AssetsDefinition:
     """The published file, which all marts lead to, and the report, which reads it."""
-    translator = Translator(settings)
     marts = [
-        translator.get_asset_key(node)
+        asset_key(node)
         for node in manifest["nodes"].values()
         if node["resource_type"] == "model" and node["schema"] == "marts"
     ]

@@ -6,7 +6,7 @@ Comes from the settings; goes to the home, and as a `RunReport` to whoever start
 import contextlib
 import os
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -14,17 +14,18 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.dag import jobs, lost_days, published
+from orchestration.dag import assets, jobs, lost_days, published
 from orchestration.dag.alerts import reason, tell_now
 from orchestration.dag.assets import ACCEPT_TAG
-from orchestration.dag.company import build_definitions, write_dagster_home
-from orchestration.dag.sole_writer import TRIGGER_TAG, take_over
+from orchestration.dag.dagster_home import write_dagster_home
+from orchestration.dag.progress import progress_logger
+from orchestration.dag.sole_writer import TRIGGER_TAG, sole_writer, take_over
 from orchestration.settings.errors import DiskFullError, ExitCode, PipeledgerError, is_disk_full
 from orchestration.settings.lock import Lock
 from orchestration.settings.settings import Settings
 from orchestration.steps.alerts import urls
 from orchestration.steps.build import read_findings
-from orchestration.steps.dbt import dbt_env
+from orchestration.steps.dbt import dbt_env, prepare, read_manifest
 from orchestration.steps.held import read_held
 from orchestration.steps.waiting import waiting
 
@@ -74,7 +75,10 @@ def run_day(settings: Settings, day: date, *, accept: Collection[str] = ()) -> R
     tags = jobs.daily_tags(settings, day, COMMAND_LINE)
     if accept:
         tags[ACCEPT_TAG] = ",".join(accept)
-    return execute(settings, "daily", tags, first=day, partition_key=day.isoformat())
+    days = jobs.days_of(settings, first=day)
+    return execute(
+        settings, lambda manifest: jobs.daily_job(settings, manifest, days), tags, partition_key=day.isoformat()
+    )
 
 
 def run_range(settings: Settings, first: date, last: date, *, accept: Collection[str] = ()) -> RunReport:
@@ -83,24 +87,23 @@ def run_range(settings: Settings, first: date, last: date, *, accept: Collection
     if accept:
         tags[ACCEPT_TAG] = ",".join(accept)
     config = {"ops": {"capture_days": {"config": {"first": first.isoformat(), "last": last.isoformat()}}}}
-    return execute(settings, "range", tags, first=first, run_config=config)
+    return execute(settings, lambda manifest: jobs.range_job(settings, manifest), tags, run_config=config)
 
 
 def run_build(settings: Settings) -> RunReport:
     """Run the build job: the marts from the ledger, published."""
-    return execute(settings, "build", {TRIGGER_TAG: COMMAND_LINE})
+    return execute(settings, lambda manifest: jobs.build_job(settings, manifest), {TRIGGER_TAG: COMMAND_LINE})
 
 
 def execute(
     settings: Settings,
-    job: str,
+    make_job: Callable[[Mapping[str, Any]], dg.JobDefinition],
     tags: Mapping[str, str],
     *,
-    first: date | None = None,
     partition_key: str | None = None,
     run_config: Mapping[str, Any] | None = None,
 ) -> RunReport:
-    """Run a job here and now; the caller holds the lock."""
+    """Run the job that dbt's manifest makes, here and now; the caller holds the lock."""
     write_dagster_home(settings.home.dagster)
     os.environ.update({"DAGSTER_HOME": str(settings.home.dagster), **dbt_env(settings.home)})
     with (
@@ -111,9 +114,14 @@ def execute(
     ):
         warnings.simplefilter("ignore")
         take_over(settings, Lock.of(settings.home), instance, None, print)
-        definitions = build_definitions(settings, first)
+        job = make_job(read_manifest(prepare(settings.config, settings.home)))
+        definitions = dg.Definitions(
+            jobs=[job],
+            resources={assets.SOLE_WRITER: sole_writer(settings)},
+            loggers={"progress": progress_logger},
+        )
         try:
-            result = definitions.resolve_job_def(job).execute_in_process(
+            result = definitions.resolve_job_def(job.name).execute_in_process(
                 instance=instance,
                 partition_key=partition_key,
                 raise_on_error=False,
@@ -123,7 +131,7 @@ def execute(
         finally:
             waiting.end()
         undelivered = tell_the_operator(settings, instance)
-    done = report(job, result)
+    done = report(job.name, result)
     if any(map(is_disk_full, done.failures)):
         done.failures = [str(DiskFullError(settings.home.root))]
     if done.published:

@@ -36,6 +36,15 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 DEFAULT_DEFINITIONS = PROJECT / "default_definitions"
 QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-version-check")
+LEAN_MANIFEST = "manifest.msgpack"
+ASKED_BY_DBT = {
+    "generate_alias_name",
+    "generate_database_name",
+    "generate_schema_name",
+    "get_fixture_sql",
+    "is_incremental",
+}
+"""Macros that dbt's Python calls by name, besides those of its adapters."""
 NOT_PART_OF_THE_PROJECT = {"target", "logs"}
 INSTALLED = Path(sys.prefix) / "share" / "pipeledger" / "parsed"  # what dbt read when Pipeledger was set up
 
@@ -200,8 +209,8 @@ def _environment(warehouse: Path, folder: Path) -> dict[str, str]:
 
 
 def project_fingerprint() -> str:
-    """Changes when dbt would read something else: a file of the project, another version of dbt."""
-    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
+    """Changes with what dbt would read (a file of the project, another version of dbt), and with what is kept of it."""
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')} {LEAN_MANIFEST}".encode())
     for path in sorted(PROJECT.rglob("*")):
         inside = path.relative_to(PROJECT)
         if path.is_file() and NOT_PART_OF_THE_PROJECT.isdisjoint(inside.parts):
@@ -219,9 +228,9 @@ def prepare(config: Config, home: Home) -> Path:
 def parsed_project(home: Home, types: Iterable[str], target: str = "duckdb") -> Path:
     """The folder of what dbt reads in the project where there are sources of these `types`; parses where it is missing.
 
-    It holds `manifest.json`, `semantic_manifest.json` (the metrics) and dbt's own `partial_parse.msgpack`, and lies in
-    the home, or in the folder that PIPELEDGER_CACHE names, which several homes may share; or set-up made it already
-    (`make setup` for the demo). What an earlier version of the project left there goes.
+    It holds `manifest.json`, `semantic_manifest.json` (the metrics) and `manifest.msgpack` (what dbt's commands need),
+    and lies in the home, or in the folder that PIPELEDGER_CACHE names, which several homes may share; or set-up made it
+    already (`make setup` for the demo). What an earlier version of the project left there goes.
     """
     named = os.environ.get("PIPELEDGER_CACHE")
     cache = Path(named or home.dbt / "parsed")
@@ -237,8 +246,9 @@ def parsed_project(home: Home, types: Iterable[str], target: str = "duckdb") -> 
     with tempfile.TemporaryDirectory(dir=cache, prefix="unfinished-") as unfinished:
         parse(Path(unfinished), types, target)
         whole = Path(unfinished, "target")
+        write_lean_manifest(whole / "partial_parse.msgpack", whole / LEAN_MANIFEST)
         for part in whole.iterdir():
-            if part.name not in {"manifest.json", "semantic_manifest.json", "partial_parse.msgpack"}:
+            if part.name not in {"manifest.json", "semantic_manifest.json", LEAN_MANIFEST}:
                 part.unlink() if part.is_file() else shutil.rmtree(part)
         try:
             whole.rename(found)
@@ -272,12 +282,54 @@ def parse(folder: Path, types: Iterable[str], target: str = "duckdb") -> None:
         )
 
 
+def write_lean_manifest(whole: Path, lean: Path) -> None:
+    """Write dbt's reading of the project without what its commands do not need.
+
+    dbt reads all of it for each command, and copies all macros and all texts of a model for each node.
+    """
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumaro_encoder
+
+    manifest = Manifest.from_msgpack(whole.read_bytes())
+    for left_out in (manifest.files, manifest.docs, manifest.disabled, manifest.metrics, manifest.semantic_models):
+        left_out.clear()
+    for node in manifest.nodes.values():
+        for column in node.columns.values():
+            column.description, column.doc_blocks = "", []
+    used = used_macros(manifest)
+    manifest.macros = {name: macro for name, macro in manifest.macros.items() if name in used}
+    lean.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
+
+
+def used_macros(manifest: "Manifest") -> set[str]:
+    """The macros of this project and of the adapter, those of dbt that they, nodes and dbt itself call, and so on."""
+    from dbt.adapters.base import impl as base
+    from dbt.adapters.sql import impl as sql
+
+    called = {value for module in (base, sql) for name, value in vars(module).items() if name.endswith("MACRO_NAME")}
+    called |= ASKED_BY_DBT
+    kinds = {"test", "unit", *(node.get_materialization() for node in manifest.nodes.values())}
+    materializations = tuple(f"materialization_{kind}_" for kind in kinds)
+    found: set[str] = set()
+    waiting = [name for node in manifest.nodes.values() for name in node.depends_on.macros]
+    for name, macro in manifest.macros.items():
+        of_dbt = macro.package_name == "dbt"
+        if not of_dbt or macro.name.startswith(materializations) or macro.name.rpartition("__")[2] in called:
+            waiting.append(name)
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name in manifest.macros:
+            found.add(name)
+            waiting += manifest.macros[name].depends_on.macros
+    return found
+
+
 def parsed_manifest(home: Home, types: Iterable[str], target: str = "duckdb") -> "Manifest":
-    """dbt's own reading of the project, with the seeds of this home."""
+    """dbt's own reading of the project, as far as its commands need it, with the seeds of this home."""
     from dbt.contracts.graph.manifest import Manifest
     from dbt.contracts.graph.nodes import SeedNode
 
-    manifest = Manifest.from_msgpack((parsed_project(home, types, target) / "partial_parse.msgpack").read_bytes())
+    manifest = Manifest.from_msgpack((parsed_project(home, types, target) / LEAN_MANIFEST).read_bytes())
     for node in manifest.nodes.values():
         if isinstance(node, SeedNode):  # dbt looks in the project first, where there is no such path
             node.root_path = str(home.root)

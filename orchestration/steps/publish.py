@@ -196,9 +196,11 @@ def write_comments_of_views(connection: duckdb.DuckDBPyConnection) -> None:
         group by all
         having count(distinct texts.comment) = 1
     """).fetchall()
-    for schema, view, column, text in columns:
-        place = f"pipeline.{quoted(schema)}.{quoted(view)}.{quoted(column)}"
-        connection.execute(f"comment on column {place} is {literal(text)}")
+    statements = [
+        f"comment on column pipeline.{quoted(schema)}.{quoted(view)}.{quoted(column)} is {literal(text)}"
+        for schema, view, column, text in columns
+    ]
+    connection.execute(";\n".join(["begin", *statements, "commit"]))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,24 @@ ARROW = {
     "DECIMAL(18,4)": pa.decimal128(18, 4),
 }
 
+RECEIPTS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("source", "source_type", "entity")),
+        ("snapshot_date", pa.date32()),
+        ("origin", pa.string()),
+        *((f"{name}_count", pa.int64()) for name in ("source_row", "upsert", "delete", "rejected")),
+        ("captured_at", pa.timestamp("us")),
+        ("fingerprint", pa.string()),
+        ("is_overridden", pa.bool_()),
+    ]
+)
+EXTRACTED_COLUMNS = pa.schema(
+    [
+        *((name, pa.string()) for name in ("source", "source_type", "entity", "column_name")),
+        *((name, pa.date32()) for name in ("first_date", "last_date")),
+    ]
+)
+
 
 @dataclass(frozen=True)
 class Company:
@@ -131,8 +149,8 @@ def _write_relation(
 
 
 def _write_receipts(connection: duckdb.DuckDBPyConnection, companies: list[Company]) -> None:
-    receipts = []
-    columns = []
+    receipts: list[tuple[Any, ...]] = []
+    columns: list[tuple[Any, ...]] = []
     for company in companies:
         for entity, states in company.states.items():
             for day in states:
@@ -148,16 +166,15 @@ def _write_receipts(connection: duckdb.DuckDBPyConnection, companies: list[Compa
                 (company.source, company.source_type, entity, name, late.get(name, min(states)), max(states))
                 for name in sorted(names)
             ]
-    connection.execute(
-        """create table ledger.receipts (source varchar, source_type varchar, entity varchar, snapshot_date date,
-        origin varchar, source_row_count bigint, upsert_count bigint, delete_count bigint, rejected_count bigint,
-        captured_at timestamp, fingerprint varchar, is_overridden boolean)"""
-    )
-    connection.execute(
-        """create table ledger.extracted_columns (source varchar, source_type varchar, entity varchar,
-        column_name varchar, first_date date, last_date date)"""
-    )
-    if receipts:
-        connection.executemany(f"insert into ledger.receipts values ({', '.join('?' * 12)})", receipts)
-    if columns:
-        connection.executemany("insert into ledger.extracted_columns values (?, ?, ?, ?, ?, ?)", columns)
+    _write_rows(connection, "receipts", RECEIPTS, receipts)
+    _write_rows(connection, "extracted_columns", EXTRACTED_COLUMNS, columns)
+
+
+def _write_rows(
+    connection: duckdb.DuckDBPyConnection, table: str, schema: pa.Schema, rows: list[tuple[Any, ...]]
+) -> None:
+    """Make a table of `ledger` of these rows, at once: DuckDB takes a millisecond for each that comes alone."""
+    records = pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema=schema)
+    connection.register("records", records)
+    connection.execute(f"create table ledger.{table} as select * from records")
+    connection.unregister("records")

@@ -25,7 +25,7 @@ PLACES = {
 # (reader, read): why it reads a later subject
 EXCEPTIONS = {
     ("fct_opportunity_current", "fct_stall_signals"): "an opportunity says how many rules find it stalled today",
-    ("rpt_restatements", "int_mrr_restatements"): "one report says of every number what became of it, MRR included",
+    ("rpt_restatements", "fct_mrr_restatements"): "one report says of every number what became of it, MRR included",
 }
 
 LOGIC = {path.stem: path for layer in ("intermediate", "marts") for path in sorted((MODELS / layer).rglob("*.sql"))}

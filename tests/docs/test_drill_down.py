@@ -52,7 +52,7 @@ CONDITIONS = {
     "rpt_forecast_accuracy": "fiscal_quarter <> '(all)' and measure in ('won', 'commit', 'best_case', 'weighted', "
     "'all_open')",
     "rpt_stall_patterns": "rule = 'past_due'",
-    "rpt_restatements": "changed_amount <> 0 and metric <> 'mrr'",
+    "rpt_restatements": "changed_amount <> 0 or (is_latest and metric in ('mrr', 'cohort_mrr', 'nrr', 'grr'))",
     "rpt_sales_cycle": "from_stage = '(created)'",
     "rpt_pipeline_reconciliation": "step_order > 0 and (road = 'list' or is_latest)",
 }
@@ -167,9 +167,25 @@ def pipeline_waterfall(rows: Rows) -> dict[str, Any]:
 
 
 def restatements(rows: Rows) -> dict[str, Any]:
-    return {
-        "changed_amount": total(rows),
-        "definition_amount": total([row for row in rows if row["is_by_definition"]]),
+    reported = [row for row in rows if row["category"] == "reported"]
+    later = [row for row in rows if row["category"] != "reported"]
+    found: dict[str, Any] = {
+        "changed_amount": total(later),
+        "definition_amount": total([row for row in later if row["is_by_definition"]]),
+    }
+    if {row["metric"] for row in rows} <= {"bookings", "open_pipeline"}:
+        return found
+    segments = total([row for row in later if row["category"] == "segment"])
+    return found | {
+        "reported_amount": total(reported),
+        "reported_opportunities": sum(row["number_delta"] for row in reported),
+        "segment_amount": segments,
+        **{
+            f"{cause}_amount": total([row for row in later if row["category"] == cause])
+            for cause in ("entered", "edited", "left")
+        },
+        "restated_amount": total(rows),
+        "restated_opportunities": sum(row["number_delta"] for row in rows),
     }
 
 

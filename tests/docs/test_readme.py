@@ -16,6 +16,8 @@ from orchestration.settings.settings import load_settings
 from orchestration.steps.sources import build_source
 from tests.docs.printed import NOW, ON_OWN_FILES, ON_THE_DEMO, PAGES, README, ROOT, Block, Reader, blocks, demo_and_own
 from tests.exports import real_exports
+from tests.orchestration.conftest import Desk
+from tests.orchestration.test_cli import published as marts_of
 
 pytestmark = pytest.mark.xdist_group("docs")
 
@@ -142,7 +144,7 @@ def test_own_data_from_the_first_day_to_a_restored_backup(tmp_path: Path) -> Non
     reader = Reader.in_a_hurry(tmp_path / "project")
     write_exports(reader.folder / "exports" / "crm")
     history = "select * from fct_opportunity_history order by opportunity_id, valid_from"
-    before = None
+    before, marts = None, None
     for block in OWN_FILES:
         if block.section in (SYSTEMS, EXPORT):
             continue  # vendors cannot be asked from here, and an export has a home of its own: see below
@@ -153,7 +155,7 @@ def test_own_data_from_the_first_day_to_a_restored_backup(tmp_path: Path) -> Non
         elif block.language == "python":
             assert "0 rows" not in reader.python(block.text)
         elif block.language == "sh" and block.text.startswith("tar x"):
-            before = reader.ask(history)
+            before, marts = reader.ask(history), marts_of(Desk(reader.folder))
             restored = Reader.in_a_hurry(tmp_path / "restored")
             (reader.folder / "backup.tar.gz").rename(restored.folder / "backup.tar.gz")
             reader = restored
@@ -163,6 +165,7 @@ def test_own_data_from_the_first_day_to_a_restored_backup(tmp_path: Path) -> Non
     assert before is not None
     assert [(row["stage"], row["amount"]) for row in before] == [("Proposal", "100.00"), ("Closed Won", "300.00")]
     assert reader.ask(history) == before
+    assert marts_of(Desk(reader.folder)) == marts
 
 
 def test_an_export_in_three_commands(tmp_path: Path) -> None:

@@ -275,6 +275,37 @@ def test_an_older_file_says_which_table_it_lacks(published: Path, tmp_path: Path
     assert "no table rpt_slippage" in Document.of(report(older)).section("forecast")
 
 
+def test_an_older_file_says_which_column_it_lacks(published: Path, tmp_path: Path) -> None:
+    older = changed(
+        published,
+        tmp_path,
+        "alter table rpt_restatements drop column definition_amount",
+        "alter table rpt_pipeline_coverage drop column won_amount",
+    )
+    document = Document.of(report(older))
+    told = "The published file has no column {}: an older version wrote it. pipeledger build publishes it anew."
+    assert told.format("definition_amount") in document.section("restated")
+    assert told.format("won_amount") in document.section("safe")
+    assert "an older version" not in document.section("wins")
+
+
+@pytest.mark.parametrize(
+    ("change", "lacks"),
+    [
+        ("drop table dim_snapshot", "table dim_snapshot"),
+        ("alter table dim_date drop column fiscal_quarter_end_date", "column fiscal_quarter_end_date"),
+        ("alter table about drop column base_currency", "column base_currency"),
+    ],
+)
+def test_of_an_older_file_without_what_every_page_needs_there_is_no_page(
+    published: Path, tmp_path: Path, change: str, lacks: str
+) -> None:
+    older = changed(published, tmp_path, change)
+    told = f"{older}: The published file has no {lacks}: an older version wrote it. pipeledger build publishes it anew."
+    with pytest.raises(ReportError, match=f"^{re.escape(told)}$"):
+        report(older)
+
+
 def test_what_it_said_a_week_and_a_quarter_ago_is_one_click_away(published: Path, tmp_path: Path) -> None:
     copy = changed(published, tmp_path)
     done = write_reports(copy)

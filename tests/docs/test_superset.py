@@ -101,6 +101,18 @@ def test_a_file_of_an_older_version_and_a_folder_that_is_none_are_told(published
         connection.execute("create schema marts")
     with pytest.raises(ConfigError, match="no views of schema `bi`"):
         write_pack(older, tmp_path / "pack.zip")
+    shutil.copy(published, older)
+    for change, lacks in (
+        ("alter table marts.about drop column company_name", "column company_name"),
+        ("create or replace view bi.customers as select 1 as mrr_now", "column retained_mrr"),
+        ("create or replace view bi.pipeline_today as select 1 as amount", "column segment"),
+        ("drop view bi.decided", "table decided"),
+    ):
+        with duckdb.connect(str(older)) as connection:
+            connection.execute(change)
+        with pytest.raises(ConfigError, match=rf"it has no {lacks}, and this version expects one.*pipeledger build"):
+            write_pack(older, tmp_path / "pack.zip")
+        shutil.copy(published, older)
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"-o: .* is not writable"):
         write_pack(published, tmp_path / "file" / "pack.zip")

@@ -18,6 +18,7 @@ import pytest
 from ingestion import landing as landing_module
 from ingestion.landing import Landed, land
 from ingestion.source import Days, Extraction, LandingError, SourceError, landed_name
+from tests.drawn import drawn
 
 DAY = date(2026, 11, 22)
 EARLIER = date(2026, 11, 21)
@@ -428,7 +429,8 @@ def test_a_run_killed_at_any_moment_counts_whole_or_not_at_all(place: Place) -> 
     assert json.loads(first) == [never, 0, whole]
     count = int(events.split()[1])
 
-    moments = sorted({1 + count * step // 12 for step in range(12)} | {count - 1, count})
+    steps = drawn(6, 12)
+    moments = sorted({1 + count * step // steps for step in range(steps)} | {count - 1, count})
     results = [json.loads(line) for line in driven(*moments, never) if not line.startswith("events")]
 
     assert [code for _, code, _ in results] == [-9] * len(moments) + [0]

@@ -70,7 +70,12 @@ def three_years(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build_long(tmp_path_factory, is_calendar=False)
 
 
-@pytest.fixture(scope="session", params=[1, "demo", pytest.param(2, marks=pytest.mark.slow)])
+# The demo is slow, because random companies meet every case of a mart, and `tests/docs` asks the demo's marts every
+# time: what lies behind each number, the page, and what was planted.
+@pytest.fixture(
+    scope="session",
+    params=[1, pytest.param("demo", marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)],
+)
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """200 random companies as sources of one build; or the demo company."""
     base = tmp_path_factory.getbasetemp()

@@ -19,6 +19,10 @@ SELECTED = (
     "+rpt_restatements", "+rpt_pipeline_velocity", "+rpt_pipeline_waterfall",
     "--exclude-resource-types", "test", "unit_test",
 )  # fmt: skip
+# Where people and touches were captured.
+TOUCHED = date(2026, 2, 5)  # days after the end of a quarter, and before the last day
+SELECTED_OF_TOUCHED = ("build", "--select", "+rpt_attribution", "--exclude-resource-types", "test", "unit_test")
+ATTRIBUTION = ("fiscal_quarter", "segment", "purpose", "match", "model", "dimension", "dimension_value")
 # The last day that the early build knows. Nothing was captured on `CUT` itself and on the days before it: a later build
 # knows them as gaps, and the early one not at all.
 LAST_DAY = f"(select max(snapshot_date) from ledger.receipts where snapshot_date <= date '{CUT}')"
@@ -156,3 +160,30 @@ def test_actual_amounts_of_past_quarters_are_the_same_in_a_later_build(three_yea
     )
     assert early.rows(query) == three_years.rows(query)
     assert len(early.rows(query)) > 15
+
+
+@pytest.fixture(scope="module")
+def touched_early(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The companies with people and touches as their ledgers were on the day `TOUCHED`."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    cut = [until(company, TOUCHED) for company in built.companies]
+    companies = [replace(each, states={name: days for name, days in each.states.items() if days}) for each in cut]
+    home = shared / f"{built.home.name}-early"
+    return build_once(home, companies, built.definitions, built.settings, SELECTED_OF_TOUCHED)
+
+
+def test_reported_attribution_is_the_same_in_a_later_build(built: Built, touched_early: Built) -> None:
+    """Also of the channels, campaigns and touch types; those of which nothing was reported are no rows."""
+    query = (
+        "select * from marts.rpt_attribution where reported_attributed_amount <> 0 and fiscal_quarter in (select "
+        f"fiscal_quarter from intermediate.int_fiscal_quarters where end_date <= date '{TOUCHED}')"
+    )
+    then, now = (
+        {tuple(row[name] for name in ATTRIBUTION): row["reported_attributed_amount"] for row in each.rows(query)}
+        for each in (touched_early, built)
+    )
+    assert then == now
+    assert len(now) > 200
+    today = f"select sum(attributed_amount) as amount from ({query})"
+    assert touched_early.rows(today) != built.rows(today)

@@ -2,8 +2,10 @@
 
 import json
 import os
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,8 +16,11 @@ import pytest
 from filelock import FileLock
 
 from orchestration.settings.home import open_home
-from orchestration.settings.settings import load_settings
+from orchestration.settings.settings import Settings, load_settings
+from orchestration.steps.backfill import backfill
+from orchestration.steps.build import before_build
 from orchestration.steps.capture import land_and_capture
+from orchestration.steps.dbt import build_models, prepare
 from tests import forked
 from tests.conftest import clean_environment
 
@@ -36,6 +41,7 @@ columns = { deal_stage = "stage", close_value = "amount" }
 type = "files"
 path = "exports/billing"
 """
+NEXT_DAY = "2026-03-05"
 STAGE_COLUMNS = (
     "source,pipeline,stage,canonical_stage,stage_order,stage_category,probability,forecast_category,exit_criteria,"
     "valid_from,owner,definition"
@@ -77,16 +83,31 @@ class Desk:
 
     def capture(self, now: datetime, secrets: Mapping[str, str], accept: Collection[str] = ()) -> None:
         """The day of all sources, as the daily run does it before it builds; raises what made it fail."""
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in {"PIPELEDGER_NOW": now.isoformat(), **secrets}.items():
-                patch.setenv(name, value)
-            settings = load_settings(self.folder / "pipeledger.toml", {"PIPELEDGER_HOME": str(self.home)})
+        with self.settings(now, secrets) as settings:
             settings.home.root.mkdir(exist_ok=True)
             open_home(settings.home, settings.store.place, settings.config.company)
             day = now.astimezone(ZoneInfo(settings.config.company.time_zone)).date()
             for source in settings.config.enabled:
                 done = land_and_capture(settings, source, [day], now=now, accept=accept)
                 assert done.lost == [], done
+
+    def view(self, now: datetime, secrets: Mapping[str, str], backfilled: str = "") -> None:
+        """Have the views of staging show what was captured, and was before it in one source, without building marts."""
+        with self.settings(now, secrets) as settings:
+            if backfilled:
+                backfill(settings, settings.config.sources[backfilled])
+            before_build(settings)
+            prepare(settings.config, settings.home)
+            built = build_models(settings.config, settings.home, select=["+staging"], with_tests=False)
+            assert [node for node in built if node.failed] == []
+
+    @contextmanager
+    def settings(self, now: datetime, secrets: Mapping[str, str]) -> Iterator[Settings]:
+        """What is in force here, in the environment of a command."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {"PIPELEDGER_NOW": now.isoformat(), **secrets}.items():
+                patch.setenv(name, value)
+            yield load_settings(self.folder / "pipeledger.toml", {"PIPELEDGER_HOME": str(self.home)})
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """The answer of the published marts."""
@@ -116,6 +137,14 @@ class Desk:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A desk as a command left it, and what the command said."""
+
+    desk: Desk
+    result: Result
+
+
+@dataclass(frozen=True)
 class OnVendor:
     """A simulated vendor, and the command line at its time and with its secrets."""
 
@@ -129,6 +158,9 @@ class OnVendor:
 
     def capture(self, accept: Collection[str] = ()) -> None:
         self.desk.capture(self.server.now, self.secrets, accept)
+
+    def view(self, backfilled: str = "") -> None:
+        self.desk.view(self.server.now, self.secrets, backfilled)
 
     def read(self, query: str, file: str = "warehouse.duckdb") -> list[tuple[Any, ...]]:
         with duckdb.connect(str(self.desk.home / file), read_only=True) as connection:
@@ -144,20 +176,58 @@ def new_desk(folder: Path) -> Desk:
     return Desk(folder)
 
 
-@pytest.fixture(scope="session")
-def first_day(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """A company whose first day, 5 March 2026, is published; to be copied. Built once for all test processes."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "first-day"
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            making = new_desk(folder.with_suffix(".making"))
-            making.drop_opportunities("2026-03-05")
-            making.drop_subscriptions("2026-03-05")
-            done = making.run("run", "--date", "2026-03-05")
-            assert done.code == 0, done.err
-            making.folder.rename(folder)
+def copied(desk: Desk, folder: Path) -> Desk:
+    """The same desk, to go on from."""
+    shutil.copytree(desk.folder, folder)
     return Desk(folder)
+
+
+def taken_once(factory: pytest.TempPathFactory, name: str, take: Callable[[Path], Step]) -> Step:
+    """A step that `take` takes in a folder, unless another test process already has; to be copied."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    told = folder.with_suffix(".json")
+    with FileLock(f"{folder}.lock"):
+        if not told.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process in which it failed
+            taken = take(folder)
+            assert taken.result.code == 0, taken.result.err
+            told.write_text(json.dumps(asdict(taken.result)))
+    return Step(Desk(folder), Result(**json.loads(told.read_text())))
+
+
+@pytest.fixture(scope="session")
+def first_days(tmp_path_factory: pytest.TempPathFactory) -> Step:
+    """A company whose first four days, up to 4 March 2026, are published, one of them without opportunities."""
+
+    def take(folder: Path) -> Step:
+        company = new_desk(folder)
+        for day in ("2026-03-01", "2026-03-02", "2026-03-04"):
+            company.drop_opportunities(day)
+        for day in ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04"):
+            company.drop_subscriptions(day)
+        return Step(company, company.run("run", "--from", "2026-03-01", "--to", "2026-03-04", "--json"))
+
+    return taken_once(tmp_path_factory, "first-days", take)
+
+
+def with_next_day(first_days: Step, folder: Path) -> Desk:
+    """A copy with the exports of the day after these."""
+    company = copied(first_days.desk, folder)
+    company.drop_opportunities(NEXT_DAY, "Negotiation")
+    company.drop_subscriptions(NEXT_DAY)
+    return company
+
+
+@pytest.fixture(scope="session")
+def next_day(first_days: Step, tmp_path_factory: pytest.TempPathFactory) -> Step:
+    """The same company, whose next day is published, too."""
+
+    def take(folder: Path) -> Step:
+        company = with_next_day(first_days, folder)
+        return Step(company, company.run("run", "--date", NEXT_DAY))
+
+    return taken_once(tmp_path_factory, "next-day", take)
 
 
 @pytest.fixture

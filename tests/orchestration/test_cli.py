@@ -1,13 +1,11 @@
 """The command line end to end: one small company, from its first days to a damaged ledger.
 
 A dbt build takes seconds, so the days of the company are fixtures, each of which goes on from a copy of the one before
-it. A test looks at one of them as it is, and changes a copy.
+it: the first of them are those of `conftest.py`. A test looks at one of them as it is, and changes a copy.
 """
 
 import json
-import shutil
 import time
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,21 +17,7 @@ from typer.main import get_command
 from orchestration.cli import app
 from orchestration.settings.home import Home
 from orchestration.settings.lock import Lock
-from tests.orchestration.conftest import Desk, Result, new_desk
-
-
-@dataclass(frozen=True)
-class Step:
-    """A desk as a command left it, and what the command said."""
-
-    desk: Desk
-    result: Result
-
-
-def copied(desk: Desk, folder: Path) -> Desk:
-    """The same desk, to go on from."""
-    shutil.copytree(desk.folder, folder)
-    return Desk(folder)
+from tests.orchestration.conftest import Desk, Step, copied
 
 
 @pytest.fixture(scope="module")
@@ -42,35 +26,15 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def ranged(steps: Path) -> Step:
-    """Four days, one of them without opportunities."""
-    company = new_desk(steps / "ranged")
-    for day in ("2026-03-01", "2026-03-02", "2026-03-04"):
-        company.drop_opportunities(day)
-    for day in ("2026-03-01", "2026-03-02", "2026-03-03", "2026-03-04"):
-        company.drop_subscriptions(day)
-    return Step(company, company.run("run", "--from", "2026-03-01", "--to", "2026-03-04", "--json"))
-
-
-@pytest.fixture(scope="module")
-def daily(ranged: Step, steps: Path) -> Step:
-    """The day after these."""
-    company = copied(ranged.desk, steps / "daily")
-    company.drop_opportunities("2026-03-05", stage="Negotiation")
-    company.drop_subscriptions("2026-03-05")
-    return Step(company, company.run("run", "--date", "2026-03-05"))
-
-
-@pytest.fixture(scope="module")
-def company(daily: Step) -> Desk:
+def company(next_day: Step, steps: Path) -> Desk:
     """The company after five days."""
-    return daily.desk
+    return copied(next_day.desk, steps / "company")
 
 
 @pytest.fixture(scope="module")
-def failed(daily: Step, steps: Path) -> Step:
+def failed(next_day: Step, steps: Path) -> Step:
     """A day on which billing failed."""
-    company = copied(daily.desk, steps / "failed")
+    company = copied(next_day.desk, steps / "failed")
     company.drop_opportunities("2026-03-06", stage="Closed Won")
     return Step(company, company.run("run", "--date", "2026-03-06", "--json"))
 
@@ -160,8 +124,8 @@ def test_a_first_day_that_is_refused_is_a_gap_and_its_cause_is_said_last(desk: D
     assert "\ncrm.opportunity: 0 rows for 2026-03-01" in why_it_failed(desk)
 
 
-def test_a_range_captures_complete_days_and_names_the_gaps(ranged: Step) -> None:
-    company, result = ranged.desk, ranged.result
+def test_a_range_captures_complete_days_and_names_the_gaps(first_days: Step) -> None:
+    company, result = first_days.desk, first_days.result
     assert result.code == 0, result.err
     assert result.json["sources"]["crm"]["days"] == ["2026-03-01", "2026-03-02", "2026-03-04"]
     assert result.json["sources"]["crm"]["missing_days"] == 1
@@ -177,8 +141,8 @@ def test_a_range_captures_complete_days_and_names_the_gaps(ranged: Step) -> None
     assert gaps == [{"snapshot_date": "2026-03-03"}]
 
 
-def test_a_day_is_captured_built_and_published(daily: Step) -> None:
-    company, result = daily.desk, daily.result
+def test_a_day_is_captured_built_and_published(next_day: Step) -> None:
+    company, result = next_day.desk, next_day.result
     assert result.code == 0, result.err
     assert "crm: 2026-03-05: 60 rows landed, 1 new or changed, 0 gone" in result.err
     rows = company.rows("select stage, amount from fct_opportunity_current where opportunity_id = 'o0'")
@@ -191,12 +155,13 @@ def test_a_day_is_captured_built_and_published(daily: Step) -> None:
     assert tags["pipeledger/source"] == "crm,billing"
     assert tags["pipeledger/trigger"] == "command line"
     assert "2026-03-05" in materialized_days(company, "crm")
+    assert materialized(company) >= {*built(company), ("published", "pipeline"), ("published", "report")}
 
 
 # A build of its own; `test_nothing_lost.py` runs a day again, and compares ledger and marts.
 @pytest.mark.slow
-def test_running_a_day_again_changes_nothing(daily: Step, tmp_path: Path) -> None:
-    company = copied(daily.desk, tmp_path / "desk")
+def test_running_a_day_again_changes_nothing(next_day: Step, tmp_path: Path) -> None:
+    company = copied(next_day.desk, tmp_path / "desk")
     files, marts = ledger_files(company), published(company)
     result = company.run("run", "--date", "2026-03-05", "--json")
     assert result.code == 0, result.err
@@ -287,8 +252,8 @@ def test_wrong_usage_ends_with_two_and_says_what_is_expected(company: Desk, argu
     assert "Traceback" not in result.err
 
 
-def test_a_definition_with_a_wrong_header_builds_nothing(daily: Step, tmp_path: Path) -> None:
-    company = copied(daily.desk, tmp_path / "desk")
+def test_a_definition_with_a_wrong_header_builds_nothing(next_day: Step, tmp_path: Path) -> None:
+    company = copied(next_day.desk, tmp_path / "desk")
     path = company.folder / "definitions" / "stage_definitions.csv"
     good, before = path.read_text(), (company.home / "published" / "pipeline.duckdb").stat().st_mtime_ns
     path.write_text(good.replace("stage_order", "stage_odrer", 1))
@@ -319,6 +284,8 @@ def test_answers_come_as_table_json_or_csv(company: Desk) -> None:
     assert company.run("sql", query).out.splitlines()[0].split() == ["opportunity_id", "amount"]
 
 
+# A build of its own; `tests/docs/test_readme.py` rebuilds a restored home every time, and compares its marts.
+@pytest.mark.slow
 def test_rebuilding_from_the_ledger_alone_gives_equal_marts(failed: Step, tmp_path: Path) -> None:
     company = copied(failed.desk, tmp_path / "desk")
     marts = published(company)

@@ -53,6 +53,8 @@ def test_deals(tmp_path: Path, file: str, write: Callable[[Path, list[Deal]], No
     ] or (not has_segments and segments == [{"segment": "(unassigned)", "rows": len(deals)}])
 
 
+# What `init` makes of subscriptions: `tests/ingestion/files/test_detection.py`; their MRR: `tests/oracles/revenue`.
+@pytest.mark.slow
 def test_subscriptions(tmp_path: Path) -> None:
     mrr = real_exports.stripe_subscriptions(tmp_path / "subscriptions.csv")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +11,8 @@ import duckdb
 import pytest
 
 from tests.conftest import clean_environment
-from tests.orchestration.conftest import Desk
+from tests.orchestration.conftest import NEXT_DAY, Desk, Step, with_next_day
 
-SECOND = "2026-03-06"
 DIE = "import os, signal\ndef die(*_, **__): os.kill(os.getpid(), signal.SIGKILL)\n"
 KILLED_AT = {
     "before anything has landed": "import ingestion.landing as at\nat._load = die",
@@ -67,35 +65,18 @@ def ledger(desk: Desk) -> list[tuple[object, ...]]:
         return found
 
 
-def with_second_day(first_day: Desk, folder: Path) -> Desk:
-    shutil.copytree(first_day.folder, folder)
-    desk = Desk(folder)
-    desk.drop_opportunities(SECOND, "Closed Won")
-    desk.drop_subscriptions(SECOND)
-    return desk
-
-
-@pytest.fixture(scope="module")
-def uninterrupted(first_day: Desk, tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    desk = with_second_day(first_day, tmp_path_factory.mktemp("uninterrupted") / "desk")
-    assert desk.run("run", "--date", SECOND).code == 0
-    return desk
-
-
 @pytest.mark.xdist_group("nothing_lost")
 @pytest.mark.parametrize(
     "point", [pytest.param(point, marks=() if point in QUICK else pytest.mark.slow) for point in KILLED_AT]
 )
-def test_a_killed_run_is_made_good_by_the_next(
-    first_day: Desk, uninterrupted: Desk, tmp_path: Path, point: str
-) -> None:
-    desk = with_second_day(first_day, tmp_path / "desk")
+def test_a_killed_run_is_made_good_by_the_next(first_days: Step, next_day: Step, tmp_path: Path, point: str) -> None:
+    desk = with_next_day(first_days, tmp_path / "desk")
     published_before = marts(desk)
     script = (
         f"{DIE}{KILLED_AT[point]}\nimport sys\nfrom orchestration.cli import main\nsys.argv[0] = 'pipeledger'\nmain()"
     )
     killed = subprocess.run(
-        [sys.executable, "-c", script, "run", "--date", SECOND],
+        [sys.executable, "-c", script, "run", "--date", NEXT_DAY],
         cwd=desk.folder,
         env=clean_environment(),
         capture_output=True,
@@ -104,8 +85,8 @@ def test_a_killed_run_is_made_good_by_the_next(
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert marts(desk) == published_before
-    again = desk.run("run", "--date", SECOND)
+    again = desk.run("run", "--date", NEXT_DAY)
     assert again.code == 0, again.err
-    assert ledger(desk) == ledger(uninterrupted)
-    assert marts(desk) == marts(uninterrupted)
+    assert ledger(desk) == ledger(next_day.desk)
+    assert marts(desk) == marts(next_day.desk)
     assert desk.run("verify").code == 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -122,9 +122,9 @@ def retype(server: SalesforceServer, ids: dict[str, str]) -> None:
     server.change("Account", ids["account"], Size__c="1500", Target__c="No")
 
 
-@pytest.fixture(scope="module")
-def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
-    """Two captured days and a backfill, which builds the marts; each day fails at first.
+@pytest.fixture(scope="module", params=["in views"])
+def org(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
+    """Two captured days and a backfill, in views or in marts; each day fails at first.
 
     A run whose first day fails has nothing to build, and one build shows both days.
     """
@@ -157,9 +157,17 @@ def org(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
             org.capture()
         server.recover()
         org.capture()
-        past = org.run("backfill", "--source", "sf")
-        assert past.code == 0, past.err[-3000:]
+        if request.param == "in views":
+            org.view(backfilled="sf")
+        else:
+            past = org.run("backfill", "--source", "sf")
+            assert past.code == 0, past.err[-3000:]
         yield org
+
+
+def in_marts(test: Any) -> Any:
+    """A test of the marts, which are built for it. `test_hubspot_to_marts.py` builds those of a vendor every time."""
+    return pytest.mark.slow(pytest.mark.parametrize("org", ["in marts"], indirect=True)(test))
 
 
 def test_both_days_are_captured_and_the_ledger_verifies(org: Org) -> None:
@@ -303,6 +311,7 @@ def test_the_days_before_the_first_run_are_reconstructed(org: Org) -> None:
     assert owners[-1] == (date(2026, 11, 10), org.ids["bob"])
 
 
+@in_marts
 def test_the_marts_are_published(org: Org) -> None:
     rows = org.read(
         "select opportunity_id, stage, source_stage from marts.fct_opportunity_current order by 1",
@@ -318,16 +327,30 @@ def test_the_marts_are_published(org: Org) -> None:
 
 def test_fields_that_were_retyped_keep_both_days(org: Org) -> None:
     steps = org.read(
-        f"select valid_from, next_step from marts.fct_opportunity_history where opportunity_id = '{org.ids['first']}' "
-        "and origin = 'observed' order by 1",
-        "published/pipeline.duckdb",
+        f"select valid_from, next_step from staging.stg_opportunity where opportunity_id = '{org.ids['first']}' "
+        "and origin = 'observed' order by 1"
     )
     assert steps == [(FIRST, "3"), (SECOND, "4.0")]
     assert org.read(
         "select valid_from, employee_count, is_target_account from staging.stg_account order by 1"
     ) == [(FIRST, 1200, True), (SECOND, 1500, False)]  # fmt: skip
+
+
+@in_marts
+def test_fields_that_were_retyped_keep_both_days_in_marts(org: Org) -> None:
+    steps = org.read(
+        f"select valid_from, next_step from marts.fct_opportunity_history where opportunity_id = '{org.ids['first']}' "
+        "and origin = 'observed' order by 1",
+        "published/pipeline.duckdb",
+    )
+    assert steps == [(FIRST, "3"), (SECOND, "4.0")]
     accounts = org.read("select employee_count, is_target_account from marts.dim_account", "published/pipeline.duckdb")
     assert accounts == [(1500, False)]
+
+
+@in_marts
+def test_no_mart_has_two_rows_of_one_grain(org: Org) -> None:
+    assert doubled_rows(org.desk.home / "warehouse.duckdb") == {}
 
 
 def test_a_retyped_field_that_cannot_be_read_keeps_the_whole_day_out(

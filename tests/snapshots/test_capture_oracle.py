@@ -16,6 +16,7 @@ from snapshots.intervals import connect, rebuild
 from snapshots.receipts import read_receipts
 from snapshots.store import Store
 from snapshots.verify import verify
+from tests.drawn import drawn
 from tests.snapshots.company import day, land, store, take
 from tests.snapshots.oracle import Ledger, Row, read_intervals
 
@@ -156,20 +157,8 @@ def agrees_after_rebuild(where: Store, oracle: Ledger, entity: str = "opportunit
 
 
 @given(steps=STEPS)
-@settings(QUICK, max_examples=10)
+@settings(QUICK, max_examples=drawn(6, 200))
 def test_every_day_is_what_was_extracted_in_whatever_order_days_come(steps: list[Step]) -> None:
-    check_states(steps)
-
-
-@pytest.mark.slow
-@given(steps=STEPS)
-@settings(QUICK, max_examples=200)
-def test_every_day_of_many_companies_is_what_was_extracted(steps: list[Step]) -> None:
-    check_states(steps)
-
-
-def check_states(steps: list[Step]) -> None:
-    """Captures a company step by step, and holds the ledger against the oracle after each."""
     with tempfile.TemporaryDirectory() as home:
         where, oracle = store(Path(home)), opportunities()
         for extracts in planned(steps):
@@ -181,7 +170,7 @@ def check_states(steps: list[Step]) -> None:
 
 
 @given(extracts=st.lists(st.tuples(st.integers(1, 3), EXTRACT), min_size=2, max_size=8))
-@settings(QUICK, max_examples=5)
+@settings(QUICK, max_examples=drawn(3, 20))
 def test_many_days_at_once_are_the_same_as_one_at_a_time(extracts: list[tuple[int, list[Row]]]) -> None:
     days: dict[date, list[Row]] = {}
     number = 0
@@ -287,20 +276,8 @@ def event_steps(rows: st.SearchStrategy[list[Row]]) -> st.SearchStrategy[list[St
 
 
 @given(steps=event_steps(activity_rows()))
-@settings(QUICK, max_examples=6)
+@settings(QUICK, max_examples=drawn(4, 100))
 def test_events_count_from_the_first_day_that_saw_them(steps: list[Step]) -> None:
-    check_events(steps)
-
-
-@pytest.mark.slow
-@given(steps=event_steps(activity_rows()))
-@settings(QUICK, max_examples=100)
-def test_events_of_many_companies_count_from_the_first_day_that_saw_them(steps: list[Step]) -> None:
-    check_events(steps)
-
-
-def check_events(steps: list[Step]) -> None:
-    """The same for events."""
     columns = tuple(name for name in COLUMNS if name != "is_deleted")
     oracle = Ledger(("opportunity_id",), ("opportunity_id", "stage"), columns, "events")
     with tempfile.TemporaryDirectory() as home:
@@ -315,7 +292,7 @@ def check_events(steps: list[Step]) -> None:
 
 
 @given(steps=event_steps(event_rows()))
-@settings(QUICK, max_examples=6)
+@settings(QUICK, max_examples=drawn(3, 50))
 def test_events_are_told_apart_by_keys_with_nulls(steps: list[Step]) -> None:
     oracle = Ledger(CHANGE, ("opportunity_id", "field", "changed_at"), CHANGE, "events")
     with tempfile.TemporaryDirectory() as home:
@@ -387,7 +364,7 @@ def role_rows() -> st.SearchStrategy[list[Row]]:
 
 
 @given(extracts=st.lists(role_rows(), min_size=2, max_size=5), late=role_rows())
-@settings(QUICK, max_examples=4)
+@settings(QUICK, max_examples=drawn(2, 50))
 def test_rows_are_told_apart_by_all_columns_of_their_key(extracts: list[list[Row]], late: list[Row]) -> None:
     oracle = Ledger(ROLE, ROLE, (*ROLE, "role"))
     with tempfile.TemporaryDirectory() as home:

@@ -26,6 +26,7 @@ from snapshots.landed import Manifest
 from snapshots.receipts import read_receipts
 from snapshots.store import CaptureError, Store
 from snapshots.verify import verify
+from tests.drawn import drawn
 from tests.snapshots.company import GOVERNED, day, land, state, store, take
 
 MONEY, COUNT, SHARE = "DECIMAL(18,2)", "BIGINT", "DECIMAL(9,6)"
@@ -615,7 +616,7 @@ DIALECTS = st.sampled_from(
         max_size=30,
     ),
 )
-@settings(deadline=None, max_examples=60, derandomize=True, database=None)
+@settings(deadline=None, max_examples=drawn(25, 60), derandomize=True, database=None)
 def test_a_number_that_was_written_in_a_dialect_comes_back(
     dialect: Dialect, numbers: list[tuple[Decimal, bool, str, str]]
 ) -> None:
@@ -628,7 +629,7 @@ def test_a_number_that_was_written_in_a_dialect_comes_back(
 
 
 @given(dialect=DIALECTS, days=st.lists(st.dates(date(1970, 1, 1), date(2068, 12, 31)), min_size=1, max_size=30))
-@settings(deadline=None, max_examples=60, derandomize=True, database=None)
+@settings(deadline=None, max_examples=drawn(25, 60), derandomize=True, database=None)
 def test_a_date_that_was_written_in_a_dialect_comes_back(dialect: Dialect, days: list[date]) -> None:
     written = [dialect.date_format or "YYYY-MM-DD" for _ in days]
     for part, value in (("YYYY", "{0.year:04}"), ("MM", "{0.month:02}"), ("DD", "{0.day:02}")):
@@ -645,7 +646,7 @@ def test_a_date_that_was_written_in_a_dialect_comes_back(dialect: Dialect, days:
     target=st.sampled_from([MONEY, COUNT, SHARE, "DATE", "TIMESTAMP", "BOOLEAN"]),
     texts=st.lists(st.text("0123456789.,-+eE:/TZ '$\u20ac%USD\u00a0\t", max_size=14), max_size=50),
 )
-@settings(deadline=None, max_examples=100, derandomize=True, database=None)
+@settings(deadline=None, max_examples=drawn(30, 100), derandomize=True, database=None)
 def test_whatever_a_text_is_both_readings_agree(dialect: Dialect, target: str, texts: list[str]) -> None:
     assert len(values_read(texts, target, dialect)) == len(texts)
 
@@ -889,7 +890,7 @@ def test_an_id_in_a_typed_column_is_text_of_the_whole_number(
     left=st.text(BLANKS, max_size=3),
     right=st.text(BLANKS, max_size=3),
 )
-@settings(deadline=None, max_examples=100, derandomize=True, database=None)
+@settings(deadline=None, max_examples=drawn(30, 100), derandomize=True, database=None)
 def test_blanks_around_an_id_are_those_that_python_strips(ids: list[str], left: str, right: str) -> None:
     assert ids_read(warehouse(), [left + each + right for each in ids]) == [each.strip() or None for each in ids]
     with duckdb.connect() as con:
@@ -900,7 +901,7 @@ def test_blanks_around_an_id_are_those_that_python_strips(ids: list[str], left: 
 
 
 @given(ids=st.lists(st.integers(10**6, 2**53 - 1), max_size=50))
-@settings(deadline=None, max_examples=100, derandomize=True, database=None)
+@settings(deadline=None, max_examples=drawn(30, 100), derandomize=True, database=None)
 def test_whole_numbers_that_travelled_as_floats_are_the_same_ids(ids: list[int]) -> None:
     clean = [str(each) for each in ids]
     assert ids_read(warehouse(), [f"{each}.0" for each in ids]) == clean

@@ -156,23 +156,24 @@ def uninterrupted(place: str, tmp_path_factory: pytest.TempPathFactory) -> Unint
     return lambda plan: of(json.dumps(plan))
 
 
+# One plan for each point; the other plans of the same points are slow.
 @pytest.mark.parametrize(
     ("point", "call", "plan"),
     [
-        ("between the draft and its seal", 1, "first day"),
         ("between the draft and its seal", 2, "new days"),
-        ("between files and commit", 1, "first day"),
-        ("between files and commit", 2, "new days"),
         ("between files and commit", 1, "older day"),
-        ("between commit and cache", 1, "first day"),
         ("between commit and cache", 3, "new days"),
-        ("between commit and cache", 2, "older day"),
         ("within the cache transaction", 1, "first day"),
-        ("within the cache transaction", 2, "new days"),
         ("within a rebuild", 1, "older day"),
         ("before the views", 1, "new days"),
-        ("while personal columns are written", 1, "first day"),
         ("while personal columns are written", 1, "new days"),
+        pytest.param("between the draft and its seal", 1, "first day", marks=pytest.mark.slow),
+        pytest.param("between files and commit", 1, "first day", marks=pytest.mark.slow),
+        pytest.param("between files and commit", 2, "new days", marks=pytest.mark.slow),
+        pytest.param("between commit and cache", 1, "first day", marks=pytest.mark.slow),
+        pytest.param("between commit and cache", 2, "older day", marks=pytest.mark.slow),
+        pytest.param("within the cache transaction", 2, "new days", marks=pytest.mark.slow),
+        pytest.param("while personal columns are written", 1, "first day", marks=pytest.mark.slow),
     ],
 )
 def test_a_killed_capture_is_made_good_by_the_next(
@@ -208,7 +209,8 @@ def test_what_a_crash_left_out_of_the_cache_is_caught_up_without_a_capture(
     assert said(where) == uninterrupted([[0]])
 
 
-def test_captures_killed_at_any_moment_lose_nothing(tmp_path: Path, uninterrupted: Uninterrupted) -> None:
+@pytest.mark.parametrize("starts", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_captures_killed_at_any_moment_lose_nothing(tmp_path: Path, uninterrupted: Uninterrupted, starts: int) -> None:
     where, rng = store(tmp_path / "killed"), random.Random(5)
     numbers = list(range(6))
     whole = store(tmp_path / "whole")
@@ -218,7 +220,7 @@ def test_captures_killed_at_any_moment_lose_nothing(tmp_path: Path, uninterrupte
     seconds = time.monotonic() - started
     land_days(where, numbers)
     killed = 0
-    for _ in range(5):
+    for _ in range(starts):
         child = start(where, "", 0, numbers)
         time.sleep(rng.uniform(0.2, 0.9) * seconds)
         child.kill()

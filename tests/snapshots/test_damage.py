@@ -27,6 +27,7 @@ from snapshots.reader import scan
 from snapshots.receipts import as_json, newest, read_commits
 from snapshots.store import LedgerDamagedError, LedgerError, Store
 from snapshots.verify import Damage, verify
+from tests.drawn import drawn
 from tests.snapshots.company import Row, day, files, intervals, land, put, store, take
 
 DAYS = 12
@@ -187,17 +188,11 @@ def try_all(whole: Whole, trials: int, seed: int) -> None:
 
 
 def test_flipped_bits_and_lost_ends_are_found_and_the_day_is_named(whole: Whole) -> None:
-    try_all(whole, trials=40, seed=2)
+    try_all(whole, trials=drawn(20, 500), seed=2)
 
 
-@pytest.mark.slow
-def test_five_hundred_flipped_bits_and_lost_ends_are_found(whole: Whole) -> None:
-    try_all(whole, trials=500, seed=3)
-
-
-@pytest.mark.parametrize("step", [211, pytest.param(1, marks=pytest.mark.slow)])
-def test_each_flipped_byte_is_found_in_the_newest_files_too(tmp_path: Path, step: int) -> None:
-    where = store(tmp_path)
+def test_each_flipped_byte_is_found_in_the_newest_files_too(tmp_path: Path) -> None:
+    where, step = store(tmp_path), drawn(397, 1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ledger, "NEVER_EXPIRES", {**ledger.NEVER_EXPIRES, "delta.checkpointInterval": "2"})
         for number in range(2):

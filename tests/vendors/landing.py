@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import duckdb
 
 from ingestion.landing import land
+from ingestion.source_types import LANDED
 from ingestion.vendors.account import VendorAccount
 from ingestion.vendors.carried_state import CarriedStates
 from ingestion.vendors.client import Patience
@@ -20,21 +21,28 @@ OF_THE_ACCOUNT = ("exclude", "columns", "volatile", "personal", "read")
 
 @dataclass
 class Landing:
-    """A simulated vendor and a home. `source` builds the source that is tested, called `name`."""
+    """A simulated vendor and a home. `source` builds the source that is tested, called `name`.
+
+    A test that looks at few of the vendor's objects names them as `only`: each takes a twentieth of a second to land.
+    """
 
     name: ClassVar[str]
+    vendor: ClassVar[str]
     time_zone: ClassVar[str] = "America/New_York"
 
     server: Any
     home: Path
     environment: dict[str, str]
     waits: list[float] = field(default_factory=list)
+    only: tuple[str, ...] = ()
 
     def source(self, **options: Any) -> Any:
         raise NotImplementedError
 
     def build(self, build_source: Callable[..., Any], patience: Patience | None = None, **options: Any) -> Any:
         """The source at the vendor's clock, which waits for nothing. What is the account's of `options` goes there."""
+        if self.only:
+            options = {"exclude": [each for each in LANDED[self.vendor] if each not in self.only]} | options
         account = VendorAccount(
             name=self.name,
             time_zone=self.time_zone,

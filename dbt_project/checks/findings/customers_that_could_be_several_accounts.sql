@@ -9,5 +9,5 @@ select
         'min(customer_id)', "'; the one with the lowest source and id counts.'"
     ) }} as finding
 from {{ ref('int_customer_accounts') }}
-where candidate_count > 1 and match_method <> 'ambiguous_domain'
+where known_to = {{ end_of_time() }} and candidate_count > 1 and match_method <> 'ambiguous_domain'
 group by source

@@ -1,5 +1,5 @@
 {#-
-    Three CTEs for a model that has `risk_sets` (cohort_key, day, at_risk, closed and a count for
+    Four CTEs for a model that has `risk_sets` (cohort_key, day, at_risk, closed and a count for
     each of `events` and `others`) and `policy` (small_risk_set): the last of them, `shares`, has a
     row for each of risk_sets, with the shares of a cohort to which each of the `events` that
     exclude each other has happened by the day, and the share to which none has, after Aalen and
@@ -45,53 +45,58 @@
         select
             hazards.*,
             max(hazards.is_too_small) over so_far as is_unknown,
+            sum(hazards.is_last) over so_far as last_count,
+            sum(hazards.log_open) over so_far as log_open_share
+        from hazards
+        window so_far as (
+            partition by hazards.cohort_key
+            order by hazards.day nulls last
+            rows between unbounded preceding and current row
+        )
+
+    ),
+
+    -- What was open before the day is what is open after it without the day's own part.
+    shared as (
+
+        select
+            opened.*,
             case
-                when max(hazards.is_last) over so_far = 1 then cast(0 as double)
-                else round(exp(cast(sum(hazards.log_open) over so_far as double)), 12)
+                when opened.last_count > 0 then cast(0 as double)
+                else round(exp(cast(opened.log_open_share as double)), 12)
             end as open_share,
             case
-                when coalesce(max(hazards.is_last) over earlier, 0) = 1 then cast(0 as double)
-                else exp(cast(coalesce(sum(hazards.log_open) over earlier, 0) as double))
+                when opened.last_count > opened.is_last then cast(0 as double)
+                else exp(cast(opened.log_open_share - opened.log_open as double))
             end as open_before
-        from hazards
-        window
-            so_far as (
-                partition by hazards.cohort_key
-                order by hazards.day nulls last
-                rows between unbounded preceding and current row
-            ),
-            earlier as (
-                partition by hazards.cohort_key
-                order by hazards.day nulls last
-                rows between unbounded preceding and 1 preceding
-            )
+        from opened
 
     ),
 
     shares as (
 
         select
-            opened.cohort_key,
-            opened.day,
-            opened.{{ events[0] }},
-            opened.closed,
-            opened.at_risk,
-            opened.is_unknown = 1 as is_unknown,
-            opened.open_share,
+            shared.cohort_key,
+            shared.day,
+            shared.{{ events[0] }},
+            shared.closed,
+            shared.at_risk,
+            shared.is_unknown = 1 as is_unknown,
+            shared.open_share,
             {%- for event in events %}
             round(cast(sum(coalesce(cast(
-                opened.open_before * opened.{{ event }} / nullif(opened.at_risk, 0)
+                shared.open_before * shared.{{ event }} / nullif(shared.at_risk, 0)
                 as decimal(38, 18)
             ), 0)) over so_far as double), 12) as {{ event }}_share,
             {%- endfor %}
             {%- for count in events + others %}
-            sum(opened.{{ count }}) over so_far as {{ count }}_so_far
+            sum(shared.{{ count }}) over so_far as {{ count }}_so_far
             {{- ',' if not loop.last }}
             {%- endfor %}
-        from opened
+        from shared
         window so_far as (
-            partition by opened.cohort_key
-            order by opened.day nulls last
+            partition by shared.cohort_key
+            order by shared.day nulls last
             rows between unbounded preceding and current row
         )
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from ingestion.files import csv_file
 from ingestion.files.csv_file import CsvError, read, read_header
 from ingestion.files.layout import Layout
+from tests.drawn import drawn
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8) | st.sampled_from(
     ["", '"', '""', "a,b", "x\ny", "x\r\ny", "\r", "NA", "null", " lead", "\N{BOM}", '5" pipe', "\x00", "é", "金額"]
@@ -54,7 +55,7 @@ def bad(rows: list[dict[str, Any]]) -> list[tuple[int, Any, str]]:
     return [(row["_pl_line"], row["key"], row["_pl_reject"]) for row in rows if row["_pl_reject"] is not None]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=drawn(60, 300), deadline=None)
 @given(
     rows=st.lists(st.tuples(CELLS, CELLS, CELLS)),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
@@ -76,7 +77,7 @@ def test_any_text_in_cells_survives(
     assert len(bad(landed)) + len(left_out) == len([row for row in expected if any(row) and len(row) != 3])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=drawn(60, 300), deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS, CELLS).filter(any)), line_end=st.sampled_from(["\n", "\r\n"]))
 def test_a_row_knows_the_line_it_begins_on(rows: list[tuple[str, ...]], line_end: str) -> None:
     text = written(rows, lineterminator=line_end, quoting=csv.QUOTE_ALL)
@@ -92,7 +93,7 @@ def test_a_row_knows_the_line_it_begins_on(rows: list[tuple[str, ...]], line_end
     assert [row["_pl_line"] for row in landed] == begins
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=drawn(100, 500), deadline=None)
 @given(body=st.text(st.sampled_from('a1",\n\r é'), max_size=40))
 @example('1,"x\ny"\n2\n\n"3\n3",4')
 def test_both_readers_read_a_cleanly_quoted_file_alike(body: str) -> None:
@@ -120,14 +121,15 @@ def test_both_readers_read_a_cleanly_quoted_file_alike(body: str) -> None:
     assert rows[0] == rows[1]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=drawn(60, 300), deadline=None)
 @given(
     before=st.lists(st.from_regex(r"\A[a-z]{1,5}\Z"), max_size=5),
     after=st.lists(st.from_regex(r"\A[a-z]{1,5}\Z"), min_size=1, max_size=5),
     broken=st.sampled_from(['b,"open', 'b,"text"after', 'b,"un"escaped"', '"b,x', "b", "b,1,2", "b,,,"]),
+    cell=st.sampled_from(['"o,k"', '",k"', '","']),  # a quote that stands behind a comma, and before one
 )
-def test_a_broken_row_costs_no_row_but_itself(before: list[str], after: list[str], broken: str) -> None:
-    lines = [f"{word},ok" for word in before] + [broken] + [f'{word},"o,k"' for word in after]
+def test_a_broken_row_costs_no_row_but_itself(before: list[str], after: list[str], broken: str, cell: str) -> None:
+    lines = [f"{word},ok" for word in before] + [broken] + [f"{word},{cell}" for word in after]
 
     landed = read_text("key,second\n" + "\n".join(lines))
 

@@ -24,6 +24,7 @@ from ingestion.files.spelling import DoubtError, date_format, separators
 from ingestion.source import SourceError
 from snapshots.casts import cast
 from snapshots.dialect import Dialect
+from tests.drawn import drawn
 from tests.exports import real_exports as exports
 
 DAY = date(2026, 3, 1)
@@ -356,7 +357,7 @@ def write(file: Path, rows: Sequence[Mapping[str, Any]], way: Written) -> None:
     file.write_bytes(text.getvalue().encode(way.encoding))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=drawn(40, 150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=ROWS, way=WAYS)
 def test_a_table_in_any_dialect_comes_back_as_it_was(rows: list[dict[str, Any]], way: Written) -> None:
     way = Written(**{**vars(way), "thousands": {"same": ",."[way.decimal == ","]}.get(way.thousands, way.thousands)})

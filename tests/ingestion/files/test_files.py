@@ -23,6 +23,7 @@ from ingestion.files.layout import Layout
 from ingestion.files.source import FilesSource, build_source
 from ingestion.landing import Landed, land
 from ingestion.source import Dialect, SourceError
+from tests.drawn import drawn
 from tests.exports.real_exports import Formula, write_old_workbook, write_workbook
 
 DAY = date(2026, 11, 22)
@@ -114,7 +115,7 @@ def test_the_sample_export_lands_whole(tmp_path: Path) -> None:
 CELLS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.sampled_from(['"', "a,b", "x\ny", "NA", ""])
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=drawn(5, 12), deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), max_size=20))
 def test_what_is_read_from_duckdb_is_what_the_csv_module_reads(rows: list[tuple[str, ...]]) -> None:
     text = io.StringIO(newline="")

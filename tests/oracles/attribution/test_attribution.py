@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -85,6 +87,44 @@ def test_attribution_equals_giving_each_opportunity_to_its_touches_by_hand(built
     assert any(row["model_spread"] for row in rows)
     if len(built.companies) == 1:
         compare_traps(oracle, conversions)
+
+
+def test_a_campaign_whose_cost_no_quarter_has_is_a_finding(built: Built) -> None:
+    oracle = AttributionOracle(PeopleOracle(Oracle(built.companies, built.definitions, *built.settings.values())))
+    undated: dict[str, list[str]] = defaultdict(list)
+    unpriced: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for source, campaigns in oracle.campaigns.items():
+        for identity, days in campaigns.items():
+            priced = [day for day in days if days[day].get("cost")]
+            row = days[max(priced)] if priced else {"cost": None}
+            start, end = row.get("start_date"), row.get("end_date")
+            if row["cost"] and not (start and end and start <= end):
+                undated[source].append(identity)
+            elif row["cost"] and start <= oracle.last_day:
+                last = min(end, oracle.last_day)
+                quarters = {
+                    oracle.oracle.quarter(day)
+                    for day in (start + timedelta(days=number) for number in range((last - start).days + 1))
+                    if oracle.converted(row["cost"], row.get("currency_code"), rate_day(day, oracle.last_day)) is None
+                }
+                if quarters:
+                    unpriced[row["currency_code"].upper()].append((identity, min(quarters)))
+    found = {row["finding"] for row in built.rows("select * from findings.findings where check_name like 'campaign%'")}
+    assert found == {
+        f"{source}: {len(identities)} campaigns with a cost have no start date, no end date, or an end before their "
+        f"start, such as {min(identities)}; their cost is in no quarter. Enter both dates where the campaigns are kept."
+        for source, identities in undated.items()
+    } | {
+        f"{currency}: no rate for the cost of {len(rows)} campaigns in some quarters, the first "
+        f"{min(quarter for _, quarter in rows)}; what they cost there is not known. Add the currency to fx_rates.csv."
+        for currency, rows in unpriced.items()
+    }
+    assert len(built.companies) == 1 or (undated and "XXX" in unpriced)
+
+
+def rate_day(day: date, last_day: date) -> date:
+    """The day whose rate converts what a day cost: the month's last one, or the last captured one."""
+    return min((day.replace(day=1) + timedelta(days=31)).replace(day=1) - timedelta(days=1), last_day)
 
 
 def test_where_nobody_captured_touches_nothing_is_given_and_nothing_called_untouched(three_years: Built) -> None:

@@ -132,6 +132,8 @@ class RestatementOracle(CoverageOracle):
             "reported_opportunities": count,
             "restated_opportunities": later,
             "changed_rate": float(restated - reported) / float(reported) if reported else None,
+            "reported_ratio": None,
+            "restated_ratio": None,
         }
 
 

@@ -8,7 +8,7 @@ captured for more than a year, some of them billing systems without a CRM.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -76,10 +76,16 @@ def with_billing(company: Company, seed: int) -> Company:
     return replace(company, states=states)
 
 
-def billing_companies(seed: int, count: int) -> list[Company]:
+def billing_companies(seed: int, count: int, types: Sequence[str] = ("demo", "files")) -> list[Company]:
     """`count` companies, captured on most month ends of 17 months; every third has no opportunities, every fourth no
     accounts: its customers are accounts of the others."""
-    return [_billing_company(random.Random(f"{seed}-{number}"), f"b{number:03}", number) for number in range(count)]
+    return [
+        replace(
+            _billing_company(random.Random(f"{seed}-{number}"), f"b{number:03}", number),
+            source_type=types[number % len(types)],
+        )
+        for number in range(count)
+    ]
 
 
 def _billing_company(chance: random.Random, source: str, number: int) -> Company:
@@ -96,7 +102,7 @@ def _billing_company(chance: random.Random, source: str, number: int) -> Company
         states["account"] = _with_links(chance, _accounts(chance, account_days, accounts), accounts, customers)
     if number % 3 != 2:
         states["opportunity"] = {day: {} for day in days if chance.random() < 0.8} or {days[0]: {}}
-    return Company(source, states, "files" if number % 2 else "demo")
+    return Company(source, states)
 
 
 def _captured(chance: random.Random, first: date, length: int, every: int) -> list[date]:

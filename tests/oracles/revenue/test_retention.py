@@ -16,6 +16,7 @@ from tests.dbt_project.ledger_cache import Company
 from tests.oracles.conftest import SETTINGS, Built
 from tests.oracles.random_companies import DEFINITIONS
 from tests.oracles.revenue import random_billing
+from tests.oracles.revenue.restated import METRICS, check_facts, quarters
 from tests.oracles.revenue.retention import Retention
 
 DEMO_START = date(2025, 6, 3)
@@ -24,7 +25,7 @@ MONTHLY = [
     "account_source", "account_id", "parent_account_id", "parent_id", "segment", "parent_segment", "mrr_amount",
     "subscriptions", "unpriced_subscriptions", "is_awaiting_renewal", "is_complete",
 ]  # fmt: skip
-MODELS = "+fct_mrr_monthly +fct_mrr_movements +rpt_revenue_retention +dim_customer"
+MODELS = "+fct_mrr_monthly +fct_mrr_movements +fct_mrr_restatements +rpt_revenue_retention +dim_customer"
 POLICIES = {
     1: "",
     2: """discounts,none,,,
@@ -37,6 +38,7 @@ renewal_grace_days,40,,,
     3: "renewal_grace_days,120,,,\npast_due,excluded,2025-06-01,,\ndiscounts,none,2025-03-31,,\n",
     4: "churn_date,cancelled,,,\nchurn_date,ended,2025-05-15,,\nrenewal_grace_days,31,2025-02-28,,\n",
 }
+TESTED_EVERY_TIME = 2  # 1 is the default policy
 RATES = """currency_code,rate_to_base,valid_from,owner,definition
 EUR,1.0000000001,,,
 EUR,0.9,2025-02-28,,
@@ -65,14 +67,14 @@ def few(number: int, base: Path) -> Built:
     """A handful of companies under one of the policies, built alone."""
     policy = f"{random_billing.POLICY_COLUMNS}\n{POLICIES[number]}"
     definitions = {"segments": DEFINITIONS["segments"], "fx_rates": RATES, "mrr_policy": policy}
-    return retention_marts(
-        base / f"billing-{number}", random_billing.billing_companies(number, 6 + 2 * number), definitions
-    )
+    types = ("files",) if number == TESTED_EVERY_TIME else ("demo", "files")  # see random_companies.source_type
+    companies = random_billing.billing_companies(number, 6 + 2 * number, types)
+    return retention_marts(base / f"billing-{number}", companies, definitions)
 
 
 @pytest.fixture(
     scope="module",
-    params=[2, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 3, 4))],  # 1 is the default policy
+    params=[TESTED_EVERY_TIME, *(pytest.param(number, marks=pytest.mark.slow) for number in (1, 3, 4))],
 )
 def few_built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """A few companies alone, whose reports are not a mixture of hundreds."""
@@ -115,6 +117,18 @@ def test_retention_equals_following_every_customer_for_a_year(few_built: Built, 
     check_report(few_built, oracle_of_few)
 
 
+def test_restated_mrr_equals_asking_a_ledger_that_ends_on_the_day(few_built: Built) -> None:
+    """Renewals that are awaited over the end of a quarter included, where the policy has days of grace."""
+    ends = quarters(few_built)
+    causes = {
+        (row["metric"], row["cause"])
+        for quarter, (end, month_end) in ends.items()
+        for row in check_facts(few_built, quarter, end, month_end, looks=6)[0]
+    }
+    assert len(ends) >= 5
+    assert causes >= {(metric, cause) for metric in METRICS for cause in ("reported", "entered", "left", "segment")}
+
+
 @pytest.fixture(scope="module")
 def demo_source() -> demo.DemoSource:
     """The demo company, a third as large."""
@@ -147,7 +161,7 @@ def without_zone(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value.replace(tzinfo=None) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
-# A build of its own. The tenth of the demo above is compared every time, and `tests/docs/test_planted.py` asks the demo
+# A build of its own. The random companies above are compared every time, and `tests/docs/test_planted.py` asks the demo
 # itself who was made to leave.
 @pytest.mark.slow
 def test_retention_of_the_demo_company_equals_following_its_customers(demo_built: Built) -> None:

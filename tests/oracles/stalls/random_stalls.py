@@ -54,7 +54,7 @@ LATE = ("next_step", "last_activity_at", "close_date", "amount")
 
 def companies(seed: int, count: int) -> list[Company]:
     """`count` companies as sources m000, m001, ... of one build."""
-    return [_company(seed, f"m{number:03}", "files" if number % 3 else "demo") for number in range(count)]
+    return [_company(seed, f"m{number:03}", short.source_type(seed, number)) for number in range(count)]
 
 
 def _company(seed: int, source: str, source_type: str) -> Company:

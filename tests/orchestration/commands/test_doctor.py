@@ -295,6 +295,14 @@ def test_a_stage_that_a_default_definition_explains_is_asked_about_until_there_i
     assert "with a file of your own nobody asks" in finding.fix
 
 
+def test_a_published_file_of_an_older_version_is_found(sound: Desk, marts: duckdb.DuckDBPyConnection) -> None:
+    marts.execute("alter table marts.fct_opportunity_current drop column source_amount")
+    marts.close()
+    found = findings(sound)["published"]
+    assert (found.level, found.fix) == ("fail", "pipeledger build")
+    assert found.message.endswith("it has no column source_amount, an older version wrote it")
+
+
 def test_missing_targets_are_found_by_quarter(sound: Desk, marts: duckdb.DuckDBPyConnection) -> None:
     marts.close()
     assert "none for FY2026-Q1, FY2026-Q2" in findings(sound)["targets"].message

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from orchestration.commands.metrics import list_metrics, metrics_sql, read_model
+from orchestration.commands.sql import query_marts
 from orchestration.settings.errors import ConfigError
 from orchestration.settings.home import Home
 
@@ -74,3 +77,22 @@ def test_without_metricflow_the_command_says_how_to_install_it(
     monkeypatch.setitem(sys.modules, "metricflow", None)
     with pytest.raises(ConfigError, match=r"MetricFlow expected.*pip install 'pipeledger\[metrics\]'"):
         metrics_sql(model, ["open_amount"])
+
+
+@pytest.mark.parametrize(
+    ("table", "lacks"),
+    [(None, "table fct_pipeline_daily"), ("select date '2026-03-05' as snapshot_date", "column")],
+)
+def test_a_published_file_of_an_older_version_is_told(
+    model: dict[str, Any], tmp_path: Path, table: str | None, lacks: str
+) -> None:
+    published = tmp_path / "pipeline.duckdb"
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("create schema marts")
+        if table:
+            connection.execute(f"create table marts.fct_pipeline_daily as {table}")
+    told = (
+        rf"{published}: it has no {lacks}.*, and this version expects one: an older version wrote it. Run `pipeledger"
+    )
+    with pytest.raises(ConfigError, match=told):
+        query_marts(published, metrics_sql(model, ["open_amount"]), is_ours=True)

@@ -23,6 +23,7 @@ import pipeledger
 from orchestration.cli import exit_code, shared_options_first
 from orchestration.commands.sql import connect, query_marts
 from orchestration.settings.errors import ConfigError
+from orchestration.settings.settings import code_version
 from orchestration.steps.publish import BESIDE_THE_MARTS, Texts, publish
 
 MARTS = {
@@ -212,3 +213,37 @@ def test_without_a_published_file_the_next_command_is_named(tmp_path: Path) -> N
     (tmp_path / "broken.duckdb").write_bytes(b"no database")
     with pytest.raises(ConfigError, match="pipeledger build"):
         connect(tmp_path / "broken.duckdb")
+
+
+@pytest.mark.parametrize("version", [None, "pipeledger 0.0.1"])
+def test_whoever_asks_for_what_an_older_file_lacks_is_told_so(
+    home: Path, capsys: pytest.CaptureFixture[str], version: str | None
+) -> None:
+    published = home / "published" / "pipeline.duckdb"
+    by = version or "An older version"
+    with duckdb.connect(str(published)) as connection:
+        if version:
+            connection.execute(f"create table marts.about as select '{version}' as version")
+    told = f"{by} published the file, {code_version()} reads it: `pipeledger build` publishes what is new since."
+    for query in ("select lost from rpt_win_rate", "from rpt_slippage"):
+        assert run("sql", query) == 2
+        assert told in " ".join(capsys.readouterr().err.split())
+    with pipeledger.open(home) as company:
+        with pytest.raises(ConfigError, match=r"no table `rpt_slippage`\. .*") as refused:
+            company.mart("rpt_slippage")
+        assert str(refused.value).endswith(told)
+        with pytest.raises(duckdb.BinderException) as wrong:
+            company.sql("select lost from rpt_win_rate")
+        assert wrong.value.__notes__ == [told]
+
+
+def test_of_a_file_of_this_version_nobody_is_told_that_it_is_old(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with duckdb.connect(str(home / "published" / "pipeline.duckdb")) as connection:
+        connection.execute(f"create table marts.about as select '{code_version()}' as version")
+    assert run("sql", "select lost from rpt_win_rate") == 2
+    assert "published the file" not in capsys.readouterr().err
+    with pipeledger.open(home) as company, pytest.raises(duckdb.BinderException) as wrong:
+        company.sql("select lost from rpt_win_rate")
+    assert not hasattr(wrong.value, "__notes__")

@@ -10,7 +10,7 @@ import pytest
 from ingestion.landing import land
 from orchestration.commands import doctor
 from orchestration.commands.status import read_status
-from orchestration.dag import assets, lost_days, models
+from orchestration.dag import assets, lost_days, model_assets
 from orchestration.dag.sole_writer import SCHEDULED, TRIGGER_TAG, sole_writer
 from orchestration.settings.config import load_config
 from orchestration.settings.home import Home, open_home
@@ -244,14 +244,16 @@ def test_every_asset_says_what_it_is(company: Settings) -> None:
 
 def test_every_model_and_definition_says_what_it_is(company: Settings) -> None:
     manifest = read_manifest(prepare(company.config, company.home))
-    described = {str(spec.key.path[-1]): str(spec.description) for spec in models.model_assets(company, manifest).specs}
+    described = {
+        str(spec.key.path[-1]): str(spec.description) for spec in model_assets.model_assets(company, manifest).specs
+    }
     assert {"targets", "int_opportunity_history", "fct_pipeline_daily"} <= set(described)
     assert [name for name, text in described.items() if len(text.split()) < 4 or not text.endswith(".")] == []
 
 
 def test_models_are_grouped_by_subject_and_keep_their_layer_in_their_key(company: Settings) -> None:
     manifest = read_manifest(prepare(company.config, company.home))
-    groups = {spec.key.to_user_string(): spec.group_name for spec in models.model_assets(company, manifest).specs}
+    groups = {spec.key.to_user_string(): spec.group_name for spec in model_assets.model_assets(company, manifest).specs}
     assert groups["definitions/targets"] == "definitions"
     assert groups["staging/stg_opportunity"] == "staging"
     assert groups["intermediate/int_coverage_due"] == groups["marts/rpt_pipeline_coverage"] == "coverage"

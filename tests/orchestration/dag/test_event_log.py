@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from orchestration.dag.company import write_dagster_home
+from orchestration.dag.dagster_home import write_dagster_home
 from orchestration.dag.event_log import KEPT_OPEN, OpenEventLog
 
 

@@ -72,3 +72,26 @@ def test_the_demo_s_schedule_is_off_and_a_company_s_is_on(tmp_path: Path) -> Non
     job = dg.define_asset_job("daily", "*")
     assert jobs.daily_schedule(company, job, is_demo=True).default_status == dg.DefaultScheduleStatus.STOPPED
     assert jobs.daily_schedule(company, job, is_demo=False).default_status == dg.DefaultScheduleStatus.RUNNING
+
+
+def test_the_daily_job_has_a_partition_for_each_day_and_a_step_for_each_source_before_the_marts(tmp_path: Path) -> None:
+    company = settings(tmp_path, "UTC", "06:00")
+    for source in ("crm", "billing"):
+        (tmp_path / source).mkdir()
+        with (tmp_path / "pipeledger.toml").open("a") as file:
+            file.write(f'[sources.{source}]\ntype = "files"\npath = "{source}"\n')
+    company = Settings(load_config(tmp_path / "pipeledger.toml", {}), company.home)
+    days = assets.daily_partitions(company, date(2026, 3, 1))
+    job = jobs.daily_job(company, {"nodes": {}}, days)
+    assert job.partitions_def == days
+    before = {
+        step.name: sorted(each.node for needed in inputs.values() for each in needed.get_node_dependencies())
+        for step, inputs in job.graph.dependencies.items()
+    }
+    assert before == {
+        "land_and_capture_crm": [],
+        "land_and_capture_billing": [],
+        "build_marts_once": ["land_and_capture_billing", "land_and_capture_crm"],
+        "publish_once": ["build_marts_once"],
+        "every_day_asked_for_is_captured": ["publish_once"],
+    }

@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from orchestration.dag.company import write_dagster_home
+from orchestration.dag.dagster_home import write_dagster_home
 from orchestration.dag.sole_writer import take_over, wait_for_orphans
 from orchestration.settings.config import load_config
 from orchestration.settings.home import Home

@@ -1,6 +1,7 @@
 """Definitions assembled, variables passed: structure is checked here, meaning is dbt's."""
 
 import json
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -164,6 +165,9 @@ def test_homes_share_what_dbt_read_of_the_project(tmp_path: Path, monkeypatch: p
     cache = tmp_path / "cache"
     (cache / "of-an-earlier-version").mkdir(parents=True)
     monkeypatch.setenv("PIPELEDGER_CACHE", str(cache))
+    ignored = shutil.ignore_patterns("models", "checks", "tests")
+    without_models = shutil.copytree(dbt.PROJECT, tmp_path / "project", ignore=ignored)
+    monkeypatch.setattr(dbt, "PROJECT", without_models)  # dbt reads it in a second
     found = parsed_project(Home(tmp_path / "one"), ["files"])
     written = (found / "manifest.json").stat().st_mtime_ns
     assert parsed_project(Home(tmp_path / "two"), ["files", "files"]) == found
@@ -175,3 +179,18 @@ def test_homes_share_what_dbt_read_of_the_project(tmp_path: Path, monkeypatch: p
     assert {Path(str(seed.root_path), seed.original_file_path).parent for seed in seeds} == {
         Home(tmp_path / "two").definitions
     }
+
+
+def test_what_is_kept_for_dbt_has_every_macro_that_is_called_and_no_texts(tmp_path: Path) -> None:
+    manifest = parsed_manifest(Home(tmp_path), ["files"])
+    users = [*manifest.nodes.values(), *manifest.macros.values()]
+    assert {macro for user in users for macro in user.depends_on.macros} <= manifest.macros.keys()
+    assert {
+        "macro.dbt.create_schema",
+        "macro.dbt.get_fixture_sql",
+        "macro.dbt.materialization_unit_default",
+    } <= manifest.macros.keys()
+    assert "macro.dbt.materialization_snapshot_default" not in manifest.macros
+    columns = [column for node in manifest.nodes.values() for column in node.columns.values()]
+    assert any(column.data_type for column in columns)
+    assert {column.description for column in columns} == {""}

@@ -233,7 +233,7 @@ def written(draw: random.Random, file: Path, rows: list[dict[str, Cell]], layout
 
 def damaged(draw: random.Random, line: str, delimiter: str) -> str:
     """A line that lost its end, or has one cell too many, or a quote of its own."""
-    places = [place for place, sign in enumerate(line) if sign == delimiter]
+    places = [place for place, sign in enumerate(line) if sign == delimiter and line[:place].count('"') % 2 == 0]
     return draw.choice(
         [
             line[: draw.choice(places)],

@@ -57,7 +57,7 @@ left join today
 where
     restatements.is_latest
     and restatements.is_total
-    and restatements.metric <> 'mrr'
+    and restatements.metric in ('bookings', 'open_pipeline')
     and (
         restatements.restated_amount <> coalesce(today.amount, 0)
         or restatements.restated_opportunities <> coalesce(today.opportunities, 0)

@@ -5,6 +5,7 @@
 {%- set dimensions = {
     'channel': 'channel', 'campaign': 'campaign_id', 'touch_type': 'touch_type',
 } %}
+{%- set channel_of = {'restated': 'true', 'reported': 'given.is_channel_reported'} %}
 {%- set place = ['fiscal_quarter', 'segment', 'purpose'] %}
 {%- set measures = [
     'opportunities', 'influenced_amount', 'untouched_amount', 'booked_amount',
@@ -24,46 +25,119 @@ touches as (
 
 ),
 
+kinds as (
+
+    select * from {{ ref('int_touch_kinds') }}
+
+),
+
 sourcing as (
 
     select * from {{ ref('int_attribution_sourcing') }}
 
 ),
 
--- What a touch is given today, and, where that was another amount or channel, when it was reported.
-credits as (
+-- A number for each quarter, segment and purpose: that of its first conversion.
+places as (
+
+    select
+        conversions.fiscal_quarter,
+        conversions.segment,
+        conversions.purpose,
+        min(conversions.conversion_key) as place_key
+    from conversions
+    group by conversions.fiscal_quarter, conversions.segment, conversions.purpose
+
+),
+
+placed as (
+
+    select
+        conversions.conversion_key,
+        places.place_key,
+        conversions.amount,
+        conversions.reported_date
+    from conversions
+    inner join places
+        on
+            conversions.fiscal_quarter = places.fiscal_quarter
+            and conversions.segment = places.segment
+            and conversions.purpose = places.purpose
+
+),
+
+-- What touches of a kind are given today and, where that was another amount, when it was reported.
+-- The channel that was reported is none where its campaign was captured later.
+given as (
 
     {%- for match in matches %}
-        {%- for side, prefix in {'restated': '', 'reported': 'reported_'}.items() %}
+        {%- set way = 'account' if match == 'account' else 'opportunity' %}
+        {%- set is_same = 'coalesce(touches.%s_position = touches.reported_%s_position'
+            ' and touches.%s_count = touches.reported_%s_count, false)' | replace('%s', match) %}
+        {%- for prefix in ['', 'reported_'] %}
+            {%- set position = 'touches.' ~ prefix ~ match ~ '_position' %}
             select
+                placed.place_key,
+                touches.kind_number,
+                coalesce(placed.reported_date >= kinds.first_captured_date, false)
+                    as is_channel_reported,
+                {{ 'true' if prefix == '' else 'false' }} as is_restated,
+                {{ is_same if prefix == '' else 'true' }} as is_reported,
                 {%- for model in models %}
-                    {{ attributed_amount(
+                    sum({{ attributed_amount(
                         model,
-                        'conversions.amount',
-                        'touches.' ~ prefix ~ match ~ '_position',
+                        'placed.amount',
+                        position,
                         'touches.' ~ prefix ~ match ~ '_count',
-                    ) }} as {{ model }}_amount,
+                    ) }}) as {{ model }}_amount,
                 {%- endfor %}
-                touches.conversion_key,
-                '{{ match }}' as match,
-                {{ 'true' if side == 'restated' else 'false' }} as is_restated,
-                coalesce(
-                    touches.{{ match }}_position = touches.reported_{{ match }}_position
-                    and touches.{{ match }}_count = touches.reported_{{ match }}_count
-                    and coalesce(touches.channel, '') = coalesce(touches.reported_channel, ''),
-                    false
-                ) as is_same,
-                coalesce({{ 'touches.' ~ prefix ~ 'channel' }}, '(none)') as channel,
-                coalesce(touches.campaign_id, '(none)') as campaign_id,
-                coalesce(touches.touch_type, '(none)') as touch_type
+                '{{ match }}' as match
             from touches
-            inner join conversions on touches.conversion_key = conversions.conversion_key
+            inner join placed on touches.conversion_key = placed.conversion_key
+            inner join kinds on touches.kind_number = kinds.kind_number
             where
-                {{ 'touches.' ~ prefix ~ match }}_position is not null
+                touches.reached_by = '{{ way }}'
+                and {{ position }} is not null
+                {%- if prefix != '' %}
+                    and not {{ is_same }}
+                {%- endif %}
+            group by
+                placed.place_key,
+                touches.kind_number,
+                {%- if prefix == '' %}
+                    {{ is_same }},
+                {%- endif %}
+                coalesce(placed.reported_date >= kinds.first_captured_date, false)
             {%- if not loop.last %}
                 union all
             {%- endif %}
         {%- endfor %}
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
+    {%- endfor %}
+
+),
+
+-- Both sides, each by its own channel.
+sides as (
+
+    {%- for side in ['restated', 'reported'] %}
+        select
+            given.match,
+            given.place_key,
+            case when {{ channel_of[side] }} then kinds.channel end as channel,
+            kinds.campaign_id,
+            {%- for model in models %}
+                {%- for other, prefix in {'restated': '', 'reported': 'reported_'}.items() %}
+                    {{ 'given.' ~ model ~ '_amount' if side == other else '0' }}
+                        as {{ prefix }}{{ model }}_amount,
+                {%- endfor %}
+            {%- endfor %}
+            kinds.touch_type
+        from given
+        inner join kinds on given.kind_number = kinds.kind_number
+        where given.is_{{ side }}
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -76,31 +150,23 @@ valued as (
     {%- for dimension, column in dimensions.items() %}
         select
             {%- for column in place %}
-                conversions.{{ column }},
+                places.{{ column }},
             {%- endfor %}
-            credits.match,
+            sides.match,
             {%- for model in models %}
-                sum(case when credits.is_restated then credits.{{ model }}_amount else 0 end)
-                    as {{ model }}_amount,
-                sum(
-                    case
-                        when credits.is_same or not credits.is_restated
-                            then credits.{{ model }}_amount
-                        else 0
-                    end
-                ) as reported_{{ model }}_amount,
+                sum(sides.{{ model }}_amount) as {{ model }}_amount,
+                sum(sides.reported_{{ model }}_amount) as reported_{{ model }}_amount,
             {%- endfor %}
             '{{ dimension }}' as dimension,
-            credits.{{ column }} as dimension_value
-        from credits
-        inner join conversions on credits.conversion_key = conversions.conversion_key
-        where credits.is_restated or not credits.is_same
+            coalesce(sides.{{ column }}, '(none)') as dimension_value
+        from sides
+        inner join places on sides.place_key = places.place_key
         group by
             {%- for column in place %}
-                conversions.{{ column }},
+                places.{{ column }},
             {%- endfor %}
-            credits.match,
-            credits.{{ column }}
+            sides.match,
+            coalesce(sides.{{ column }}, '(none)')
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -108,18 +174,72 @@ valued as (
 
 ),
 
+-- Numbers for the values of each dimension.
+numbered as (
+
+    select
+        {%- for column in dimensions.values() %}
+            coalesce(kinds.{{ column }}, '(none)') as {{ column }},
+            cast(dense_rank() over (
+                order by coalesce(kinds.{{ column }}, '(none)') nulls last
+            ) as integer) as {{ column }}_number,
+        {%- endfor %}
+        kinds.kind_number
+    from kinds
+
+),
+
 -- An opportunity counts once for each value that touched it.
 influenced as (
 
+    {%- for match in matches %}
+        {%- for dimension, column in dimensions.items() %}
+            select
+                touches.conversion_key,
+                '{{ match }}' as match,
+                '{{ dimension }}' as dimension,
+                numbered.{{ column }}_number as value_number
+            from touches
+            inner join numbered on touches.kind_number = numbered.kind_number
+            where
+                touches.reached_by = '{{ 'account' if match == 'account' else 'opportunity' }}'
+                and touches.{{ match }}_position is not null
+            group by touches.conversion_key, numbered.{{ column }}_number
+            {%- if not loop.last %}
+                union all
+            {%- endif %}
+        {%- endfor %}
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
+    {%- endfor %}
+
+),
+
+influence_by_number as (
+
+    select
+        placed.place_key,
+        influenced.match,
+        influenced.dimension,
+        influenced.value_number,
+        count(*) as opportunities,
+        sum(placed.amount) as influenced_amount
+    from influenced
+    inner join placed on influenced.conversion_key = placed.conversion_key
+    group by
+        placed.place_key, influenced.match, influenced.dimension, influenced.value_number
+
+),
+
+dimension_values as (
+
     {%- for dimension, column in dimensions.items() %}
-        select
-            credits.conversion_key,
-            credits.match,
+        select distinct
             '{{ dimension }}' as dimension,
-            credits.{{ column }} as dimension_value
-        from credits
-        where credits.is_restated
-        group by credits.conversion_key, credits.match, credits.{{ column }}
+            numbered.{{ column }}_number as value_number,
+            numbered.{{ column }} as dimension_value
+        from numbered
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -131,22 +251,19 @@ influence as (
 
     select
         {%- for column in place %}
-            conversions.{{ column }},
+            places.{{ column }},
         {%- endfor %}
-        influenced.match,
-        influenced.dimension,
-        influenced.dimension_value,
-        count(*) as opportunities,
-        sum(conversions.amount) as influenced_amount
-    from influenced
-    inner join conversions on influenced.conversion_key = conversions.conversion_key
-    group by
-        {%- for column in place %}
-            conversions.{{ column }},
-        {%- endfor %}
-        influenced.match,
-        influenced.dimension,
-        influenced.dimension_value
+        influence_by_number.match,
+        influence_by_number.dimension,
+        dimension_values.dimension_value,
+        influence_by_number.opportunities,
+        influence_by_number.influenced_amount
+    from influence_by_number
+    inner join places on influence_by_number.place_key = places.place_key
+    inner join dimension_values
+        on
+            influence_by_number.dimension = dimension_values.dimension
+            and influence_by_number.value_number = dimension_values.value_number
 
 ),
 

@@ -10,7 +10,7 @@ links as (
 
 people as (
 
-    select * from {{ ref('dim_person') }}
+    select * from {{ ref('int_people') }}
 
 ),
 
@@ -21,59 +21,32 @@ versions as (
 
 ),
 
--- A record that was never captured is a person of its own.
-of_opportunities as (
+linked as (
 
     select
         links.source,
         links.opportunity_id,
-        coalesce(people.person_key, links.source || '/' || links.person_id) as person_key,
+        null as account_id,
+        people.person_number,
         min(case when links.match = 'role' then links.linked_from end) as role_from,
-        min(case when links.match = 'converted' then links.linked_from end) as converted_from
+        min(case when links.match = 'converted' then links.linked_from end) as converted_from,
+        cast(null as date) as account_from
     from links
-    left join people on links.source = people.source and links.person_id = people.person_id
-    group by
-        links.source,
-        links.opportunity_id,
-        coalesce(people.person_key, links.source || '/' || links.person_id)
-
-),
-
-of_accounts as (
-
+    inner join people on links.source = people.source and links.person_id = people.person_id
+    group by links.source, links.opportunity_id, people.person_number
+    union all
     select
         versions.source,
+        null as opportunity_id,
         versions.account_id,
-        people.person_key,
+        people.person_number,
+        null as role_from,
+        null as converted_from,
         min(versions.valid_from) as account_from
     from versions
     inner join people
         on versions.source = people.source and versions.person_id = people.person_id
-    group by versions.source, versions.account_id, people.person_key
-
-),
-
-linked as (
-
-    select
-        of_opportunities.source,
-        of_opportunities.opportunity_id,
-        null as account_id,
-        of_opportunities.person_key,
-        of_opportunities.role_from,
-        of_opportunities.converted_from,
-        cast(null as date) as account_from
-    from of_opportunities
-    union all
-    select
-        of_accounts.source,
-        null as opportunity_id,
-        of_accounts.account_id,
-        of_accounts.person_key,
-        null as role_from,
-        null as converted_from,
-        of_accounts.account_from
-    from of_accounts
+    group by versions.source, versions.account_id, people.person_number
 
 )
 

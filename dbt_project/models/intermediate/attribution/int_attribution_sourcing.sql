@@ -24,7 +24,13 @@ touches as (
 
 people as (
 
-    select * from {{ ref('dim_person') }}
+    select * from {{ ref('int_people') }}
+
+),
+
+person_touches as (
+
+    select * from {{ ref('int_person_touches') }}
 
 ),
 
@@ -43,8 +49,7 @@ firsts as (
                 touches.conversion_key,
                 '{{ match }}' as match,
                 '{{ side }}' as side,
-                touches.touched_at,
-                touches.touch_date
+                touches.touch_number
             from touches
             where touches.{{ prefix }}{{ match }}_position = 1
             {%- if not loop.last %}
@@ -66,16 +71,15 @@ touched as (
 
 ),
 
-person_activities as (
+dated as (
 
     select
-        coalesce(people.person_key, activities.source || '/' || activities.person_id) as person_key,
+        activities.source,
+        activities.opportunity_id,
+        activities.person_id,
         activities.occurred_at,
         {{ business_date('activities.occurred_at') }} as activity_date
     from activities
-    left join people
-        on activities.source = people.source and activities.person_id = people.person_id
-    where activities.person_id is not null
 
 ),
 
@@ -84,29 +88,31 @@ met as (
 
     select
         conversions.conversion_key,
-        min(activities.occurred_at) as met_at
+        min(dated.occurred_at) as met_at
     from conversions
     inner join touched on conversions.conversion_key = touched.conversion_key
-    inner join activities
+    inner join dated
         on
-            conversions.source = activities.source
-            and conversions.opportunity_id = activities.opportunity_id
-            and conversions.window_start_date <= {{ business_date('activities.occurred_at') }}
+            conversions.source = dated.source
+            and conversions.opportunity_id = dated.opportunity_id
+            and conversions.window_start_date <= dated.activity_date
     group by conversions.conversion_key
     union all
     select
         conversions.conversion_key,
-        min(person_activities.occurred_at) as met_at
+        min(dated.occurred_at) as met_at
     from conversions
     inner join touched on conversions.conversion_key = touched.conversion_key
     inner join linked
         on
             conversions.source = linked.source
             and conversions.opportunity_id = linked.opportunity_id
-    inner join person_activities
+    inner join people on linked.person_number = people.person_number
+    inner join dated
         on
-            linked.person_key = person_activities.person_key
-            and conversions.window_start_date <= person_activities.activity_date
+            people.source = dated.source
+            and people.person_id = dated.person_id
+            and conversions.window_start_date <= dated.activity_date
     where
         linked.role_from <= conversions.people_until
         or linked.converted_from is not null
@@ -133,14 +139,15 @@ sourcing as (
         firsts.side,
 
         -- attributes
-        firsts.touch_date <= conversions.creation_date as is_touched_at_creation,
-        firsts.touched_at < coalesce(first_activities.first_activity_at, {{ end_of_time() }})
+        person_touches.touch_date <= conversions.creation_date as is_touched_at_creation,
+        person_touches.touched_at < coalesce(first_activities.first_activity_at, {{ end_of_time() }})
             as is_touched_before_sales,
 
         -- timestamps
-        firsts.touched_at,
+        person_touches.touched_at,
         first_activities.first_activity_at
     from firsts
+    inner join person_touches on firsts.touch_number = person_touches.touch_number
     inner join conversions on firsts.conversion_key = conversions.conversion_key
     left join first_activities on firsts.conversion_key = first_activities.conversion_key
 

@@ -2,9 +2,7 @@
 -- counts, or counted when it was reported: its place among the touches of each match.
 {%- set matches = ['headline', 'role', 'converted', 'account'] %}
 {%- set sides = {'restated': '', 'reported': 'reported_'} %}
-{%- set so_far = 'partition by counting.conversion_key '
-    ~ 'order by counting.touched_at nulls last, counting.touch_id nulls last, '
-    ~ 'counting.touch_source nulls last '
+{%- set so_far = 'partition by counting.conversion_key order by counting.touch_number nulls last '
     ~ 'rows between unbounded preceding and current row' %}
 with
 
@@ -20,51 +18,21 @@ linked as (
 
 ),
 
-people as (
-
-    select * from {{ ref('dim_person') }}
-
-),
-
 touches as (
 
-    select * from {{ ref('stg_touch') }}
-    where not is_tombstone and touched_at is not null
+    select * from {{ ref('int_person_touches') }}
 
 ),
 
-campaigns as (
-
-    select * from {{ ref('stg_campaign') }}
-    where not is_tombstone
-
-),
-
--- The touches of a record that was never captured are those of a person of its own.
-person_touches as (
-
-    select
-        coalesce(people.person_key, touches.source || '/' || touches.person_id) as person_key,
-        touches.source as touch_source,
-        touches.touch_id,
-        touches.campaign_id,
-        touches.touch_type,
-        touches.touched_at,
-        {{ business_date('touches.touched_at') }} as touch_date,
-        touches.valid_from
-    from touches
-    left join people on touches.source = people.source and touches.person_id = people.person_id
-
-),
-
--- Few people are touched twice on a day.
+-- Few people are touched twice in the same way on a day.
 busy_days as (
 
     select
-        person_touches.person_key,
-        person_touches.touch_date
-    from person_touches
-    group by person_touches.person_key, person_touches.touch_date
+        touches.person_number,
+        touches.kind_number,
+        touches.touch_date
+    from touches
+    group by touches.person_number, touches.kind_number, touches.touch_date
     having count(*) > 1
 
 ),
@@ -74,52 +42,71 @@ busy_days as (
 superseded as (
 
     select
-        person_touches.touch_source,
-        person_touches.touch_id,
-        min(person_touches.valid_from) over (
-            partition by
-                person_touches.person_key,
-                person_touches.touch_source,
-                person_touches.campaign_id,
-                person_touches.touch_type,
-                person_touches.touch_date
-            order by person_touches.touched_at nulls last, person_touches.touch_id nulls last
+        touches.touch_number,
+        min(touches.known_from) over (
+            partition by touches.person_number, touches.kind_number, touches.touch_date
+            order by touches.touch_number nulls last
             rows between unbounded preceding and 1 preceding
         ) as known_to
-    from person_touches
+    from touches
     inner join busy_days
         on
-            person_touches.person_key = busy_days.person_key
-            and person_touches.touch_date = busy_days.touch_date
+            touches.person_number = busy_days.person_number
+            and touches.kind_number = busy_days.kind_number
+            and touches.touch_date = busy_days.touch_date
 
 ),
 
--- Before its first captured day a campaign is what it was then; one that is gone is what it was
--- last.
-campaign_versions as (
+-- A number of its own for each account: that of its first conversion.
+accounts as (
 
     select
-        campaigns.source,
-        campaigns.campaign_id,
-        campaigns.channel,
-        min(campaigns.valid_from) over versions as first_captured_date,
-        case
-            when lag(campaigns.valid_from) over versions is null then {{ beginning_of_time() }}
-            else campaigns.valid_from
-        end as valid_from,
-        coalesce(lead(campaigns.valid_from) over versions, {{ end_of_time() }}) as valid_to
-    from campaigns
-    window versions as (
-        partition by campaigns.source, campaigns.campaign_id
-        order by campaigns.valid_from nulls last
-    )
+        conversions.source,
+        conversions.account_id,
+        min(conversions.conversion_key) as account_key
+    from conversions
+    where conversions.account_id is not null
+    group by conversions.source, conversions.account_id
+
+),
+
+account_conversions as (
+
+    select
+        accounts.account_key,
+        conversions.conversion_key,
+        conversions.window_start_date,
+        conversions.cut_off_date,
+        conversions.people_until,
+        conversions.restated_date,
+        conversions.reported_date
+    from conversions
+    inner join accounts
+        on
+            conversions.source = accounts.source
+            and conversions.account_id = accounts.account_id
+
+),
+
+account_touches as (
+
+    select
+        accounts.account_key,
+        linked.account_from,
+        touches.touch_number,
+        touches.kind_number,
+        touches.touch_date,
+        touches.known_from
+    from linked
+    inner join accounts
+        on linked.source = accounts.source and linked.account_id = accounts.account_id
+    inner join touches on linked.person_number = touches.person_number
 
 ),
 
 reached_by_opportunity as (
 
     select
-        'opportunity' as reached_by,
         conversions.conversion_key,
         conversions.restated_date,
         conversions.reported_date,
@@ -127,17 +114,20 @@ reached_by_opportunity as (
             as role_from,
         linked.converted_from,
         linked.account_from,
-        person_touches.*
+        touches.touch_number,
+        touches.kind_number,
+        touches.touch_date,
+        touches.known_from
     from conversions
     inner join linked
         on
             conversions.source = linked.source
             and conversions.opportunity_id = linked.opportunity_id
-    inner join person_touches
+    inner join touches
         on
-            linked.person_key = person_touches.person_key
-            and conversions.cut_off_date >= person_touches.touch_date
-            and conversions.window_start_date <= person_touches.touch_date
+            linked.person_number = touches.person_number
+            and conversions.cut_off_date >= touches.touch_date
+            and conversions.window_start_date <= touches.touch_date
     where
         linked.role_from <= conversions.people_until
         or linked.converted_from is not null
@@ -147,36 +137,38 @@ reached_by_opportunity as (
 reached_by_account as (
 
     select
-        'account' as reached_by,
-        conversions.conversion_key,
-        conversions.restated_date,
-        conversions.reported_date,
-        linked.role_from,
-        linked.converted_from,
-        linked.account_from,
-        person_touches.*
-    from linked
-    inner join person_touches on linked.person_key = person_touches.person_key
-    inner join conversions
+        account_conversions.conversion_key,
+        account_conversions.restated_date,
+        account_conversions.reported_date,
+        cast(null as date) as role_from,
+        cast(null as date) as converted_from,
+        account_touches.account_from,
+        account_touches.touch_number,
+        account_touches.kind_number,
+        account_touches.touch_date,
+        account_touches.known_from
+    from account_touches
+    inner join account_conversions
         on
-            linked.source = conversions.source
-            and linked.account_id = conversions.account_id
-            and linked.account_from <= conversions.people_until
-            and person_touches.touch_date <= conversions.cut_off_date
-            and person_touches.touch_date >= conversions.window_start_date
+            account_touches.account_key = account_conversions.account_key
+            and account_touches.account_from <= account_conversions.people_until
+            and account_touches.touch_date <= account_conversions.cut_off_date
+            and account_touches.touch_date >= account_conversions.window_start_date
 
 ),
 
 -- What counts today, and what counted when the quarter was reported.
-{%- for way in ['opportunity', 'account'] %}
+{%- for way, ways_matches in {
+    'opportunity': ['role', 'converted'], 'account': ['account'],
+}.items() %}
     counting_by_{{ way }} as (
 
         select
             {%- for side, prefix in sides.items() %}
-                {%- for match in matches[1:] %}
+                {%- for match in ways_matches %}
                     coalesce(
                         reached.{{ match }}_from <= reached.{{ side }}_date
-                        and reached.valid_from <= reached.{{ side }}_date
+                        and reached.known_from <= reached.{{ side }}_date
                         and reached.touch_date <= reached.{{ side }}_date
                         and coalesce(superseded.known_to > reached.{{ side }}_date, true),
                         false
@@ -184,30 +176,10 @@ reached_by_account as (
                 {%- endfor %}
             {%- endfor %}
             reached.conversion_key,
-            reached.reached_by,
-            reached.touch_source,
-            reached.touch_id,
-            reached.person_key,
-            reached.campaign_id,
-            reached.touch_type,
-            reached.touched_at,
-            reached.touch_date,
-            campaign_versions.channel,
-            case
-                when campaign_versions.first_captured_date <= reached.reported_date
-                    then campaign_versions.channel
-            end as reported_channel
+            reached.touch_number,
+            reached.kind_number
         from reached_by_{{ way }} as reached
-        left join superseded
-            on
-                reached.touch_source = superseded.touch_source
-                and reached.touch_id = superseded.touch_id
-        left join campaign_versions
-            on
-                reached.touch_source = campaign_versions.source
-                and reached.campaign_id = campaign_versions.campaign_id
-                and reached.touch_date >= campaign_versions.valid_from
-                and reached.touch_date < campaign_versions.valid_to
+        left join superseded on reached.touch_number = superseded.touch_number
 
     ),
 
@@ -219,6 +191,7 @@ placed as (
         'opportunity': ['headline', 'role', 'converted'], 'account': ['account'],
     }.items() %}
         select
+            '{{ way }}' as reached_by,
             {%- for prefix in sides.values() %}
                 {%- for match in matches %}
                     {%- if match in ways_matches %}
@@ -245,26 +218,18 @@ placed as (
                 {%- endfor %}
             {%- endfor %}
             counting.conversion_key,
-            counting.reached_by,
-            counting.touch_source,
-            counting.touch_id,
-            counting.person_key,
-            counting.campaign_id,
-            counting.touch_type,
-            counting.channel,
-            counting.reported_channel,
-            counting.is_role,
-            counting.is_converted,
-            counting.touched_at,
-            counting.touch_date
+            counting.touch_number,
+            counting.kind_number,
+            {{ 'counting.is_role' if way == 'opportunity' else 'false' }} as is_role,
+            {{ 'counting.is_converted' if way == 'opportunity' else 'false' }} as is_converted
         from counting_by_{{ way }} as counting
         where
-            counting.is_role
-            or counting.is_converted
-            or counting.is_account
-            or counting.is_reported_role
-            or counting.is_reported_converted
-            or counting.is_reported_account
+            {%- for prefix in sides.values() %}
+                {%- for match in ways_matches if match != 'headline' %}
+                    counting.is_{{ prefix }}{{ match }} or
+                {%- endfor %}
+            {%- endfor %}
+            false
         {%- if not loop.last %}
             union all
         {%- endif %}

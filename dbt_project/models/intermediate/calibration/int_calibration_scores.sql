@@ -39,30 +39,6 @@ health_scores as (
 
 ),
 
-open_versions as (
-
-    select
-        versions.source,
-        versions.opportunity_id,
-        versions.segment,
-        versions.pipeline || ' / ' || versions.stage as stage_band,
-        coalesce(
-            {{ forecast_category_key('versions.forecast_category') }},
-            versions.forecast_category,
-            '(none)'
-        ) as category_band,
-        versions.stage_probability,
-        versions.valid_from,
-        least(
-            cast({{ dbt.dateadd('day', -1, 'versions.valid_to') }} as date),
-            sources.last_captured_date
-        ) as last_date
-    from versions
-    inner join sources on versions.source = sources.source
-    where versions.is_open
-
-),
-
 outcomes as (
 
     select
@@ -74,55 +50,98 @@ outcomes as (
 
 ),
 
--- Few versions stand on the first day of a month, and comparing dates costs more than looking.
-judged as (
+-- The first days of months on which a version stands, from the first to the last.
+open_versions as (
 
     select
-        open_versions.*,
-        dates.fiscal_quarter,
-        case open_versions.category_band
+        versions.source,
+        versions.opportunity_id,
+        versions.segment,
+        versions.pipeline,
+        versions.stage,
+        versions.forecast_category,
+        versions.stage_probability,
+        cast({{ dbt.date_trunc(
+            'month', dbt.dateadd('day', -1, dbt.dateadd('month', 1, 'versions.valid_from'))
+        ) }} as date) as first_month_date,
+        cast({{ dbt.date_trunc(
+            'month',
+            'least(' ~ dbt.dateadd('day', -1, 'versions.valid_to')
+            ~ ', sources.last_captured_date)'
+        ) }} as date) as last_month_date
+    from versions
+    inner join sources on versions.source = sources.source
+    where versions.is_open
+
+),
+
+-- Versions alike are counted before each month looks at them: few of millions.
+stretches as (
+
+    select
+        open_versions.segment,
+        open_versions.pipeline,
+        open_versions.stage,
+        open_versions.forecast_category,
+        open_versions.stage_probability,
+        open_versions.first_month_date,
+        open_versions.last_month_date,
+        count(*) as judged,
+        count(*) filter (where outcomes.stage_category = 'won') as positives,
+        count(*) filter (where outcomes.stage_category = 'lost') as negatives,
+        count(*) filter (where outcomes.stage_category is null) as gone
+    from open_versions
+    left join outcomes
+        on
+            open_versions.source = outcomes.source
+            and open_versions.opportunity_id = outcomes.opportunity_id
+    where open_versions.first_month_date <= open_versions.last_month_date
+    group by
+        open_versions.segment,
+        open_versions.pipeline,
+        open_versions.stage,
+        open_versions.forecast_category,
+        open_versions.stage_probability,
+        open_versions.first_month_date,
+        open_versions.last_month_date
+
+),
+
+banded as (
+
+    select
+        stretches.*,
+        stretches.pipeline || ' / ' || stretches.stage as stage_band,
+        coalesce(
+            {{ forecast_category_key('stretches.forecast_category') }},
+            stretches.forecast_category,
+            '(none)'
+        ) as category_band
+    from stretches
+
+),
+
+counted as (
+
+    select
+        banded.stage_band,
+        banded.stage_probability,
+        banded.category_band,
+        case banded.category_band
             when 'commit' then policy.commit_win_rate
             when 'best_case' then policy.best_case_win_rate
             when 'pipeline' then policy.pipeline_win_rate
             when 'omitted' then policy.omitted_win_rate
         end as category_win_rate,
-        coalesce(outcomes.stage_category, 'gone') as outcome
-    from open_versions
-    inner join dates
-        on open_versions.valid_from <= dates.date_day and open_versions.last_date >= dates.date_day
+        banded.segment,
+        dates.fiscal_quarter,
+        banded.positives,
+        banded.negatives,
+        banded.gone,
+        banded.judged - banded.positives - banded.negatives - banded.gone as undecided
+    from banded
+    inner join dates on dates.date_day between banded.first_month_date and banded.last_month_date
     inner join policy on dates.date_day >= policy.valid_from and dates.date_day < policy.valid_to
-    left join outcomes
-        on
-            open_versions.source = outcomes.source
-            and open_versions.opportunity_id = outcomes.opportunity_id
-    where
-        open_versions.valid_from
-        <= cast({{ dbt.date_trunc('month', 'open_versions.last_date') }} as date)
-
-),
-
--- Few of millions: counted before each score looks at them.
-counted as (
-
-    select
-        judged.stage_band,
-        judged.stage_probability,
-        judged.category_band,
-        judged.category_win_rate,
-        judged.segment,
-        judged.fiscal_quarter,
-        count(*) filter (where judged.outcome = 'won') as positives,
-        count(*) filter (where judged.outcome = 'lost') as negatives,
-        count(*) filter (where judged.outcome = 'gone') as gone,
-        count(*) filter (where judged.outcome not in ('won', 'lost', 'gone')) as undecided
-    from judged
-    group by
-        judged.stage_band,
-        judged.stage_probability,
-        judged.category_band,
-        judged.category_win_rate,
-        judged.segment,
-        judged.fiscal_quarter
 
 ),
 

@@ -18,6 +18,7 @@ subscriptions as (
 customer_accounts as (
 
     select * from {{ ref('int_customer_accounts') }}
+    where known_to = {{ end_of_time() }}
 
 ),
 
@@ -55,6 +56,7 @@ prices as (
         accounts.account_key,
 
         -- attributes
+        coalesce(named.account_id, '') as named_account_id,
         coalesce(lower(trim(named.status)), '') as status,
         coalesce(
             upper(trim(named.currency_code)), '{{ var("base_currency") }}'

@@ -46,62 +46,11 @@ lives as (
 
 ),
 
--- A life begins behind the time before it.
-cuts as (
-
-    select
-        lives.policy_key,
-        lives.subscription_key,
-        {{ beginning_of_time() }} as valid_from,
-        lives.paid_from as valid_to
-    from lives
-    union all
-    select
-        lives.policy_key,
-        lives.subscription_key,
-        breaks.valid_from,
-        breaks.valid_to
-    from lives
-    inner join breaks
-        on
-            lives.source = breaks.source
-            and lives.subscription_id = breaks.subscription_id
-            and not (lives.counts_trials_of_payers and breaks.is_of_payer)
-
-),
-
--- What lies between one break's end and the next one's beginning is paid for; breaks may overlap.
-gaps as (
-
-    select
-        cuts.policy_key,
-        cuts.subscription_key,
-        max(cuts.valid_to) over (
-            partition by cuts.policy_key, cuts.subscription_key
-            order by cuts.valid_from nulls last, cuts.valid_to nulls last
-            rows between unbounded preceding and current row
-        ) as valid_from,
-        coalesce(lead(cuts.valid_from) over (
-            partition by cuts.policy_key, cuts.subscription_key
-            order by cuts.valid_from nulls last, cuts.valid_to nulls last
-        ), {{ end_of_time() }}) as valid_to
-    from cuts
-
-),
-
-spans as (
-
-    select
-        lives.*,
-        gaps.valid_from,
-        least(gaps.valid_to, lives.paid_to) as valid_to
-    from gaps
-    inner join lives
-        on
-            gaps.policy_key = lives.policy_key
-            and gaps.subscription_key = lives.subscription_key
-
-),
+{{ paid_spans(
+    'breaks',
+    keys=['policy_key', 'subscription_key'],
+    same=['source', 'subscription_id'],
+) }},
 
 priced as (
 

@@ -33,7 +33,8 @@ foreign_amounts as (
 
 ),
 
--- The months of a stretch, by how many it has.
+-- The months of a stretch, by how many it has; grouped, so that they are paired before intervals are
+-- joined to them by that number.
 months as (
 
     select
@@ -47,6 +48,7 @@ months as (
         ) }}) + 1
             from sources
         )
+    group by counts.day_number, months.day_number
 
 ),
 

@@ -65,7 +65,7 @@ facts as (
         cases.is_last_day,
         cases.amount,
         cases.has_next_step,
-        cases.push_count,
+        cast(cases.push_count as integer) as push_count,
         cases.close_date,
         cases.created_date,
         cases.first_seen_date,
@@ -110,20 +110,22 @@ facts as (
         thresholds.past_due_threshold,
         thresholds.no_activity_threshold,
         thresholds.few_contacts_threshold,
-        {{ dbt.datediff('visits.entered_date', 'cases.judged_date', 'day') }}
-            as days_in_stage,
-        {{ dbt.datediff(
+        -- integers are compared with thresholds in 64 bits
+        cast({{ dbt.datediff(
+            'visits.entered_date', 'cases.judged_date', 'day'
+        ) }} as integer) as days_in_stage,
+        cast({{ dbt.datediff(
             'coalesce(cases.last_changed_date, cases.first_seen_date)',
             'cases.judged_date',
             'day'
-        ) }} as days_unchanged,
-        {{ dbt.datediff('cases.close_date', 'cases.judged_date', 'day') }}
+        ) }} as integer) as days_unchanged,
+        cast({{ dbt.datediff('cases.close_date', 'cases.judged_date', 'day') }} as integer)
             as days_past_due,
-        {{ dbt.datediff(
+        cast({{ dbt.datediff(
             'coalesce(activities.last_activity_date, cases.created_date)',
             'cases.judged_date',
             'day'
-        ) }} as days_inactive
+        ) }} as integer) as days_inactive
     from cases
     inner join stages on cases.stage_interval_key = stages.stage_interval_key
     inner join visits

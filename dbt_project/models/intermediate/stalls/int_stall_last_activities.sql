@@ -22,23 +22,31 @@ opportunities as (
 
 ),
 
--- The CRM's own field, which it may also take back, and each value of it that differs from the
--- one before.
-fields as (
+dated as (
 
     select
         opportunities.opportunity_key,
         versions.valid_from,
-        {{ business_date('versions.last_activity_at') }} as activity_date,
-        lag({{ business_date('versions.last_activity_at') }}) over (
-            partition by opportunities.opportunity_key
-            order by versions.valid_from nulls last
-        ) as earlier_activity_date
+        {{ business_date('versions.last_activity_at') }} as activity_date
     from versions
     inner join opportunities
         on
             versions.source = opportunities.source
             and versions.opportunity_id = opportunities.opportunity_id
+
+),
+
+-- The CRM's own field, which it may also take back, and each value of it that differs from the
+-- one before.
+fields as (
+
+    select
+        dated.*,
+        lag(dated.activity_date) over (
+            partition by dated.opportunity_key
+            order by dated.valid_from nulls last
+        ) as earlier_activity_date
+    from dated
 
 ),
 

@@ -86,13 +86,13 @@ verdicts as (
         cast(limited.days_in_stage - floor(
             limited.age_in_stage_threshold * limited.doubled_median_days / 2
         ) as integer) as age_in_stage_days,
-        cast(limited.days_unchanged - floor(limited.no_change_threshold) as integer)
+        cast(limited.days_unchanged - cast(floor(limited.no_change_threshold) as bigint) as integer)
             as no_change_days,
         cast({{ dbt.datediff(
             'limited.last_pushed_date', 'limited.judged_date', 'day'
         ) }} as integer) as close_date_pushed_days,
-        cast(limited.days_past_due - floor(limited.past_due_threshold) as integer) as past_due_days,
-        cast(limited.days_inactive - floor(limited.no_activity_threshold) as integer)
+        cast(limited.days_past_due - cast(floor(limited.past_due_threshold) as bigint) as integer) as past_due_days,
+        cast(limited.days_inactive - cast(floor(limited.no_activity_threshold) as bigint) as integer)
             as no_activity_days,
         cast({{ dbt.datediff(
             'limited.blank_from', 'limited.judged_date', 'day'

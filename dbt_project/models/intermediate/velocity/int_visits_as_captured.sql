@@ -20,27 +20,39 @@ source_days as (
 
 ),
 
+-- Stays are sorted by numbers and without names, of which each sort would carry a copy.
+ranks as (
+
+    select
+        stages.stage_interval_key,
+        stages.stage_order,
+        dense_rank() over (order by stages.pipeline nulls last) as pipeline_key
+    from stages
+
+),
+
 -- What came later: won at all, and how far in the same pipeline while it was open.
 ordered as (
 
     select
         stays.*,
-        stages.source,
-        stages.pipeline,
-        stages.stage,
-        stages.stage_order,
+        ranks.stage_order,
+        row_number() over (
+            partition by stays.opportunity_key, stays.stage_key
+            order by stays.valid_from nulls last
+        ) as visit_number,
         min(case when stays.stage_category = 'won' then stays.valid_from end) over (
             partition by stays.opportunity_key
             order by stays.valid_from nulls last
             rows between 1 following and unbounded following
         ) as won_from,
-        max(case when stays.stage_category = 'open' then stages.stage_order end) over (
-            partition by stays.opportunity_key, stages.pipeline
+        max(case when stays.stage_category = 'open' then ranks.stage_order end) over (
+            partition by stays.opportunity_key, ranks.pipeline_key
             order by stays.valid_from nulls last
             rows between 1 following and unbounded following
         ) as highest_later_order
     from stays
-    inner join stages on stays.stage_interval_key = stages.stage_interval_key
+    inner join ranks on stays.stage_interval_key = ranks.stage_interval_key
 
 ),
 
@@ -50,15 +62,12 @@ visits as (
         -- ids
         ordered.opportunity_key,
         ordered.stage_key,
-        ordered.source,
+        stages.source,
 
         -- attributes
-        ordered.pipeline,
-        ordered.stage,
-        cast(row_number() over (
-            partition by ordered.opportunity_key, ordered.stage_key
-            order by ordered.valid_from nulls last
-        ) as integer) as visit_number,
+        stages.pipeline,
+        stages.stage,
+        cast(ordered.visit_number as integer) as visit_number,
         ordered.segment,
         ordered.stage_order,
         case
@@ -66,7 +75,7 @@ visits as (
             when coalesce(ordered.next_valid_from <> ordered.valid_to, true) then 'deleted'
             when next_stages.stage_category in ('won', 'lost') then next_stages.stage_category
             when next_stages.stage_category <> 'open' then 'moved'
-            when next_stages.pipeline <> ordered.pipeline then 'moved'
+            when next_stages.pipeline <> stages.pipeline then 'moved'
             when next_stages.stage_order > last_stages.stage_order then 'advanced'
             when next_stages.stage_order < last_stages.stage_order then 'regressed'
             else 'moved'
@@ -91,8 +100,9 @@ visits as (
         source_days.previous_captured_date,
         source_days.last_captured_date
     from ordered
+    inner join stages on ordered.stage_interval_key = stages.stage_interval_key
     inner join source_days
-        on ordered.source = source_days.source and ordered.valid_from = source_days.date_day
+        on stages.source = source_days.source and ordered.valid_from = source_days.date_day
     left join stages as last_stages
         on ordered.last_stage_interval_key = last_stages.stage_interval_key
     left join stages as next_stages

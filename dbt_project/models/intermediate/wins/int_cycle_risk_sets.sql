@@ -155,16 +155,26 @@ risk_sets as (
 
     select
         numbered.cohort_key,
-        cohorts.*,
-        cohorts.won + cohorts.lost as closed,
-        coalesce(
-            sum(cohorts.entered - cohorts.won - cohorts.lost - cohorts.censored) over (
+        cohorts.fiscal_quarter,
+        cohorts.segment,
+        cohorts.opportunity_type,
+        cohorts.pipeline,
+        cohorts.from_stage,
+        cohorts.day,
+        {%- for count in counts %}
+            cast(cohorts.{{ count }} as integer) as {{ count }},
+        {%- endfor %}
+        cast(cohorts.won + cohorts.lost as integer) as closed,
+        cast(coalesce(
+            sum(cast(
+                cohorts.entered - cohorts.won - cohorts.lost - cohorts.censored as integer
+            )) over (
                 partition by numbered.cohort_key
                 order by cohorts.day nulls last
                 rows between unbounded preceding and 1 preceding
             ),
             0
-        ) as at_risk
+        ) as integer) as at_risk
     from cohorts
     inner join numbered
         on

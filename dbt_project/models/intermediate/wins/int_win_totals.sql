@@ -18,14 +18,32 @@ outcomes as (
 
 ),
 
+-- Outcomes alike in everything that is told, as one: each dimension looks at these.
 counted as (
 
     select
-        outcomes.*,
-        case when outcomes.is_restated then 1 else 0 end as restated,
-        case when outcomes.is_reported then 1 else 0 end as reported,
-        case when outcomes.is_dated_ahead then 1 else 0 end as dated_ahead
+        outcomes.fiscal_quarter,
+        outcomes.segment,
+        {%- for dimension in dimensions %}
+            outcomes.{{ dimension }},
+        {%- endfor %}
+        outcomes.outcome,
+        outcomes.is_restated,
+        outcomes.is_reported,
+        outcomes.is_dated_ahead,
+        count(*) as opportunities,
+        sum(outcomes.amount) as amount
     from outcomes
+    group by
+        {%- for dimension in dimensions %}
+            outcomes.{{ dimension }},
+        {%- endfor %}
+        outcomes.fiscal_quarter,
+        outcomes.segment,
+        outcomes.outcome,
+        outcomes.is_restated,
+        outcomes.is_reported,
+        outcomes.is_dated_ahead
 
 ),
 
@@ -37,23 +55,24 @@ sided as (
         {%- for dimension in dimensions %}
             counted.{{ dimension }},
         {%- endfor %}
-        {%- for outcome in outcomes %}
-            case when counted.outcome = '{{ outcome }}' then counted.restated else 0 end
-                as {{ 'still_open' if outcome == 'open' else outcome }},
-            case when counted.outcome = '{{ outcome }}' then counted.reported else 0 end
-                as reported_{{ 'still_open' if outcome == 'open' else outcome }},
+        {%- for side, flag in {'': 'is_restated', 'reported_': 'is_reported'}.items() %}
+            {%- for outcome in outcomes %}
+                case
+                    when counted.outcome = '{{ outcome }}' and counted.{{ flag }}
+                        then counted.opportunities
+                    else 0
+                end as {{ side }}{{ 'still_open' if outcome == 'open' else outcome }},
+            {%- endfor %}
+            {%- for outcome in ['won', 'lost'] %}
+                case
+                    when counted.outcome = '{{ outcome }}' and counted.{{ flag }}
+                        then counted.amount
+                    else 0
+                end as {{ side }}{{ outcome }}_amount,
+            {%- endfor %}
         {%- endfor %}
-        {%- for outcome in ['won', 'lost'] %}
-            case
-                when counted.outcome = '{{ outcome }}' then counted.restated * counted.amount
-                else 0
-            end as {{ outcome }}_amount,
-            case
-                when counted.outcome = '{{ outcome }}' then counted.reported * counted.amount
-                else 0
-            end as reported_{{ outcome }}_amount,
-        {%- endfor %}
-        counted.restated * counted.dated_ahead as lost_dated_ahead
+        case when counted.is_restated and counted.is_dated_ahead then counted.opportunities else 0 end
+            as lost_dated_ahead
     from counted
 
 ),

@@ -17,10 +17,38 @@ touches as (
 
 ),
 
+person_touches as (
+
+    select * from {{ ref('int_person_touches') }}
+
+),
+
+kinds as (
+
+    select * from {{ ref('int_touch_kinds') }}
+
+),
+
+records as (
+
+    select * from {{ ref('int_people') }}
+
+),
+
 evidence as (
 
     select * from {{ ref('int_attribution_evidence') }}
     where match = 'headline' and dimension = '(all)' and is_match_known
+
+),
+
+people as (
+
+    select
+        records.person_number,
+        min(records.person_key) as person_key
+    from records
+    group by records.person_number
 
 ),
 
@@ -29,22 +57,25 @@ touched as (
 
     select
         conversions.*,
-        touches.touch_source,
-        touches.touch_id,
-        touches.person_key,
+        kinds.source as touch_source,
+        person_touches.touch_id,
+        people.person_key,
         touches.is_role,
         touches.is_converted,
-        touches.touched_at,
-        touches.touch_date,
-        case when touches.touch_id is null then '(untouched)' else touches.channel end as channel,
-        touches.campaign_id,
-        case when touches.touch_id is null then '(untouched)' else touches.touch_type end
+        person_touches.touched_at,
+        person_touches.touch_date,
+        case when touches.touch_number is null then '(untouched)' else kinds.channel end as channel,
+        kinds.campaign_id,
+        case when touches.touch_number is null then '(untouched)' else kinds.touch_type end
             as touch_type,
         coalesce(touches.headline_position, 1) as touch_position,
         coalesce(touches.headline_count, 1) as touches_counted
     from conversions
     inner join evidence on evidence.is_match_known
     left join touches on conversions.conversion_key = touches.conversion_key
+    left join kinds on touches.kind_number = kinds.kind_number
+    left join person_touches on touches.touch_number = person_touches.touch_number
+    left join people on person_touches.person_number = people.person_number
 
 ),
 

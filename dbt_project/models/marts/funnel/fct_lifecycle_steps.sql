@@ -46,9 +46,21 @@ segments as (
 
 ),
 
-first_touches as (
+records as (
 
-    select * from {{ ref('int_person_first_touches') }}
+    select * from {{ ref('int_people') }}
+
+),
+
+touches as (
+
+    select * from {{ ref('int_person_touches') }}
+
+),
+
+kinds as (
+
+    select * from {{ ref('int_touch_kinds') }}
 
 ),
 
@@ -69,6 +81,41 @@ last_day as (
 
     select max(snapshot_days.snapshot_date) as last_captured_date
     from snapshot_days
+
+),
+
+first_touch_numbers as (
+
+    select
+        touches.person_number,
+        min(touches.touch_number) as touch_number
+    from touches
+    group by touches.person_number
+
+),
+
+person_numbers as (
+
+    select
+        records.person_number,
+        min(records.person_key) as person_key
+    from records
+    group by records.person_number
+
+),
+
+first_touches as (
+
+    select
+        person_numbers.person_key,
+        kinds.campaign_id,
+        kinds.channel,
+        touches.touch_date
+    from first_touch_numbers
+    inner join touches on first_touch_numbers.touch_number = touches.touch_number
+    inner join kinds on touches.kind_number = kinds.kind_number
+    inner join person_numbers
+        on first_touch_numbers.person_number = person_numbers.person_number
 
 ),
 

@@ -74,7 +74,7 @@ versions as (
         -- dates
         states.close_date,
         coalesce(fiscal_days.fiscal_quarter, '(none)') as close_fiscal_quarter,
-        states.created_date
+        history.created_date
     from states
     inner join opportunities
         on

@@ -3,6 +3,8 @@
 {%- set causes = [
     'entered', 'moved_in', 'moved_out', 'segment', 'edited', 'left', 'deleted', 'definition'
 ] %}
+{%- set revenue_metrics = ['mrr', 'cohort_mrr', 'nrr', 'grr'] %}
+{%- set listed_revenue_metrics = "('" ~ revenue_metrics | join("', '") ~ "')" %}
 with
 
 pipeline_changes as (
@@ -13,7 +15,7 @@ pipeline_changes as (
 
 mrr_changes as (
 
-    select * from {{ ref('int_mrr_restatements') }}
+    select * from {{ ref('fct_mrr_restatements') }}
 
 ),
 
@@ -32,37 +34,13 @@ pipeline_days as (
 billing_days as (
 
     select * from {{ ref('int_snapshot_days') }}
-    where entity = 'subscription'
+    where entity in ('subscription', 'customer', 'account')
 
 ),
 
 policy as (
 
     select * from {{ ref('int_metric_policy') }}
-
-),
-
-changes as (
-
-    select
-        pipeline_changes.metric,
-        pipeline_changes.fiscal_quarter,
-        pipeline_changes.segment,
-        pipeline_changes.snapshot_date,
-        pipeline_changes.cause,
-        pipeline_changes.amount,
-        pipeline_changes.opportunity_delta as number_delta
-    from pipeline_changes
-    union all
-    select
-        'mrr' as metric,
-        mrr_changes.fiscal_quarter,
-        mrr_changes.segment,
-        mrr_changes.snapshot_date,
-        mrr_changes.cause,
-        mrr_changes.amount,
-        mrr_changes.customer_delta as number_delta
-    from mrr_changes
 
 ),
 
@@ -76,11 +54,16 @@ days as (
         from pipeline_days
         union all
     {%- endfor %}
-    select
-        'mrr' as metric,
-        billing_days.snapshot_date
-    from billing_days
-    group by billing_days.snapshot_date
+    {%- for metric in revenue_metrics %}
+        select
+            '{{ metric }}' as metric,
+            billing_days.snapshot_date
+        from billing_days
+        group by billing_days.snapshot_date
+        {%- if not loop.last %}
+        union all
+        {%- endif %}
+    {%- endfor %}
 
 ),
 
@@ -113,8 +96,43 @@ quarters as (
 
 ),
 
+mrr_totals as (
+
+    {{ with_all(
+        'mrr_changes',
+        all_of=['segment'],
+        others=['metric', 'fiscal_quarter', 'snapshot_date', 'cause'],
+        sums=['amount', 'customer_delta'],
+    ) }}
+
+),
+
+changes as (
+
+    select
+        pipeline_changes.metric,
+        pipeline_changes.fiscal_quarter,
+        pipeline_changes.segment,
+        pipeline_changes.snapshot_date,
+        pipeline_changes.cause,
+        pipeline_changes.amount,
+        pipeline_changes.opportunity_delta as number_delta
+    from pipeline_changes
+    union all
+    select
+        mrr_totals.metric,
+        mrr_totals.fiscal_quarter,
+        mrr_totals.segment,
+        mrr_totals.snapshot_date,
+        mrr_totals.cause,
+        mrr_totals.amount,
+        mrr_totals.customer_delta as number_delta
+    from mrr_totals
+
+),
+
 -- The company has both numbers of the pipeline in every quarter, whether there is anything in it
--- or not.
+-- or not; and who was there a year before has a retention, whether anything of it stayed or not.
 cells as (
 
     select
@@ -128,11 +146,21 @@ cells as (
         quarters.fiscal_quarter,
         '(all)' as segment
     from quarters
-    where quarters.metric <> 'mrr'
+    where quarters.metric in ('bookings', 'open_pipeline')
+    {%- for metric in ['nrr', 'grr'] %}
+        union
+        select
+            '{{ metric }}' as metric,
+            changes.fiscal_quarter,
+            changes.segment
+        from changes
+        where changes.metric = 'cohort_mrr'
+    {%- endfor %}
 
 ),
 
--- All segments have the same days, so that each day's sum up.
+-- All segments have the same days, so that each day's sum up, and so have all numbers of revenue, of
+-- which some are shares of others.
 looks as (
 
     select
@@ -156,10 +184,21 @@ looks as (
         )
     union
     select
-        changes.metric,
+        cells.metric,
         changes.fiscal_quarter,
         changes.snapshot_date
     from changes
+    inner join cells
+        on
+            changes.fiscal_quarter = cells.fiscal_quarter
+            and cells.segment = '(all)'
+            and (
+                changes.metric = cells.metric
+                or (
+                    changes.metric in {{ listed_revenue_metrics }}
+                    and cells.metric in {{ listed_revenue_metrics }}
+                )
+            )
 
 ),
 
@@ -233,8 +272,26 @@ rated as (
         cast(restatements.restated_amount - restatements.reported_amount as decimal(18, 2))
             as changed_amount,
         cast(restatements.restated_amount - restatements.reported_amount as double)
-        / nullif(cast(restatements.reported_amount as double), 0) as changed_rate
+        / nullif(cast(restatements.reported_amount as double), 0) as changed_rate,
+        case
+            when restatements.metric in ('nrr', 'grr')
+                then
+                    cast(restatements.reported_amount as double)
+                    / nullif(cast(cohorts.reported_amount as double), 0)
+        end as reported_ratio,
+        case
+            when restatements.metric in ('nrr', 'grr')
+                then
+                    cast(restatements.restated_amount as double)
+                    / nullif(cast(cohorts.restated_amount as double), 0)
+        end as restated_ratio
     from restatements
+    left join restatements as cohorts
+        on
+            restatements.fiscal_quarter = cohorts.fiscal_quarter
+            and restatements.segment = cohorts.segment
+            and restatements.snapshot_date = cohorts.snapshot_date
+            and cohorts.metric = 'cohort_mrr'
 
 )
 

@@ -17,6 +17,7 @@ subscriptions as (
 customer_accounts as (
 
     select * from {{ ref('int_customer_accounts') }}
+    where known_to = {{ end_of_time() }}
 
 ),
 

@@ -22,8 +22,8 @@ opportunities as (
 
 owners as (
 
-    select * from {{ ref('int_opportunity_states') }}
-    where existence = 'existing' and valid_to = {{ end_of_time() }}
+    select * from {{ ref('fct_opportunity_history') }}
+    where is_current and is_open
 
 ),
 

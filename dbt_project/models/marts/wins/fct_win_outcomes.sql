@@ -34,6 +34,30 @@ bands as (
 
 ),
 
+win_quarters as (
+
+    select * from {{ ref('int_win_quarters') }}
+
+),
+
+-- The bands in force on each of the few days, which is found by its date.
+bands_by_day as (
+
+    select
+        win_quarters.as_of_date,
+        bands.cycle_band,
+        bands.from_days,
+        bands.up_to_days
+    from win_quarters
+    inner join bands
+        on
+            win_quarters.as_of_date >= bands.valid_from
+            and win_quarters.as_of_date < bands.valid_to
+    group by
+        win_quarters.as_of_date, bands.cycle_band, bands.from_days, bands.up_to_days
+
+),
+
 closed as (
 
     select
@@ -78,7 +102,7 @@ outcomes as (
         coalesce(users.team, '(none)') as owner_team,
         case when closed.outcome = 'lost' then coalesce(versions.loss_reason, '(none)') end
             as loss_reason,
-        coalesce(bands.cycle_band, '(none)') as cycle_band,
+        coalesce(bands_by_day.cycle_band, '(none)') as cycle_band,
         closed.outcome = 'lost' and coalesce(closed.close_date > closed.decided_from, false)
             as is_dated_ahead,
 
@@ -103,12 +127,11 @@ outcomes as (
             and closed.opportunity_id = versions.opportunity_id
             and closed.as_of_date >= versions.valid_from
             and closed.as_of_date < versions.valid_to
-    left join bands
+    left join bands_by_day
         on
-            closed.as_of_date >= bands.valid_from
-            and closed.as_of_date < bands.valid_to
-            and closed.cycle_days >= bands.from_days
-            and closed.cycle_days <= coalesce(bands.up_to_days, closed.cycle_days)
+            closed.as_of_date = bands_by_day.as_of_date
+            and closed.cycle_days >= bands_by_day.from_days
+            and closed.cycle_days <= coalesce(bands_by_day.up_to_days, closed.cycle_days)
 
 )
 

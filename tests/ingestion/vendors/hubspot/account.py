@@ -19,7 +19,7 @@ DEALS = 5
 class Account(Landing):
     """An account, a source on it, and a home to land in."""
 
-    name = "crm"
+    name, vendor = "crm", "hubspot"
 
     server: HubspotServer
     environment: dict[str, str] = field(default_factory=lambda: {"SOURCES__CRM__ACCESS_TOKEN": TOKEN})

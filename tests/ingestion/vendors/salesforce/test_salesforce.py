@@ -40,7 +40,7 @@ ROWS = Path(__file__).parents[4].parent / "shared" / "data" / "vendor_rows" / "s
 class Org(Landing):
     """An org, a source on it, and a home to land in."""
 
-    name = "crm"
+    name, vendor = "crm", "salesforce"
 
     server: SalesforceServer
     environment: dict[str, str] = field(
@@ -109,6 +109,7 @@ def test_every_object_lands_whole_under_its_own_names(org: Org) -> None:
 
 
 def test_compound_fields_are_left_out_and_their_parts_kept(org: Org) -> None:
+    org.only = ("account",)
     org.land()
     columns = {row[0] for row in org.read("describe crm.account")}
     assert {"billing_street", "tier_c"} <= columns
@@ -162,6 +163,7 @@ def test_an_org_without_forecasts_lands_all_the_rest_and_doctor_says_so(org: Org
 
 
 def test_what_tasks_say_is_left_out(org: Org) -> None:
+    org.only = ("task",)
     org.land()
     assert {"description", "subject"}.isdisjoint(row[0] for row in org.read("describe crm.task"))
 
@@ -185,11 +187,13 @@ def test_deleted_rows_come_with_their_mark_and_purged_ones_do_not(org: Org) -> N
 )
 @pytest.mark.parametrize("path", first_of(["/results", "/jobs/query$", "/describe", r"/jobs/query/\w+$"]))
 def test_passing_trouble_anywhere_is_waited_out(org: Org, fault: Fault, path: str) -> None:
+    org.only = ("opportunity",) if path == "/results" else ()
     org.server.put(fault, path=path, after=1)
     assert org.land()["opportunity"] == OPPORTUNITIES
 
 
 def test_a_limit_is_waited_as_long_as_asked(org: Org) -> None:
+    org.only = ("opportunity",)
     org.server.looks_needed = 0
     org.server.put(status(429, Retry_After="3"), path="/results")
     org.land()
@@ -238,6 +242,7 @@ def less_columns(answer: Answer) -> Answer:
     ids=["a page lost", "a row doubled", "a column lost", "an empty 200"],
 )
 def test_a_page_that_does_not_add_up_ends_the_run(org: Org, fault: Fault, said: str) -> None:
+    org.only = ("opportunity",)
     org.server.put(fault, path="/results", times=2)
     with pytest.raises(LandingError, match=f"crm.opportunity.*{said}"):
         org.land()
@@ -246,18 +251,22 @@ def test_a_page_that_does_not_add_up_ends_the_run(org: Org, fault: Fault, said: 
 
 
 def test_a_repeated_page_ends_the_run(org: Org) -> None:
+    org.only = ("opportunity",)
     org.server.put(repeated_page, path="/results", after=1)
     with pytest.raises(LandingError, match=r"crm.opportunity: page 2 leads back to a page that was read"):
         org.land()
 
 
 def test_a_page_cut_by_a_proxy_is_asked_again(org: Org) -> None:
+    org.only = ("opportunity",)
     half = changed(lambda answer: replace(answer, body=answer.content[: len(answer.content) * 2 // 3]))
     org.server.put(half, path="/results", after=1)
     assert org.land()["opportunity"] == OPPORTUNITIES
 
 
 def test_rows_that_change_while_pages_are_read_do_not_mix(org: Org) -> None:
+    org.only = ("opportunity",)
+
     def meanwhile(request: Request, vendor: Callable[[Request], Answer]) -> Answer:
         for row_id in list(org.server.rows["Opportunity"]):
             org.server.change("Opportunity", row_id, StageName="Changed")
@@ -276,6 +285,8 @@ def test_a_token_that_expires_in_the_middle_is_renewed(org: Org) -> None:
 
 
 def test_a_failed_job_says_why(org: Org) -> None:
+    org.only = ("opportunity",)
+
     def fail(answer: Answer) -> Answer:
         return Answer({**answer.body, "state": "Failed", "errorMessage": "QUERY_TIMEOUT"})
 
@@ -285,6 +296,7 @@ def test_a_failed_job_says_why(org: Org) -> None:
 
 
 def test_a_job_that_never_ends_is_given_up(org: Org) -> None:
+    org.only = ("opportunity",)
     org.server.looks_needed = 10**9
     with pytest.raises(LandingError, match=r"is still InProgress after 7,2\d\d s"):
         org.land()
@@ -298,6 +310,7 @@ def test_a_job_that_never_ends_is_given_up(org: Org) -> None:
     ],
 )
 def test_results_that_are_gone_end_the_run_and_the_next_one_is_whole(org: Org, code: int, body: Any) -> None:
+    org.only = ("opportunity",)
     org.server.put(status(code, body), path="/results", after=1)
     with pytest.raises(LandingError, match=body[0]["errorCode"]):
         org.land()
@@ -316,6 +329,7 @@ def test_the_run_stops_before_the_org_s_daily_limit(org: Org) -> None:
 
 
 def test_a_limit_reached_by_others_is_said_and_not_hammered(org: Org) -> None:
+    org.only = ("opportunity",)
     org.server.put(
         status(403, [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "TotalRequests Limit exceeded."}]),
         path="/results",
@@ -327,6 +341,7 @@ def test_a_limit_reached_by_others_is_said_and_not_hammered(org: Org) -> None:
 
 
 def test_too_many_at_once_is_waited_out(org: Org) -> None:
+    org.only = ("opportunity",)
     said = [{"errorCode": "REQUEST_LIMIT_EXCEEDED", "message": "ConcurrentRequests (Concurrent API Requests) Limit"}]
     org.server.put(status(403, said), path="/results", times=2)
     assert org.land()["opportunity"] == OPPORTUNITIES
@@ -336,6 +351,7 @@ def test_too_many_at_once_is_waited_out(org: Org) -> None:
 
 
 def test_large_objects_are_asked_for_their_changes_only(org: Org) -> None:
+    org.only = ("opportunity", "task")
     org.land()
     org.server.pass_time(days=1)
     task = list(org.server.rows["Task"])
@@ -354,6 +370,7 @@ def test_large_objects_are_asked_for_their_changes_only(org: Org) -> None:
 
 
 def test_a_row_committed_late_inside_the_look_back_is_found(org: Org) -> None:
+    org.only = ("task",)
     org.land()
     late = org.server.add("Task", OwnerId="005x", SystemModstamp=NOON.replace(hour=16, minute=51))
     org.server.pass_time(days=1)
@@ -362,6 +379,7 @@ def test_a_row_committed_late_inside_the_look_back_is_found(org: Org) -> None:
 
 
 def test_changes_at_the_very_edge_are_found(org: Org) -> None:
+    org.only = ("task",)
     org.land()
     edge = org.server.add("Task", OwnerId="005x", SystemModstamp=NOON.replace(hour=16, minute=50))
     org.server.pass_time(days=1)
@@ -370,6 +388,7 @@ def test_changes_at_the_very_edge_are_found(org: Org) -> None:
 
 
 def test_many_changes_of_one_instant_are_all_found(org: Org) -> None:
+    org.only = ("task",)
     org.land()
     org.server.pass_time(days=1)
     many = [org.server.add("Task", OwnerId="005x") for _ in range(10_300)]
@@ -377,6 +396,7 @@ def test_many_changes_of_one_instant_are_all_found(org: Org) -> None:
 
 
 def test_an_undeleted_row_is_there_again(org: Org) -> None:
+    org.only = ("opportunity", "task")
     task = next(iter(org.server.rows["Task"]))
     deal = next(iter(org.server.rows["Opportunity"]))
     org.server.delete("Task", task)
@@ -391,6 +411,7 @@ def test_an_undeleted_row_is_there_again(org: Org) -> None:
 
 
 def test_a_merged_row_ends_and_says_into_which(org: Org) -> None:
+    org.only = ("contact",)
     org.server.fields["Contact"]["MasterRecordId"] = "reference"
     kept = next(iter(org.server.rows["Contact"]))
     lost = org.server.add("Contact", Name="Twin", Email="twin@example.com")
@@ -404,6 +425,7 @@ def test_a_merged_row_ends_and_says_into_which(org: Org) -> None:
 
 
 def test_fields_that_are_added_renamed_and_retyped_land_as_they_are(org: Org) -> None:
+    org.only = ("opportunity",)
     org.land(columns={"opportunity": {"Health__c": "probability"}})
     deals = org.server.rows["Opportunity"]
     kinds = org.server.fields["Opportunity"]
@@ -436,6 +458,7 @@ def test_a_run_that_breaks_off_repeats_from_the_old_cursor(org: Org) -> None:
 
 
 def test_purged_rows_go_at_the_weekly_comparison(org: Org) -> None:
+    org.only = ("task",)
     org.land()
     task = next(iter(org.server.rows["Task"]))
     org.server.purge("Task", task)
@@ -452,6 +475,7 @@ def test_purged_rows_go_at_the_weekly_comparison(org: Org) -> None:
 
 
 def test_rows_that_were_never_told_are_found_at_the_weekly_comparison(org: Org) -> None:
+    org.only = ("task",)
     org.land()
     old = NOON.replace(year=2025)
     lost = org.server.add("Task", OwnerId="005x", SystemModstamp=old, CreatedDate=old)
@@ -462,6 +486,7 @@ def test_rows_that_were_never_told_are_found_at_the_weekly_comparison(org: Org) 
 
 @pytest.mark.parametrize("why", ["lost", "broken", "too old", "another field", "a field less"])
 def test_without_a_usable_state_everything_is_pulled(org: Org, why: str) -> None:
+    org.only = ("task",)
     org.land()
     carried = org.home / "dlt" / "carried" / "crm" / "task.parquet"
     if why == "lost":
@@ -486,6 +511,7 @@ def test_without_a_usable_state_everything_is_pulled(org: Org, why: str) -> None
 
 
 def test_a_field_that_may_no_longer_be_read_is_absent(org: Org) -> None:
+    org.only = ("opportunity",)
     org.server.hide("Opportunity", "Amount")
     org.land()
     assert "amount" not in {row[0] for row in org.read("describe crm.opportunity")}
@@ -493,6 +519,7 @@ def test_a_field_that_may_no_longer_be_read_is_absent(org: Org) -> None:
 
 
 def test_fields_that_differ_in_case_alone_land_apart(org: Org) -> None:
+    org.only = ("opportunity",)
     org.server.fields["Opportunity"] |= {"MyField__c": "string", "My_Field__c": "string"}
     org.land()
     assert {"myfield_c", "my_field_c"} <= {row[0] for row in org.read("describe crm.opportunity")}
@@ -527,6 +554,7 @@ def test_a_bom_and_windows_line_ends_do_no_harm(org: Org) -> None:
 
 
 def test_the_private_key_signs_in_where_there_is_one(org: Org) -> None:
+    org.only = ("opportunity",)
     openssl = shutil.which("openssl")
     if not openssl:
         pytest.skip("openssl is not installed")

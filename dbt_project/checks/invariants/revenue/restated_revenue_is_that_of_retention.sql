@@ -1,10 +1,11 @@
--- Quarters and segments of which rpt_restatements ends with another MRR than retention has.
+-- Quarters and segments of which rpt_restatements ends with another MRR or another retention than
+-- rpt_revenue_retention has.
 with
 
 restatements as (
 
     select * from {{ ref('rpt_restatements') }}
-    where metric = 'mrr' and is_latest
+    where is_latest and metric in ('mrr', 'cohort_mrr', 'nrr', 'grr')
 
 ),
 
@@ -25,8 +26,7 @@ closing as (
 
     select
         fiscal_quarters.fiscal_quarter,
-        retention.segment,
-        retention.closing_mrr,
+        retention.*,
         row_number() over (
             partition by fiscal_quarters.fiscal_quarter, retention.segment
             order by retention.month_end desc
@@ -41,6 +41,7 @@ select
     {{ sole_source(ref('int_subscriptions')) }} as source,
     restatements.fiscal_quarter,
     restatements.segment,
+    restatements.metric,
     restatements.restated_amount
 from restatements
 left join closing
@@ -48,4 +49,13 @@ left join closing
         restatements.fiscal_quarter = closing.fiscal_quarter
         and restatements.segment = closing.segment
         and closing.recency = 1
-where restatements.restated_amount <> coalesce(closing.closing_mrr, 0)
+where
+    restatements.restated_amount <> coalesce(
+        case restatements.metric
+            when 'mrr' then closing.closing_mrr
+            when 'cohort_mrr' then closing.cohort_mrr
+            when 'nrr' then closing.cohort_retained_mrr
+            when 'grr' then closing.cohort_gross_retained_mrr
+        end,
+        0
+    )
