@@ -3,7 +3,7 @@
 Dagster wraps these functions; tests call them alone. Nothing here knows the clock: days and instants are arguments.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -96,7 +96,7 @@ def landings(
     chunks: Sequence[Sequence[date]],
     now: datetime,
     show: Callable[[str, date], None],
-) -> Iterator[tuple[Sequence[date], Path, Landed]]:
+) -> Generator[tuple[Sequence[date], Path, Landed], None, None]:
     """Land chunk after chunk, each while its taker captures the one before; give where each lies, until the next.
 
     Two take turns in two files, the last in the home's own landing; the other file goes. What a landing run raises is
