@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: .venv/.run  ## virtual environment with the command .venv/bin/pipeledger
+setup: .venv/.run .venv/.parsed  ## virtual environment with the command .venv/bin/pipeledger
 setup-objects: .venv/.objects  ## the same with what a ledger in a bucket needs
 setup-metrics: .venv/.metrics  ## the same with what `pipeledger metrics` computes with
 setup-spark: .venv/.spark  ## the same with Spark, for `pipeledger build --target spark` (500 MB; needs Java 17)
@@ -24,6 +24,11 @@ setup-dev: .venv/.dev  ## the same with the test and lint tools
 .venv/.run: requirements.lock pyproject.toml | .venv/bin/uv
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --compile-bytecode --require-hashes -r requirements.lock
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# dbt reads the project of the demo once here, so that no new home waits for it.
+.venv/.parsed: .venv/.run orchestration/steps/dbt.py $(shell find dbt_project -type f -not -path '*/target/*' -not -path '*/logs/*')
+	@$(BIN)/python -m orchestration.steps.dbt demo >/dev/null
 	@touch $@
 
 .venv/.objects: requirements-objects.lock .venv/.run

@@ -42,7 +42,7 @@ def email_salt(store: Store, source: str) -> str:
 def write_personal(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manifest) -> None:
     """Replaces the personal columns of an entity by those of one extraction, whose landing is attached to `con`.
 
-    Rows that the source rejects or says are deleted have none.
+    Rows that the source rejects or says are deleted have none. Raises CaptureError where another program writes them.
     """
     table = f"landing.{quoted(manifest.source)}.{quoted(manifest.entity)}"
     landed = {row[0]: row[1] for row in con.execute(f"describe {table}").fetchall()}
@@ -57,4 +57,13 @@ def write_personal(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manif
     if manifest.deleted:
         rows += f" and lower(cast({quoted(manifest.deleted)} as varchar)) not in ('true', '1', 'yes') is not false"
     with store.personal.writing(f"{manifest.source}/{manifest.entity}.parquet") as draft:
-        con.execute(f"copy ({rows}) to {literal(str(draft))} (format parquet)")
+        try:
+            con.execute(f"copy ({rows}) to {literal(str(draft))} (format parquet)")
+        except duckdb.IOException as error:
+            if "lock" not in str(error):
+                raise
+            raise CaptureError(
+                f"{manifest.source}.{manifest.entity}: another program is writing its personal columns "
+                f"({str(error).splitlines()[0]}). Nothing was captured. Wait until it is done, then run the command "
+                "again."
+            ) from error

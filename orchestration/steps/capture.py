@@ -3,9 +3,13 @@
 Dagster wraps these functions; tests call them alone. Nothing here knows the clock: days and instants are arguments.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
+from threading import Event
 
 from ingestion.landing import Landed, land
 from ingestion.source import LandingError, Source, SourceError
@@ -50,25 +54,30 @@ def land_and_capture(
     notes: dict[str, None] = {}
     tripped: tuple[TrippedGate, ...] = ()
     place = {day: number for number, day in enumerate(sorted(days))}
-    for chunk in built.chunks(days):
-        landing = land_chunk(settings, built, chunk, now, lambda text, day: progress.show(text, place[day], len(days)))
-        landed |= landing.rows
-        notes |= dict.fromkeys(landing.notes)
-        done = capture(
-            settings.store,
-            source.name,
-            chunk,
-            gates=settings.config.gates,
-            accept=accept,
-            entities=built.entities if source.type == "files" else None,
-            code_version=code_version(),
-        )
-        captured += done.days
-        tripped = done.tripped
-        notes |= dict.fromkeys(done.notes)
-        progress.report(progress_line(source.name, chunk, landed, done.days))
-        if tripped:
-            break
+    chunks = list(built.chunks(days))
+    show = progress.show
+    with closing(
+        landings(settings, built, chunks, now, lambda text, day: show(text, place[day], len(days)))
+    ) as landed_chunks:
+        for chunk, file, landing in landed_chunks:
+            landed |= landing.rows
+            notes |= dict.fromkeys(landing.notes)
+            show(f"{source.name}: capturing {chunk[-1]}", place[chunk[-1]], len(days))
+            done = capture(
+                replace(settings.store, landing=file),
+                source.name,
+                chunk,
+                gates=settings.config.gates,
+                accept=accept,
+                entities=built.entities if source.type == "files" else None,
+                code_version=code_version(),
+            )
+            captured += done.days
+            tripped = done.tripped
+            notes |= dict.fromkeys(done.notes)
+            progress.report(progress_line(source.name, chunk, landed, done.days))
+            if tripped:
+                break
     seconds = (datetime.now(UTC) - now).total_seconds()
     return SourceResult(
         source.name,
@@ -81,20 +90,52 @@ def land_and_capture(
     )
 
 
-def land_chunk(
-    settings: Settings, source: Source, chunk: Sequence[date], now: datetime, show: Callable[[str, date], None]
-) -> Landed:
-    """One landing run; `show` is told what is happening, and for which day."""
-    done = land(
-        source,
-        chunk,
-        landing=settings.home.landing,
-        pipelines_dir=settings.home.dlt,
-        today=settings.config.today(now),
-        on_progress=lambda entity, day, rows: show(f"{source.name}: {entity} {day}: {rows:,} rows", day),
-    )
-    show(f"{source.name}: capturing {chunk[-1]}", chunk[-1])
-    return done
+def landings(
+    settings: Settings,
+    source: Source,
+    chunks: Sequence[Sequence[date]],
+    now: datetime,
+    show: Callable[[str, date], None],
+) -> Generator[tuple[Sequence[date], Path, Landed], None, None]:
+    """Land chunk after chunk, each while its taker captures the one before; give where each lies, until the next.
+
+    Two take turns in two files, the last in the home's own landing; the other file goes. What a landing run raises is
+    raised when it is its chunk's turn. One that nobody will take stops at its next table. `show` is told what is
+    happening, and for which day.
+    """
+    beside = settings.home.landing.with_stem("landing_ahead")
+    files = [beside if (len(chunks) - number) % 2 == 0 else settings.home.landing for number in range(len(chunks))]
+    is_over = Event()
+
+    def tell(entity: str, day: date, rows: int) -> None:
+        if is_over.is_set():
+            raise InterruptedError("nobody will capture it")
+        show(f"{source.name}: {entity} {day}: {rows:,} rows", day)
+
+    def run(number: int) -> Landed:
+        return land(
+            source,
+            chunks[number],
+            landing=files[number],
+            pipelines_dir=settings.home.dlt,
+            today=settings.config.today(now),
+            on_progress=tell,
+        )
+
+    try:
+        with ThreadPoolExecutor(max_workers=1) as ahead:
+            try:
+                following = None
+                for number, chunk in enumerate(chunks):
+                    landed = following.result() if following else run(number)
+                    if number + 1 < len(chunks):
+                        following = ahead.submit(run, number + 1)
+                    yield chunk, files[number], landed
+            finally:
+                is_over.set()
+    finally:
+        for part in (beside, beside.with_name(f"{beside.name}.wal")):
+            part.unlink(missing_ok=True)
 
 
 def progress_line(

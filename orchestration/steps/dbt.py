@@ -4,7 +4,7 @@ The user's governed CSV files, and the documented default for each that is missi
 from which dbt's seeds are read. Settings go to dbt as variables, paths as environment variables; targets and logs stay
 under the home. dbt reads the project once: what it reads depends on the project's files and on which types of sources
 there are, and on nothing else of a company. Nothing here gives a definition a meaning. Alone: `python -m
-orchestration.steps.dbt` assembles and parses.
+orchestration.steps.dbt` assembles and parses; with source types behind it, it parses for all homes (`make setup`).
 """
 
 import csv
@@ -13,6 +13,7 @@ import io
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -45,6 +46,7 @@ ASKED_BY_DBT = {
 }
 """Macros that dbt's Python calls by name, besides those of its adapters."""
 NOT_PART_OF_THE_PROJECT = {"target", "logs"}
+INSTALLED = Path(sys.prefix) / "share" / "pipeledger" / "parsed"  # what dbt read when Pipeledger was set up
 
 
 class DbtError(PipeledgerError):
@@ -227,15 +229,17 @@ def parsed_project(home: Home, types: Iterable[str], target: str = "duckdb") -> 
     """The folder of what dbt reads in the project where there are sources of these `types`; parses where it is missing.
 
     It holds `manifest.json`, `semantic_manifest.json` (the metrics) and `manifest.msgpack` (what dbt's commands need),
-    and lies in the home, or in the folder that PIPELEDGER_CACHE names, which several homes may share. What an earlier
-    version of the project left there goes.
+    and lies in the home, or in the folder that PIPELEDGER_CACHE names, which several homes may share; or set-up made it
+    already (`make setup` for the demo). What an earlier version of the project left there goes.
     """
-    cache = Path(os.environ.get("PIPELEDGER_CACHE") or home.dbt / "parsed")
+    named = os.environ.get("PIPELEDGER_CACHE")
+    cache = Path(named or home.dbt / "parsed")
     fingerprint = project_fingerprint()
     engine = [target] if target != "duckdb" else []
-    found = cache / "-".join([fingerprint, *engine, *sorted(set(types))])
-    if found.is_dir():
-        return found
+    name = "-".join([fingerprint, *engine, *sorted(set(types))])
+    for found in (*([] if named else [INSTALLED / name]), cache / name):
+        if found.is_dir():
+            return found
     if cache.is_file():  # the mark of an earlier version
         cache.unlink()
     cache.mkdir(parents=True, exist_ok=True)
@@ -498,5 +502,9 @@ if __name__ == "__main__":
     from orchestration.settings.config import find_config, load_config
     from orchestration.settings.home import find_home
 
+    if types := sys.argv[1:]:
+        os.environ["PIPELEDGER_CACHE"] = str(INSTALLED)
+        print(parsed_project(Home(Path.cwd()), types))
+        sys.exit()
     here = find_home(os.environ, Path.cwd())
     print(prepare(load_config(find_config(None, os.environ, Path.cwd(), here.root), os.environ), here))

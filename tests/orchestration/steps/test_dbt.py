@@ -22,6 +22,7 @@ from orchestration.steps.dbt import (
     dialects,
     parsed_manifest,
     parsed_project,
+    project_fingerprint,
 )
 from tests.orchestration.conftest import STAGES, Desk
 
@@ -149,6 +150,15 @@ def test_each_attempt_at_a_build_reads_the_definitions_anew(desk: Desk) -> None:
     with pytest.raises(NothingCapturedError):
         before_build(settings)
     assert prepared.read_text() == STAGES
+
+
+def test_a_new_home_reads_what_set_up_had_dbt_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tmp_path / "installed" / f"{project_fingerprint()}-files"
+    made.mkdir(parents=True)
+    monkeypatch.setattr(dbt, "INSTALLED", made.parent)
+    monkeypatch.delenv("PIPELEDGER_CACHE")
+    assert parsed_project(Home(tmp_path / "home"), ["files"]) == made
+    assert not (tmp_path / "home").exists()
 
 
 def test_homes_share_what_dbt_read_of_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
