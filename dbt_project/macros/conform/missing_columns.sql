@@ -1,9 +1,9 @@
 {#-
     Two CTEs for a model that has `extracted` (stg_extracted_columns): the second of them,
-    `missing_of_<name>`, has a row for each key of `needed` as `<name>`, with the first of the
-    columns that it needs and no source was ever captured with as `missing_column`; NULL where
-    there is none. `needed` gives a list of `<entity>.<column>` for each key; where one of
-    several will do, they are a list in its place, and the first of them is named.
+    `missing_of_` and `name`, has a row for each key of `needed` in the column `name`, with the
+    first of the columns that it needs and no source was ever captured with as `missing_column`;
+    NULL where there is none. `needed` gives a list of `<entity>.<column>` for each key; where
+    one of several will do, they are a list in its place, and the first of them is named.
 -#}
 {% macro missing_columns(name, needed) -%}
     captured_of_{{ name }} as (
