@@ -180,7 +180,7 @@ followed as (
     select
         numbered.*,
         numbered.converted + numbered.recycled as closed,
-        coalesce(
+        cast(coalesce(
             sum(
                 numbered.entered - numbered.converted - numbered.recycled - numbered.still_open
             ) over (
@@ -189,7 +189,7 @@ followed as (
                 rows between unbounded preceding and 1 preceding
             ),
             0
-        ) as at_risk
+        ) as integer) as at_risk
     from numbered
 
 ),
