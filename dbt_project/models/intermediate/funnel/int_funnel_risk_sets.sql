@@ -7,6 +7,7 @@
     'reached_opportunity', 'reached_won', 'reported_entered',
 ] %}
 {%- set place = ['unit', 'step', 'cohort_month'] %}
+{%- set columns = place + ['segment'] + dimensions %}
 with
 
 entries as (
@@ -15,36 +16,65 @@ entries as (
 
 ),
 
--- They enter on the day before the first, so that they are followed on the day of entry.
+as_reported as (
+
+    select * from {{ ref('int_funnel_as_reported') }}
+
+),
+
+-- They enter on the day before the first, so that they are followed on the day of entry. What the
+-- month's report knew is what is known today, but for what is as_reported.
 events as (
 
     select
-        entries.*,
+        {%- for column in columns %}
+            entries.{{ column }},
+        {%- endfor %}
         -1 as day,
         case when entries.outcome = 'undated' then 'undated' else 'entered' end as event,
+        entries.reached_opportunity,
+        entries.reached_won,
+        entries.won_amount,
         case
             when
                 entries.outcome <> 'undated'
                 and entries.known_from <= {{ dbt.last_day('entries.cohort_month', 'month') }}
                 then 1
             else 0
-        end as is_reported
+        end as reported_entered
     from entries
     union all
     select
-        entries.*,
+        {%- for column in columns %}
+            entries.{{ column }},
+        {%- endfor %}
         entries.days as day,
         entries.outcome as event,
-        0 as is_reported
+        0 as reached_opportunity,
+        0 as reached_won,
+        0 as won_amount,
+        0 as reported_entered
     from entries
     where entries.outcome <> 'undated'
+    union all
+    select
+        {%- for column in columns %}
+            as_reported.{{ column }},
+        {%- endfor %}
+        -1 as day,
+        'reported' as event,
+        0 as reached_opportunity,
+        0 as reached_won,
+        0 as won_amount,
+        as_reported.reported_entered
+    from as_reported
 
 ),
 
 counted as (
 
     select
-        {%- for column in place + ['segment'] + dimensions %}
+        {%- for column in columns %}
             events.{{ column }},
         {%- endfor %}
         events.day,
@@ -54,11 +84,11 @@ counted as (
         {%- for count in ['reached_opportunity', 'reached_won'] %}
             sum(events.{{ count }}) filter (where events.event = 'entered') as {{ count }},
         {%- endfor %}
-        sum(events.is_reported) as reported_entered,
+        sum(events.reported_entered) as reported_entered,
         sum(events.won_amount) filter (where events.event = 'entered') as won_amount
     from events
     group by
-        {%- for column in place + ['segment'] + dimensions %}
+        {%- for column in columns %}
             events.{{ column }},
         {%- endfor %}
         events.day
