@@ -2,6 +2,13 @@
 -- counts, or counted when it was reported: its place among the touches of each match.
 {%- set matches = ['headline', 'role', 'converted', 'account'] %}
 {%- set sides = {'restated': '', 'reported': 'reported_'} %}
+{%- set counted_by = {
+    'opportunity': [
+        'counting.is_role', 'counting.is_converted',
+        'counting.is_reported_role', 'counting.is_reported_converted',
+    ],
+    'account': ['counting.is_account', 'counting.is_reported_account'],
+} %}
 {%- set so_far = 'partition by counting.conversion_key order by counting.touch_number nulls last '
     ~ 'rows between unbounded preceding and current row' %}
 with
@@ -113,7 +120,6 @@ reached_by_opportunity as (
         case when linked.role_from <= conversions.people_until then linked.role_from end
             as role_from,
         linked.converted_from,
-        linked.account_from,
         touches.touch_number,
         touches.kind_number,
         touches.touch_date,
@@ -140,8 +146,6 @@ reached_by_account as (
         account_conversions.conversion_key,
         account_conversions.restated_date,
         account_conversions.reported_date,
-        cast(null as date) as role_from,
-        cast(null as date) as converted_from,
         account_touches.account_from,
         account_touches.touch_number,
         account_touches.kind_number,
@@ -223,13 +227,7 @@ placed as (
             {{ 'counting.is_role' if way == 'opportunity' else 'false' }} as is_role,
             {{ 'counting.is_converted' if way == 'opportunity' else 'false' }} as is_converted
         from counting_by_{{ way }} as counting
-        where
-            {%- for prefix in sides.values() %}
-                {%- for match in ways_matches if match != 'headline' %}
-                    counting.is_{{ prefix }}{{ match }} or
-                {%- endfor %}
-            {%- endfor %}
-            false
+        where {{ counted_by[way] | join(' or ') }}
         {%- if not loop.last %}
             union all
         {%- endif %}

@@ -210,7 +210,7 @@ followed as (
     select
         numbered.*,
         numbered.converted + numbered.recycled as closed,
-        coalesce(
+        cast(coalesce(
             sum(
                 numbered.entered - numbered.converted - numbered.recycled - numbered.still_open
             ) over (
@@ -219,7 +219,7 @@ followed as (
                 rows between unbounded preceding and 1 preceding
             ),
             0
-        ) as at_risk
+        ) as integer) as at_risk
     from numbered
 
 ),

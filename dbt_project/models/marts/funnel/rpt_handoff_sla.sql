@@ -189,14 +189,14 @@ risk_sets as (
     select
         numbered.*,
         numbered.answered as closed,
-        coalesce(
+        cast(coalesce(
             sum(numbered.handed - numbered.answered - numbered.unanswered) over (
                 partition by numbered.cohort_key
                 order by numbered.day nulls last
                 rows between unbounded preceding and 1 preceding
             ),
             0
-        ) as at_risk
+        ) as integer) as at_risk
     from numbered
 
 ),
