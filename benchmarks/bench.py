@@ -127,8 +127,12 @@ def small_company(size: int, folder: Path, say: Callable[[str], None]) -> list[F
         imports = imports or cost
         times = cost.cpu / imports.cpu
         say(f"{name}: {cost.seconds:,.2f} s, {cost.cpu:,.2f} CPU s, {times:,.1f} x the imports")
-        of_build = {"s": 10, "CPU s": 12, "x the imports": 3.5}
-        limits = {"build": of_build, FIRST_MARTS: of_build, "run of a further day": {"s": 15}}
+        of_build = {"s": 10.0, "CPU s": 12.0, "x the imports": 3.5}
+        limits: dict[str, dict[str, float]] = {
+            "build": of_build,
+            FIRST_MARTS: of_build,
+            "run of a further day": {"s": 15.0},
+        }
         for unit, value in (("s", cost.seconds), ("CPU s", cost.cpu), ("x the imports", times)):
             limit = limits.get(name, {}).get(unit) if size == min(SIZES) else None
             target, is_met = ("", None) if limit is None else (f"<= {limit}", value <= limit)
