@@ -1,10 +1,10 @@
 """`make bench`: what the commands cost a small company, and what the promises of DESIGN.md cost a large one.
 
 The small has 100, 5,000 or 50,000 opportunities and 75 days, the large 100,000 or 1,000,000 and 1,095 days. A third
-block compares a ledger on disk with one in a bucket.
+block compares a ledger on disk with one in a bucket. `--only marts` builds the large company's marts and nothing else.
 Works in a temporary folder that it removes, prints a table and writes it as JSON. CPU is that of whole processes
 (user and system, all threads); what is compared runs in turns.
-`python -m benchmarks.bench [--only small|large|places] [--quick] [--sizes 100 ...] [--out FILE]`
+`python -m benchmarks.bench [--only small|large|marts|places] [--quick] [--sizes 100 ...] [--out FILE]`
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from importlib.metadata import version
@@ -28,9 +28,10 @@ from rich.table import Table
 
 from benchmarks.bulk import make_pages, serving
 from benchmarks.company import day_of
+from benchmarks.groups import SCORES, groups, selected
 from benchmarks.measure import Cost, step
 from benchmarks.places import ROWS, works
-from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, seconds_of, stage_time, stage_time_spine
+from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, stage_time, stage_time_spine
 from benchmarks.small import FIRST_MARTS, FURTHER_MODELS, SIZES, WITH_FURTHER, costs
 from ingestion.vendors.salesforce.bulk import PAGE_ROWS
 
@@ -41,10 +42,7 @@ MEMORY = 4 * 2**30
 FULL = 1_000_000
 RIVAL_ROWS = 100_000
 ONLY_MODELS = ("--resource-type", "model", "--resource-type", "seed")
-OF_SALES = (
-    "*/wins/*.sql", "*/forecast/*.sql", "*/calibration/*.sql", "*/*/*restatements.sql", "*/*/*generation*.sql",
-    "*/*/int_stall_contacts.sql",
-)  # fmt: skip
+SMALL_MODEL = "int_day_numbers"
 ZSTD = "format parquet, compression zstd"
 
 
@@ -69,7 +67,7 @@ def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="100,000 opportunities only")
-    parser.add_argument("--only", choices=("small", "large", "places"), help="one of the blocks")
+    parser.add_argument("--only", choices=("small", "large", "marts", "places"), help="one of the blocks")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="opportunities of the small companies")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
     options = parser.parse_args()
@@ -81,6 +79,8 @@ def main() -> None:
         blocks.append((places_of_the_ledger, ROWS))
     if options.only in (None, "large"):
         blocks += [(large_company, size) for size in ([100_000] if options.quick else [100_000, FULL])]
+    if options.only == "marts":
+        blocks.append((large_marts, 100_000 if options.quick else FULL))
     for measure, size in blocks:
         with tempfile.TemporaryDirectory(prefix="pipeledger-bench-") as folder:
             figures += measure(size, Path(folder), partial(_log, console, size))
@@ -168,6 +168,11 @@ def large_company(size: int, folder: Path, say: Callable[[str], None]) -> list[F
     return Bench(size, folder, say).figures()
 
 
+def large_marts(size: int, folder: Path, say: Callable[[str], None]) -> list[Figure]:
+    """What its marts cost, which is a part of that."""
+    return Bench(size, folder, say).figures_of_marts()
+
+
 class Bench:
     """All measurements at one size, in one folder."""
 
@@ -190,11 +195,24 @@ class Bench:
             self._capture,
             self._first_day,
             self._dbt,
+            self._marts,
             self._daily,
+            self._people,
             self._csv,
             self._bulk,
         ):
             part()
+        return self._worst()
+
+    def figures_of_marts(self) -> list[Figure]:
+        """Runs what the marts need, and them."""
+        step("changes_file", file=self.changed, size=self.size, last=DAYS)
+        step("history", home=self.long, first=0, changed=self.changed, size=self.size, last=DAYS - 1)
+        self._marts()
+        self._people()
+        return self._worst()
+
+    def _worst(self) -> list[Figure]:
         worst = max(self.memory, key=lambda name: self.memory[name])
         self._add(f"peak memory ({worst})", self.memory[worst] / 2**30, "GB", "< 4", self.memory[worst] < MEMORY)
         return self.found
@@ -313,23 +331,43 @@ class Bench:
         ratio = whole.cpu / self.captured
         self._add("dbt snapshot, times a capture, whole processes", ratio, "x", ">= 10", ratio >= 10)
 
-    def _daily(self) -> None:
+    def _marts(self) -> None:
         self._step("rebuild", home=self.long)
-        built = build_marts(self.long, *ONLY_MODELS)
-        self._note("dbt build", built)
-        self._add("dbt build of all marts", built.answer, "s", "< 60", built.answer < 60)
-        self._add("dbt build of all marts", built.cpu, "CPU s")
-        sales = seconds_of(self.long, *OF_SALES)
-        self._add("of these: win rates, cycles, forecasts and what became of them", sales, "s", "< 25", sales < 25)
+        build_marts(self.long, *ONLY_MODELS, "--select", SMALL_MODEL)  # dbt reads the project
+        marts = groups()
+        self._build("the first marts", 60, selected(marts["first"]))
+        self._build("what those of sales add", 25, selected(marts["sales"], without=marts["first"]))
         tested = build_marts(self.long, "--exclude-resource-type", "unit_test")
         self._note("dbt build with its data tests", tested)
         self._add("dbt build of all marts with its data tests", tested.answer, "s")
+
+    def _daily(self) -> None:
         results = self.folder / "results.duckdb"
         compiled = self.long / "target/compiled/pipeledger/models"
         daily = compiled / "marts/pipeline/fct_pipeline_daily.sql"
         self._against_spine("fct_pipeline_daily", results, daily, date_spine(self.folder / "spine.sql"), 100)
         stays = stage_time(self.folder / "stays.sql", compiled / "intermediate/opportunities/int_opportunity_stays.sql")
         self._against_spine("time in stage", results, stays, stage_time_spine(self.folder / "spine.sql"))
+
+    def _people(self) -> None:
+        """What the marts of marketing add where there are people; the others are built with these before."""
+        rows = self._step("people", warehouse=self.long / "warehouse.duckdb", size=self.size).answer
+        marts = groups()
+        others = marts["first"] | marts["sales"] - {SCORES}
+        self._note("dbt build with people", build_marts(self.long, *ONLY_MODELS, *selected(others)))
+        people = f"{rows['person']:,} people, {rows['touch']:,} touches"
+        self._build(
+            f"what those of marketing add, {people}", 40, selected(marts["marketing"] | {SCORES}, without=others)
+        )
+
+    def _build(self, name: str, limit: int, selection: Sequence[str]) -> None:
+        """Builds some marts: seconds, CPU without what dbt takes to start, and peak memory."""
+        built = build_marts(self.long, *ONLY_MODELS, *selection)
+        start = build_marts(self.long, *ONLY_MODELS, "--select", SMALL_MODEL)
+        self._note(f"dbt build: {name}", built)
+        self._add(f"marts: {name}", built.answer, "s", f"< {limit}", built.answer < limit)
+        self._add(f"marts: {name}", built.cpu - start.cpu, "CPU s")
+        self._add(f"marts: {name}, peak memory", built.memory / 2**30, "GB", "< 4", built.memory < MEMORY)
 
     def _against_spine(self, name: str, results: Path, model: Path, spine: Path, times: int = 1) -> None:
         common = {"warehouse": self.long / "warehouse.duckdb", "results": results}

@@ -81,13 +81,6 @@ def build_marts(home: Path, *arguments: str) -> Cost:
     return replace(cost, answer=results["elapsed_time"])
 
 
-def seconds_of(home: Path, *patterns: str) -> float:
-    """What the models whose files match took in the latest build, as seconds of its two threads."""
-    results = json.loads((home / "target" / "run_results.json").read_text())["results"]
-    names = {file.stem for pattern in patterns for file in (MODELS / "models").glob(pattern)}
-    return float(sum(each["execution_time"] for each in results if each["unique_id"].rpartition(".")[2] in names)) / 2
-
-
 def date_spine(file: Path) -> Path:
     """The query that everybody writes: every day joined to every row that was valid on it."""
     file.write_text(

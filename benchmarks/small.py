@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.company import day_of
+from benchmarks.groups import groups
 from benchmarks.measure import PROJECT, Cost, command, step
 
 DAYS = 75
@@ -25,8 +26,6 @@ IMPORTS = "import dagster, dagster_dbt, dbt.cli.main, dlt"
 FURTHER_MODELS = 40
 WITH_FURTHER = "build with further models"
 FIRST_MARTS = "build of the first 22 marts"
-FIRST_SUBJECTS = ("days", "accounts", "opportunities", "pipeline", "velocity", "coverage", "stalls", "revenue")
-LATER_MARTS = {"rpt_restatements", "rpt_pipeline_generation"}  # of these subjects
 BUILD_SELECTED = (
     "import sys; from functools import partial; "
     "from orchestration.cli import main; from orchestration.steps import held; "
@@ -75,13 +74,7 @@ class SmallHome:
     def build_first_marts(self) -> Cost:
         """Builds the marts that stood when the goal was set, with all that they read and every test of these; all
         marts are published, the later ones as they were."""
-        marts = sorted(
-            file.stem
-            for subject in FIRST_SUBJECTS
-            for file in (PROJECT / "dbt_project/models/marts" / subject).glob("*.sql")
-            if file.stem not in LATER_MARTS
-        )
-        selected = " ".join(f"+{mart}" for mart in marts)
+        selected = " ".join(f"+{mart}" for mart in sorted(groups()["first"]))
         return self.run("build", program=(sys.executable, "-c", BUILD_SELECTED, selected))
 
     def build_with_further_models(self) -> list[Cost]:

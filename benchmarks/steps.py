@@ -58,6 +58,13 @@ DROPS = {
 """The exports of a small company: a query for each source and entity."""
 
 
+def people(warehouse: str, size: int) -> dict[str, int]:
+    """Adds the people of a company to the cache of its opportunities; gives rows by entity."""
+    from benchmarks.people import add_people
+
+    return add_people(Path(warehouse), size)
+
+
 def nothing() -> None:
     """Starts Python and imports what a capture needs."""
 

@@ -180,10 +180,10 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
 
 
 def lacking(error: duckdb.Error) -> str:
-    """What a query names that is not in the file, such as `column won`; DuckDB's first line where it does not say."""
+    """What a query names that is not in the file, such as `column won`; DuckDB's words where they do not name it."""
     line = str(error).partition("\n")[0]
     named = ((kind, pattern.search(line)) for kind, pattern in LACKING.items())
-    return next((f"{kind} {found[1]}" for kind, found in named if found), line)
+    return next((f"{kind} {found[1]}" for kind, found in named if found), f"such tables or columns ({line})")
 
 
 def literal(value: str | date) -> str:

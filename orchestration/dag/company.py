@@ -22,13 +22,13 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     company_assets = [*(assets.source_assets(settings, source, days) for source in sources), *built]
     checks = [assets.LedgerCheck(settings).definition(source.name) for source in sources]
     complete = lost_days.last_check(settings, published.KEY)
-    daily = jobs.daily_job(settings, manifest, days)
+    daily, *others = jobs.jobs_of_steps(settings, manifest, days)
     verify = jobs.verify_job(dg.AssetSelection.checks(*checks))
     is_demo = (read_marker(settings.store.place) or {}).get("created_by") == "demo"
     return dg.Definitions(
         assets=company_assets,
         asset_checks=[*checks, complete],
-        jobs=[daily, jobs.build_job(settings, manifest), jobs.range_job(settings, manifest), verify],
+        jobs=[daily, *others, verify],
         schedules=[
             jobs.daily_schedule(settings, daily, is_demo=is_demo),
             jobs.verify_schedule(settings, verify, is_demo=is_demo),

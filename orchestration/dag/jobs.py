@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SOURCE_TAG = "pipeledger/source"
 DAY_TAG = "pipeledger/snapshot_date"
 NEEDED = {assets.SOLE_WRITER}
+CAPTURE_STEP = "capture_day_of_"  # and the source
 
 
 def daily_tags(settings: Settings, day: date, trigger: str) -> dict[str, str]:
@@ -101,76 +102,20 @@ def days_of(settings: Settings, first: date | None = None) -> dg.DailyPartitions
     return assets.daily_partitions(settings, min(first_day(settings.config, settings.store.ledger, now), first or now))
 
 
-def daily_job(settings: Settings, manifest: Mapping[str, Any], days: dg.DailyPartitionsDefinition) -> dg.JobDefinition:
-    """Land, capture, build and publish one day: a step for each source, so that one fails alone."""
-    sources = [land_and_capture_step(settings, source) for source in settings.config.enabled]
-    build, publish, finish = building_steps(settings, manifest)
+def jobs_of_steps(
+    settings: Settings, manifest: Mapping[str, Any], days: dg.DailyPartitionsDefinition
+) -> list[dg.JobDefinition]:
+    """`daily`: one day landed, captured, built and published. `build`: the marts from the ledger, published. `range`:
+    many days of dated drops captured before that.
 
-    @dg.job(
-        name="daily",
-        description="Land every source, capture the day, build the marts and publish them.",
-        partitions_def=days,
-        executor_def=dg.in_process_executor,
-    )
-    def daily() -> None:
-        finish(publish(build([source() for source in sources])))
-
-    return daily
-
-
-def build_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefinition:
-    """The marts from the ledger, published."""
-    build, publish, finish = building_steps(settings, manifest)
-
-    @dg.job(
-        name="build",
-        description="Build the marts from the ledger and publish them, after a change of definitions.",
-        executor_def=dg.in_process_executor,
-    )
-    def build_alone() -> None:
-        finish(publish(build()))
-
-    return build_alone
-
-
-def range_job(settings: Settings, manifest: Mapping[str, Any]) -> dg.JobDefinition:
-    """Many days of dated drops captured, then the marts built and published once."""
-    build, publish, finish = building_steps(settings, manifest)
+    They share their steps, whose names differ from those of the assets: Dagster wants each name once.
+    """
+    sources = [capture_step(settings, source) for source in settings.config.enabled]
 
     @dg.op(required_resource_keys=NEEDED, pool=assets.POOL, out=dg.Out(dg.Nothing))
     def capture_days(context: dg.OpExecutionContext, config: RangeConfig) -> None:
         for source in settings.config.enabled:
             capture_range(context, settings, source, config)
-
-    @dg.job(
-        name="range",
-        description="Capture many days of dated files at once; build and publish when all are captured.",
-        executor_def=dg.in_process_executor,
-    )
-    def range_of_days() -> None:
-        finish(publish(build(capture_days())))
-
-    return range_of_days
-
-
-def land_and_capture_step(settings: Settings, source: SourceConfig) -> dg.OpDefinition:
-    """One step for one source and the day of the run: land it, capture it, bring its intervals up to date."""
-
-    @dg.op(
-        name=f"land_and_capture_{source.name}",
-        required_resource_keys=NEEDED,
-        pool=assets.POOL,
-        out=dg.Out(dg.Nothing),
-    )
-    def land_and_capture(context: dg.OpExecutionContext) -> None:
-        day = date.fromisoformat(context.partition_key)
-        report_days(context, settings, assets.attempt(context, settings, source, [day]))
-
-    return land_and_capture
-
-
-def building_steps(settings: Settings, manifest: Mapping[str, Any]) -> list[dg.OpDefinition]:
-    """What every such job ends with: build, publish, and fail if the marts lack a day that was asked for."""
 
     @dg.op(required_resource_keys=NEEDED, pool=assets.POOL, ins={"captured": dg.In(dg.Nothing)}, out=dg.Out(dg.Nothing))
     def build_marts_once(context: dg.OpExecutionContext) -> None:
@@ -185,7 +130,48 @@ def building_steps(settings: Settings, manifest: Mapping[str, Any]) -> list[dg.O
         log_check(context, lost_days.verdict(context, settings, published.KEY))
         lost_days.fail(context, settings)
 
-    return [build_marts_once, publish_once, every_day_is_captured]
+    @dg.job(
+        name="daily",
+        description="Land every source, capture the day, build the marts and publish them.",
+        partitions_def=days,
+        executor_def=dg.in_process_executor,
+    )
+    def one_day() -> None:
+        every_day_is_captured(publish_once(build_marts_once([source() for source in sources])))
+
+    @dg.job(
+        name="build",
+        description="Build the marts from the ledger and publish them, after a change of definitions.",
+        executor_def=dg.in_process_executor,
+    )
+    def build_alone() -> None:
+        every_day_is_captured(publish_once(build_marts_once()))
+
+    @dg.job(
+        name="range",
+        description="Capture many days of dated files at once; build and publish when all are captured.",
+        executor_def=dg.in_process_executor,
+    )
+    def range_of_days() -> None:
+        every_day_is_captured(publish_once(build_marts_once(capture_days())))
+
+    return [one_day, build_alone, range_of_days]
+
+
+def capture_step(settings: Settings, source: SourceConfig) -> dg.OpDefinition:
+    """One step for one source and the day of the run: land it, capture it, bring its intervals up to date."""
+
+    @dg.op(
+        name=f"{CAPTURE_STEP}{source.name}",
+        required_resource_keys=NEEDED,
+        pool=assets.POOL,
+        out=dg.Out(dg.Nothing),
+    )
+    def capture_day(context: dg.OpExecutionContext) -> None:
+        day = date.fromisoformat(context.partition_key)
+        report_days(context, settings, assets.attempt(context, settings, source, [day]))
+
+    return capture_day
 
 
 def capture_range(

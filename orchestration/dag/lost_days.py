@@ -20,6 +20,7 @@ HELD_TAG = "pipeledger/held"
 CHECK = "captured"  # of a source's ledger; what it says of a lost day is the cause
 COMPLETE = "complete"  # of the published file, in the last step
 LAST_STEP = "every_day_asked_for_is_captured"
+LAST_CHECK = "published_is_complete"  # the same where assets are materialised without a job
 
 
 class LostDaysError(dg.Failure):
@@ -63,7 +64,7 @@ def failed_checks(instance: dg.DagsterInstance, run_id: str) -> dict[str, str]:
 
 def fail_here(context: dg.OpExecutionContext, result: SourceResult) -> None:
     """Fail the step of a source that lost a day, in a run that has no last step to do so."""
-    if result.cause and LAST_STEP not in {node.name for node in context.job_def.nodes}:
+    if result.cause and LAST_CHECK not in {node.name for node in context.job_def.nodes}:
         raise LostDaysError(result.cause)
 
 
@@ -90,14 +91,14 @@ def verdict(context: dg.OpExecutionContext, settings: Settings, published: dg.As
 
 
 def last_check(settings: Settings, published: dg.AssetKey) -> dg.AssetChecksDefinition:
-    """The last step of a job that publishes: it fails the run whose marts lack a day."""
+    """The last step of a run of assets that publishes: it fails the run whose marts lack a day."""
     spec = dg.AssetCheckSpec(
         COMPLETE, asset=published, description="Every source was captured for the day asked for, and none is held."
     )
 
-    @dg.multi_asset_check(name=LAST_STEP, specs=[spec])
-    def every_day_asked_for_is_captured(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+    @dg.multi_asset_check(name=LAST_CHECK, specs=[spec])
+    def published_is_complete(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         yield verdict(context.op_execution_context, settings, published)
         fail(context.op_execution_context, settings)
 
-    return every_day_asked_for_is_captured
+    return published_is_complete

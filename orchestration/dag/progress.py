@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from rich.console import Console
 
+from orchestration.dag.jobs import CAPTURE_STEP
 from orchestration.steps.waiting import waiting
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.logger import InitLoggerContext
 
 STEP_NAMES = {
-    "build_marts": "marts: building",
     "build_marts_once": "marts: building",
     "capture_days": "days: landing and capturing",
 }
@@ -58,8 +58,8 @@ class ProgressHandler(logging.Handler):
         """What to print of one of Dagster's own events."""
         if event.event_type == dg.DagsterEventType.STEP_START:
             step = event.step_key or ""
-            if step.startswith("land_and_capture_"):
-                return f"[dim]{step.removeprefix('land_and_capture_')}: landing and capturing[/dim]"
+            if step.startswith(CAPTURE_STEP):
+                return f"[dim]{step.removeprefix(CAPTURE_STEP)}: landing and capturing[/dim]"
             return f"[dim]{STEP_NAMES[step]}[/dim]" if step in STEP_NAMES else None
         if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION:
             check = event.asset_check_evaluation_data

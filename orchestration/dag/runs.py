@@ -6,7 +6,7 @@ Comes from the settings; goes to the home, and as a `RunReport` to whoever start
 import contextlib
 import os
 import warnings
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -31,10 +31,8 @@ from orchestration.steps.waiting import waiting
 
 COMMAND_LINE = "command line"
 PARTS = {
-    "build_marts": "marts",
     "build_marts_once": "marts",
     "capture_days": "landing and capturing",
-    "published": "publishing",
     "publish_once": "publishing",
 }
 
@@ -75,10 +73,7 @@ def run_day(settings: Settings, day: date, *, accept: Collection[str] = ()) -> R
     tags = jobs.daily_tags(settings, day, COMMAND_LINE)
     if accept:
         tags[ACCEPT_TAG] = ",".join(accept)
-    days = jobs.days_of(settings, first=day)
-    return execute(
-        settings, lambda manifest: jobs.daily_job(settings, manifest, days), tags, partition_key=day.isoformat()
-    )
+    return execute(settings, "daily", tags, first=day, partition_key=day.isoformat())
 
 
 def run_range(settings: Settings, first: date, last: date, *, accept: Collection[str] = ()) -> RunReport:
@@ -87,23 +82,24 @@ def run_range(settings: Settings, first: date, last: date, *, accept: Collection
     if accept:
         tags[ACCEPT_TAG] = ",".join(accept)
     config = {"ops": {"capture_days": {"config": {"first": first.isoformat(), "last": last.isoformat()}}}}
-    return execute(settings, lambda manifest: jobs.range_job(settings, manifest), tags, run_config=config)
+    return execute(settings, "range", tags, run_config=config)
 
 
 def run_build(settings: Settings) -> RunReport:
     """Run the build job: the marts from the ledger, published."""
-    return execute(settings, lambda manifest: jobs.build_job(settings, manifest), {TRIGGER_TAG: COMMAND_LINE})
+    return execute(settings, "build", {TRIGGER_TAG: COMMAND_LINE})
 
 
 def execute(
     settings: Settings,
-    make_job: Callable[[Mapping[str, Any]], dg.JobDefinition],
+    job: str,
     tags: Mapping[str, str],
     *,
+    first: date | None = None,
     partition_key: str | None = None,
     run_config: Mapping[str, Any] | None = None,
 ) -> RunReport:
-    """Run the job that dbt's manifest makes, here and now; the caller holds the lock."""
+    """Run a job here and now; the caller holds the lock."""
     write_dagster_home(settings.home.dagster)
     os.environ.update({"DAGSTER_HOME": str(settings.home.dagster), **dbt_env(settings.home)})
     with (
@@ -114,14 +110,14 @@ def execute(
     ):
         warnings.simplefilter("ignore")
         take_over(settings, Lock.of(settings.home), instance, None, print)
-        job = make_job(read_manifest(prepare(settings.config, settings.home)))
+        manifest = read_manifest(prepare(settings.config, settings.home))
         definitions = dg.Definitions(
-            jobs=[job],
+            jobs=jobs.jobs_of_steps(settings, manifest, jobs.days_of(settings, first)),
             resources={assets.SOLE_WRITER: sole_writer(settings)},
             loggers={"progress": progress_logger},
         )
         try:
-            result = definitions.resolve_job_def(job.name).execute_in_process(
+            result = definitions.resolve_job_def(job).execute_in_process(
                 instance=instance,
                 partition_key=partition_key,
                 raise_on_error=False,
@@ -131,7 +127,7 @@ def execute(
         finally:
             waiting.end()
         undelivered = tell_the_operator(settings, instance)
-    done = report(job.name, result)
+    done = report(job, result)
     if any(map(is_disk_full, done.failures)):
         done.failures = [str(DiskFullError(settings.home.root))]
     if done.published:
@@ -180,7 +176,7 @@ def report(job: str, result: dg.ExecuteInProcessResult) -> RunReport:
 
 def part(step: str) -> str:
     """What a step is called where people read how long it took."""
-    return PARTS.get(step, step.removeprefix("land_and_capture_"))
+    return PARTS.get(step, step.removeprefix(jobs.CAPTURE_STEP))
 
 
 def read_materialization(done: RunReport, event: dg.AssetMaterialization) -> None:

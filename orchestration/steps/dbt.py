@@ -304,7 +304,7 @@ def used_macros(manifest: "Manifest") -> set[str]:
 
     called = {value for module in (base, sql) for name, value in vars(module).items() if name.endswith("MACRO_NAME")}
     called |= ASKED_BY_DBT
-    kinds = {"test", "unit", *(node.get_materialization() for node in manifest.nodes.values())}
+    kinds = {"test", "unit", *(node.config.materialized for node in manifest.nodes.values())}
     materializations = tuple(f"materialization_{kind}_" for kind in kinds)
     found: set[str] = set()
     waiting = [name for node in manifest.nodes.values() for name in node.depends_on.macros]

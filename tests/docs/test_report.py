@@ -270,6 +270,10 @@ def test_a_company_of_one_day_is_told_what_takes_longer(published: Path, tmp_pat
     check_numbers(one_day, document)
 
 
+def test_a_file_of_this_version_lacks_nothing(page: Document) -> None:
+    assert "an older version" not in page.text
+
+
 def test_an_older_file_says_which_table_it_lacks(published: Path, tmp_path: Path) -> None:
     older = changed(published, tmp_path, "drop table rpt_slippage")
     assert "no table rpt_slippage" in Document.of(report(older)).section("forecast")

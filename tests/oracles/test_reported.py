@@ -102,6 +102,15 @@ def test_reported_win_rates_are_the_same_in_a_later_build(three_years: Built, ea
     assert early.rows(restated) != three_years.rows(restated)
 
 
+def test_reported_outcomes_are_the_same_in_a_later_build(three_years: Built, early: Built) -> None:
+    query = (
+        "select * exclude (is_restated) from marts.fct_win_outcomes where is_reported and fiscal_quarter in (select "
+        f"fiscal_quarter from intermediate.int_fiscal_quarters where end_date <= date '{CUT}') order by all"
+    )
+    assert early.rows(query) == three_years.rows(query)
+    assert len(early.rows(query)) > 200
+
+
 def test_slippage_of_past_quarters_is_the_same_in_a_later_build(three_years: Built, early: Built) -> None:
     query = f"select * from marts.rpt_slippage where is_final and as_of_date <= date '{CUT}'"
     then, now = (

@@ -208,6 +208,15 @@ def test_companies_owners_and_contacts_are_ours(account: Account) -> None:
     ) == [(account.ids["contact"], account.ids["account"], "CFO", START.replace(tzinfo=None))]
 
 
+def test_people_go_through_the_funnel(account: Account) -> None:
+    steps = account.read(
+        "select step, person_id from marts.fct_lifecycle_steps where step in ('lead', 'mql') order by 1"
+    )
+    assert steps == [("lead", account.ids["contact"]), ("mql", account.ids["contact"])]
+    assert account.read("select distinct handoff from marts.fct_handoffs") == [("mql_follow_up",)]
+    assert account.read("select max(entered) from marts.rpt_funnel_conversion where step = 'mql'") == [(1,)]
+
+
 def test_what_became_of_people_and_how_they_can_be_reached(account: Account) -> None:
     ids = account.ids
     assert account.read(

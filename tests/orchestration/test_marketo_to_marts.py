@@ -152,6 +152,12 @@ def test_people_are_ours(marketo: Subscription) -> None:
         ) == [tuple(plain(row[name]) for name in columns)]
 
 
+def test_people_go_through_the_funnel(marketo: Subscription) -> None:
+    steps = {step for (step,) in marketo.read("select distinct step from marts.fct_lifecycle_steps")}
+    assert steps >= {"lead", "mql", "sql"}
+    assert marketo.read("select max(entered) > 0 from marts.rpt_funnel_conversion where step = 'mql'") == [(True,)]
+
+
 def test_a_deleted_lead_ends(marketo: Subscription) -> None:
     assert marketo.read(
         "select valid_from, is_tombstone from staging.stg_person "

@@ -222,6 +222,13 @@ def test_contacts_and_leads_are_people(org: Org) -> None:
     ]
 
 
+def test_a_lead_and_the_contact_it_became_go_through_the_funnel_as_one_person(org: Org) -> None:
+    steps = org.read("select step, person_id from marts.fct_lifecycle_steps where step in ('lead', 'mql') order by 1")
+    assert steps == [("lead", org.ids["contact"]), ("mql", org.ids["contact"])]
+    assert org.read("select distinct handoff from marts.fct_handoffs") == [("mql_follow_up",)]
+    assert org.read("select max(entered) from marts.rpt_funnel_conversion where step = 'mql'") == [(1,)]
+
+
 def test_what_became_of_people_and_how_they_can_be_reached(org: Org) -> None:
     ids = org.ids
     columns = (

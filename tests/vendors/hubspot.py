@@ -49,6 +49,7 @@ PROPERTIES: dict[str, dict[str, str]] = {
         "lastmodifieddate": "datetime", "firstname": "string", "lastname": "string", "email": "string",
         "hs_additional_emails": "enumeration", "hs_email_hard_bounce_reason_enum": "enumeration",
         "phone": "phone_number", "jobtitle": "string", "company": "string", "createdate": "datetime",
+        "lifecyclestage": "enumeration",
         "annualrevenue": "string", "hs_lead_status": "enumeration", "hubspotscore": "number",
         "associatedcompanyid": "number", "hs_analytics_source": "enumeration",
         "hs_sa_first_engagement_date": "datetime", "first_conversion_date": "datetime",
@@ -383,7 +384,7 @@ class HubspotServer(VendorServer):
             hubspot_owner_id=self._ref("user", row["owner_id"]),
             hs_v2_date_entered_marketingqualifiedlead=row["mql_at"],
             hs_v2_date_entered_salesqualifiedlead=row["sql_at"],
-            hs_sa_first_engagement_date=row["first_response_at"],
+            hs_sa_first_engagement_date=row["first_response_at"], lifecyclestage=_stage_of_life(row),
             our_deal=self._ref("opportunity", row["converted_opportunity_id"]),
         )  # fmt: skip
 
@@ -753,6 +754,12 @@ def _text(value: Any) -> str | None:
     if isinstance(value, Decimal):
         return f"{value:f}"
     return str(value)
+
+
+def _stage_of_life(row: Mapping[str, Any]) -> str:
+    if row["record_type"] == "lead":
+        return "salesqualifiedlead" if row["sql_at"] else "marketingqualifiedlead" if row["mql_at"] else "lead"
+    return "opportunity"
 
 
 def _ms(instant: datetime) -> int:

@@ -134,6 +134,10 @@ PREFIX = {
     "ForecastingQuota": "0J9", "Case": "500",
 }  # fmt: skip
 # A company of ours as an org: where it keeps what Salesforce has no standard field for, and how settings say so.
+_CUSTOM_OF_PEOPLE = {
+    "SAL_Date__c": "datetime", "SQL_Date__c": "datetime", "First_Response__c": "datetime", "Lead_Score__c": "double",
+    "Lead_Status__c": "picklist", "Company_Account__c": "reference",
+}  # fmt: skip
 CUSTOM: dict[str, dict[str, str]] = {
     "Opportunity": {
         "Pipeline__c": "picklist", "Forecast__c": "picklist", "Last_Activity__c": "datetime", "Kind__c": "picklist",
@@ -142,6 +146,7 @@ CUSTOM: dict[str, dict[str, str]] = {
     "Account": {"Region__c": "picklist", "Billing_Customer__c": "string", "Is_Target__c": "boolean"},
     "User": {"Region__c": "picklist", "Started__c": "datetime", "Ended__c": "datetime"},
     "Campaign": {"CurrencyIsoCode": "picklist"},
+    "Contact": _CUSTOM_OF_PEOPLE, "Lead": _CUSTOM_OF_PEOPLE,
 }  # fmt: skip
 MAPPING = """
 [sources.{name}.entities.opportunity]
@@ -154,6 +159,11 @@ Is_Target__c = "is_target_account" }}
 
 [sources.{name}.entities.user]
 columns = {{ Region__c = "region", Started__c = "started_at", Ended__c = "ended_at" }}
+
+[sources.{name}.entities.person]
+columns = {{ MQL_Date__c = "mql_at", SAL_Date__c = "sal_at", SQL_Date__c = "sql_at", \
+First_Response__c = "first_response_at", Lead_Score__c = "lead_score", Lead_Status__c = "status", \
+Company_Account__c = "account_id" }}
 """.replace("\\\n", "")
 _COMPOUND = {"BillingStreet": "BillingAddress", "MailingStreet": "MailingAddress", "FirstName": "Name"}
 _SELECT = re.compile(r"SELECT (.+?) FROM (\w+)(?: WHERE (\w+) >= (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.000Z))?")
@@ -277,10 +287,14 @@ class SalesforceServer(VendorServer):
                 for ours, row in there.items():
                     self._hold(entity, ours, row)
 
-    def _hold(self, entity: str, ours: str, row: Mapping[str, Any]) -> None:
+    def _hold(self, entity: str, ours: str, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         object_name, values = self._as_theirs(entity, ours, row)
         held = self._held.get((entity, ours))
-        if held is None:
+        if held is None and object_name == "Contact" and row["converted_opportunity_id"]:
+            held = self._hold(entity, ours, {**row, "record_type": "lead"})  # who was converted has been a lead
+        if held and held[0] == "Lead" and object_name == "Contact":
+            self._convert(ours, row, values)
+        elif held is None:
             add = self.open_opportunity if entity == "opportunity" else partial(self.add, object_name)
             self.ids[entity, ours] = add(**values)
         else:
@@ -293,6 +307,7 @@ class SalesforceServer(VendorServer):
             elif changed:
                 self.change(object_name, row_id, **changed)
         self._held[entity, ours] = (object_name, values)
+        return self._held[entity, ours]
 
     def _as_theirs(self, entity: str, ours: str, row: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         def of(kind: str, column: str) -> str | None:
@@ -335,10 +350,11 @@ class SalesforceServer(VendorServer):
                     "Merged_Into__c": of("opportunity", "merged_into_opportunity_id"),
                 }  # fmt: skip
             case "person":
-                known = self._held.get((entity, ours))  # who began as a lead stays one
-                if (known[0] if known else "Contact" if row["account_id"] else "Lead") == "Lead":
-                    return "Lead", {"Status": row["status"]} | _person(row)
-                return "Contact", {"AccountId": of("account", "account_id")} | _person(row)
+                account = of("account", "account_id")
+                values = _person(row) | {"OwnerId": of("user", "owner_id"), "Company_Account__c": account}
+                if row["record_type"] == "lead":
+                    return "Lead", {"Status": row["status"]} | values
+                return "Contact", {"AccountId": account} | values
             case "opportunity_contact_role":
                 return "OpportunityContactRole", {
                     "OpportunityId": of("opportunity", "opportunity_id"), "ContactId": of("person", "person_id"),
@@ -350,6 +366,17 @@ class SalesforceServer(VendorServer):
                     "OwnerId": of("user", "owner_id"), "Type": row["activity_type"].capitalize(), "IsClosed": True,
                     "CompletedDateTime": row["occurred_at"],
                 }  # fmt: skip
+
+    def _convert(self, ours: str, row: Mapping[str, Any], contact: Mapping[str, Any]) -> None:
+        """The lead stays, converted; the contact that it becomes is a row of its own."""
+        lead = self.ids["lead", ours] = self.ids["person", ours]
+        self.ids["person", ours] = self.add("Contact", **contact)
+        opportunity = self.ids.get(("opportunity", row["converted_opportunity_id"]))
+        shared = {name: value for name, value in contact.items() if name != "AccountId"}
+        self.change(
+            "Lead", lead, IsConverted=True, ConvertedContactId=self.ids["person", ours], Status="Converted",
+            ConvertedAccountId=contact["AccountId"], ConvertedOpportunityId=opportunity, **shared,
+        )  # fmt: skip
 
     # ------------------------------------------------------------ HTTP
 
@@ -550,6 +577,8 @@ def _person(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "Name": row["full_name"], "Email": row["email"], "Phone": row["phone"], "Title": row["title"],
         "LeadSource": row["lead_source"], "CreatedDate": row["created_at"], "MQL_Date__c": row["mql_at"],
+        "SAL_Date__c": row["sal_at"], "SQL_Date__c": row["sql_at"], "First_Response__c": row["first_response_at"],
+        "Lead_Score__c": _number(row["lead_score"]), "Lead_Status__c": row["status"],
     }  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 -- Currencies that campaigns cost and that have no rate in some quarter: what they cost in it is not
 -- known.
 {%- set currency = "upper(coalesce(campaigns.currency_code, '" ~ var('base_currency') ~ "'))" %}
+{%- set campaign = dbt.concat(['costs.source', "'.'", 'costs.campaign_id']) %}
 with
 
 campaigns as (
@@ -18,10 +19,10 @@ campaigns as (
 
 select
     {{ currency }} as currency_code,
-    count(distinct {{ dbt.concat(['costs.source', "'.'", 'costs.campaign_id']) }}) as campaign_count,
+    count(distinct {{ campaign }}) as campaign_count,
     {{ finding(
         currency, "': no rate for the cost of '",
-        'count(distinct ' ~ dbt.concat(['costs.source', "'.'", 'costs.campaign_id']) ~ ')',
+        'count(distinct ' ~ campaign ~ ')',
         "' campaigns in some quarters, the first '", 'min(costs.fiscal_quarter)',
         "'; what they cost there is not known. Add the currency to fx_rates.csv.'"
     ) }} as finding

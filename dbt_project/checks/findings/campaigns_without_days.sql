@@ -19,7 +19,8 @@ select
     count(*) as campaign_count,
     {{ finding(
         'campaigns.source', "': '", 'count(*)',
-        "' campaigns with a cost have no start date, no end date, or an end before their start, such as '",
+        "' campaigns with a cost have no start date, no end date, or an end before their start, "
+        ~ "such as '",
         'min(campaigns.campaign_id)',
         "'; their cost is in no quarter. Enter both dates where the campaigns are kept.'"
     ) }} as finding

@@ -1,6 +1,6 @@
 {#-
-    CTEs that end in `renewal_gaps`: the times in which a customer paid nothing and whose end is a late
-    renewal, out of `terms` with valid_from, valid_to, price, is_start and renewal_grace_days.
+    CTEs that end in `renewal_gaps`: the times in which a customer paid nothing and whose end is a
+    late renewal, out of `terms` with valid_from, valid_to, price, is_start and renewal_grace_days.
     `keys` are the columns that tell customers apart, and what is known of them on one day from the
     same on another.
 -#}

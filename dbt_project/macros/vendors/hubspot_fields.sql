@@ -83,6 +83,7 @@
             'bounce_reason': [
                 'hs_email_hard_bounce_reason_enum', 'string', 'is_email_bounced'
             ],
+            'lifecycle_stage': ['lifecyclestage', 'string', 'record_type'],
             'merged_ids': ['hs_merged_object_ids', 'string', 'merged_into_person_id'],
         }},
         'opportunity_contact_role': {'deal_contact': {

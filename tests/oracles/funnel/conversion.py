@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from itertools import product
 from typing import Any
 
+from tests.dbt_project.ledger_cache import Company
 from tests.oracles.funnel.lifecycle import STEPS, PeopleOracle
-from tests.oracles.opportunities.history import CENT, Row
+from tests.oracles.opportunities.history import CENT, Oracle, Row
 from tests.oracles.wins.win_rate import wilson
 
 LOOKS = (7, 30, 90, 180)
@@ -31,10 +33,11 @@ class Entrant:
 
 
 class FunnelOracle:
-    """Conversion of the people that a `PeopleOracle` knows."""
+    """Conversion of the people that a `PeopleOracle` knows. `definitions` are those that it was made of."""
 
-    def __init__(self, people: PeopleOracle) -> None:
+    def __init__(self, people: PeopleOracle, definitions: Mapping[str, str]) -> None:
         self.people = people
+        self.definitions = definitions
         self.oracle = people.oracle
         self.steps = list(people.steps())
         self.cycles = {(row["person_key"], row["cycle"]): row for row in self.steps if row["step"] == "mql"}
@@ -134,6 +137,16 @@ class FunnelOracle:
 
     def rows(self) -> dict[Key, dict[str, Any]]:
         """rpt_funnel_conversion, without the comparison with earlier months."""
+        cells = self.cells()
+        reported = self.reported({key[0] for key in cells})
+        found = {key: self.cell(key, cells.get(key, []), reported[key]) for key in cells.keys() | reported.keys()}
+        first = min(key[0] for key in cells)
+        for key, row in found.items():
+            row |= self.judgement(key, row, found, first)
+        return found
+
+    def cells(self) -> dict[Key, list[Entrant]]:
+        """Who entered, by each key under which they are counted."""
         cells: dict[Key, list[Entrant]] = defaultdict(list)
         for entrant in self.entrants():
             row = entrant.row
@@ -146,15 +159,35 @@ class FunnelOracle:
             month = row["step_date"].replace(day=1)
             for segment, dimension in product((row["segment"], "(all)"), values):
                 cells[(month, row["step"], entrant.unit, segment, dimension, values[dimension])].append(entrant)
-        found = {key: self.cell(key, entrants) for key, entrants in cells.items()}
-        for key, row in found.items():
-            row |= self.judgement(key, row, found)
+        return cells
+
+    def reported(self, months: set[date]) -> Counter[Key]:
+        """Who had entered when a month ended, as the ledger had it that day: all later days are cut off."""
+        found: Counter[Key] = Counter()
+        for month in months | {day.replace(day=1) for day in self.captured_days()}:
+            cells = self.as_of(month_end(month)).cells() if month_end(month) >= self.first_day else {}
+            found |= Counter({
+                key: len(dated) for key, entrants in cells.items()
+                if key[0] == month and (dated := [each for each in entrants if each.outcome != "undated"])
+            })  # fmt: skip
         return found
 
-    def cell(self, key: Key, entrants: list[Entrant]) -> dict[str, Any]:
+    def captured_days(self) -> set[date]:
+        """The days on which anything was captured."""
+        return {day for company in self.oracle.companies for days in company.states.values() for day in days}
+
+    def as_of(self, day: date) -> FunnelOracle:
+        """The funnel of companies of which nothing was captured after a day."""
+        if day >= self.people.last_day:
+            return self
+        known = [until(company, day) for company in self.oracle.companies]
+        oracle = Oracle([company for company in known if company.states], self.definitions, str(self.oracle.zone),
+                        self.oracle.base, self.oracle.start_month)  # fmt: skip
+        return FunnelOracle(PeopleOracle(oracle), self.definitions)
+
+    def cell(self, key: Key, entrants: list[Entrant], reported: int) -> dict[str, Any]:
         """The numbers of one cohort."""
         dated = [each for each in entrants if each.outcome != "undated"]
-        month_end = (key[0] + timedelta(days=31)).replace(day=1) - timedelta(days=1)
         counts = {name: sum(each.outcome == name for each in entrants)
                   for name in ("converted", "recycled", "still_open", "undated")}  # fmt: skip
         opportunity, won = sum(each.reached_opportunity for each in dated), sum(each.reached_won for each in dated)
@@ -166,9 +199,7 @@ class FunnelOracle:
             "reached_opportunity": opportunity,
             "reached_won": won,
             "won_amount": amount,
-            "reported_entered": sum(each.row["known_from"] <= month_end for each in dated)
-            if month_end >= self.first_day
-            else None,
+            "reported_entered": reported if month_end(key[0]) >= self.first_day else None,
             "conversion_rate": counts["converted"] / entered if entered else None,
             "rate_low": low,
             "rate_high": high,
@@ -217,9 +248,8 @@ class FunnelOracle:
         found["is_mature"] = left < limit - 1e-9
         return found
 
-    def judgement(self, key: Key, row: dict[str, Any], rows: dict[Key, dict[str, Any]]) -> dict[str, Any]:
-        """Whether more came and were worse than in the three months before."""
-        first = min(month for month, *_ in rows)
+    def judgement(self, key: Key, row: dict[str, Any], rows: dict[Key, dict[str, Any]], first: date) -> dict[str, Any]:
+        """Whether more came and were worse than in the three months before; none are before `first`."""
         months = [(key[0] - timedelta(days=1)).replace(day=1)]
         for _ in range(2):
             months.append((months[-1] - timedelta(days=1)).replace(day=1))
@@ -238,3 +268,17 @@ class FunnelOracle:
         worse = None if rate is None or row["rate_high"] is None else row["rate_high"] < rate
         flag = False if not (more and many) else worse
         return {"earlier_conversion_rate": rate, "volume_up_quality_down": flag if known else None}
+
+
+def month_end(month: date) -> date:
+    """The last day of a month that is given by its first."""
+    return (month + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+
+
+def until(company: Company, day: date) -> Company:
+    """A company of which nothing was captured after a day."""
+    states = {
+        entity: {captured: rows for captured, rows in of_entity.items() if captured <= day}
+        for entity, of_entity in company.states.items()
+    }
+    return replace(company, states={entity: of_entity for entity, of_entity in states.items() if of_entity})

@@ -157,9 +157,10 @@ class PeopleOracle:
             if record not in self.keys:
                 continue
             seen = [day for day in days if opportunity in states[day]]
+            known = max(linked, min(self.seen[record]))  # a link may be captured before the person is
             base = {"opportunity_id": opportunity, "step_at": None}
             if match == "role":
-                yield record, base | {"step": "opportunity", "step_date": linked, "known_from": linked,
+                yield record, base | {"step": "opportunity", "step_date": linked, "known_from": known,
                                       "step_precision": "left_truncated" if is_first else "day"}  # fmt: skip
             elif seen:
                 created = states[seen[0]][opportunity]["created_date"]
@@ -175,13 +176,13 @@ class PeopleOracle:
                     | {
                         "step": "opportunity",
                         "step_date": max(created or seen[0], own),
-                        "known_from": max(linked, seen[0]),
+                        "known_from": max(known, seen[0]),
                         "step_precision": "left_truncated" if truncated else "day",
                     },
                 )
             won = next((day for day in seen if states[day][opportunity]["stage_category"] == "won"), None)
             if won and linked <= won:
-                yield record, base | {"step": "won", "step_date": won, "known_from": won,
+                yield record, base | {"step": "won", "step_date": won, "known_from": max(known, won),
                                       "step_precision": "left_truncated" if won == days[0] else "day"}  # fmt: skip
 
     # ---- the steps of people
@@ -199,6 +200,7 @@ class PeopleOracle:
         for key, evidence in said.items():
             evidence.sort(
                 key=lambda each: (each[1]["step_date"], each[1]["step_at"] or LATEST, each[1]["known_from"],
+                                  "opportunity" not in self.companies[each[0][0]].states,
                                   each[0], each[1]["opportunity_id"] or "", each[1]["step_precision"])
             )  # fmt: skip
             known = [each for each in evidence if each[1]["step_date"] <= self.last_day]
@@ -228,7 +230,7 @@ class PeopleOracle:
     def described(self, record: Record, entry: Row) -> Row:
         """The record on the day from which on the step was known."""
         days = self.seen[record]
-        day = max((day for day in days if day <= entry["known_from"]), default=min(days))
+        day = max(day for day in days if day <= entry["known_from"])
         row = days[day]
         company = self.companies[record[0]]
         return entry | {

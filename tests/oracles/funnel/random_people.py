@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,8 +19,8 @@ HOURS = [-70, -30, -26, -5, -1, 0, 1, 5, 14, 15, 20, 23]  # from the beginning o
 PEOPLE = ["P", "Q", "R", "S", "P4", "P5", "P6"]  # the first four may have a role on opportunities
 
 
-def with_people(seed: int, company: Company) -> Company:
-    """The company with people in two thirds of all cases."""
+def with_people(seed: int, company: Company, happening: Sequence[int] = (0, 0, 1, 2)) -> Company:
+    """The company with people in two thirds of all cases. `happening`: edits of a person, and touches, in a day."""
     generator = random.Random(f"{seed}-{company.source}-people")
     if generator.random() < 0.33:
         return company
@@ -29,9 +29,9 @@ def with_people(seed: int, company: Company) -> Company:
     people, touches, campaigns = Rows(), Rows(), Rows()
     states: dict[str, dict[date, Rows]] = {"person": {}, "touch": {}, "campaign": {}}
     for day in days:
-        _edit_people(generator, people, day, company.source)
+        _edit_people(generator, people, day, company.source, happening)
         _edit_campaigns(generator, campaigns)
-        for _ in range(generator.choice([0, 0, 1, 2])):
+        for _ in range(generator.choice(happening)):
             number = f"T{generator.randrange(90):02}-{len(touches)}"
             touches[(number,)] = _touch(generator, number, day)
         if day in kept:
@@ -43,7 +43,7 @@ def with_people(seed: int, company: Company) -> Company:
     return replace(company, states=named)
 
 
-def _edit_people(generator: random.Random, people: Rows, day: date, source: str) -> None:
+def _edit_people(generator: random.Random, people: Rows, day: date, source: str, happening: Sequence[int]) -> None:
     for name in PEOPLE:
         key = (name,)
         if key not in people:
@@ -56,7 +56,7 @@ def _edit_people(generator: random.Random, people: Rows, day: date, source: str)
                     "email_digest": _digest(generator, source),
                 }
             continue
-        for _ in range(generator.choice([0, 0, 1, 2])):
+        for _ in range(generator.choice(happening)):
             _edit(generator, people[key], day, source)
         if generator.random() < 0.03:
             del people[key]

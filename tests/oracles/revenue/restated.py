@@ -92,13 +92,15 @@ def check_customers(facts: list[dict[str, Any]], end: date, day: date, before: P
 
 def check_facts(
     built: Built, quarter: str, end: date, month_end: date, looks: int
-) -> tuple[list[dict[str, Any]], set[date]]:
-    """Compare fct_mrr_restatements of a quarter, customer by customer, on its last day, some days that moved it and
-    the last of these; return its rows, and the days."""
+) -> tuple[list[dict[str, Any]], dict[date, Parts]]:
+    """Compare fct_mrr_restatements of a quarter, customer by customer, on its last day, on `looks` days or so that
+    moved it and on the last of these; return its rows, and what was known on each of the days."""
     facts = built.rows(f"select * from marts.fct_mrr_restatements where fiscal_quarter = '{quarter}'")
     moved = sorted({row["snapshot_date"] for row in facts} - {end})
-    days = {end, *moved[:: max(1, len(moved) // looks)], *moved[-1:]}
-    for day in days:
-        before = {} if day == end else parts(built, day - timedelta(days=1), month_end)
-        check_customers(facts, end, day, before, parts(built, day, month_end))
-    return facts, days
+    known: dict[date, Parts] = {end: parts(built, end, month_end)}
+    checked = sorted({end, *moved[:: max(1, len(moved) // looks)], *moved[-1:]})
+    for day in checked:
+        for needed in {day, max(end, day - timedelta(days=1))} - set(known):
+            known[needed] = parts(built, needed, month_end)
+        check_customers(facts, end, day, known[max(end, day - timedelta(days=1))], known[day])
+    return facts, {day: known[day] for day in checked}

@@ -82,16 +82,16 @@ def test_the_daily_job_has_a_partition_for_each_day_and_a_step_for_each_source_b
             file.write(f'[sources.{source}]\ntype = "files"\npath = "{source}"\n')
     company = Settings(load_config(tmp_path / "pipeledger.toml", {}), company.home)
     days = assets.daily_partitions(company, date(2026, 3, 1))
-    job = jobs.daily_job(company, {"nodes": {}}, days)
+    job, *_ = jobs.jobs_of_steps(company, {"nodes": {}}, days)
     assert job.partitions_def == days
     before = {
         step.name: sorted(each.node for needed in inputs.values() for each in needed.get_node_dependencies())
         for step, inputs in job.graph.dependencies.items()
     }
     assert before == {
-        "land_and_capture_crm": [],
-        "land_and_capture_billing": [],
-        "build_marts_once": ["land_and_capture_billing", "land_and_capture_crm"],
+        "capture_day_of_crm": [],
+        "capture_day_of_billing": [],
+        "build_marts_once": ["capture_day_of_billing", "capture_day_of_crm"],
         "publish_once": ["build_marts_once"],
         "every_day_asked_for_is_captured": ["publish_once"],
     }

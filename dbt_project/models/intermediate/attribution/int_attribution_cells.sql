@@ -174,18 +174,27 @@ valued as (
 
 ),
 
+named as (
+
+    select
+        {%- for column in dimensions.values() %}
+            coalesce(kinds.{{ column }}, '(none)') as {{ column }},
+        {%- endfor %}
+        kinds.kind_number
+    from kinds
+
+),
+
 -- Numbers for the values of each dimension.
 numbered as (
 
     select
         {%- for column in dimensions.values() %}
-            coalesce(kinds.{{ column }}, '(none)') as {{ column }},
-            cast(dense_rank() over (
-                order by coalesce(kinds.{{ column }}, '(none)') nulls last
-            ) as integer) as {{ column }}_number,
+            cast(dense_rank() over (order by named.{{ column }} nulls last) as integer)
+                as {{ column }}_number,
         {%- endfor %}
-        kinds.kind_number
-    from kinds
+        named.*
+    from named
 
 ),
 

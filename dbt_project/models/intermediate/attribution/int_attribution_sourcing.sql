@@ -140,7 +140,8 @@ sourcing as (
 
         -- attributes
         person_touches.touch_date <= conversions.creation_date as is_touched_at_creation,
-        person_touches.touched_at < coalesce(first_activities.first_activity_at, {{ end_of_time() }})
+        person_touches.touched_at
+        < coalesce(first_activities.first_activity_at, {{ end_of_time() }})
             as is_touched_before_sales,
 
         -- timestamps

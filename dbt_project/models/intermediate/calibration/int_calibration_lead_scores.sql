@@ -8,10 +8,9 @@ steps as (
 
 ),
 
-snapshot_days as (
+person_days as (
 
-    select * from {{ ref('int_snapshot_days') }}
-    where entity = 'person'
+    select * from {{ ref('int_person_days') }}
 
 ),
 
@@ -30,11 +29,10 @@ policy as (
 sources as (
 
     select
-        snapshot_days.source,
-        min(snapshot_days.first_captured_date) as first_date,
-        max(snapshot_days.last_captured_date) as last_date
-    from snapshot_days
-    group by snapshot_days.source
+        person_days.source,
+        person_days.first_captured_date as first_date,
+        person_days.last_captured_date as last_date
+    from person_days
 
 ),
 

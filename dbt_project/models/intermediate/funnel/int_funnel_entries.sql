@@ -41,20 +41,9 @@ policy as (
 
 ),
 
-snapshot_days as (
+person_days as (
 
-    select * from {{ ref('int_snapshot_days') }}
-    where entity = 'person'
-
-),
-
-last_days as (
-
-    select
-        snapshot_days.source,
-        max(snapshot_days.last_captured_date) as last_captured_date
-    from snapshot_days
-    group by snapshot_days.source
+    select * from {{ ref('int_person_days') }}
 
 ),
 
@@ -360,7 +349,7 @@ decided as (
             else 'still_open'
         end as outcome,
         least(
-            greatest(last_days.last_captured_date, entrants.step_date),
+            greatest(person_days.last_captured_date, entrants.step_date),
             coalesce(cycles.step_date, {{ end_of_time() }})
         ) as followed_until
     from entrants
@@ -371,7 +360,7 @@ decided as (
             and entrants.cycle = recycled.cycle
     left join cycles
         on entrants.person_key = cycles.person_key and entrants.cycle + 1 = cycles.cycle
-    inner join last_days on entrants.source = last_days.source
+    inner join person_days on entrants.source = person_days.source
 
 ),
 

@@ -7,6 +7,7 @@
     'reached_opportunity', 'reached_won', 'reported_entered',
 ] %}
 {%- set place = ['unit', 'step', 'cohort_month'] %}
+{%- set columns = place + ['segment'] + dimensions %}
 with
 
 entries as (
@@ -15,36 +16,65 @@ entries as (
 
 ),
 
--- They enter on the day before the first, so that they are followed on the day of entry.
+as_reported as (
+
+    select * from {{ ref('int_funnel_as_reported') }}
+
+),
+
+-- They enter on the day before the first, so that they are followed on the day of entry. What the
+-- month's report knew is what is known today, but for what is as_reported.
 events as (
 
     select
-        entries.*,
+        {%- for column in columns %}
+            entries.{{ column }},
+        {%- endfor %}
         -1 as day,
         case when entries.outcome = 'undated' then 'undated' else 'entered' end as event,
+        entries.reached_opportunity,
+        entries.reached_won,
+        entries.won_amount,
         case
             when
                 entries.outcome <> 'undated'
                 and entries.known_from <= {{ dbt.last_day('entries.cohort_month', 'month') }}
                 then 1
             else 0
-        end as is_reported
+        end as reported_entered
     from entries
     union all
     select
-        entries.*,
+        {%- for column in columns %}
+            entries.{{ column }},
+        {%- endfor %}
         entries.days as day,
         entries.outcome as event,
-        0 as is_reported
+        0 as reached_opportunity,
+        0 as reached_won,
+        0 as won_amount,
+        0 as reported_entered
     from entries
     where entries.outcome <> 'undated'
+    union all
+    select
+        {%- for column in columns %}
+            as_reported.{{ column }},
+        {%- endfor %}
+        -1 as day,
+        'reported' as event,
+        0 as reached_opportunity,
+        0 as reached_won,
+        0 as won_amount,
+        as_reported.reported_entered
+    from as_reported
 
 ),
 
 counted as (
 
     select
-        {%- for column in place + ['segment'] + dimensions %}
+        {%- for column in columns %}
             events.{{ column }},
         {%- endfor %}
         events.day,
@@ -54,34 +84,14 @@ counted as (
         {%- for count in ['reached_opportunity', 'reached_won'] %}
             sum(events.{{ count }}) filter (where events.event = 'entered') as {{ count }},
         {%- endfor %}
-        sum(events.is_reported) as reported_entered,
+        sum(events.reported_entered) as reported_entered,
         sum(events.won_amount) filter (where events.event = 'entered') as won_amount
     from events
     group by
-        {%- for column in place + ['segment'] + dimensions %}
+        {%- for column in columns %}
             events.{{ column }},
         {%- endfor %}
         events.day
-
-),
-
-looked_at as (
-
-    select counted.* from counted
-    {%- for day in [7, 30, 90, 180] %}
-        union all
-        select
-            {%- for column in place + ['segment'] + dimensions %}
-                counted.{{ column }},
-            {%- endfor %}
-            {{ day }} as day,
-            {%- for count in counts %}
-                0 as {{ count }},
-            {%- endfor %}
-            0 as won_amount
-        from counted
-        where counted.day = -1
-    {%- endfor %}
 
 ),
 
@@ -90,26 +100,26 @@ by_dimension as (
     {%- for dimension in ['(all)'] + dimensions %}
         select
             {%- for count in counts + ['won_amount'] %}
-                coalesce(sum(looked_at.{{ count }}), 0) as {{ count }},
+                coalesce(sum(counted.{{ count }}), 0) as {{ count }},
             {%- endfor %}
-            {{ "'(all)'" if dimension == '(all)' else 'looked_at.' ~ dimension }}
+            {{ "'(all)'" if dimension == '(all)' else 'counted.' ~ dimension }}
                 as dimension_value,
             '{{ dimension }}' as dimension,
             {%- for column in place %}
-                looked_at.{{ column }},
+                counted.{{ column }},
             {%- endfor %}
-            looked_at.segment,
-            looked_at.day
-        from looked_at
+            counted.segment,
+            counted.day
+        from counted
         group by
             {%- if dimension != '(all)' %}
-                looked_at.{{ dimension }},
+                counted.{{ dimension }},
             {%- endif %}
             {%- for column in place %}
-                looked_at.{{ column }},
+                counted.{{ column }},
             {%- endfor %}
-            looked_at.segment,
-            looked_at.day
+            counted.segment,
+            counted.day
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -117,10 +127,32 @@ by_dimension as (
 
 ),
 
+looked_at as (
+
+    select by_dimension.* from by_dimension
+    {%- for day in [7, 30, 90, 180] %}
+        union all
+        select
+            {%- for count in counts + ['won_amount'] %}
+                0 as {{ count }},
+            {%- endfor %}
+            by_dimension.dimension_value,
+            by_dimension.dimension,
+            {%- for column in place %}
+                by_dimension.{{ column }},
+            {%- endfor %}
+            by_dimension.segment,
+            {{ day }} as day
+        from by_dimension
+        where by_dimension.day = -1
+    {%- endfor %}
+
+),
+
 cohorts as (
 
     {{ with_all(
-        'by_dimension',
+        'looked_at',
         all_of=['segment'],
         others=place + ['dimension', 'dimension_value', 'day'],
         sums=counts + ['won_amount'],
@@ -129,11 +161,10 @@ cohorts as (
 ),
 
 -- A number for each cohort: sorting by it costs a fraction of sorting by six texts.
-numbered as (
+numbers as (
 
     select
-        cohorts.*,
-        cast(dense_rank() over (
+        cast(row_number() over (
             order by
                 cohorts.cohort_month nulls last,
                 cohorts.unit nulls last,
@@ -141,12 +172,40 @@ numbered as (
                 cohorts.segment nulls last,
                 cohorts.dimension nulls last,
                 cohorts.dimension_value nulls last
-        ) as integer) as cohort_key
+        ) as integer) as cohort_key,
+        cohorts.cohort_month,
+        cohorts.unit,
+        cohorts.step,
+        cohorts.segment,
+        cohorts.dimension,
+        cohorts.dimension_value
     from cohorts
+    where cohorts.day = -1
 
 ),
 
-risk_sets as (
+numbered as (
+
+    select
+        {%- for count in counts %}
+            cast(cohorts.{{ count }} as integer) as {{ count }},
+        {%- endfor %}
+        cohorts.won_amount,
+        cohorts.day,
+        numbers.cohort_key
+    from cohorts
+    inner join numbers
+        on
+            cohorts.cohort_month = numbers.cohort_month
+            and cohorts.unit = numbers.unit
+            and cohorts.step = numbers.step
+            and cohorts.segment = numbers.segment
+            and cohorts.dimension = numbers.dimension
+            and cohorts.dimension_value = numbers.dimension_value
+
+),
+
+followed as (
 
     select
         numbered.*,
@@ -162,6 +221,21 @@ risk_sets as (
             0
         ) as at_risk
     from numbered
+
+),
+
+risk_sets as (
+
+    select
+        followed.*,
+        numbers.cohort_month,
+        numbers.unit,
+        numbers.step,
+        numbers.segment,
+        numbers.dimension,
+        numbers.dimension_value
+    from followed
+    inner join numbers on followed.cohort_key = numbers.cohort_key
 
 )
 

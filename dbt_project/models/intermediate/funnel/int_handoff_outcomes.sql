@@ -23,13 +23,7 @@ policy as (
 counted as (
 
     select
-        cast({{ dbt.date_trunc('month', 'handoffs.started_date') }} as date) as month_start_date,
-        handoffs.handoff,
-        handoffs.clock,
-        handoffs.segment,
-        handoffs.owner_team as team,
-        coalesce(handoffs.owner_id, '(none)') as owner,
-        coalesce(handoffs.weekday, '(none)') as weekday,
+        {{ handoff_cohort() }},
         handoffs.channel,
         cast(floor(handoffs.lead_score / policy.lead_score_band) as integer) as score_band,
         {%- for status in ['met', 'breached'] %}

@@ -27,10 +27,9 @@ rules as (
 
 ),
 
-snapshot_days as (
+person_days as (
 
-    select * from {{ ref('int_snapshot_days') }}
-    where entity = 'person' and snapshot_date = last_captured_date
+    select * from {{ ref('int_person_days') }}
 
 ),
 
@@ -38,13 +37,13 @@ snapshot_days as (
 read as (
 
     select
-        snapshot_days.source,
-        snapshot_days.snapshot_date,
+        person_days.source,
+        person_days.last_captured_date as snapshot_date,
         least(
-            snapshot_days.captured_at,
-            {{ utc_instant(dbt.dateadd('day', 1, 'snapshot_days.snapshot_date')) }}
+            person_days.captured_at,
+            {{ utc_instant(dbt.dateadd('day', 1, 'person_days.last_captured_date')) }}
         ) as read_at
-    from snapshot_days
+    from person_days
 
 ),
 

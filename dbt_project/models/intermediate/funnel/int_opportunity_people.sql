@@ -19,7 +19,13 @@ people as (
 snapshot_days as (
 
     select * from {{ ref('int_snapshot_days') }}
-    where entity in ('opportunity_contact_role', 'person')
+    where entity = 'opportunity_contact_role'
+
+),
+
+person_days as (
+
+    select * from {{ ref('int_person_days') }}
 
 ),
 
@@ -31,6 +37,12 @@ first_days as (
         min(snapshot_days.first_captured_date) as first_captured_date
     from snapshot_days
     group by snapshot_days.source, snapshot_days.entity
+    union all
+    select
+        person_days.source,
+        'person' as entity,
+        person_days.first_captured_date
+    from person_days
 
 ),
 

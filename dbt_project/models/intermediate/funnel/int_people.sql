@@ -1,5 +1,5 @@
--- One row per record of a person: leads and contacts that were captured, and what only a touch or an
--- opportunity names, which is a person of its own. Numbers stand for persons within one build.
+-- One row per record of a person: leads and contacts that were captured, and what only a touch or
+-- an opportunity names, which is a person of its own. Numbers stand for persons within one build.
 with
 
 people as (
@@ -44,13 +44,15 @@ records as (
     select
         people.source,
         people.person_id,
-        people.person_key
+        people.person_key,
+        people.first_captured_date
     from people
     union all
     select
         never_captured.source,
         never_captured.person_id,
-        never_captured.source || '/' || never_captured.person_id as person_key
+        never_captured.source || '/' || never_captured.person_id as person_key,
+        cast(null as date) as first_captured_date
     from never_captured
 
 ),
@@ -62,7 +64,8 @@ numbered as (
             as person_number,
         records.source,
         records.person_id,
-        records.person_key
+        records.person_key,
+        records.first_captured_date
     from records
 
 )

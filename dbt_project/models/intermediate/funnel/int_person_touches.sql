@@ -1,5 +1,5 @@
--- One row per marketing touch, numbered in the order in which they happened: whom it touched, and of
--- which kind it is.
+-- One row per marketing touch, numbered in the order in which they happened: whom it touched, and
+-- of which kind it is.
 with
 
 touches as (
@@ -45,7 +45,9 @@ numbered as (
         dated.touch_id,
         dated.touched_at,
         dated.touch_date,
-        dated.valid_from as known_from
+        dated.valid_from as known_from,
+        -- and that it touched somebody, once the person is captured
+        greatest(dated.valid_from, people.first_captured_date) as person_known_from
     from dated
     inner join people on dated.source = people.source and dated.person_id = people.person_id
     inner join kinds

@@ -60,6 +60,7 @@ keyed_absences as (
 
     select
         opportunities.opportunity_key,
+        opportunities.source,
         absences.valid_from,
         absences.absence_kind
     from absences
@@ -71,10 +72,12 @@ keyed_absences as (
 ),
 
 -- A version that begins where the one before it ends follows it; any other comes out of nothing.
+-- What is looked up is looked up here, where the engine knows how many rows there are.
 arrivals as (
 
     select
         history.opportunity_key,
+        opportunities.source,
         history.valid_from as snapshot_date,
         case
             when history.previous_valid_to is null then 'unseen'
@@ -88,6 +91,8 @@ arrivals as (
         history.segment as to_segment,
         history.previous_close_date as from_close_date,
         history.close_date as to_close_date,
+        coalesce(from_days.fiscal_quarter, '(none)') as from_quarter,
+        coalesce(to_days.fiscal_quarter, '(none)') as to_quarter,
         coalesce(history.previous_amount, 0) as from_amount,
         coalesce(history.amount, 0) as to_amount,
         history.previous_captured_from as from_captured_from,
@@ -95,6 +100,8 @@ arrivals as (
         opportunities.has_foreign_currency
     from history
     inner join opportunities on history.opportunity_key = opportunities.opportunity_key
+    left join fiscal_days as from_days on history.previous_close_date = from_days.date_day
+    left join fiscal_days as to_days on history.close_date = to_days.date_day
 
 ),
 
@@ -129,6 +136,7 @@ events as (
 
     select
         opportunity_key,
+        source,
         snapshot_date,
         from_state,
         to_state,
@@ -138,6 +146,8 @@ events as (
         to_segment,
         from_close_date,
         to_close_date,
+        from_quarter,
+        to_quarter,
         from_amount,
         to_amount,
         from_captured_from,
@@ -158,6 +168,7 @@ events as (
     union all
     select
         departures.opportunity_key,
+        keyed_absences.source,
         departures.snapshot_date,
         departures.from_state,
         keyed_absences.absence_kind as to_state,
@@ -167,6 +178,8 @@ events as (
         null as to_segment,
         departures.from_close_date,
         null as to_close_date,
+        coalesce(fiscal_days.fiscal_quarter, '(none)') as from_quarter,
+        '(none)' as to_quarter,
         departures.from_amount,
         0 as to_amount,
         null as from_captured_from,
@@ -176,6 +189,7 @@ events as (
         on
             departures.opportunity_key = keyed_absences.opportunity_key
             and departures.snapshot_date = keyed_absences.valid_from
+    left join fiscal_days on departures.from_close_date = fiscal_days.date_day
     where departures.from_state in ('open', 'won')
 
 ),
@@ -224,8 +238,8 @@ changes as (
         events.to_segment,
         events.from_close_date,
         events.to_close_date,
-        coalesce(from_days.fiscal_quarter, '(none)') as from_quarter,
-        coalesce(to_days.fiscal_quarter, '(none)') as to_quarter,
+        events.from_quarter,
+        events.to_quarter,
         events.from_amount,
         events.to_amount,
         events.from_captured_from,
@@ -237,10 +251,9 @@ changes as (
             false
         ) as is_by_definition
     from events
-    inner join opportunities on events.opportunity_key = opportunities.opportunity_key
     inner join sources
         on
-            opportunities.source = sources.source
+            events.source = sources.source
             -- the first captured day is the opening
             and events.snapshot_date > sources.first_captured_date
     left join resegmented
@@ -250,8 +263,6 @@ changes as (
     left join stages as from_stages
         on events.from_stage_interval_key = from_stages.stage_interval_key
     left join stages as to_stages on events.to_stage_interval_key = to_stages.stage_interval_key
-    left join fiscal_days as from_days on events.from_close_date = from_days.date_day
-    left join fiscal_days as to_days on events.to_close_date = to_days.date_day
 
 )
 

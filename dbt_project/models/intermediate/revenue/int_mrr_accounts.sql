@@ -1,4 +1,5 @@
--- One row per account that a customer is or was taken for, with a number that stands for it within one build.
+-- One row per account that a customer is or was taken for, with a number that stands for it within
+-- one build.
 with
 
 customer_accounts as (

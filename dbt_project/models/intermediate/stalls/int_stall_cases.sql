@@ -33,8 +33,8 @@ foreign_amounts as (
 
 ),
 
--- The months of a stretch, by how many it has; grouped, so that they are paired before intervals are
--- joined to them by that number.
+-- The months of a stretch, by how many it has; grouped, so that they are paired before intervals
+-- are joined to them by that number.
 months as (
 
     select

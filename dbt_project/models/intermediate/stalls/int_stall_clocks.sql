@@ -82,34 +82,36 @@ compared as (
 
 clocks as (
 
+    -- Intervals follow each other, so that the first date after one is the earliest.
     select
         compared.*,
-        min(compared.valid_from) over so_far as first_seen_date,
-        max(case when compared.is_new_stay then compared.valid_from end) over so_far as stay_from,
-        max(case when compared.is_changed then compared.valid_from end) over so_far
-            as last_changed_date,
+        first_value(compared.valid_from) over so_far as first_seen_date,
         count(*) filter (where compared.is_pushed) over so_far as push_count,
-        max(case when compared.is_pushed then compared.valid_from end) over so_far
-            as last_pushed_date,
-        max(case when compared.has_next_step then compared.valid_to end) over so_far
-            as blank_from,
-        min(case when compared.is_changed and compared.stage_category in ('open', 'won')
-                then compared.valid_from
-        end) over afterwards as next_changed_date,
-        min(case when compared.has_next_step and compared.stage_category = 'open'
-                then compared.valid_from
-        end) over afterwards as next_filled_date,
-        min(case when compared.close_date >= compared.valid_from
-                and compared.stage_category = 'open' then compared.valid_from
-        end) over afterwards
-            as next_dated_date,
-        min(case when compared.is_new_stay and compared.stage_category in ('open', 'won')
-                then compared.valid_from
-        end) over afterwards as next_stay_date,
-        min(case when compared.stage_category = 'won' then compared.valid_from end)
-            over afterwards as next_won_date,
-        min(case when compared.stage_category = 'lost' then compared.valid_from end)
-            over afterwards as next_lost_date
+        {%- for name, condition in {
+            'stay_from': 'compared.is_new_stay',
+            'last_changed_date': 'compared.is_changed',
+            'last_pushed_date': 'compared.is_pushed',
+        }.items() %}
+            {{ last_known('case when ' ~ condition ~ ' then compared.valid_from end') }}
+                over so_far as {{ name }},
+        {%- endfor %}
+        {{ last_known('case when compared.has_next_step then compared.valid_to end') }}
+            over so_far as blank_from,
+        {%- for name, condition in {
+            'next_changed_date':
+                "compared.is_changed and compared.stage_category in ('open', 'won')",
+            'next_filled_date': "compared.has_next_step and compared.stage_category = 'open'",
+            'next_dated_date':
+                "compared.close_date >= compared.valid_from and compared.stage_category = 'open'",
+            'next_stay_date':
+                "compared.is_new_stay and compared.stage_category in ('open', 'won')",
+            'next_won_date': "compared.stage_category = 'won'",
+            'next_lost_date': "compared.stage_category = 'lost'",
+        }.items() %}
+            {{ first_known('case when ' ~ condition ~ ' then compared.valid_from end') }}
+                over afterwards as {{ name }}
+            {%- if not loop.last %},{% endif %}
+        {%- endfor %}
     from compared
     window
         so_far as (

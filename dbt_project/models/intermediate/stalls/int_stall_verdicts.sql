@@ -91,9 +91,11 @@ verdicts as (
         cast({{ dbt.datediff(
             'limited.last_pushed_date', 'limited.judged_date', 'day'
         ) }} as integer) as close_date_pushed_days,
-        cast(limited.days_past_due - cast(floor(limited.past_due_threshold) as bigint) as integer) as past_due_days,
-        cast(limited.days_inactive - cast(floor(limited.no_activity_threshold) as bigint) as integer)
-            as no_activity_days,
+        cast(limited.days_past_due - cast(floor(limited.past_due_threshold) as bigint) as integer)
+            as past_due_days,
+        cast(
+            limited.days_inactive - cast(floor(limited.no_activity_threshold) as bigint) as integer
+        ) as no_activity_days,
         cast({{ dbt.datediff(
             'limited.blank_from', 'limited.judged_date', 'day'
         ) }} as integer) as missing_next_step_days,

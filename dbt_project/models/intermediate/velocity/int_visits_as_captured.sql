@@ -41,7 +41,7 @@ ordered as (
             partition by stays.opportunity_key, stays.stage_key
             order by stays.valid_from nulls last
         ) as visit_number,
-        min(case when stays.stage_category = 'won' then stays.valid_from end) over (
+        {{ first_known("case when stays.stage_category = 'won' then stays.valid_from end") }} over (
             partition by stays.opportunity_key
             order by stays.valid_from nulls last
             rows between 1 following and unbounded following

@@ -1,13 +1,14 @@
 -- One row per dimension of win rates: a column that it needs and no source was ever captured with.
 {{ config(materialized='view') }}
+{%- set dated = 'opportunity.close_date' %}
 {%- set needed = {
-    '(all)': [],
-    'opportunity_type': ['opportunity.opportunity_type'],
-    'pipeline': [],
-    'lead_source': ['opportunity.lead_source'],
-    'owner_team': ['opportunity.owner_id', 'user.team'],
-    'loss_reason': ['opportunity.loss_reason'],
-    'cycle_band': ['opportunity.created_at'],
+    '(all)': [dated],
+    'opportunity_type': [dated, 'opportunity.opportunity_type'],
+    'pipeline': [dated],
+    'lead_source': [dated, 'opportunity.lead_source'],
+    'owner_team': [dated, 'opportunity.owner_id', 'user.team'],
+    'loss_reason': [dated, 'opportunity.loss_reason'],
+    'cycle_band': [dated, 'opportunity.created_at'],
 } %}
 with
 
@@ -17,44 +18,14 @@ extracted as (
 
 ),
 
-needs as (
-
-    {%- for dimension, columns in needed.items() %}
-        {%- for column in ['opportunity.close_date'] + columns %}
-            select
-                '{{ dimension }}' as dimension,
-                '{{ column.split('.')[0] }}' as entity,
-                '{{ column.split('.')[1] }}' as column_name
-            {%- if not loop.last %}
-                union all
-            {%- endif %}
-        {%- endfor %}
-        {%- if not loop.last %}
-            union all
-        {%- endif %}
-    {%- endfor %}
-
-),
-
-known as (
-
-    select
-        extracted.entity,
-        extracted.column_name
-    from extracted
-    group by extracted.entity, extracted.column_name
-
-),
+{{ missing_columns('dimension', needed) }},
 
 evidence as (
 
     select
-        needs.dimension,
-        min(case when known.column_name is null then needs.column_name end) as missing_column
-    from needs
-    left join known
-        on needs.entity = known.entity and needs.column_name = known.column_name
-    group by needs.dimension
+        missing_of_dimension.dimension,
+        {{ dbt.split_part('missing_of_dimension.missing_column', "'.'", 2) }} as missing_column
+    from missing_of_dimension
 
 )
 

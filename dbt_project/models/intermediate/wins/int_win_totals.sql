@@ -71,8 +71,10 @@ sided as (
                 end as {{ side }}{{ outcome }}_amount,
             {%- endfor %}
         {%- endfor %}
-        case when counted.is_restated and counted.is_dated_ahead then counted.opportunities else 0 end
-            as lost_dated_ahead
+        case
+            when counted.is_restated and counted.is_dated_ahead then counted.opportunities
+            else 0
+        end as lost_dated_ahead
     from counted
 
 ),

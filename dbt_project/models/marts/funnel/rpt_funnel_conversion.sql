@@ -20,10 +20,9 @@ policy as (
 
 ),
 
-snapshot_days as (
+person_days as (
 
-    select * from {{ ref('int_snapshot_days') }}
-    where entity = 'person'
+    select * from {{ ref('int_person_days') }}
 
 ),
 
@@ -41,8 +40,8 @@ known as (
 
 captured as (
 
-    select min(snapshot_days.first_captured_date) as first_captured_date
-    from snapshot_days
+    select min(person_days.first_captured_date) as first_captured_date
+    from person_days
 
 ),
 
@@ -135,7 +134,8 @@ earlier as (
 
     select
         compared.*,
-        min(compared.month_number) over () as first_month_number,
+        min(case when compared.entered + compared.undated > 0 then compared.month_number end)
+            over () as first_month_number,
         coalesce(sum(compared.entered) over months, 0) as earlier_entered,
         coalesce(sum(compared.converted) over months, 0) as earlier_converted
     from compared

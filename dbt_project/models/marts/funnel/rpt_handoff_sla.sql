@@ -31,13 +31,7 @@ policy as (
 timed as (
 
     select
-        cast({{ dbt.date_trunc('month', 'handoffs.started_date') }} as date) as month_start_date,
-        handoffs.handoff,
-        handoffs.clock,
-        handoffs.segment,
-        handoffs.owner_team as team,
-        coalesce(handoffs.owner_id, '(none)') as owner,
-        coalesce(handoffs.weekday, '(none)') as weekday,
+        {{ handoff_cohort() }},
         handoffs.status,
         handoffs.ended_at is not null as is_answered,
         cast(ceil(coalesce(handoffs.elapsed_hours, 0) * 60 - 1e-6) as integer) as minutes
@@ -60,7 +54,11 @@ events as (
         0 as answered,
         0 as unanswered
     from timed
-    group by {{ range(1, 8) | join(', ') }}
+    group by
+        {%- for column in place + dimensions %}
+            timed.{{ column }},
+        {%- endfor %}
+        timed.segment
     union all
     select
         {%- for column in place + ['segment'] + dimensions %}
@@ -73,27 +71,12 @@ events as (
         count(*) filter (where timed.is_answered) as answered,
         count(*) filter (where not timed.is_answered) as unanswered
     from timed
-    group by {{ range(1, 9) | join(', ') }}
-
-),
-
-looked_at as (
-
-    select events.* from events
-    {%- for look in looks %}
-        union all
-        select
-            {%- for column in place + ['segment'] + dimensions %}
-                events.{{ column }},
-            {%- endfor %}
-            {{ look * 60 }} as day,
-            {%- for count in counts[:-1] %}
-                0 as {{ count }},
-            {%- endfor %}
-            0 as unanswered
-        from events
-        where events.day = -1
-    {%- endfor %}
+    group by
+        {%- for column in place + dimensions %}
+            timed.{{ column }},
+        {%- endfor %}
+        timed.segment,
+        timed.minutes
 
 ),
 
@@ -102,16 +85,23 @@ counted as (
     {%- for dimension in ['(all)'] + dimensions %}
         select
             {%- for column in place + ['segment', 'day'] %}
-                looked_at.{{ column }},
+                events.{{ column }},
             {%- endfor %}
-            {{ "'(all)'" if dimension == '(all)' else 'looked_at.' ~ dimension }}
+            {{ "'(all)'" if dimension == '(all)' else 'events.' ~ dimension }}
                 as dimension_value,
             {%- for count in counts %}
-                sum(looked_at.{{ count }}) as {{ count }},
+                sum(events.{{ count }}) as {{ count }},
             {%- endfor %}
             '{{ dimension }}' as dimension
-        from looked_at
-        group by {{ range(1, 7) | join(', ') }}
+        from events
+        group by
+            {%- if dimension != '(all)' %}
+                events.{{ dimension }},
+            {%- endif %}
+            {%- for column in place + ['segment'] %}
+                events.{{ column }},
+            {%- endfor %}
+            events.day
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -119,10 +109,31 @@ counted as (
 
 ),
 
+looked_at as (
+
+    select counted.* from counted
+    {%- for look in looks %}
+        union all
+        select
+            {%- for column in place + ['segment'] %}
+                counted.{{ column }},
+            {%- endfor %}
+            {{ look * 60 }} as day,
+            counted.dimension_value,
+            {%- for count in counts %}
+                0 as {{ count }},
+            {%- endfor %}
+            counted.dimension
+        from counted
+        where counted.day = -1
+    {%- endfor %}
+
+),
+
 cohorts as (
 
     {{ with_all(
-        'counted',
+        'looked_at',
         all_of=['segment'],
         others=place + ['dimension', 'dimension_value', 'day'],
         sums=counts,
@@ -130,11 +141,10 @@ cohorts as (
 
 ),
 
-numbered as (
+numbers as (
 
     select
-        cohorts.*,
-        cast(dense_rank() over (
+        cast(row_number() over (
             order by
                 cohorts.month_start_date nulls last,
                 cohorts.handoff nulls last,
@@ -142,8 +152,35 @@ numbered as (
                 cohorts.segment nulls last,
                 cohorts.dimension nulls last,
                 cohorts.dimension_value nulls last
-        ) as integer) as cohort_key
+        ) as integer) as cohort_key,
+        cohorts.month_start_date,
+        cohorts.handoff,
+        cohorts.clock,
+        cohorts.segment,
+        cohorts.dimension,
+        cohorts.dimension_value
     from cohorts
+    where cohorts.day = -1
+
+),
+
+numbered as (
+
+    select
+        {%- for count in counts %}
+            cast(cohorts.{{ count }} as integer) as {{ count }},
+        {%- endfor %}
+        cohorts.day,
+        numbers.cohort_key
+    from cohorts
+    inner join numbers
+        on
+            cohorts.month_start_date = numbers.month_start_date
+            and cohorts.handoff = numbers.handoff
+            and cohorts.clock = numbers.clock
+            and cohorts.segment = numbers.segment
+            and cohorts.dimension = numbers.dimension
+            and cohorts.dimension_value = numbers.dimension_value
 
 ),
 
@@ -192,26 +229,34 @@ answers as (
         min(case when known.open_share <= 0.5 + 1e-9 then known.day end) as median_minutes,
         min(case when known.open_share <= 0.1 + 1e-9 then known.day end) as p90_minutes
     from known
-    group by 1
+    group by known.cohort_key
+
+),
+
+sums as (
+
+    select
+        {%- for count in counts %}
+            cast(sum(risk_sets.{{ count }}) as integer) as {{ count }},
+        {%- endfor %}
+        risk_sets.cohort_key
+    from risk_sets
+    group by risk_sets.cohort_key
 
 ),
 
 totals as (
 
     select
-        risk_sets.cohort_key,
-        risk_sets.month_start_date,
-        risk_sets.handoff,
-        risk_sets.clock,
-        risk_sets.segment,
-        risk_sets.dimension,
-        risk_sets.dimension_value,
-        {%- for count in counts[:-1] %}
-            cast(sum(risk_sets.{{ count }}) as integer) as {{ count }},
-        {%- endfor %}
-        cast(sum(risk_sets.{{ counts[-1] }}) as integer) as {{ counts[-1] }}
-    from risk_sets
-    group by 1, 2, 3, 4, 5, 6, 7
+        sums.*,
+        numbers.month_start_date,
+        numbers.handoff,
+        numbers.clock,
+        numbers.segment,
+        numbers.dimension,
+        numbers.dimension_value
+    from sums
+    inner join numbers on sums.cohort_key = numbers.cohort_key
 
 ),
 

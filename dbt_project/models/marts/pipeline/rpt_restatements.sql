@@ -159,8 +159,8 @@ cells as (
 
 ),
 
--- All segments have the same days, so that each day's sum up, and so have all numbers of revenue, of
--- which some are shares of others.
+-- All segments have the same days, so that each day's sum up, and so have all numbers of revenue,
+-- of which some are shares of others.
 looks as (
 
     select

@@ -1,6 +1,6 @@
--- One row per metric x fiscal quarter x customer x segment x day x cause: `reported`, what the
--- customer counted in the number as it was known on the quarter's last day, and what later days
--- made of it.
+-- One row per metric x fiscal_quarter x customer x segment x snapshot_date x cause: what the
+-- customer counted in the number as it was known on the quarter's last day (`reported`), and what
+-- later days made of it.
 with
 
 versions as (
@@ -122,19 +122,6 @@ policies_in_use as (
 
 ),
 
-known_versions as (
-
-    select
-        versions.*,
-        cast(coalesce(lead(versions.valid_from) over (
-            partition by versions.source, versions.subscription_id
-            order by versions.valid_from nulls last
-        ), {{ end_of_time() }}) as date) as known_to
-    from versions
-
-),
-
--- A subscription that is gone has ended on the day that no longer saw it, if not before.
 dated as (
 
     select
@@ -142,13 +129,7 @@ dated as (
         versions.subscription_id,
         versions.customer_id,
         {{ business_date('versions.started_at') }} as started_date,
-        least(
-            coalesce({{ business_date('versions.ended_at') }}, {{ end_of_time() }}),
-            case
-                when versions.valid_to < versions.known_to then versions.valid_to
-                else {{ end_of_time() }}
-            end
-        ) as ended_date,
+        coalesce({{ business_date('versions.ended_at') }}, {{ end_of_time() }}) as ended_date,
         coalesce(
             {{ business_date('versions.cancelled_at') }}, {{ end_of_time() }}
         ) as cancelled_date,
@@ -158,17 +139,49 @@ dated as (
         coalesce(versions.paused_to, {{ end_of_time() }}) as paused_to,
         versions.valid_from,
         versions.valid_to,
-        versions.known_to
-    from known_versions as versions
+        cast(coalesce(lead(versions.valid_from) over (
+            partition by versions.source, versions.subscription_id
+            order by versions.valid_from nulls last
+        ), {{ end_of_time() }}) as date) as next_from
+    from versions
+
+),
+
+-- A subscription that is gone has ended on the day that no longer saw it, if not before; on that
+-- day this is known.
+told as (
+
+    select
+        dated.source,
+        dated.subscription_id,
+        dated.customer_id,
+        dated.started_date,
+        dated.ended_date,
+        dated.cancelled_date,
+        dated.valid_from as known_from,
+        dated.valid_to as known_to
+    from dated
+    union all
+    select
+        dated.source,
+        dated.subscription_id,
+        dated.customer_id,
+        dated.started_date,
+        least(dated.ended_date, dated.valid_to) as ended_date,
+        dated.cancelled_date,
+        dated.valid_to as known_from,
+        dated.next_from as known_to
+    from dated
+    where dated.valid_to < dated.next_from
 
 ),
 
 -- What stood on the last day of some quarter or later.
 standing as (
 
-    select dated.*
-    from dated
-    where dated.known_to > (select min(quarters.end_date) from quarters)
+    select told.*
+    from told
+    where told.known_to > (select min(quarters.end_date) from quarters)
 
 ),
 
@@ -185,13 +198,13 @@ known as (
         dated.valid_from,
         dated.valid_to,
         standing.started_date,
-        standing.valid_from as known_from
+        standing.known_from
     from dated
     inner join standing
         on
             dated.source = standing.source
             and dated.subscription_id = standing.subscription_id
-            and dated.valid_from <= standing.valid_from
+            and dated.valid_from <= standing.known_from
 
 ),
 
@@ -252,7 +265,7 @@ known_lives as (
             else standing.ended_date
         end as paid_to,
         coalesce(break_texts.break_text, '') as break_text,
-        standing.valid_from as known_from,
+        standing.known_from,
         standing.known_to
     from standing
     cross join policies_in_use
@@ -260,12 +273,12 @@ known_lives as (
         on
             standing.source = first_trials.source
             and standing.subscription_id = first_trials.subscription_id
-            and standing.valid_from = first_trials.known_from
+            and standing.known_from = first_trials.known_from
     left join break_texts
         on
             standing.source = break_texts.source
             and standing.subscription_id = break_texts.subscription_id
-            and standing.valid_from = break_texts.known_from
+            and standing.known_from = break_texts.known_from
     where standing.started_date is not null
 
 ),
@@ -403,7 +416,7 @@ graced_days as (
         looks.renewal_grace_days,
         standing.source,
         standing.customer_id,
-        greatest(standing.valid_from, looks.end_date) as snapshot_date
+        greatest(standing.known_from, looks.end_date) as snapshot_date
     from looks
     inner join standing on looks.end_date < standing.known_to
     where looks.renewal_grace_days > 0
@@ -467,12 +480,12 @@ near as (
             and followed_days.customer_id = spans.customer_id
             and followed_days.snapshot_date >= spans.known_from
             and followed_days.snapshot_date < spans.known_to
-            and spans.valid_from <= {{ dbt.dateadd(
+            and {{ dbt.dateadd(
                 'day', 'followed_days.renewal_grace_days', 'followed_days.month_end'
-            ) }}
-            and spans.valid_to >= {{ dbt.dateadd(
+            ) }} >= spans.valid_from
+            and {{ dbt.dateadd(
                 'day', '-followed_days.renewal_grace_days', 'followed_days.month_end'
-            ) }}
+            ) }} <= spans.valid_to
     inner join counting_prices
         on
             followed_days.policy_key = counting_prices.policy_key
@@ -689,13 +702,12 @@ recalled as (
 
     select
         shared.*,
-        {%- for column in [
-            'segment', 'base_segment', 'mrr_amount', 'base_amount', 'retained_amount',
-            'gross_retained_amount'
-        ] %}
-            lag(shared.{{ column }}) over earlier as previous_{{ column }}
-            {{- ',' if not loop.last }}
-        {%- endfor %}
+        lag(shared.segment) over earlier as previous_segment,
+        lag(shared.base_segment) over earlier as previous_base_segment,
+        lag(shared.mrr_amount) over earlier as previous_mrr_amount,
+        lag(shared.base_amount) over earlier as previous_base_amount,
+        lag(shared.retained_amount) over earlier as previous_retained_amount,
+        lag(shared.gross_retained_amount) over earlier as previous_gross_retained_amount
     from shared
     window earlier as (
         partition by shared.fiscal_quarter, shared.source, shared.customer_id

@@ -65,7 +65,17 @@ people as (
 
         -- what became of them
         contacts.converted_opportunity_id,
-        contacts.record_type,
+        -- HubSpot has contacts only; what it calls a lead is a stage of theirs
+        coalesce(
+            contacts.record_type,
+            case
+                when
+                    lower(contacts.lifecycle_stage)
+                    in ('lead', 'marketingqualifiedlead', 'salesqualifiedlead')
+                    then 'lead'
+                when contacts.lifecycle_stage is not null then 'contact'
+            end
+        ) as record_type,
         contacts.converted_person_id,
         coalesce(
             contacts.merged_into_person_id,
