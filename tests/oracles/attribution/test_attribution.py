@@ -96,12 +96,13 @@ def test_a_campaign_whose_cost_no_quarter_has_is_a_finding(built: Built) -> None
     for source, campaigns in oracle.campaigns.items():
         for identity, days in campaigns.items():
             priced = [day for day in days if days[day].get("cost")]
-            row = days[max(priced)] if priced else {"cost": None}
-            start, end = row.get("start_date"), row.get("end_date")
+            row = dict(days[max(priced)]) if priced else {"cost": None}
+            start: Any = row.get("start_date")
+            end: Any = row.get("end_date")
             if row["cost"] and not (start and end and start <= end):
                 undated[source].append(identity)
             elif row["cost"] and start <= oracle.last_day:
-                last = min(end, oracle.last_day)
+                last: date = min(end, oracle.last_day)
                 quarters = {
                     oracle.oracle.quarter(day)
                     for day in (start + timedelta(days=number) for number in range((last - start).days + 1))
