@@ -152,12 +152,6 @@ def test_people_are_ours(marketo: Subscription) -> None:
         ) == [tuple(plain(row[name]) for name in columns)]
 
 
-def test_people_go_through_the_funnel(marketo: Subscription) -> None:
-    steps = {step for (step,) in marketo.read("select distinct step from marts.fct_lifecycle_steps")}
-    assert steps >= {"lead", "mql", "sql"}
-    assert marketo.read("select max(entered) > 0 from marts.rpt_funnel_conversion where step = 'mql'") == [(True,)]
-
-
 def test_a_deleted_lead_ends(marketo: Subscription) -> None:
     assert marketo.read(
         "select valid_from, is_tombstone from staging.stg_person "
@@ -207,6 +201,15 @@ def test_the_ledger_verifies_and_holds_no_names(marketo: Subscription) -> None:
 
 def test_no_model_has_two_rows_of_one_grain(marketo: Subscription) -> None:
     assert doubled_rows(marketo.desk.home / "warehouse.duckdb") == {}
+
+
+# `test_hubspot_to_marts.py` builds the marts of a vendor every time, its funnel too.
+@pytest.mark.slow
+@pytest.mark.parametrize("marketo", ["in marts"], indirect=True)
+def test_people_go_through_the_funnel(marketo: Subscription) -> None:
+    steps = {step for (step,) in marketo.read("select distinct step from marts.fct_lifecycle_steps")}
+    assert steps >= {"lead", "mql", "sql"}
+    assert marketo.read("select max(entered) > 0 from marts.rpt_funnel_conversion where step = 'mql'") == [(True,)]
 
 
 # `test_hubspot_to_marts.py` builds the marts of a vendor every time.

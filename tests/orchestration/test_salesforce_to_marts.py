@@ -222,6 +222,7 @@ def test_contacts_and_leads_are_people(org: Org) -> None:
     ]
 
 
+@in_marts
 def test_a_lead_and_the_contact_it_became_go_through_the_funnel_as_one_person(org: Org) -> None:
     steps = org.read("select step, person_id from marts.fct_lifecycle_steps where step in ('lead', 'mql') order by 1")
     assert steps == [("lead", org.ids["contact"]), ("mql", org.ids["contact"])]

@@ -14,6 +14,13 @@ sources as (
 
 ),
 
+snapshot_days as (
+
+    select * from {{ ref('int_snapshot_days') }}
+    where status <> 'gap'
+
+),
+
 starts as (
 
     select {{ beginning_of_time() }} as valid_from
@@ -51,10 +58,14 @@ choices as (
 
 ),
 
+-- Of opportunities, or of whatever a company without them has.
 last_day as (
 
-    select max(sources.last_captured_date) as last_captured_date
-    from sources
+    select
+        coalesce(
+            (select max(sources.last_captured_date) from sources),
+            (select max(snapshot_days.snapshot_date) from snapshot_days)
+        ) as last_captured_date
 
 ),
 
