@@ -41,7 +41,10 @@ def compare(built: Built) -> dict[Key, dict[str, Any]]:
 def compare_lines(built: Built, found: dict[Key, dict[str, Any]]) -> None:
     """Each band that is off has lines, and a company that adopts them has the suggested probability from the next day
     on, and everything else as it was."""
-    [last] = built.rows("select max(snapshot_date) as day, max(snapshot_date) + 1 as next_day from marts.dim_snapshot")
+    [last] = built.rows(
+        "select max(snapshot_date) as day, max(snapshot_date) + 1 as next_day from marts.dim_snapshot "
+        "where entity = 'opportunity' and status <> 'gap'"
+    )
     header = built.definitions["stage_definitions"].splitlines()[0]
     for (score, band, segment, quarter), row in found.items():
         is_wanted = score == "stage_probability" and (segment, quarter) == ("(all)", "(all)")

@@ -30,11 +30,24 @@ dated as (
 
 {{ subscription_breaks('dated', ['source', 'subscription_id']) }},
 
+-- Of several that begin on one day, the longest holds the others.
 lasting as (
 
-    select breaks.*
+    select
+        breaks.source,
+        breaks.subscription_id,
+        breaks.kind,
+        breaks.is_of_payer,
+        breaks.valid_from,
+        max(breaks.valid_to) as valid_to
     from breaks
     where breaks.valid_from < breaks.valid_to
+    group by
+        breaks.source,
+        breaks.subscription_id,
+        breaks.kind,
+        breaks.is_of_payer,
+        breaks.valid_from
 
 )
 
