@@ -386,48 +386,57 @@ records as (
 
 ),
 
-linked_records as (
+link_kinds as (
 
-    {%- for column in ['person_id', 'converted_person_id', 'merged_into_person_id'] %}
-        select
-            records.as_of_date,
-            records.source,
-            records.person_id,
-            'record/' || records.source || '/' || records.{{ column }} as link
-        from records
-        where records.{{ column }} is not null
-        union
+    {%- for kind in ['person_id', 'converted_person_id', 'merged_into_person_id', 'address'] %}
+        select '{{ kind }}' as kind
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
     {%- endfor %}
+
+),
+
+possible_links as (
+
     select
-        records.as_of_date,
-        records.source,
-        records.person_id,
-        'address/' || records.email_digest as link
+        records.*,
+        case
+            {%- for column in ['person_id', 'converted_person_id', 'merged_into_person_id'] %}
+                when link_kinds.kind = '{{ column }}'
+                    then 'record/' || records.source || '/' || records.{{ column }}
+            {%- endfor %}
+            when link_kinds.kind = 'address' and crowds.email_digest is null
+                then 'address/' || records.email_digest
+        end as link
     from records
+    cross join link_kinds
     left join crowds
         on
             records.email_digest = crowds.email_digest
             and records.as_of_date >= crowds.crowded_from
-    where records.email_digest is not null and crowds.email_digest is null
 
 ),
 
 links as (
 
     select
-        linked_records.as_of_date,
-        linked_records.source,
-        linked_records.person_id,
+        possible_links.as_of_date,
+        possible_links.source,
+        possible_links.person_id,
+        possible_links.later_person_key,
+        possible_links.created_date,
         cast(dense_rank() over (
             order by
-                linked_records.as_of_date nulls last,
-                linked_records.source nulls last,
-                linked_records.person_id nulls last
+                possible_links.as_of_date nulls last,
+                possible_links.source nulls last,
+                possible_links.person_id nulls last
         ) as integer) as record_number,
         cast(dense_rank() over (
-            order by linked_records.as_of_date nulls last, linked_records.link nulls last
+            order by possible_links.as_of_date nulls last, possible_links.link nulls last
         ) as integer) as link
-    from linked_records
+    from possible_links
+    where possible_links.link is not null
 
 ),
 
@@ -449,7 +458,9 @@ names as (
         links.record_number,
         links.as_of_date,
         links.source,
-        links.person_id
+        links.person_id,
+        links.later_person_key,
+        links.created_date
     from links
 
 ),
@@ -457,20 +468,18 @@ names as (
 people_as_reported as (
 
     select
-        records.as_of_date,
-        records.source,
-        records.person_id,
-        firsts.source || '/' || firsts.person_id as person_key,
-        records.later_person_key,
-        records.created_date
-    from records
-    inner join names
-        on
-            records.as_of_date = names.as_of_date
-            and records.source = names.source
-            and records.person_id = names.person_id
+        names.as_of_date,
+        names.source,
+        names.person_id,
+        first_value(names.source || '/' || names.person_id) over (
+            partition by numbers.person_number
+            order by names.record_number nulls last
+            rows between unbounded preceding and unbounded following
+        ) as person_key,
+        names.later_person_key,
+        names.created_date
+    from names
     inner join numbers on names.record_number = numbers.record_number
-    inner join names as firsts on numbers.person_number = firsts.record_number
 
 )
 
