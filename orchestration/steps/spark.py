@@ -75,6 +75,8 @@ def session(config: Config, home: Home) -> Iterator["SparkSession"]:
         "spark.log.level": "ERROR",
         **engine.spark,
         **FIXED,
+        # For a plan as deep as that of linked records it takes minutes, and then all memory, to infer constraints.
+        "spark.sql.constraintPropagation.enabled": "false",
         "spark.sql.warehouse.dir": str(home.spark / "tables"),
     }
     for name, value in settings.items():
