@@ -34,6 +34,8 @@ FIXED = {
     "spark.sql.ansi.enabled": "true",  # what does not fit is an error, as in DuckDB, and not NULL or another number
     "spark.sql.catalogImplementation": "in-memory",
     "spark.sql.legacy.createHiveTableByDefault": "false",
+    # To infer constraints takes minutes, and then all memory, for a plan as deep as that of linked records.
+    "spark.sql.constraintPropagation.enabled": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
 }
@@ -75,8 +77,6 @@ def session(config: Config, home: Home) -> Iterator["SparkSession"]:
         "spark.log.level": "ERROR",
         **engine.spark,
         **FIXED,
-        # For a plan as deep as that of linked records it takes minutes, and then all memory, to infer constraints.
-        "spark.sql.constraintPropagation.enabled": "false",
         "spark.sql.warehouse.dir": str(home.spark / "tables"),
     }
     for name, value in settings.items():
