@@ -8,6 +8,12 @@ history as (
 
 ),
 
+opportunities as (
+
+    select * from {{ ref('int_opportunities') }}
+
+),
+
 definitions as (
 
     select * from {{ ref('stg_pipeline_views') }}
@@ -49,8 +55,7 @@ rules as (
 compared as (
 
     select
-        history.source,
-        history.opportunity_id,
+        opportunities.opportunity_key,
         history.valid_from,
         rules.team,
         rules.view_from,
@@ -76,6 +81,10 @@ compared as (
             {%- endfor %}
         end as date_value
     from history
+    inner join opportunities
+        on
+            history.source = opportunities.source
+            and history.opportunity_id = opportunities.opportunity_id
     cross join rules
 
 ),
@@ -130,8 +139,7 @@ judged as (
 failures as (
 
     select
-        judged.source,
-        judged.opportunity_id,
+        judged.opportunity_key,
         judged.valid_from,
         judged.team,
         judged.view_from,
@@ -139,8 +147,7 @@ failures as (
     from judged
     where not coalesce(judged.is_met, false)
     group by
-        judged.source,
-        judged.opportunity_id,
+        judged.opportunity_key,
         judged.valid_from,
         judged.team,
         judged.view_from
