@@ -66,7 +66,7 @@ LONGER = {
     "int_attribution_cells": "sums by value, of what is touched and of what is not, in the same columns",
     "rpt_attribution": "four models in the same columns, and what stands beside them",
     "int_lifecycle_entries": "whatever says that a step was taken, side by side",
-    "int_people_as_reported": "all that can have become known later, and whose records were whose then: one thought",
+    "int_people_links_as_reported": "all that can have become known later of a person, and what stood then instead",
     "int_funnel_as_reported": "people and accounts as they were known then, and what is known of them today",
     "dim_person": "links of three kinds, the rounds that join them, and the columns of a record",
     "fct_opportunity_current": "everything known of an opportunity today: fifty columns",
