@@ -112,7 +112,7 @@ class AttributionOracle:
                 "touch_type": row.get("touch_type"),
                 "touched_at": row["touched_at"],
                 "touch_date": self.day(row["touched_at"]),
-                            }
+            }
         )
 
     def activity(self, source: str, instant: datetime | None, person: str | None, opportunity: str | None) -> None:
