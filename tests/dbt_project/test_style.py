@@ -61,6 +61,7 @@ LONGER = {
     "int_funnel_risk_sets": "events, the days at which it is looked, and three dimensions, counted side by side",
     "rpt_funnel_conversion": "shares by day, totals, and the comparison with the months before, side by side",
     "int_attribution_conversions": "what was created and what was won, each with its cut-off and the days that tell it",
+    "int_attribution_people_as_reported": "links that changed, records that came later, and who they were: one thought",
     "int_attribution_touches": "whose touches count, today and when it was reported, and their places: one thought",
     "int_attribution_sourcing": "the first touch of each match, and the first activity, in both of its places",
     "int_attribution_cells": "sums by value, of what is touched and of what is not, in the same columns",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -12,8 +12,9 @@ from typing import Any
 
 from tests.dbt_project.ledger_cache import FOREVER
 from tests.oracles.days.fiscal_quarters import quarter_end
+from tests.oracles.funnel.conversion import until
 from tests.oracles.funnel.lifecycle import PeopleOracle, by_identity
-from tests.oracles.opportunities.history import CENT, Row
+from tests.oracles.opportunities.history import CENT, Oracle, Row
 from tests.oracles.wins.win_rate import WinOracle
 
 MODELS = ("first", "last", "linear", "position")
@@ -59,10 +60,11 @@ def rounded(amount: Decimal, share: Fraction) -> Decimal:
 
 
 class AttributionOracle:
-    """Attribution of the companies that a `PeopleOracle` knows."""
+    """Attribution of the companies that a `PeopleOracle` knows. `definitions` are those that it was made of."""
 
-    def __init__(self, people: PeopleOracle) -> None:
+    def __init__(self, people: PeopleOracle, definitions: Mapping[str, str]) -> None:
         self.people = people
+        self.definitions = definitions
         self.oracle = people.oracle
         self.wins = WinOracle(self.oracle)
         self.last_day = self.wins.last_day
@@ -74,7 +76,7 @@ class AttributionOracle:
         for company in self.oracle.companies:
             source = company.source
             for identity, days in by_identity(company, "touch").items():
-                self.touch(source, identity, min(days), days[min(days)])
+                self.touch(source, identity, days[min(days)])
             for days in by_identity(company, "activity").values():
                 for named in {tuple(row.get(name) for name in ACTIVITY) for row in days.values()}:
                     self.activity(source, *named)
@@ -98,7 +100,7 @@ class AttributionOracle:
         assert found
         return found
 
-    def touch(self, source: str, identity: str, captured: date, row: Any) -> None:
+    def touch(self, source: str, identity: str, row: Any) -> None:
         """Notes a touch with its person."""
         key = self.key(source, row["person_id"])
         self.touches[key].append(
@@ -110,7 +112,6 @@ class AttributionOracle:
                 "touch_type": row.get("touch_type"),
                 "touched_at": row["touched_at"],
                 "touch_date": self.day(row["touched_at"]),
-                "captured": captured,
             }
         )
 
@@ -123,31 +124,43 @@ class AttributionOracle:
 
     # ---- what there is to attribute
 
-    def told(self, quarter: str) -> dict[str, date]:
-        """The days as of which a quarter is told: restated, and reported where anybody saw it."""
+    def reporting_day(self, quarter: str) -> date | None:
+        """The day as of which a quarter is reported; None where it was over before anybody looked."""
         end = FOREVER if quarter == "(none)" else quarter_end(quarter, self.oracle.start_month)
-        found = {"restated": self.last_day}
-        if end >= self.wins.first_day:
-            found["reported"] = min(end, self.last_day)
-        return found
+        return min(end, self.last_day) if end >= self.wins.first_day else None
 
     def conversions(self) -> Iterator[Row]:
-        """Each opportunity x purpose x side."""
+        """Each opportunity x purpose x side: what is known today, and what was when its quarter was reported."""
+        for found in self.known():
+            yield found | {"side": "restated"}
+        days = (self.last_day - self.wins.first_day).days + 1
+        quarters = {self.oracle.quarter(self.wins.first_day + timedelta(days=number)) for number in range(days)}
+        for day in sorted({min(quarter_end(each, self.oracle.start_month), self.last_day) for each in quarters}):
+            for found in self.as_of(day).known():
+                if self.reporting_day(found["fiscal_quarter"]) == day:
+                    yield found | {"side": "reported"}
+
+    def as_of(self, day: date) -> AttributionOracle:
+        """Attribution of companies of which nothing was captured after a day."""
+        if day >= self.last_day:
+            return self
+        known = [until(company, day) for company in self.oracle.companies]
+        oracle = Oracle([company for company in known if company.states], self.definitions, str(self.oracle.zone),
+                        self.oracle.base, self.oracle.start_month)  # fmt: skip
+        return AttributionOracle(PeopleOracle(oracle), self.definitions)
+
+    def known(self) -> Iterator[Row]:
+        """Each opportunity x purpose, as of the last day."""
         for source, states in self.wins.states.items():
             for identity in {name for rows in states.values() for name in rows}:
-                first, row, created = self.creation(source, identity)
-                for side, as_of in self.told(self.oracle.quarter(created)).items():
-                    if first <= as_of:
-                        yield self.conversion(row, "sourced", side, as_of, created, self.oracle.quarter(created))
+                _, row, created = self.creation(source, identity)
+                yield self.conversion(row, "sourced", created, self.oracle.quarter(created))
         for outcome in self.wins.outcomes():
-            if outcome["outcome"] != "won":
-                continue
-            day = outcome["decided_date"]
-            row = self.wins.states[outcome["source"]][day][outcome["opportunity_id"]]
-            for side, as_of in self.told(outcome["fiscal_quarter"]).items():
-                if outcome["is_restated" if side == "restated" else "is_reported"]:
-                    found = self.conversion(row, "won", side, as_of, day, outcome["fiscal_quarter"])
-                    yield found | {"booked_amount": outcome["amount"]}
+            if outcome["outcome"] == "won" and outcome["is_restated"]:
+                day = outcome["decided_date"]
+                row = self.wins.states[outcome["source"]][day][outcome["opportunity_id"]]
+                found = self.conversion(row, "won", day, outcome["fiscal_quarter"])
+                yield found | {"booked_amount": outcome["amount"]}
 
     def creation(self, source: str, identity: str) -> tuple[date, Row, date]:
         """(first captured day, the opportunity on it, the day on which it was created)."""
@@ -156,7 +169,7 @@ class AttributionOracle:
         row = states[first][identity]
         return first, row, row["created_date"] or first
 
-    def conversion(self, row: Row, purpose: str, side: str, as_of: date, cut_off: date, quarter: str) -> Row:
+    def conversion(self, row: Row, purpose: str, cut_off: date, quarter: str) -> Row:
         """What is attributed, to whom."""
         first, _, created = self.creation(row["source"], row["opportunity_id"])
         marketing = str(self.oracle.choice("marketing_lead_sources", cut_off)).lower().split("|")
@@ -164,8 +177,6 @@ class AttributionOracle:
             "source": row["source"],
             "opportunity_id": row["opportunity_id"],
             "purpose": purpose,
-            "side": side,
-            "as_of": as_of,
             "cut_off_date": cut_off,
             "created_date": created,
             "fiscal_quarter": quarter,
@@ -177,15 +188,15 @@ class AttributionOracle:
         until = max(cut_off, first)
         window = cut_off - timedelta(days=self.oracle.choice("attribution_window_days", cut_off))
         links = self.links[(row["source"], row["opportunity_id"])]
-        known = [(key, match) for key, match, day in links if day <= as_of and (match == "converted" or day <= until)]
+        known = [(key, match) for key, match, day in links if match == "converted" or day <= until]
         members = self.members[(row["source"], row["account_id"])] if row["account_id"] else {}
         sets = {
             "headline": {key for key, _ in known},
             "role": {key for key, match in known if match == "role"},
             "converted": {key for key, match in known if match == "converted"},
-            "account": {key for key, day in members.items() if day <= min(until, as_of)},
+            "account": {key for key, day in members.items() if day <= until},
         }
-        found["touches"] = {match: self.counted(keys, window, cut_off, as_of) for match, keys in sets.items()}
+        found["touches"] = {match: self.counted(keys, window, cut_off) for match, keys in sets.items()}
         met = [
             instant
             for activities in (
@@ -198,28 +209,27 @@ class AttributionOracle:
         found["first_activity_at"] = min(met, default=datetime.max)  # noqa: DTZ901  # UTC without a zone, as the cache
         return found
 
-    def counted(self, keys: set[str], window: date, cut_off: date, as_of: date) -> list[Row]:
+    def counted(self, keys: set[str], window: date, cut_off: date) -> list[Row]:
         """The touches of people that count, in order, with the channel of their day."""
         known = [
             touch
             for key in keys
             for touch in self.touches[key]
-            if window <= touch["touch_date"] <= min(cut_off, as_of) and touch["captured"] <= as_of
+            if window <= touch["touch_date"] <= min(cut_off, self.last_day)
         ]
         known.sort(key=lambda touch: (touch["touched_at"], touch["touch_id"], touch["touch_source"]))
         once: dict[tuple[Any, ...], Row] = {}
         for touch in known:
             place = ("person_key", "touch_source", "campaign_id", "touch_type", "touch_date")
             once.setdefault(tuple(touch[name] for name in place), touch)
-        return [touch | {"channel": self.channel(touch, as_of)} for touch in once.values()]
+        return [touch | {"channel": self.channel(touch)} for touch in once.values()]
 
-    def channel(self, touch: Row, as_of: date) -> str:
+    def channel(self, touch: Row) -> str:
         """The channel of the touch's campaign on the touch's day, or as it was first captured."""
         days = self.campaigns[touch["touch_source"]].get(touch["campaign_id"] or "", {})
-        captured = [day for day in days if day <= as_of]
-        if not captured:
+        if not days:
             return "(none)"
-        on = max((day for day in captured if day <= touch["touch_date"]), default=min(captured))
+        on = max((day for day in days if day <= touch["touch_date"]), default=min(days))
         return days[on].get("channel") or "(none)"
 
     # ---- fct_attribution

@@ -15,9 +15,16 @@ outcomes as (
 
 ),
 
-quarters as (
+win_quarters as (
 
     select * from {{ ref('int_win_quarters') }}
+
+),
+
+snapshot_days as (
+
+    select * from {{ ref('int_snapshot_days') }}
+    where status <> 'gap'
 
 ),
 
@@ -30,6 +37,40 @@ fiscal_days as (
 policy as (
 
     select * from {{ ref('int_metric_policy') }}
+
+),
+
+last_days as (
+
+    select
+        fiscal_days.fiscal_quarter,
+        max(snapshot_days.snapshot_date) as last_captured_date
+    from snapshot_days
+    inner join fiscal_days on snapshot_days.snapshot_date = fiscal_days.date_day
+    group by fiscal_days.fiscal_quarter
+
+),
+
+-- A quarter that is over was reported on the last day captured by its end.
+quarters as (
+
+    select
+        win_quarters.fiscal_quarter,
+        win_quarters.as_of_date,
+        win_quarters.is_restated,
+        case
+            when not win_quarters.is_reported or not win_quarters.has_report then null
+            when win_quarters.is_restated then win_quarters.as_of_date
+            else max(last_days.last_captured_date)
+        end as reported_date
+    from win_quarters
+    left join last_days on win_quarters.as_of_date >= last_days.last_captured_date
+    group by
+        win_quarters.fiscal_quarter,
+        win_quarters.as_of_date,
+        win_quarters.is_restated,
+        win_quarters.is_reported,
+        win_quarters.has_report
 
 ),
 
@@ -65,8 +106,7 @@ sourced as (
         creations.creation_quarter as fiscal_quarter,
         creations.creation_date as cut_off_date,
         max(case when quarters.is_restated then quarters.as_of_date end) as restated_date,
-        max(case when quarters.is_reported and quarters.has_report then quarters.as_of_date end)
-            as reported_date
+        max(quarters.reported_date) as reported_date
     from creations
     inner join quarters
         on
@@ -88,8 +128,7 @@ won as (
         outcomes.fiscal_quarter,
         outcomes.decided_date as cut_off_date,
         max(case when outcomes.is_restated then outcomes.as_of_date end) as restated_date,
-        max(case when quarters.is_reported and quarters.has_report then outcomes.as_of_date end)
-            as reported_date,
+        max(quarters.reported_date) as reported_date,
         max(case when outcomes.is_restated then outcomes.amount end) as booked_amount
     from outcomes
     inner join quarters

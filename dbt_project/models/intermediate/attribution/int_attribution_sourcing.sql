@@ -12,7 +12,7 @@ conversions as (
 linked as (
 
     select * from {{ ref('int_attribution_people') }}
-    where opportunity_id is not null
+    where as_of_date is null and opportunity_id is not null
 
 ),
 

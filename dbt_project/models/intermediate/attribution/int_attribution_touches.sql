@@ -1,5 +1,6 @@
 -- One row per conversion x way to find its people (by the opportunity, by the account) x touch that
--- counts, or counted when it was reported: its place among the touches of each match.
+-- counts, or counted when it was reported: its place among the touches of each match. A touch of
+-- whom was another person then has a row of its own as it was reported (is_as_reported).
 {%- set matches = ['headline', 'role', 'converted', 'account'] %}
 {%- set sides = {'restated': '', 'reported': 'reported_'} %}
 {%- set counted_by = {
@@ -25,9 +26,47 @@ linked as (
 
 ),
 
-touches as (
+person_touches as (
 
     select * from {{ ref('int_person_touches') }}
+
+),
+
+people_then as (
+
+    select * from {{ ref('int_attribution_people_as_reported') }}
+
+),
+
+-- Of whom other records were one person when it was reported.
+others as (
+
+    select distinct
+        people_then.as_of_date,
+        people_then.later_person_number as person_number
+    from people_then
+
+),
+
+-- Touches of people as they are today, and as they were then.
+touches as (
+
+    select
+        person_touches.touch_number,
+        person_touches.person_number,
+        person_touches.kind_number,
+        person_touches.touch_date,
+        person_touches.known_from
+    from person_touches
+    union all
+    select
+        person_touches.touch_number,
+        people_then.person_number,
+        person_touches.kind_number,
+        person_touches.touch_date,
+        person_touches.known_from
+    from people_then
+    inner join person_touches on people_then.record_number = person_touches.record_number
 
 ),
 
@@ -49,6 +88,7 @@ busy_days as (
 superseded as (
 
     select
+        touches.person_number,
         touches.touch_number,
         min(touches.known_from) over (
             partition by touches.person_number, touches.kind_number, touches.touch_date
@@ -99,6 +139,8 @@ account_touches as (
 
     select
         accounts.account_key,
+        linked.as_of_date,
+        linked.person_number,
         linked.account_from,
         touches.touch_number,
         touches.kind_number,
@@ -115,8 +157,9 @@ reached_by_opportunity as (
 
     select
         conversions.conversion_key,
-        conversions.restated_date,
-        conversions.reported_date,
+        linked.person_number,
+        case when linked.as_of_date is null then conversions.restated_date end as restated_date,
+        case when others.person_number is null then conversions.reported_date end as reported_date,
         case when linked.role_from <= conversions.people_until then linked.role_from end
             as role_from,
         linked.converted_from,
@@ -129,6 +172,13 @@ reached_by_opportunity as (
         on
             conversions.source = linked.source
             and conversions.opportunity_id = linked.opportunity_id
+            and coalesce(
+                linked.as_of_date = conversions.reported_date, linked.as_of_date is null
+            )
+    left join others
+        on
+            linked.person_number = others.person_number
+            and conversions.reported_date = others.as_of_date
     inner join touches
         on
             linked.person_number = touches.person_number
@@ -144,8 +194,11 @@ reached_by_account as (
 
     select
         account_conversions.conversion_key,
-        account_conversions.restated_date,
-        account_conversions.reported_date,
+        account_touches.person_number,
+        case when account_touches.as_of_date is null then account_conversions.restated_date end
+            as restated_date,
+        case when others.person_number is null then account_conversions.reported_date end
+            as reported_date,
         account_touches.account_from,
         account_touches.touch_number,
         account_touches.kind_number,
@@ -158,6 +211,14 @@ reached_by_account as (
             and account_touches.account_from <= account_conversions.people_until
             and account_touches.touch_date <= account_conversions.cut_off_date
             and account_touches.touch_date >= account_conversions.window_start_date
+            and coalesce(
+                account_touches.as_of_date = account_conversions.reported_date,
+                account_touches.as_of_date is null
+            )
+    left join others
+        on
+            account_touches.person_number = others.person_number
+            and account_conversions.reported_date = others.as_of_date
 
 ),
 
@@ -180,10 +241,14 @@ reached_by_account as (
                 {%- endfor %}
             {%- endfor %}
             reached.conversion_key,
+            reached.person_number,
             reached.touch_number,
             reached.kind_number
         from reached_by_{{ way }} as reached
-        left join superseded on reached.touch_number = superseded.touch_number
+        left join superseded
+            on
+                reached.person_number = superseded.person_number
+                and reached.touch_number = superseded.touch_number
 
     ),
 
@@ -224,6 +289,7 @@ placed as (
             counting.conversion_key,
             counting.touch_number,
             counting.kind_number,
+            counting.person_number < 0 as is_as_reported,
             {{ 'counting.is_role' if way == 'opportunity' else 'false' }} as is_role,
             {{ 'counting.is_converted' if way == 'opportunity' else 'false' }} as is_converted
         from counting_by_{{ way }} as counting

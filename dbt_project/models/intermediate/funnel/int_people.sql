@@ -1,5 +1,6 @@
 -- One row per record of a person: leads and contacts that were captured, and what only a touch or
--- an opportunity names, which is a person of its own. Numbers stand for persons within one build.
+-- an opportunity names, which is a person of its own. Numbers stand for persons and for records
+-- within one build.
 with
 
 people as (
@@ -62,6 +63,9 @@ numbered as (
     select
         cast(dense_rank() over (order by records.person_key nulls last) as integer)
             as person_number,
+        cast(row_number() over (
+            order by records.source nulls last, records.person_id nulls last
+        ) as integer) as record_number,
         records.source,
         records.person_id,
         records.person_key,

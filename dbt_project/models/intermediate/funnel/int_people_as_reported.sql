@@ -1,5 +1,5 @@
--- One row per as_of_date (the last captured day of a month) x record of which other things were
--- known then than are today: whose record it was then.
+-- One row per as_of_date (the last captured day of a month or fiscal quarter) x record of which
+-- other things were known then than are today: whose record it was then.
 with recursive
 
 linked_records as (

@@ -1,5 +1,5 @@
--- One row per as_of_date (the last captured day of a month) x record of which other things were
--- known then than are today x kind of link that it had then.
+-- One row per as_of_date (the last captured day of a month or fiscal quarter) x record of which
+-- other things were known then than are today x kind of link that it had then.
 with
 
 versions as (
@@ -46,11 +46,22 @@ snapshot_days as (
 
 ),
 
+fiscal_days as (
+
+    select * from {{ ref('int_fiscal_days') }}
+
+),
+
 as_of_dates as (
 
     select max(snapshot_days.snapshot_date) as as_of_date
     from snapshot_days
     group by {{ dbt.date_trunc('month', 'snapshot_days.snapshot_date') }}
+    union
+    select max(snapshot_days.snapshot_date) as as_of_date
+    from snapshot_days
+    inner join fiscal_days on snapshot_days.snapshot_date = fiscal_days.date_day
+    group by fiscal_days.fiscal_quarter
 
 ),
 
@@ -250,8 +261,7 @@ first_touches as (
     inner join kinds on touches.kind_number = kinds.kind_number
     inner join numbered on touches.person_number = numbered.person_number
     where
-        {{ month_number('touches.touch_date') }}
-        < {{ month_number('greatest(touches.person_known_from, kinds.first_captured_date)') }}
+        touches.touch_date < greatest(touches.person_known_from, kinds.first_captured_date)
 
 ),
 
@@ -320,6 +330,16 @@ late_people as (
     inner join seconds on people.person_key = seconds.person_key and seconds.record_number = 2
     where outdated.link is null
     union all
+    -- a record that joins others, before it was captured
+    select
+        people.person_key,
+        seconds.first_captured_date as late_from,
+        max(people.first_captured_date) as late_to
+    from people
+    inner join seconds on people.person_key = seconds.person_key and seconds.record_number = 2
+    where people.record_count > 2
+    group by people.person_key, seconds.first_captured_date
+    union all
     select
         redated.person_key,
         redated.late_from,
@@ -334,7 +354,7 @@ late_people as (
 
 ),
 
--- Only what lasted over the end of a month can have changed a report.
+-- Only what lasted over the end of a month or quarter can have changed a report.
 late as (
 
     select distinct
@@ -345,7 +365,6 @@ late as (
         on
             late_people.late_from <= as_of_dates.as_of_date
             and late_people.late_to > as_of_dates.as_of_date
-    where {{ month_number('late_people.late_from') }} < {{ month_number('late_people.late_to') }}
 
 ),
 

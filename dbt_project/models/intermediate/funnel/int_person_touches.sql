@@ -41,6 +41,7 @@ numbered as (
                 kinds.kind_number nulls last
         ) as integer) as touch_number,
         people.person_number,
+        people.record_number,
         kinds.kind_number,
         dated.touch_id,
         dated.touched_at,
