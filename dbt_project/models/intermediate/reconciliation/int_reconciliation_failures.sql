@@ -57,14 +57,7 @@ compared as (
     select
         opportunities.opportunity_key,
         history.valid_from,
-        rules.team,
-        rules.view_from,
-        rules.step_order,
-        rules.rule_operator,
-        rules.rule_text,
-        rules.rule_number,
-        rules.rule_date,
-        rules.rule_list,
+        rules.*,
         case rules.rule_column
             {%- for column, kind in columns.items() if kind == 'text' %}
                 when '{{ column }}' then lower(trim(history.{{ column }}))
