@@ -3,9 +3,9 @@
 -- rows where the step goes back to the last Monday.
 {{ config(materialized='view') }}
 {%- set amounts = {
-    'amount': 'standings.amount',
-    'weighted': 'standings.weighted_amount',
-    'expected': 'standings.expected_amount',
+    'amount': 'judged.amount',
+    'weighted': 'judged.weighted_amount',
+    'expected': 'judged.expected_amount',
     'at_creation': 'first_versions.amount',
 } %}
 with
@@ -35,60 +35,27 @@ opportunities as (
 
 ),
 
-first_history as (
+first_versions as (
 
     select * from {{ ref('int_opportunity_history') }}
     where previous_valid_to is null
 
 ),
 
-first_versions as (
+-- The first step of each view that an opportunity fails, if it fails any.
+judged as (
 
     select
-        opportunities.source,
-        opportunities.opportunity_id,
-        first_history.amount
-    from first_history
-    inner join opportunities on first_history.opportunity_key = opportunities.opportunity_key
-
-),
-
-stepped as (
-
-    select
-        standings.snapshot_date,
-        standings.fiscal_quarter,
-        standings.is_itemised,
-        standings.day,
+        standings.*,
         views.team,
-        views.step_order,
-        views.step,
-        standings.source,
-        standings.opportunity_id,
-        {%- for prefix in ['previous_', ''] %}
-            standings.day = views.{{ prefix ~ 'day' }}
-            and case views.{{ prefix ~ 'population' }}
-                when 'due' then standings.is_due
-                when 'created' then standings.is_created
-                when 'any_quarter' then standings.is_open
-            end
-            and (
-                failures.step_order is null
-                or failures.step_order > views.step_order{{ ' - 1' if prefix }}
-            ) as {{ prefix }}counts,
-            coalesce(case views.{{ prefix ~ 'amount_basis' }}
-                {%- for basis, amount in amounts.items() %}
-                    when '{{ basis }}' then {{ amount }}
-                {%- endfor %}
-            end, 0) as {{ prefix }}amount
-            {%- if not loop.last %},{% endif %}
-        {%- endfor %}
+        views.valid_from as view_from,
+        failures.step_order as failed_step_order
     from standings
     inner join views
         on
             standings.snapshot_date >= views.valid_from
             and standings.snapshot_date < views.valid_to
-            and views.step_order > 0
+            and views.step_order = 0
     left join failures
         on
             standings.source = failures.source
@@ -96,10 +63,58 @@ stepped as (
             and standings.valid_from = failures.valid_from
             and views.team = failures.team
             and views.valid_from = failures.view_from
-    left join first_versions
+
+),
+
+-- A step changes something of what has not failed before it: of what fails it, and of all where
+-- another population, amount or day is counted behind it.
+stepped as (
+
+    select
+        judged.snapshot_date,
+        judged.fiscal_quarter,
+        judged.is_itemised,
+        judged.day,
+        views.team,
+        views.step_order,
+        views.step,
+        judged.source,
+        judged.opportunity_id,
+        {%- for prefix in ['previous_', ''] %}
+            judged.day = views.{{ prefix ~ 'day' }}
+            and case views.{{ prefix ~ 'population' }}
+                when 'due' then judged.is_due
+                when 'created' then judged.is_created
+                when 'any_quarter' then judged.is_open
+            end
+            {%- if not prefix %}
+                and coalesce(judged.failed_step_order > views.step_order, true)
+            {%- endif %} as {{ prefix }}counts,
+            coalesce(case views.{{ prefix ~ 'amount_basis' }}
+                {%- for basis, amount in amounts.items() %}
+                    when '{{ basis }}' then {{ amount }}
+                {%- endfor %}
+            end, 0) as {{ prefix }}amount
+            {%- if not loop.last %},{% endif %}
+        {%- endfor %}
+    from judged
+    inner join views
         on
-            standings.source = first_versions.source
-            and standings.opportunity_id = first_versions.opportunity_id
+            judged.team = views.team
+            and judged.view_from = views.valid_from
+            and views.step_order > 0
+            and coalesce(judged.failed_step_order >= views.step_order, true)
+            and (
+                judged.failed_step_order = views.step_order
+                or views.day <> views.previous_day
+                or views.population <> views.previous_population
+                or views.amount_basis <> views.previous_amount_basis
+            )
+    left join opportunities
+        on
+            judged.source = opportunities.source
+            and judged.opportunity_id = opportunities.opportunity_id
+    left join first_versions on opportunities.opportunity_key = first_versions.opportunity_key
 
 ),
 
