@@ -1,7 +1,7 @@
 {#-
     CTEs that number cohorts: rows of `relation` are counted by the columns `place` and `segment`,
-    in all of them (`(all)`) and by the values of each of `dimensions`. Joining, counting and sorting
-    by numbers costs a fraction of doing it by six texts.
+    in all of them (`(all)`) and by the values of each of `dimensions`. Joining, counting and
+    sorting by numbers costs a fraction of doing it by six texts.
 
     `places` has a place_number for each place x segment and the number of the place of all segments
     (whole_number); `cohort_values` a value_number for each dimension x dimension_value, 1 for
