@@ -1,7 +1,7 @@
 """The order of the files, and what all homes of all tests share: what dbt read of the project.
 
-Two workers take the files one by one: the longest come first, and those that wait for the same company to be built do
-not follow each other.
+The workers take the files one by one: the longest come first. Those that wait for the same company to be built, or that
+have dbt read the project for the same types of sources, do not begin together.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ from tests.drawn import MARKS
 
 TESTS = Path(__file__).parent
 FIRST = (
-    *("docs/test_drill_down.py", "oracles/coverage/test_coverage.py", "orchestration/test_cli.py"),
-    *("dbt_project/test_staging.py", "docs/test_readme.py", "snapshots/test_bucket.py"),
-    *("orchestration/steps/test_held.py", "orchestration/test_hubspot_to_marts.py"),
-    *("ingestion/vendors/hubspot/test_hubspot_changes.py", "ingestion/vendors/marketo/test_marketo.py"),
-    *("ingestion/vendors/salesforce/test_salesforce.py", "ingestion/vendors/stripe/test_stripe.py"),
-    *("snapshots/test_capture_oracle.py", "snapshots/test_casts.py", "snapshots/test_crash.py"),
-    *("orchestration/test_salesforce_to_marts.py", "orchestration/test_marketo_to_marts.py"),
-    *("orchestration/test_stripe_to_marts.py", "orchestration/test_nothing_lost.py"),
-    *("orchestration/test_real_export.py", "orchestration/test_wheel.py", "oracles/stalls/test_stalls.py"),
+    *("docs/test_drill_down.py", "oracles/coverage/test_coverage.py", "orchestration/test_hubspot_to_marts.py"),
+    *("orchestration/test_cli.py", "dbt_project/test_staging.py", "docs/test_readme.py", "snapshots/test_bucket.py"),
+    *("orchestration/steps/test_held.py", "orchestration/test_salesforce_to_marts.py", "snapshots/test_crash.py"),
+    *("snapshots/test_casts.py", "ingestion/vendors/salesforce/test_salesforce.py", "snapshots/test_capture_oracle.py"),
+    *("ingestion/vendors/stripe/test_stripe.py", "ingestion/vendors/marketo/test_marketo.py"),
+    *("orchestration/test_nothing_lost.py", "orchestration/test_real_export.py", "oracles/stalls/test_stalls.py"),
+    *("orchestration/test_stripe_to_marts.py", "orchestration/test_marketo_to_marts.py"),
+    *("ingestion/vendors/hubspot/test_hubspot_changes.py", "orchestration/test_wheel.py", "oracles/test_reported.py"),
+    *("oracles/revenue/test_retention.py", "ingestion/vendors/hubspot/test_hubspot.py", "ingestion/test_landing.py"),
+    *("ingestion/vendors/hubspot/test_hubspot_faults.py", "ingestion/files/test_files.py"),
+    *("dbt_project/test_stripe_prices.py", "ingestion/demo_company/test_demo.py", "benchmarks/test_compare.py"),
 )
 
 

@@ -7,7 +7,9 @@ there (publish, status, the checks of closed months) does not ask which engine m
 """
 
 import os
+import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -20,15 +22,18 @@ from orchestration.settings.config import Config
 from orchestration.settings.errors import PipeledgerError
 from orchestration.settings.home import Home
 from orchestration.steps.dbt import NodeResult, build_models, dialects
+from orchestration.steps.spark_parts import in_parts
 from snapshots.digest import literal, quoted
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 FETCHED = ("marts", "findings")
 """The schemas that come back from Spark."""
 ALSO_FETCHED = (("staging", "stg_subscription"),)
 """What comes back besides: the comparison of closed months reads it."""
+PARTS = "parts"
+"""The schema of tables that last as long as the statement that reads them."""
 FIXED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",  # what does not fit is an error, as in DuckDB, and not NULL or another number
@@ -91,6 +96,7 @@ def session(config: Config, home: Home) -> Iterator["SparkSession"]:
     if "spark.sql.shuffle.partitions" not in engine.spark:
         spark.conf.set("spark.sql.shuffle.partitions", str(spark.sparkContext.defaultParallelism))
     try:
+        spark.sql(f"create schema if not exists {PARTS}")
         use_in_dbt(spark)
         yield spark
     finally:
@@ -145,11 +151,30 @@ def use_in_dbt(spark: "SparkSession") -> None:
             if parameters:
                 raise DbtRuntimeError(f"{len(parameters)} parameters of a statement, none expected: {sql[:200]}")
             try:
-                self._df = spark.sql(sql)
+                self._df = run(spark, sql)
             except PySparkException as error:
                 raise DbtRuntimeError(str(error)) from error
 
     dbt_session.Cursor = Cursor
+
+
+def run(spark: "SparkSession", sql: str) -> "DataFrame":
+    """What one statement of dbt's gives. Where its query is too large to plan, it is made in parts.
+
+    Those are two kinds of statements: that make a table, and that ask for a query's columns, which needs no rows.
+    """
+    makes_table = re.match(r"\s*(?:/\*.*?\*/\s*)?create table\b", sql, re.DOTALL)
+    asks_for_columns = re.search(r"\bwhere false\s+limit 0\s*$", sql)
+    rows = "" if makes_table else " limit 0"
+    prefix = f"{PARTS}.of_{threading.get_ident()}_"  # dbt runs one statement at a time in each thread
+    parts, statement = in_parts(sql, prefix) if makes_table or asks_for_columns else ([], sql)
+    try:
+        for part in parts:
+            spark.sql(f"create table {part.table} using parquet as select * from ({part.query}) as part{rows}")
+        return spark.sql(statement)
+    finally:
+        for part in parts:
+            spark.sql(f"drop table if exists {part.table}")
 
 
 def send_ledger(spark: "SparkSession", config: Config, home: Home) -> None:

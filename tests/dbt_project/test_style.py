@@ -23,7 +23,8 @@ TESTS = files("checks/**/*.sql", "tests/**/*.sql")
 LONGEST_LINE = 100
 MAX_LINES = 150
 LONGER = {
-    "int_customer_accounts": "the ways of finding a customer's account are tried one after another, each in its words",
+    "int_customer_accounts": "what the CRM knew of accounts, whose ways of being found are tried one after another",
+    "int_customer_references": "what billing said of customers and of subscriptions, and whose a subscription was",
     "int_opportunity_changes": "twenty columns pass by name through two kinds of events",
     "int_pipeline_movements": "one short select for each of ten categories: side by side they can be compared",
     "int_forecast_calls": "who calls what, who is above whom, and whose call holds another's are one thought",
@@ -32,7 +33,8 @@ LONGER = {
     "int_stall_clocks": "a dozen clocks that share two windows",
     "int_stall_facts": "what seven rules look at, one block each",
     "int_stall_last_activities": "the CRM's field and the activities are two histories made one",
-    "fct_mrr_restatements": "what was known on each day of who pays, and the day on which that changed",
+    "int_subscription_spans_as_known": "what versions say of the time, and what was known of it on each day",
+    "int_mrr_as_known": "the days to look at, who pays or renews then, and how much: twenty columns pass by name",
     "int_calibration_health_scores": "who stays, what was measured, and by when: a landmark needs all three",
     "int_calibration_scores": "who is judged, by what, and what became of them: the same deals for every score",
     "int_generation_yields": "the weeks that are looked at, and the past ones that they are compared with",
@@ -65,7 +67,7 @@ LONGER = {
     "int_attribution_cells": "sums by value, of what is touched and of what is not, in the same columns",
     "rpt_attribution": "four models in the same columns, and what stands beside them",
     "int_lifecycle_entries": "whatever says that a step was taken, side by side",
-    "int_people_as_reported": "all that can have become known later, and whose records were whose then: one thought",
+    "int_people_links_as_reported": "all that can have become known later of a person, and what stood then instead",
     "int_funnel_as_reported": "people and accounts as they were known then, and what is known of them today",
     "dim_person": "links of three kinds, the rounds that join them, and the columns of a record",
     "fct_opportunity_current": "everything known of an opportunity today: fifty columns",

@@ -41,6 +41,29 @@ columns = { deal_stage = "stage", close_value = "amount" }
 type = "files"
 path = "exports/billing"
 """
+# A company that has left each vendor once. For each set of types dbt reads the project anew, in a dozen CPU seconds:
+# with these, the tests of all vendors have one set.
+SWITCHED_OFF = """
+[sources.off_salesforce]
+type = "salesforce"
+instance_url = "https://salesforce.invalid"
+enabled = false
+
+[sources.off_hubspot]
+type = "hubspot"
+base_url = "https://hubspot.invalid"
+enabled = false
+
+[sources.off_marketo]
+type = "marketo"
+base_url = "https://marketo.invalid"
+enabled = false
+
+[sources.off_stripe]
+type = "stripe"
+base_url = "https://stripe.invalid"
+enabled = false
+"""
 NEXT_DAY = "2026-03-05"
 STAGE_COLUMNS = (
     "source,pipeline,stage,canonical_stage,stage_order,stage_category,probability,forecast_category,exit_criteria,"

@@ -14,7 +14,7 @@ import pytest
 
 from ingestion.source import SourceError
 from tests.dbt_project.grain import doubled_rows
-from tests.orchestration.conftest import Desk, OnVendor
+from tests.orchestration.conftest import SWITCHED_OFF, Desk, OnVendor
 from tests.vendors.hubspot import TOKEN, HubspotServer
 from tests.vendors.server import status
 
@@ -133,7 +133,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     folder = tmp_path_factory.mktemp("hubspot")
     with HubspotServer(START) as server:
         ids = live(server)
-        (folder / "pipeledger.toml").write_text(TOML.format(url=server.url))
+        (folder / "pipeledger.toml").write_text(TOML.format(url=server.url) + SWITCHED_OFF)
         account = Account(server, Desk(folder), ids)
         checked = account.run("doctor")
         assert "crm.objects" not in checked.out, checked.out

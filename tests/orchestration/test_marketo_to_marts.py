@@ -14,7 +14,7 @@ import pytest
 
 from ingestion.source import SourceError
 from tests.dbt_project.grain import doubled_rows
-from tests.orchestration.conftest import STAGES, Desk, OnVendor
+from tests.orchestration.conftest import STAGES, SWITCHED_OFF, Desk, OnVendor
 from tests.vendors.marketo import CLIENT_ID, CLIENT_SECRET, MAPPING, MarketoServer
 from tests.vendors.server import status
 
@@ -98,7 +98,9 @@ def marketo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         server.add_form(int(server.ids["campaign", "cmp-1"]))
         for number, stage in ((1, "Known"), (10, "MQL (o'clock)"), (12, "Nurture"), (15, "MQL")):
             reach(server, stage, instant(number))
-        (folder / "pipeledger.toml").write_text(TOML.format(url=server.url) + MAPPING.replace("{name}", "mkt"))
+        (folder / "pipeledger.toml").write_text(
+            TOML.format(url=server.url) + MAPPING.replace("{name}", "mkt") + SWITCHED_OFF
+        )
         (folder / "definitions").mkdir()
         (folder / "definitions" / "stage_definitions.csv").write_text(STAGES)
         found = Subscription(server, Desk(folder))

@@ -18,7 +18,7 @@ from orchestration.settings.home import open_home
 from orchestration.settings.settings import load_settings
 from orchestration.steps.capture import land_and_capture
 from tests.dbt_project.grain import doubled_rows
-from tests.orchestration.conftest import STAGES, Desk, OnVendor
+from tests.orchestration.conftest import STAGES, SWITCHED_OFF, Desk, OnVendor
 from tests.vendors.salesforce import CLIENT_ID, CLIENT_SECRET, SalesforceServer
 from tests.vendors.server import status
 
@@ -133,7 +133,7 @@ def org(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         server.looks_needed = 0
         server.page_rows = 1
         ids = live(server)
-        (folder / "pipeledger.toml").write_text(TOML.format(url=server.url))
+        (folder / "pipeledger.toml").write_text(TOML.format(url=server.url) + SWITCHED_OFF)
         (folder / "definitions").mkdir()
         (folder / "definitions" / "stage_definitions.csv").write_text(STAGES)
         org = Org(server, Desk(folder), ids)
@@ -467,6 +467,7 @@ def test_init_asks_for_the_org_and_says_where_secrets_belong(tmp_path: Path) -> 
     text = (tmp_path / "pipeledger.toml").read_text()
     assert 'instance_url = "https://127.0.0.1:9"' in text
     assert "SOURCES__SF__CLIENT_SECRET" in text
+    (tmp_path / "pipeledger.toml").write_text(text + SWITCHED_OFF)
     found = {finding["check"]: finding for finding in desk.run("doctor", "--json").json}
     assert "SOURCES__SF__CLIENT_ID" in found["source sf"]["message"]
 

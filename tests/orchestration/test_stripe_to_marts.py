@@ -14,7 +14,7 @@ import pytest
 from ingestion.demo_company import source as demo
 from ingestion.entities import ENTITIES
 from tests.dbt_project.grain import doubled_rows
-from tests.orchestration.conftest import Desk, OnVendor
+from tests.orchestration.conftest import SWITCHED_OFF, Desk, OnVendor
 from tests.vendors.server import status
 from tests.vendors.stripe import KEY, MAPPING, StripeServer
 
@@ -56,7 +56,9 @@ def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     desk = Desk(tmp_path_factory.mktemp("stripe"))
     with StripeServer(datetime(2026, 3, 5, 15, tzinfo=UTC)) as server:
         made = Account(server, desk, company(SECOND))
-        (desk.folder / "pipeledger.toml").write_text(TOML.format(url=server.url) + MAPPING.format(name="billing"))
+        (desk.folder / "pipeledger.toml").write_text(
+            TOML.format(url=server.url) + MAPPING.format(name="billing") + SWITCHED_OFF
+        )
         server.mirror(company(FIRST))
         server.put(status(401, {"error": {"message": f"Invalid API Key provided: {KEY}"}}), path="/v1/prices", times=2)
         failed = made.run("run")

@@ -52,7 +52,7 @@
                     = min(last_round.person_number) over (partition by last_round.link)
                     then last_round.person_number
                 else cast(raise_error(
-                    'dim_person: a chain of more than {{ most }} links; build in DuckDB'
+                    '{{ model.name }}: a chain of more than {{ most }} links; build in DuckDB'
                 ) as integer)
             end as person_number
         from round_{{ most }} as last_round

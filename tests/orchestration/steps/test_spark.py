@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import pytest
 import sqlglot
@@ -26,6 +36,7 @@ QUICK = {
     "spark.sql.adaptive.enabled": "false",
     "spark.sql.shuffle.partitions": "1",
 }
+OF_THIS_MACHINE = {"spark.driver.host": "127.0.0.1", "spark.executor.memory": "1g"}
 DIALECTS = {
     "x": Dialect(
         decimal=",", thousands=".", date_format="DD.MM.YYYY", currency_prefix=True, percent=True,
@@ -67,20 +78,114 @@ def test_a_pattern_is_anchored_at_the_end_of_the_text_and_not_of_its_last_line()
     assert in_spark(r"regexp_full_match(text, 'a\d|b')") == r"REGEXP(said, '\\A(?:a\\d|b)\\z')"
 
 
-@pytest.mark.slow
-def test_every_mart_is_the_same_in_spark_and_in_duckdb(desk: Desk, tmp_path: Path) -> None:
+@dataclass
+class Cluster:
+    """A standalone Spark of this machine: a master and two workers, each with an executor of one core."""
+
+    folder: Path
+    master: str = ""
+    page: str = ""
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        port, page = free_port(), free_port()
+        self.master, self.page = f"spark://127.0.0.1:{port}", f"http://127.0.0.1:{page}/json/"
+        self.start("master.Master", "--port", str(port), "--webui-port", str(page))
+        for number in (1, 2):
+            work = str(self.folder / f"worker-{number}")
+            size = ("--cores", "1", "--memory", "1g")
+            self.start("worker.Worker", *size, "--webui-port", "0", "--work-dir", work, self.master)
+        self.wait_for(workers=2)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes:
+            self.kill(process)
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start a daemon of Spark's, in a group of its own with the executors that it starts."""
+        import pyspark
+
+        spark_class = Path(pyspark.__file__).parent / "bin" / "spark-class"
+        command = [str(spark_class), f"org.apache.spark.deploy.{name}", "--host", "127.0.0.1", *arguments]
+        environment = {**os.environ, "SPARK_DAEMON_MEMORY": "256m"}
+        with (self.folder / f"{len(self.processes)}.log").open("wb") as log:
+            process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+        self.processes.append(process)
+
+    def kill_a_worker(self) -> None:
+        self.kill(self.processes[1])
+
+    def kill(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill a daemon and its executors, as the loss of a machine does."""
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+    def wait_for(self, workers: int) -> None:
+        """Until the master counts so many workers that are alive."""
+        deadline = time.monotonic() + 90
+        while self.living() != workers:
+            assert time.monotonic() < deadline, f"{self.living()} workers, {workers} expected"
+            time.sleep(0.2)
+
+    def living(self) -> int:
+        """How many workers the master counts; -1 before it answers."""
+        try:
+            with urllib.request.urlopen(self.page, timeout=5) as answer:  # noqa: S310  # our own http address
+                return int(json.load(answer)["aliveworkers"])
+        except OSError:
+            return -1
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def company_of_three_days(desk: Desk) -> None:
+    """Three days, captured and built in DuckDB."""
     for day, stage in (("2026-03-01", "Prospecting"), ("2026-03-02", "Engaging"), ("2026-03-03", "Won")):
         desk.drop_opportunities(day, stage)
         desk.drop_subscriptions(day)
     ran = desk.run("run", "--from", "2026-03-01", "--to", "2026-03-03")
     assert ran.code == 0, ran.err
-    definitions = {path.name: path.read_text() for path in Home(desk.home).definitions.iterdir()}
-    in_duckdb = Path(shutil.copy(desk.home / "warehouse.duckdb", tmp_path / "duckdb.duckdb"))
+
+
+def build_in_spark(desk: Desk, engine: Engine, on_node: Callable[[str], None] = lambda name: None) -> None:
+    """Builds in Spark; what was there of DuckDB's marts is compared with what Spark made of them."""
+    in_duckdb = Path(shutil.copy(desk.home / "warehouse.duckdb", desk.folder / "duckdb.duckdb"))
     config = load_config(desk.folder / "pipeledger.toml", {})
-    engine = Engine("spark", master="local[2]", memory="2g", spark=QUICK)
-    results = spark.build_models_in_spark(dataclasses.replace(config, engine=engine), Home(desk.home))
+    results = spark.build_models_in_spark(dataclasses.replace(config, engine=engine), Home(desk.home), on_node)
     assert [result.message for result in results if result.failed] == []
-    assert {path.name: path.read_text() for path in Home(desk.home).definitions.iterdir()} == definitions
     outcomes = list(Comparison(in_duckdb, desk.home / "warehouse.duckdb", tolerance=1e-9).outcomes())
     assert [str(outcome) for outcome in outcomes if outcome.differences] == []
     assert sum(outcome.rows for outcome in outcomes) > 100
+
+
+@pytest.mark.slow
+def test_every_mart_is_the_same_in_spark_and_in_duckdb(desk: Desk) -> None:
+    company_of_three_days(desk)
+    definitions = {path.name: path.read_text() for path in Home(desk.home).definitions.iterdir()}
+    build_in_spark(desk, Engine("spark", master="local[2]", memory="2g", spark=QUICK))
+    assert {path.name: path.read_text() for path in Home(desk.home).definitions.iterdir()} == definitions
+
+
+@pytest.mark.slow
+def test_a_build_ends_right_on_two_workers_of_which_one_is_killed(desk: Desk, tmp_path: Path) -> None:
+    company_of_three_days(desk)
+    done: list[str] = []
+    with Cluster(tmp_path) as cluster:
+
+        def on_node(name: str) -> None:
+            done.append(name)
+            if name == "fct_pipeline_daily":
+                assert cluster.living() == 2
+                cluster.kill_a_worker()
+
+        engine = Engine("spark", master=cluster.master, memory="2g", spark={**QUICK, **OF_THIS_MACHINE})
+        build_in_spark(desk, engine, on_node)
+        assert cluster.living() == 1
+    assert 50 < done.index("fct_pipeline_daily") < len(done) - 50

@@ -153,6 +153,7 @@ costs as (
         converted.campaign_id,
         converted.fiscal_quarter,
         coalesce(max(converted.channel), '(none)') as channel,
+        max(converted.currency) as currency_code,
         cast(
             case when count(*) = count(converted.amount) then sum(converted.amount) end
             as decimal(18, 2)

@@ -28,17 +28,17 @@ agreements as (
         history.valid_from,
         history.valid_to,
         history.is_open and history.close_fiscal_quarter = lines.fiscal_quarter as is_due
-    from lines
-    inner join history
+    from history
+    inner join lines
         on
-            lines.source = history.source
-            and lines.opportunity_id = history.opportunity_id
-            and lines.currency_code = history.currency_code
+            history.source = lines.source
+            and history.opportunity_id = lines.opportunity_id
+            and history.currency_code = lines.currency_code
             and (
-                lines.source_amount = history.source_amount
-                or (lines.source_amount is null and history.source_amount is null)
+                history.source_amount = lines.source_amount
+                or (history.source_amount is null and lines.source_amount is null)
             )
-            and lines.as_of >= history.valid_from
+            and history.valid_from <= lines.as_of
 
 )
 

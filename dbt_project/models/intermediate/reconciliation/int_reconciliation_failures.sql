@@ -8,6 +8,12 @@ history as (
 
 ),
 
+opportunities as (
+
+    select * from {{ ref('int_opportunities') }}
+
+),
+
 definitions as (
 
     select * from {{ ref('stg_pipeline_views') }}
@@ -49,17 +55,9 @@ rules as (
 compared as (
 
     select
-        history.source,
-        history.opportunity_id,
+        opportunities.opportunity_key,
         history.valid_from,
-        rules.team,
-        rules.view_from,
-        rules.step_order,
-        rules.rule_operator,
-        rules.rule_text,
-        rules.rule_number,
-        rules.rule_date,
-        rules.rule_list,
+        rules.*,
         case rules.rule_column
             {%- for column, kind in columns.items() if kind == 'text' %}
                 when '{{ column }}' then lower(trim(history.{{ column }}))
@@ -76,6 +74,10 @@ compared as (
             {%- endfor %}
         end as date_value
     from history
+    inner join opportunities
+        on
+            history.source = opportunities.source
+            and history.opportunity_id = opportunities.opportunity_id
     cross join rules
 
 ),
@@ -130,8 +132,7 @@ judged as (
 failures as (
 
     select
-        judged.source,
-        judged.opportunity_id,
+        judged.opportunity_key,
         judged.valid_from,
         judged.team,
         judged.view_from,
@@ -139,8 +140,7 @@ failures as (
     from judged
     where not coalesce(judged.is_met, false)
     group by
-        judged.source,
-        judged.opportunity_id,
+        judged.opportunity_key,
         judged.valid_from,
         judged.team,
         judged.view_from

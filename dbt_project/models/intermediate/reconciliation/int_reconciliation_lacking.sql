@@ -36,14 +36,16 @@ first_versions as (
 due as (
 
     select
-        history.*,
-        first_versions.valid_from as first_captured_date
+        lists.*,
+        history.source,
+        history.opportunity_id,
+        history.amount
     from history
-    inner join opportunities
+    inner join lists
         on
-            history.source = opportunities.source
-            and history.opportunity_id = opportunities.opportunity_id
-    inner join first_versions on opportunities.opportunity_key = first_versions.opportunity_key
+            history.close_fiscal_quarter = lists.fiscal_quarter
+            and history.valid_from <= lists.snapshot_date
+            and history.valid_to > lists.snapshot_date
     where history.is_open
 
 ),
@@ -52,12 +54,12 @@ due as (
 lacking as (
 
     select
-        lists.list_source,
-        lists.list_id,
-        lists.team,
-        lists.as_of,
-        lists.fiscal_quarter,
-        lists.snapshot_date,
+        due.list_source,
+        due.list_id,
+        due.team,
+        due.as_of,
+        due.fiscal_quarter,
+        due.snapshot_date,
         due.source,
         due.opportunity_id,
         lines.listed_opportunity_id,
@@ -65,7 +67,7 @@ lacking as (
         coalesce(lines.is_matched_by_name, false) as is_matched_by_name,
         case
             when lines.line_number is not null then 'other_quarter'
-            when due.first_captured_date > lists.as_of then 'created_since'
+            when first_versions.valid_from > due.as_of then 'created_since'
             else 'not_listed'
         end as reason,
         'list' as road,
@@ -75,22 +77,20 @@ lacking as (
         0 as their_opportunities,
         coalesce(due.amount, 0) as our_amount,
         0 as their_amount
-    from lists
-    inner join due
-        on
-            lists.fiscal_quarter = due.close_fiscal_quarter
-            and lists.snapshot_date >= due.valid_from
-            and lists.snapshot_date < due.valid_to
+    from due
+    inner join opportunities
+        on due.source = opportunities.source and due.opportunity_id = opportunities.opportunity_id
+    inner join first_versions on opportunities.opportunity_key = first_versions.opportunity_key
     left join lines
         on
-            lists.list_source = lines.list_source
-            and lists.list_id = lines.list_id
-            and lists.team = lines.team
-            and lists.as_of = lines.as_of
+            due.list_source = lines.list_source
+            and due.list_id = lines.list_id
+            and due.team = lines.team
+            and due.as_of = lines.as_of
             and due.source = lines.source
             and due.opportunity_id = lines.opportunity_id
             and not lines.is_doubled
-    where coalesce(lines.fiscal_quarter, '') <> lists.fiscal_quarter
+    where coalesce(lines.fiscal_quarter, '') <> due.fiscal_quarter
 
 )
 

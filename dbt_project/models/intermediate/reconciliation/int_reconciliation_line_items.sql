@@ -58,6 +58,26 @@ equal_days as (
 
 ),
 
+-- Few of millions: found before they are joined to the lines.
+listed as (
+
+    select
+        lines.source,
+        lines.opportunity_id
+    from lines
+    group by lines.source, lines.opportunity_id
+
+),
+
+standings as (
+
+    select history.*
+    from history
+    inner join listed
+        on history.source = listed.source and history.opportunity_id = listed.opportunity_id
+
+),
+
 -- What is of no known source converts at the rates of the first one.
 rate_source as (
 
@@ -71,21 +91,21 @@ judged as (
         lists.snapshot_date,
         lines.*,
         case
-            when history.opportunity_id is null and absences.opportunity_id is null
+            when standings.opportunity_id is null and absences.opportunity_id is null
                 then 'unknown_id'
             when lines.is_doubled then 'doubled'
-            when history.opportunity_id is null then absences.absence_kind
-            when not history.is_open then history.stage_category
-            when history.close_fiscal_quarter <> lines.fiscal_quarter then 'other_quarter'
-            when history.currency_code <> lines.currency_code then 'currency'
+            when standings.opportunity_id is null then absences.absence_kind
+            when not standings.is_open then standings.stage_category
+            when standings.close_fiscal_quarter <> lines.fiscal_quarter then 'other_quarter'
+            when standings.currency_code <> lines.currency_code then 'currency'
             when
-                history.source_amount <> lines.source_amount
-                or (history.source_amount is null) <> (lines.source_amount is null)
+                standings.source_amount <> lines.source_amount
+                or (standings.source_amount is null) <> (lines.source_amount is null)
                 then 'amount'
             else 'equal'
         end as reason,
         cast({{ dbt.dateadd('day', -1, 'equal_days.end_date') }} as date) as equals_day,
-        history.amount as standing_amount,
+        standings.amount as standing_amount,
         case
             when lines.currency_code = '{{ var("base_currency") }}' then lines.source_amount
             else {{ rounded_product('lines.source_amount', 'rates.rate_to_base') }}
@@ -104,12 +124,12 @@ judged as (
             lines.list_source = equal_days.list_source
             and lines.list_id = equal_days.list_id
             and lines.line_number = equal_days.line_number
-    left join history
+    left join standings
         on
-            lines.source = history.source
-            and lines.opportunity_id = history.opportunity_id
-            and lists.snapshot_date >= history.valid_from
-            and lists.snapshot_date < history.valid_to
+            lines.source = standings.source
+            and lines.opportunity_id = standings.opportunity_id
+            and lists.snapshot_date >= standings.valid_from
+            and lists.snapshot_date < standings.valid_to
     left join absences
         on
             lines.source = absences.source

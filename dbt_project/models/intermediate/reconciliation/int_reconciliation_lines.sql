@@ -66,8 +66,8 @@ by_id as (
         min(case
             when opportunities.source = listed.list_source then opportunities.opportunity_id
         end) as own_opportunity_id
-    from listed
-    inner join opportunities
+    from opportunities
+    inner join listed
         on
             coalesce(
                 {{ short_salesforce_id('opportunities.opportunity_id', '006') }},
@@ -103,11 +103,11 @@ by_name as (
         listed.line_number,
         min(named.source) as source,
         min(named.opportunity_id) as opportunity_id
-    from listed
-    inner join named
+    from named
+    inner join listed
         on
-            listed.opportunity_name = named.opportunity_name
-            and (listed.account_name is null or listed.account_name = named.account_name)
+            named.opportunity_name = listed.opportunity_name
+            and (listed.account_name is null or named.account_name = listed.account_name)
     where listed.listed_opportunity_id is null
     group by listed.list_source, listed.list_id, listed.line_number
     having count(*) = 1

@@ -1,12 +1,11 @@
--- One row per snapshot_date x fiscal quarter x team x step of its view x opportunity whose amount,
--- or place in the team's number, the step changes: what was counted before it, and after it. Two
--- rows where the step goes back to the last Monday.
-{{ config(materialized='view') }}
+-- One row per snapshot_date x fiscal quarter x team x step of its view x opportunity (all in one
+-- where the day is not itemised) whose amount, or place in the team's number, the step changes:
+-- what was counted before it, and after it.
 {%- set amounts = {
-    'amount': 'standings.amount',
-    'weighted': 'standings.weighted_amount',
-    'expected': 'standings.expected_amount',
-    'at_creation': 'first_versions.amount',
+    'amount': 'placed.amount',
+    'weighted': 'placed.weighted_amount',
+    'expected': 'placed.expected_amount',
+    'at_creation': 'placed.amount_at_creation',
 } %}
 with
 
@@ -29,52 +28,55 @@ failures as (
 
 ),
 
-opportunities as (
+periods as (
 
-    select * from {{ ref('int_opportunities') }}
-
-),
-
-first_history as (
-
-    select * from {{ ref('int_opportunity_history') }}
-    where previous_valid_to is null
+    select * from views
+    where step_order = 0
 
 ),
 
-first_versions as (
+-- What a team could count, and the first step of its view that it does not meet.
+placed as (
 
     select
-        opportunities.source,
-        opportunities.opportunity_id,
-        first_history.amount
-    from first_history
-    inner join opportunities on first_history.opportunity_key = opportunities.opportunity_key
+        standings.*,
+        periods.team,
+        periods.valid_from as view_from,
+        failures.step_order as failed_step
+    from standings
+    inner join periods
+        on
+            standings.snapshot_date >= periods.valid_from
+            and standings.snapshot_date < periods.valid_to
+    left join failures
+        on
+            standings.opportunity_key = failures.opportunity_key
+            and standings.valid_from = failures.valid_from
+            and periods.team = failures.team
+            and periods.valid_from = failures.view_from
 
 ),
 
 stepped as (
 
     select
-        standings.snapshot_date,
-        standings.fiscal_quarter,
-        standings.is_itemised,
-        standings.day,
+        placed.snapshot_date,
+        placed.fiscal_quarter,
+        placed.is_itemised,
         views.team,
         views.step_order,
         views.step,
-        standings.source,
-        standings.opportunity_id,
+        placed.opportunity_key,
         {%- for prefix in ['previous_', ''] %}
-            standings.day = views.{{ prefix ~ 'day' }}
+            placed.day = views.{{ prefix ~ 'day' }}
             and case views.{{ prefix ~ 'population' }}
-                when 'due' then standings.is_due
-                when 'created' then standings.is_created
-                when 'any_quarter' then standings.is_open
+                when 'due' then placed.is_due
+                when 'created' then placed.is_created
+                when 'any_quarter' then placed.is_open
             end
             and (
-                failures.step_order is null
-                or failures.step_order > views.step_order{{ ' - 1' if prefix }}
+                placed.failed_step is null
+                or placed.failed_step > views.step_order{{ ' - 1' if prefix }}
             ) as {{ prefix }}counts,
             coalesce(case views.{{ prefix ~ 'amount_basis' }}
                 {%- for basis, amount in amounts.items() %}
@@ -83,38 +85,25 @@ stepped as (
             end, 0) as {{ prefix }}amount
             {%- if not loop.last %},{% endif %}
         {%- endfor %}
-    from standings
+    from placed
     inner join views
         on
-            standings.snapshot_date >= views.valid_from
-            and standings.snapshot_date < views.valid_to
+            placed.team = views.team
+            and placed.view_from = views.valid_from
             and views.step_order > 0
-    left join failures
-        on
-            standings.source = failures.source
-            and standings.opportunity_id = failures.opportunity_id
-            and standings.valid_from = failures.valid_from
-            and views.team = failures.team
-            and views.valid_from = failures.view_from
-    left join first_versions
-        on
-            standings.source = first_versions.source
-            and standings.opportunity_id = first_versions.opportunity_id
 
 ),
 
-changes as (
+changed as (
 
     select
         stepped.snapshot_date,
         stepped.fiscal_quarter,
         stepped.is_itemised,
-        stepped.day,
         stepped.team,
         stepped.step_order,
         stepped.step,
-        stepped.source,
-        stepped.opportunity_id,
+        case when stepped.is_itemised then stepped.opportunity_key end as opportunity_key,
         case when stepped.previous_counts then 1 else 0 end as our_opportunities,
         case when stepped.counts then 1 else 0 end as their_opportunities,
         case when stepped.previous_counts then stepped.previous_amount else 0 end as our_amount,
@@ -123,6 +112,33 @@ changes as (
     where
         stepped.previous_counts <> stepped.counts
         or (stepped.counts and stepped.previous_amount <> stepped.amount)
+
+),
+
+-- A step that goes back to the last Monday has both of an opportunity: what it was, and is.
+changes as (
+
+    select
+        changed.snapshot_date,
+        changed.fiscal_quarter,
+        changed.is_itemised,
+        changed.team,
+        changed.step_order,
+        changed.step,
+        changed.opportunity_key,
+        sum(changed.our_opportunities) as our_opportunities,
+        sum(changed.their_opportunities) as their_opportunities,
+        sum(changed.our_amount) as our_amount,
+        sum(changed.their_amount) as their_amount
+    from changed
+    group by
+        changed.snapshot_date,
+        changed.fiscal_quarter,
+        changed.is_itemised,
+        changed.team,
+        changed.step_order,
+        changed.step,
+        changed.opportunity_key
 
 )
 

@@ -17,7 +17,13 @@ views as (
 
 history as (
 
-    select * from {{ ref('fct_opportunity_history') }}
+    select * from {{ ref('int_opportunity_history') }}
+
+),
+
+stages as (
+
+    select * from {{ ref('int_stage_intervals') }}
 
 ),
 
@@ -40,6 +46,8 @@ asked as (
         coalesce(max(case when views.population = 'created' then 1 end), 0) = 1 as created,
         coalesce(max(case when views.population = 'any_quarter' then 1 end), 0) = 1 as any_quarter,
         coalesce(max(case when views.amount_basis = 'expected' then 1 end), 0) = 1 as expected,
+        coalesce(max(case when views.amount_basis = 'at_creation' then 1 end), 0) = 1
+            as at_creation,
         coalesce(max(case when views.day = 'last_monday' then 1 end), 0) = 1 as last_monday
     from views
 
@@ -62,16 +70,42 @@ looks as (
 
 ),
 
+first_versions as (
+
+    select
+        history.opportunity_key,
+        history.amount
+    from history
+    where history.previous_valid_to is null
+
+),
+
 versions as (
 
     select
-        history.*,
-        fiscal_days.fiscal_quarter as created_fiscal_quarter,
+        history.opportunity_key,
+        history.segment,
+        history.amount,
+        history.valid_from,
+        history.valid_to,
+        history.stage_category = 'open' as is_open,
+        history.stage_category = 'won' as is_won,
+        stages.pipeline,
+        stages.stage,
+        stages.probability as stage_probability,
+        coalesce(close_days.fiscal_quarter, '(none)') as close_fiscal_quarter,
+        creation_days.fiscal_quarter as created_fiscal_quarter,
+        first_versions.amount as amount_at_creation,
         asked.expected,
         asked.any_quarter
     from history
+    inner join stages on history.stage_interval_key = stages.stage_interval_key
     cross join asked
-    left join fiscal_days on asked.created and history.created_date = fiscal_days.date_day
+    left join fiscal_days as close_days on history.close_date = close_days.date_day
+    left join fiscal_days as creation_days
+        on asked.created and history.created_date = creation_days.date_day
+    left join first_versions
+        on asked.at_creation and history.opportunity_key = first_versions.opportunity_key
 
 ),
 
@@ -136,13 +170,13 @@ valued as (
         standings.fiscal_quarter,
         standings.is_itemised,
         standings.day,
-        standings.source,
-        standings.opportunity_id,
+        standings.opportunity_key,
         standings.valid_from,
         standings.is_open,
         standings.is_open and standings.close_fiscal_quarter = standings.fiscal_quarter as is_due,
         coalesce(standings.created_fiscal_quarter = standings.fiscal_quarter, false) as is_created,
         standings.amount,
+        standings.amount_at_creation,
         {{ weighted_amount('standings.amount', 'standings.stage_probability') }} as weighted_amount,
         case
             when standings.is_won then standings.amount

@@ -1,31 +1,32 @@
 -- One row per customer x account that one of its subscriptions names ('' where it names none) x day
 -- from which it was known: the account that it is, and how that was found. What is known today has
 -- no end. Customers without a subscription have a row with ''.
+{#- In their order. CRM and billing are different sources, so an id is looked for in all of them;
+    one of Salesforce in its other length, too. -#}
+{%- set ways = [
+    ('customers.named_by', 'customers.explicit_account_id', 'account_id'),
+    ('customers.named_by', short_salesforce_id('customers.explicit_account_id'), 'short_id'),
+    ("'account'", 'customers.customer_id', 'billing_customer_id'),
+    ("'domain'", 'customers.domain', 'domain'),
+] %}
+{%- set account_content = change_hash([
+    'account_states.billing_customer_id', 'account_states.domain', 'account_states.is_deleted'
+]) %}
+{%- set match_content = change_hash([
+    'resolved.match_method', 'resolved.account_source', 'resolved.account_id',
+    'resolved.candidate_count',
+]) %}
 with
 
-subscription_versions as (
+customers as (
 
-    select * from {{ ref('stg_subscription') }}
-    where not is_tombstone
-
-),
-
-subscriptions as (
-
-    select * from {{ ref('int_subscriptions') }}
+    select * from {{ ref('int_customer_references') }}
 
 ),
 
 accounts as (
 
     select * from {{ ref('stg_account') }}
-    where not is_tombstone
-
-),
-
-customers as (
-
-    select * from {{ ref('stg_customer') }}
     where not is_tombstone
 
 ),
@@ -75,14 +76,12 @@ compared_states as (
 
     select
         account_states.*,
-        lag(account_states.billing_customer_id) over earlier as earlier_billing_customer_id,
-        lag(account_states.domain) over earlier as earlier_domain,
-        lag(account_states.is_deleted) over earlier as was_deleted
+        {{ account_content }} as content,
+        lag({{ account_content }}) over (
+            partition by account_states.source, account_states.account_id
+            order by account_states.known_from nulls last
+        ) as earlier_content
     from account_states
-    window earlier as (
-        partition by account_states.source, account_states.account_id
-        order by account_states.known_from nulls last
-    )
 
 ),
 
@@ -102,267 +101,45 @@ known_accounts as (
         ), {{ end_of_time() }}) as date) as known_to
     from compared_states
     where
-        compared_states.was_deleted is null
-        or compared_states.was_deleted <> compared_states.is_deleted
-        or coalesce(compared_states.earlier_billing_customer_id, '')
-        <> coalesce(compared_states.billing_customer_id, '')
-        or coalesce(compared_states.earlier_domain, '') <> coalesce(compared_states.domain, '')
+        compared_states.earlier_content is null
+        or compared_states.earlier_content <> compared_states.content
 
 ),
 
-told_customers as (
-
-    select
-        customers.source,
-        customers.customer_id,
-        customers.account_id,
-        {{ domain_of('customers.domain') }} as domain,
-        customers.valid_from as known_from
-    from customers
-
-),
-
-told_subscriptions as (
-
-    select
-        subscription_versions.source,
-        subscription_versions.subscription_id,
-        subscriptions.customer_id,
-        subscription_versions.customer_id as told_customer_id,
-        coalesce(subscription_versions.account_id, '') as named_account_id,
-        cast(coalesce(lead(subscription_versions.valid_from) over (
-            partition by subscription_versions.source, subscription_versions.subscription_id
-            order by subscription_versions.valid_from nulls last
-        ), {{ end_of_time() }}) as date) as next_from
-    from subscription_versions
-    inner join subscriptions
-        on
-            subscription_versions.source = subscriptions.source
-            and subscription_versions.subscription_id = subscriptions.subscription_id
-
-),
-
-paying as (
-
-    select
-        told_subscriptions.source,
-        told_subscriptions.customer_id,
-        told_subscriptions.named_account_id
-    from told_subscriptions
-    group by
-        told_subscriptions.source,
-        told_subscriptions.customer_id,
-        told_subscriptions.named_account_id
-
-),
-
-all_keys as (
-
-    select
-        paying.*,
-        {{ end_of_time() }} as known_to
-    from paying
-    union all
-    select
-        told_customers.source,
-        told_customers.customer_id,
-        '' as named_account_id,
-        {{ end_of_time() }} as known_to
-    from told_customers
-    left join paying
-        on
-            told_customers.source = paying.source
-            and told_customers.customer_id = paying.customer_id
-    where paying.customer_id is null
-    group by told_customers.source, told_customers.customer_id
-    union all
-    -- whose subscription it was before
-    select
-        owners.source,
-        owners.told_customer_id as customer_id,
-        named.named_account_id,
-        max(owners.next_from) as known_to
-    from told_subscriptions as owners
-    inner join told_subscriptions as named
-        on owners.source = named.source and owners.subscription_id = named.subscription_id
-    left join paying
-        on
-            owners.source = paying.source
-            and owners.told_customer_id = paying.customer_id
-            and named.named_account_id = paying.named_account_id
-    where owners.told_customer_id <> owners.customer_id and paying.customer_id is null
-    group by owners.source, owners.told_customer_id, named.named_account_id
-
-),
-
-with_others as (
-
-    select
-        all_keys.source,
-        all_keys.customer_id,
-        all_keys.named_account_id,
-        max(all_keys.known_to) as known_to
-    from all_keys
-    group by all_keys.source, all_keys.customer_id, all_keys.named_account_id
-
-),
-
--- Before billing told of a customer, nothing was known of it.
-known_customers as (
-
-    select
-        told_customers.*,
-        cast(coalesce(lead(told_customers.known_from) over (
-            partition by told_customers.source, told_customers.customer_id
-            order by told_customers.known_from nulls last
-        ), {{ end_of_time() }}) as date) as known_to
-    from told_customers
-    union all
-    select
-        with_others.source,
-        with_others.customer_id,
-        null as account_id,
-        null as domain,
-        {{ beginning_of_time() }} as known_from,
-        coalesce(min(told_customers.known_from), {{ end_of_time() }}) as known_to
-    from with_others
-    left join told_customers
-        on
-            with_others.source = told_customers.source
-            and with_others.customer_id = told_customers.customer_id
-    group by with_others.source, with_others.customer_id
-
-),
-
-first_day as (
-
-    select min(days.known_from) as first_date
-    from (
-        select min(known_accounts.known_from) as known_from from known_accounts
-        union all
-        select min(told_customers.known_from) as known_from from told_customers
-        union all
-        select min(subscription_versions.valid_from) as known_from from subscription_versions
-    ) as days
-
-),
-
--- What is known of each: an id from billing, or else the customer's domain.
-named as (
-
-    select
-        with_others.source,
-        with_others.customer_id,
-        with_others.named_account_id,
-        coalesce(
-            nullif(with_others.named_account_id, ''), known_customers.account_id
-        ) as explicit_account_id,
-        case
-            when with_others.named_account_id <> '' then 'subscription' else 'customer'
-        end as named_by,
-        known_customers.domain,
-        known_customers.known_from,
-        least(known_customers.known_to, with_others.known_to) as known_to
-    from with_others
-    inner join known_customers
-        on
-            with_others.source = known_customers.source
-            and with_others.customer_id = known_customers.customer_id
-            and with_others.known_to > known_customers.known_from
-
-),
-
--- CRM and billing are different sources, so an id is looked for in all of them; one of Salesforce
--- in its other length, too.
 candidates as (
 
-    select
-        named.source,
-        named.customer_id,
-        named.named_account_id,
-        named.named_by as match_method,
-        1 as method_order,
-        known_accounts.source as account_source,
-        known_accounts.account_id,
-        known_accounts.is_deleted,
-        greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to,
-        named.known_from as named_from
-    from named
-    inner join known_accounts
-        on
-            named.explicit_account_id = known_accounts.account_id
-            and named.known_to > known_accounts.known_from
-            and named.known_from < known_accounts.known_to
-    union all
-    select
-        named.source,
-        named.customer_id,
-        named.named_account_id,
-        named.named_by as match_method,
-        2 as method_order,
-        known_accounts.source as account_source,
-        known_accounts.account_id,
-        known_accounts.is_deleted,
-        greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to,
-        named.known_from as named_from
-    from named
-    inner join known_accounts
-        on
-            {{ short_salesforce_id('named.explicit_account_id') }} = known_accounts.short_id
-            and named.known_to > known_accounts.known_from
-            and named.known_from < known_accounts.known_to
-    union all
-    select
-        named.source,
-        named.customer_id,
-        named.named_account_id,
-        'account' as match_method,
-        3 as method_order,
-        known_accounts.source as account_source,
-        known_accounts.account_id,
-        known_accounts.is_deleted,
-        greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to,
-        named.known_from as named_from
-    from named
-    inner join known_accounts
-        on
-            named.customer_id = known_accounts.billing_customer_id
-            and named.known_to > known_accounts.known_from
-            and named.known_from < known_accounts.known_to
-    where named.explicit_account_id is null
-    union all
-    select
-        named.source,
-        named.customer_id,
-        named.named_account_id,
-        'domain' as match_method,
-        4 as method_order,
-        known_accounts.source as account_source,
-        known_accounts.account_id,
-        known_accounts.is_deleted,
-        greatest(named.known_from, known_accounts.known_from) as known_from,
-        least(named.known_to, known_accounts.known_to) as known_to,
-        named.known_from as named_from
-    from named
-    inner join known_accounts
-        on
-            named.domain = known_accounts.domain
-            and named.known_to > known_accounts.known_from
-            and named.known_from < known_accounts.known_to
-    where named.explicit_account_id is null
+    {%- for match_method, named, column in ways %}
+        select
+            customers.source,
+            customers.customer_id,
+            customers.named_account_id,
+            {{ match_method }} as match_method,
+            {{ loop.index }} as method_order,
+            known_accounts.source as account_source,
+            known_accounts.account_id,
+            known_accounts.is_deleted,
+            greatest(customers.known_from, known_accounts.known_from) as known_from,
+            least(customers.known_to, known_accounts.known_to) as known_to,
+            customers.known_from as named_from
+        from customers
+        inner join known_accounts
+            on
+                {{ named }} = known_accounts.{{ column }}
+                and customers.known_to > known_accounts.known_from
+                and customers.known_from < known_accounts.known_to
+        {%- if match_method in ("'account'", "'domain'") %}
+            where customers.explicit_account_id is null
+        {%- endif %}
+        {{ 'union all' if not loop.last }}
+    {%- endfor %}
 
 ),
 
--- Once the own source has the account that is named, nothing else counts while it is named.
 settled as (
 
     select
         candidates.*,
-        candidates.method_order = 1 and candidates.source = candidates.account_source as is_own,
-        coalesce(min(
+        min(
             case
                 when candidates.method_order = 1 and candidates.source = candidates.account_source
                     then candidates.known_from
@@ -373,29 +150,20 @@ settled as (
                 candidates.customer_id,
                 candidates.named_account_id,
                 candidates.named_from
-        ), {{ end_of_time() }}) as own_from
+        ) as own_from
     from candidates
 
 ),
 
+-- Once the own source has the account that is named, none of another source comes into question.
 found as (
 
-    select
-        settled.source,
-        settled.customer_id,
-        settled.named_account_id,
-        settled.match_method,
-        settled.method_order,
-        settled.account_source,
-        settled.account_id,
-        settled.is_deleted,
-        settled.known_from,
-        case
-            when settled.is_own then settled.known_to
-            else least(settled.known_to, settled.own_from)
-        end as known_to
+    select settled.*
     from settled
-    where settled.is_own or settled.known_from < settled.own_from
+    where
+        settled.own_from is null
+        or settled.known_from < settled.own_from
+        or (settled.method_order = 1 and settled.source = settled.account_source)
 
 ),
 
@@ -403,11 +171,11 @@ found as (
 points as (
 
     select
-        named.source,
-        named.customer_id,
-        named.named_account_id,
-        named.known_from
-    from named
+        customers.source,
+        customers.customer_id,
+        customers.named_account_id,
+        customers.known_from
+    from customers
     union
     select
         found.source,
@@ -428,29 +196,29 @@ points as (
 times as (
 
     select
-        named.source,
-        named.customer_id,
-        named.named_account_id,
-        named.explicit_account_id,
-        points.known_from
+        customers.source,
+        customers.customer_id,
+        customers.named_account_id,
+        customers.explicit_account_id,
+        points.known_from,
+        max(customers.known_to) over (
+            partition by customers.source, customers.customer_id, customers.named_account_id
+        ) as last_known_to
     from points
-    inner join named
+    inner join customers
         on
-            points.source = named.source
-            and points.customer_id = named.customer_id
-            and points.named_account_id = named.named_account_id
-            and points.known_from >= named.known_from
-            and points.known_from < named.known_to
+            points.source = customers.source
+            and points.customer_id = customers.customer_id
+            and points.named_account_id = customers.named_account_id
+            and points.known_from >= customers.known_from
+            and points.known_from < customers.known_to
 
 ),
 
 ranked as (
 
     select
-        times.source,
-        times.customer_id,
-        times.named_account_id,
-        times.known_from,
+        times.*,
         found.match_method,
         found.account_source,
         found.account_id,
@@ -464,7 +232,7 @@ ranked as (
                 found.account_source nulls last,
                 found.account_id nulls last
         ) as preference,
-        count(*) over (
+        count(found.account_id) over (
             partition by
                 times.source,
                 times.customer_id,
@@ -475,7 +243,7 @@ ranked as (
                 found.is_deleted
         ) as candidate_count
     from times
-    inner join found
+    left join found
         on
             times.source = found.source
             and times.customer_id = found.customer_id
@@ -485,54 +253,35 @@ ranked as (
 
 ),
 
-best as (
-
-    select
-        ranked.*,
-        ranked.match_method = 'domain' and ranked.candidate_count > 1 as is_ambiguous
-    from ranked
-    where ranked.preference = 1
-
-),
-
 -- An account that was named and never captured is one of billing's own source. A domain that
 -- several accounts have tells of none of them.
 resolved as (
 
     select
-        times.source,
-        times.customer_id,
-        times.named_account_id,
+        ranked.source,
+        ranked.customer_id,
+        ranked.named_account_id,
         case
-            when best.is_ambiguous then null
-            when best.account_id is not null then best.account_source
-            when times.explicit_account_id is not null then times.source
+            when ranked.match_method = 'domain' and ranked.candidate_count > 1 then null
+            when ranked.account_id is not null then ranked.account_source
+            when ranked.explicit_account_id is not null then ranked.source
         end as account_source,
         case
-            when not coalesce(best.is_ambiguous, false)
-                then coalesce(best.account_id, times.explicit_account_id)
+            when ranked.match_method = 'domain' and ranked.candidate_count > 1 then null
+            else coalesce(ranked.account_id, ranked.explicit_account_id)
         end as account_id,
         case
-            when best.is_ambiguous then 'ambiguous_domain'
-            when best.account_id is not null then best.match_method
-            when times.explicit_account_id is not null then 'unknown_account'
+            when ranked.match_method = 'domain' and ranked.candidate_count > 1
+                then 'ambiguous_domain'
+            when ranked.account_id is not null then ranked.match_method
+            when ranked.explicit_account_id is not null then 'unknown_account'
             else 'unmatched'
         end as match_method,
-        cast(coalesce(best.candidate_count, 0) as integer) as candidate_count,
-        times.known_from,
-        with_others.known_to as last_known_to
-    from times
-    inner join with_others
-        on
-            times.source = with_others.source
-            and times.customer_id = with_others.customer_id
-            and times.named_account_id = with_others.named_account_id
-    left join best
-        on
-            times.source = best.source
-            and times.customer_id = best.customer_id
-            and times.named_account_id = best.named_account_id
-            and times.known_from = best.known_from
+        cast(ranked.candidate_count as integer) as candidate_count,
+        ranked.known_from,
+        ranked.last_known_to
+    from ranked
+    where ranked.preference = 1
 
 ),
 
@@ -540,50 +289,40 @@ compared as (
 
     select
         resolved.*,
-        lag(resolved.match_method) over earlier as earlier_match_method,
-        lag(resolved.account_source) over earlier as earlier_account_source,
-        lag(resolved.account_id) over earlier as earlier_account_id,
-        lag(resolved.candidate_count) over earlier as earlier_candidate_count
+        {{ match_content }} as content,
+        lag({{ match_content }}) over (
+            partition by resolved.source, resolved.customer_id, resolved.named_account_id
+            order by resolved.known_from nulls last
+        ) as earlier_content
     from resolved
-    window earlier as (
-        partition by resolved.source, resolved.customer_id, resolved.named_account_id
-        order by resolved.known_from nulls last
-    )
 
 ),
 
 matches as (
 
     select
+        -- ids
         compared.source,
         compared.customer_id,
         compared.named_account_id,
         compared.account_source,
         compared.account_id,
+
+        -- attributes
         compared.match_method,
+
+        -- numerics
         compared.candidate_count,
+
+        -- dates
         compared.known_from,
         cast(coalesce(lead(compared.known_from) over (
             partition by compared.source, compared.customer_id, compared.named_account_id
             order by compared.known_from nulls last
         ), compared.last_known_to) as date) as known_to
     from compared
-    where
-        compared.earlier_match_method is null
-        or compared.earlier_match_method <> compared.match_method
-        or coalesce(compared.earlier_account_source, '') <> coalesce(compared.account_source, '')
-        or coalesce(compared.earlier_account_id, '') <> coalesce(compared.account_id, '')
-        or compared.earlier_candidate_count <> compared.candidate_count
-
-),
-
-customer_accounts as (
-
-    select matches.*
-    from matches
-    cross join first_day
-    where matches.known_to > coalesce(first_day.first_date, {{ beginning_of_time() }})
+    where compared.earlier_content is null or compared.earlier_content <> compared.content
 
 )
 
-select * from customer_accounts
+select * from matches

@@ -54,7 +54,7 @@ digests as (
     select carriers.email_digest
     from carriers
     group by carriers.email_digest
-    having count(*) between 2 and 5
+    having count(*) between 2 and {{ most_carriers() }}
 
 ),
 

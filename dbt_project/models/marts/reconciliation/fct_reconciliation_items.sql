@@ -6,14 +6,21 @@
     'currency', 'amount', 'created_since', 'not_listed', 'equal', 'unexplained',
 ] %}
 {%- set counts = ['our_opportunities', 'their_opportunities', 'our_amount', 'their_amount'] %}
-{%- set keys = ['snapshot_date', 'fiscal_quarter', 'team', 'source', 'opportunity_id'] %}
-{%- set shared = keys + counts %}
+{%- set shared = [
+    'snapshot_date', 'fiscal_quarter', 'team', 'source', 'opportunity_id',
+] + counts %}
 with
 
 rule_changes as (
 
     select * from {{ ref('int_reconciliation_rule_changes') }}
     where is_itemised
+
+),
+
+opportunities as (
+
+    select * from {{ ref('int_opportunities') }}
 
 ),
 
@@ -35,46 +42,28 @@ reported as (
 
 ),
 
--- A step that goes back to the last Monday has two rows of an opportunity: what it was, and is.
-rule_items as (
-
-    select
-        {%- for column in keys + ['step_order', 'step'] %}
-            rule_changes.{{ column }},
-        {%- endfor %}
-        {%- for column in counts %}
-            sum(rule_changes.{{ column }}) as {{ column }}
-            {%- if not loop.last %},{% endif %}
-        {%- endfor %}
-    from rule_changes
-    group by
-        {%- for column in keys + ['step_order', 'step'] %}
-            rule_changes.{{ column }}
-            {%- if not loop.last %},{% endif %}
-        {%- endfor %}
-
-),
-
 items as (
 
     select
         'rule' as road,
         '(none)' as list_source,
         '(none)' as list_id,
-        rule_items.step as reason,
+        rule_changes.step as reason,
         null as line_number,
         null as listed_opportunity_id,
         false as is_matched_by_name,
         null as equals_day,
-        rule_items.step_order,
+        rule_changes.step_order,
         {%- for column in shared %}
-            rule_items.{{ column }}
+            {{ 'opportunities' if column in ['source', 'opportunity_id'] else 'rule_changes' }}
+            .{{- column }}
             {%- if not loop.last %},{% endif %}
         {%- endfor %}
-    from rule_items
+    from rule_changes
+    inner join opportunities on rule_changes.opportunity_key = opportunities.opportunity_key
     where
-        rule_items.our_amount <> rule_items.their_amount
-        or rule_items.our_opportunities <> rule_items.their_opportunities
+        rule_changes.our_amount <> rule_changes.their_amount
+        or rule_changes.our_opportunities <> rule_changes.their_opportunities
     {%- for relation in ['line_items', 'lacking', 'reported'] %}
         union all
         select

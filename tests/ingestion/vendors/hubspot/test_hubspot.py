@@ -18,6 +18,7 @@ ROWS = Path(__file__).parents[4].parent / "shared" / "data" / "vendor_rows" / "h
 
 
 def test_everything_lands_whole_under_its_own_names(account: Account) -> None:
+    account.through_dlt = True
     landed = account.land()
     assert set(landed) == {*OBJECTS, *TABLES} == set(LANDED["hubspot"])
     counts = {"deal": 5, "company": 1, "contact": 1, "owner": 2, "user": 1, "deal_pipeline": 1,

@@ -50,6 +50,7 @@ def test_a_limit_by_the_ten_seconds_is_waited_as_long_as_asked(account: Account)
 
 
 def test_a_day_that_broke_off_is_not_landed_and_a_second_run_completes_it(account: Account) -> None:
+    account.through_dlt = True
     account.land()
     account.server.pass_time(days=1)
     account.server.put(status(400), path="/campaigns")

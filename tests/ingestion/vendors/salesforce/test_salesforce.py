@@ -93,6 +93,7 @@ OPPORTUNITIES = 5
 
 
 def test_every_object_lands_whole_under_its_own_names(org: Org) -> None:
+    org.through_dlt = True
     landed = org.land()
     assert set(landed) == set(OBJECTS) == set(LANDED["salesforce"])
     assert landed == {
@@ -201,6 +202,7 @@ def test_a_limit_is_waited_as_long_as_asked(org: Org) -> None:
 
 
 def test_a_day_that_broke_off_is_not_landed_and_a_second_run_completes_it(org: Org) -> None:
+    org.through_dlt = True
     org.land()
     org.server.pass_time(days=1)
     org.server.put(status(400), path="/describe", after=9)

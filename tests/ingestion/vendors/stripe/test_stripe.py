@@ -84,6 +84,7 @@ def truth(server: StripeServer) -> dict[str, set[str]]:
 
 
 def test_every_object_lands_whole_under_its_own_names(account: Account) -> None:
+    account.through_dlt = True
     assert account.land() == WHOLE
     assert set(OBJECTS) == set(LANDED["stripe"]) == set(WHOLE)
     assert account.read("select distinct status, canceled_at from billing.subscription order by 1") == [
@@ -361,6 +362,7 @@ def test_a_renamed_field_is_another_for_all_rows_and_a_retyped_one_the_same(acco
 
 
 def test_a_run_that_broke_off_repeats_from_the_old_cursor(account: Account) -> None:
+    account.through_dlt = True
     account.land()
     server = account.server
     server.pass_time(days=1)
