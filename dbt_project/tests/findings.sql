@@ -3,6 +3,7 @@
     'accounts_that_are_above_themselves',
     'accounts_without_a_segment',
     'campaign_costs_in_currencies_without_a_rate',
+    'campaigns_with_two_costs',
     'campaigns_without_days',
     'cancelled_subscriptions_without_an_end',
     'close_dates_outside_the_fiscal_calendar',

@@ -216,6 +216,7 @@ def funnel_conversion(rows: Rows) -> dict[str, Any]:
     return {
         "entered": len(entered),
         "undated": len(rows) - len(entered),
+        "reported_entered": sum(row["was_known"] for row in entered),
         "reached_opportunity": sum(row["opportunities"] > 0 for row in entered),
         "reached_won": sum(row["wins"] > 0 for row in entered),
     }

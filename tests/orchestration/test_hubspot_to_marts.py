@@ -217,6 +217,17 @@ def test_people_go_through_the_funnel(account: Account) -> None:
     assert account.read("select max(entered) from marts.rpt_funnel_conversion where step = 'mql'") == [(1,)]
 
 
+def test_what_hubspot_cannot_say_is_not_evaluated_and_names_the_column(account: Account) -> None:
+    assert account.read(
+        "select distinct match, status, evidence from marts.rpt_attribution where dimension = 'channel' order by 1"
+    ) == [
+        ("account", "not_evaluated", "campaign.channel"),
+        ("converted", "not_evaluated", "person.converted_opportunity_id"),
+        ("headline", "not_evaluated", "campaign.channel"),
+        ("role", "not_evaluated", "campaign.channel"),
+    ]
+
+
 def test_what_became_of_people_and_how_they_can_be_reached(account: Account) -> None:
     ids = account.ids
     assert account.read(

@@ -65,8 +65,8 @@ def company(day: int) -> dict[str, dict[str, dict[str, Any]]]:
         },
     }  # fmt: skip
     campaign: dict[str, Any] = {
-        "campaign_id": "cmp-1", "campaign_name": "Fair", "channel": "Event", "cost": Decimal("9425.97"),
-        "currency_code": "EUR", "start_date": date(2026, 11, 1), "end_date": None,
+        "campaign_id": "cmp-1", "campaign_name": "Fair", "crm_campaign_id": "701000000000001AAA", "channel": "Event",
+        "cost": Decimal("9425.97"), "currency_code": "EUR", "start_date": date(2026, 11, 1), "end_date": None,
     }  # fmt: skip
     kinds = [("email_click", "cmp-1"), ("webinar_attended", "cmp-1"), ("website_visit", None), ("email_click", None)]
     touches = {
@@ -174,7 +174,7 @@ def test_steps_begin_with_the_first_change_into_them_that_was_known(marketo: Sub
 
 
 def test_programs_are_campaigns(marketo: Subscription) -> None:
-    columns = ("campaign_name", "channel", "cost", "currency_code", "start_date", "end_date")
+    columns = ("campaign_name", "crm_campaign_id", "channel", "cost", "currency_code", "start_date", "end_date")
     row = company(1)["campaign"]["cmp-1"]
     assert marketo.read(f"select {', '.join(columns)} from staging.stg_campaign") == [
         tuple(row[name] for name in columns)

@@ -283,6 +283,8 @@ class MarketoServer(VendorServer):
             "costs": [] if cost is None else [{"startDate": "2026-01-01", "cost": float(cost), "note": ""}],
             "tags": [] if currency is None else [{"tagType": "currency", "tagValue": currency}],
         }
+        if row.get("crm_campaign_id"):  # kept in step with a campaign of Salesforce
+            program |= {"sfdcId": row["crm_campaign_id"], "sfdcName": row.get("campaign_name")}
         self._mirrored["campaign", ours] = dict(row)
 
     def _mirror_touch(self, ours: str, row: Mapping[str, Any]) -> None:

@@ -51,17 +51,24 @@ class Life:
 def live(life: Life, crm: System, others: list[System], days: list[date]) -> Iterator[tuple[date, datetime]]:
     """Bring all systems to the end of each day, one day at a time, and give the day and their clock.
 
-    The others know an account by the id that it has in the CRM.
+    The others know an account by the id that it has in the CRM, and a campaign that is one there, too.
     """
     for day in days:
-        now = datetime.combine(day, time(23, 59), ZoneInfo(TIME_ZONE))
+        now = end_of(day)
         rows = life.at(day)
         for system in [crm, *others]:
             system.now = now
             system.mirror(rows)
             if system is crm:
                 rows = {entity: {ours: _known_to(crm, row) for ours, row in of.items()} for entity, of in rows.items()}
+                campaigns = {ours: _joined_in(crm, ours, row) for ours, row in rows["campaign"].items()}
+                rows = rows | {"campaign": campaigns}
         yield day, now
+
+
+def end_of(day: date) -> datetime:
+    """When a day is over for the company."""
+    return datetime.combine(day, time(23, 59), ZoneInfo(TIME_ZONE))
 
 
 def _id(entity: str, row: Mapping[str, Any]) -> str:
@@ -71,3 +78,8 @@ def _id(entity: str, row: Mapping[str, Any]) -> str:
 def _known_to(crm: System, row: dict[str, Any]) -> dict[str, Any]:
     account = row.get("account_id")
     return row | {"account_id": crm.ids["account", account]} if account else row
+
+
+def _joined_in(crm: System, ours: str, row: dict[str, Any]) -> dict[str, Any]:
+    """A campaign with the id that it has in the CRM, if it is one there."""
+    return row | {"crm_campaign_id": crm.ids.get(("campaign", ours))}

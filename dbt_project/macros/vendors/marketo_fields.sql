@@ -29,6 +29,7 @@
         'campaign': {'program': {
             'campaign_id': 'id',
             'campaign_name': 'name',
+            'crm_campaign_id': 'sfdc_id',
             'channel': 'channel',
             'cost': 'cost',
             'start_date': 'start_date',

@@ -70,7 +70,7 @@ OBJECTS: dict[str, Object] = {
         {**_TIMES, "startDate": DATE, "endDate": DATE, "cost": MONEY},
         (
             *("id", "name", "createdAt", "updatedAt", "url", "type", "channel", "folder", "status", "workspace"),
-            *("startDate", "endDate", "costs", "cost"),
+            *("startDate", "endDate", "costs", "cost", "sfdcId", "sfdcName"),
         ),
     ),
     "campaign": Object(

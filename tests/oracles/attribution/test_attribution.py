@@ -95,10 +95,11 @@ def test_attribution_equals_giving_each_opportunity_to_its_touches_by_hand(built
         compare_traps(oracle, conversions)
 
 
-def test_a_campaign_whose_cost_no_quarter_has_is_a_finding(built: Built) -> None:
+def test_a_campaign_whose_cost_is_in_no_quarter_or_counts_twice_is_a_finding(built: Built) -> None:
     oracle = oracle_of(built)
     undated: dict[str, list[str]] = defaultdict(list)
     unpriced: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    named: dict[str, list[tuple[str, Row]]] = defaultdict(list)
     for source, campaigns in oracle.campaigns.items():
         for identity, days in campaigns.items():
             priced = [day for day in days if days[day].get("cost")]
@@ -107,7 +108,9 @@ def test_a_campaign_whose_cost_no_quarter_has_is_a_finding(built: Built) -> None
             end: Any = row.get("end_date")
             if row["cost"] and not (start and end and start <= end):
                 undated[source].append(identity)
-            elif row["cost"] and start <= oracle.last_day:
+            elif row["cost"]:
+                named[row["campaign_name"]].append((source, row))
+            if row["cost"] and start and end and start <= end and start <= oracle.last_day:
                 last: date = min(end, oracle.last_day)
                 quarters = {
                     oracle.oracle.quarter(day)
@@ -125,8 +128,26 @@ def test_a_campaign_whose_cost_no_quarter_has_is_a_finding(built: Built) -> None
         f"{currency}: no rate for the cost of {len(rows)} campaigns in some quarters, the first "
         f"{min(quarter for _, quarter in rows)}; what they cost there is not known. Add the currency to fx_rates.csv."
         for currency, rows in unpriced.items()
+    } | {
+        f"{name}: a cost of {row['cost']:.2f} in {source} and one of {its['cost']:.2f} in {other}, and both count. "
+        "Join the two where they are kept, or exclude the campaigns of one source, if they are one."
+        for name, (source, row, other, its) in twice(named).items()
     }
     assert len(built.companies) == 1 or (undated and "XXX" in unpriced)
+
+
+def twice(named: dict[str, list[tuple[str, Row]]]) -> dict[str, tuple[str, Row, str, Row]]:
+    """Campaign -> the first two sources in which one of its name costs something at the same time."""
+    pairs = {
+        name: [
+            (one, row, other, its)
+            for one, row in rows
+            for other, its in rows
+            if one < other and row["start_date"] <= its["end_date"] and row["end_date"] >= its["start_date"]
+        ]
+        for name, rows in named.items()
+    }
+    return {name: min(found, key=lambda pair: (pair[0], pair[2])) for name, found in pairs.items() if found}
 
 
 def rate_day(day: date, last_day: date) -> date:

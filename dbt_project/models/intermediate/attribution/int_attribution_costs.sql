@@ -36,7 +36,7 @@ last_day as (
 ),
 
 -- What is gone is what it was last.
-latest as (
+ranked as (
 
     select
         campaigns.*,
@@ -46,6 +46,27 @@ latest as (
             order by campaigns.valid_from desc
         ) as recency
     from campaigns
+
+),
+
+-- A campaign of the CRM that marketing automation keeps, too, costs once: what it costs there.
+latest as (
+
+    select ranked.*
+    from ranked
+    where
+        ranked.recency = 1
+        and (
+            ranked.crm_campaign_id is not null
+            or not exists (
+                select 1
+                from ranked as kept
+                where
+                    kept.recency = 1
+                    and kept.source <> ranked.source
+                    and kept.crm_campaign_id = ranked.campaign_id
+            )
+        )
 
 ),
 
@@ -89,7 +110,7 @@ spread as (
     from latest
     inner join pieces
         on latest.start_date <= pieces.end_date and latest.end_date >= pieces.start_date
-    where latest.recency = 1 and latest.start_date <= latest.end_date
+    where latest.start_date <= latest.end_date
 
 ),
 

@@ -173,12 +173,12 @@ reached_by_opportunity as (
             conversions.source = linked.source
             and conversions.opportunity_id = linked.opportunity_id
             and coalesce(
-                linked.as_of_date = conversions.reported_date, linked.as_of_date is null
+                conversions.reported_date = linked.as_of_date, linked.as_of_date is null
             )
     left join others
         on
-            linked.person_number = others.person_number
-            and conversions.reported_date = others.as_of_date
+            conversions.reported_date = others.as_of_date
+            and linked.person_number = others.person_number
     inner join touches
         on
             linked.person_number = touches.person_number

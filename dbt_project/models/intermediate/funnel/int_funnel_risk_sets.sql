@@ -1,13 +1,10 @@
 -- One row per cohort of a funnel's step (month x unit x step x segment, `(all)` included, x
--- dimension x its value) x day on which something happens in it or at which it is looked: who
--- entered, went on or was given back, and how many were followed.
+-- dimension x its value) x day on which something happens in it: who went on or was given back, and
+-- how many were followed. The day before the first says which cohort it is, and who entered.
 {%- set dimensions = ['lead_source', 'channel', 'campaign'] %}
-{%- set counts = [
-    'entered', 'converted', 'recycled', 'still_open', 'undated',
-    'reached_opportunity', 'reached_won', 'reported_entered',
-] %}
-{%- set place = ['unit', 'step', 'cohort_month'] %}
-{%- set columns = place + ['segment'] + dimensions %}
+{%- set place = ['cohort_month', 'unit', 'step'] %}
+{%- set events = ['converted', 'recycled', 'still_open'] %}
+{%- set totals = ['undated', 'reached_opportunity', 'reached_won', 'reported_entered'] %}
 with
 
 entries as (
@@ -22,104 +19,97 @@ as_reported as (
 
 ),
 
--- They enter on the day before the first, so that they are followed on the day of entry. What the
--- month's report knew is what is known today, but for what is as_reported.
-events as (
+-- What the month's report knew is what is known today, but for what is as_reported.
+entrants as (
 
     select
-        {%- for column in columns %}
+        {%- for column in place + ['segment'] + dimensions %}
             entries.{{ column }},
         {%- endfor %}
-        -1 as day,
-        case when entries.outcome = 'undated' then 'undated' else 'entered' end as event,
-        entries.reached_opportunity,
-        entries.reached_won,
-        entries.won_amount,
+        entries.outcome,
+        entries.days,
+        case when entries.outcome = 'undated' then 0 else 1 end as entered,
+        case when entries.outcome = 'undated' then 1 else 0 end as undated,
+        case when entries.outcome = 'undated' then 0 else entries.reached_opportunity end
+            as reached_opportunity,
+        case when entries.outcome = 'undated' then 0 else entries.reached_won end as reached_won,
         case
             when
                 entries.outcome <> 'undated'
                 and entries.known_from <= {{ dbt.last_day('entries.cohort_month', 'month') }}
                 then 1
             else 0
-        end as reported_entered
+        end as reported_entered,
+        case when entries.outcome = 'undated' then 0 else entries.won_amount end as won_amount
     from entries
     union all
     select
-        {%- for column in columns %}
-            entries.{{ column }},
-        {%- endfor %}
-        entries.days as day,
-        entries.outcome as event,
-        0 as reached_opportunity,
-        0 as reached_won,
-        0 as won_amount,
-        0 as reported_entered
-    from entries
-    where entries.outcome <> 'undated'
-    union all
-    select
-        {%- for column in columns %}
+        {%- for column in place + ['segment'] + dimensions %}
             as_reported.{{ column }},
         {%- endfor %}
-        -1 as day,
-        'reported' as event,
-        0 as reached_opportunity,
-        0 as reached_won,
-        0 as won_amount,
-        as_reported.reported_entered
+        'reported' as outcome,
+        null as days,
+        0 as entered,
+        {%- for total in totals[:3] %}
+            0 as {{ total }},
+        {%- endfor %}
+        as_reported.reported_entered,
+        0 as won_amount
     from as_reported
 
 ),
 
+{{ cohort_numbers('entrants', place, dimensions) }},
+
+-- They enter on the day before the first, so that they are followed on the day of entry.
 counted as (
 
-    select
-        {%- for column in columns %}
-            events.{{ column }},
-        {%- endfor %}
-        events.day,
-        {%- for event in ['entered', 'converted', 'recycled', 'still_open', 'undated'] %}
-            count(*) filter (where events.event = '{{ event }}') as {{ event }},
-        {%- endfor %}
-        {%- for count in ['reached_opportunity', 'reached_won'] %}
-            sum(events.{{ count }}) filter (where events.event = 'entered') as {{ count }},
-        {%- endfor %}
-        sum(events.reported_entered) as reported_entered,
-        sum(events.won_amount) filter (where events.event = 'entered') as won_amount
-    from events
-    group by
-        {%- for column in columns %}
-            events.{{ column }},
-        {%- endfor %}
-        events.day
-
-),
-
-by_dimension as (
-
-    {%- for dimension in ['(all)'] + dimensions %}
+    {%- for value in [1] + dimensions %}
+        {%- set value = value if loop.first else 'numbered.value_number_' ~ value %}
         select
-            {%- for count in counts + ['won_amount'] %}
-                coalesce(sum(counted.{{ count }}), 0) as {{ count }},
+            numbered.place_number,
+            numbered.whole_number,
+            {{ value }} as value_number,
+            -1 as day,
+            cast(sum(numbered.entered) as integer) as entered,
+            {%- for event in events %}
+                0 as {{ event }},
             {%- endfor %}
-            {{ "'(all)'" if dimension == '(all)' else 'counted.' ~ dimension }}
-                as dimension_value,
-            '{{ dimension }}' as dimension,
-            {%- for column in place %}
-                counted.{{ column }},
+            {%- for total in totals %}
+                cast(sum(numbered.{{ total }}) as integer) as {{ total }},
             {%- endfor %}
-            counted.segment,
-            counted.day
-        from counted
+            sum(numbered.won_amount) as won_amount
+        from numbered
         group by
-            {%- if dimension != '(all)' %}
-                counted.{{ dimension }},
+            {%- if not loop.first %}
+                {{ value }},
             {%- endif %}
-            {%- for column in place %}
-                counted.{{ column }},
+            numbered.place_number,
+            numbered.whole_number
+        union all
+        select
+            numbered.place_number,
+            numbered.whole_number,
+            {{ value }} as value_number,
+            numbered.days as day,
+            0 as entered,
+            {%- for event in events %}
+                cast(count(*) filter (where numbered.outcome = '{{ event }}') as integer)
+                    as {{ event }},
             {%- endfor %}
-            counted.segment,
-            counted.day
+            {%- for total in totals %}
+                0 as {{ total }},
+            {%- endfor %}
+            0 as won_amount
+        from numbered
+        where numbered.outcome in ('{{ events | join("', '") }}')
+        group by
+            {%- if not loop.first %}
+                {{ value }},
+            {%- endif %}
+            numbered.place_number,
+            numbered.whole_number,
+            numbered.days
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -127,115 +117,83 @@ by_dimension as (
 
 ),
 
-looked_at as (
-
-    select by_dimension.* from by_dimension
-    {%- for day in [7, 30, 90, 180] %}
-        union all
-        select
-            {%- for count in counts + ['won_amount'] %}
-                0 as {{ count }},
-            {%- endfor %}
-            by_dimension.dimension_value,
-            by_dimension.dimension,
-            {%- for column in place %}
-                by_dimension.{{ column }},
-            {%- endfor %}
-            by_dimension.segment,
-            {{ day }} as day
-        from by_dimension
-        where by_dimension.day = -1
-    {%- endfor %}
-
-),
-
 cohorts as (
 
-    {{ with_all(
-        'looked_at',
-        all_of=['segment'],
-        others=place + ['dimension', 'dimension_value', 'day'],
-        sums=counts + ['won_amount'],
-    ) }}
+    select
+        counted.place_number,
+        counted.value_number,
+        counted.day,
+        {{ columns_of('counted', ['entered'] + events + totals + ['won_amount']) }}
+    from counted
+    union all
+    select
+        counted.whole_number as place_number,
+        counted.value_number,
+        counted.day,
+        {%- for count in ['entered'] + events + totals %}
+            cast(sum(counted.{{ count }}) as integer) as {{ count }},
+        {%- endfor %}
+        sum(counted.won_amount) as won_amount
+    from counted
+    group by counted.whole_number, counted.value_number, counted.day
 
 ),
 
--- A number for each cohort: sorting by it costs a fraction of sorting by six texts.
-numbers as (
+names as (
 
     select
         cast(row_number() over (
-            order by
-                cohorts.cohort_month nulls last,
-                cohorts.unit nulls last,
-                cohorts.step nulls last,
-                cohorts.segment nulls last,
-                cohorts.dimension nulls last,
-                cohorts.dimension_value nulls last
+            order by cohorts.place_number nulls last, cohorts.value_number nulls last
         ) as integer) as cohort_key,
-        cohorts.cohort_month,
-        cohorts.unit,
-        cohorts.step,
-        cohorts.segment,
-        cohorts.dimension,
-        cohorts.dimension_value
+        cohorts.place_number,
+        cohorts.value_number
     from cohorts
     where cohorts.day = -1
-
-),
-
-numbered as (
-
-    select
-        {%- for count in counts %}
-            cast(cohorts.{{ count }} as integer) as {{ count }},
-        {%- endfor %}
-        cohorts.won_amount,
-        cohorts.day,
-        numbers.cohort_key
-    from cohorts
-    inner join numbers
-        on
-            cohorts.cohort_month = numbers.cohort_month
-            and cohorts.unit = numbers.unit
-            and cohorts.step = numbers.step
-            and cohorts.segment = numbers.segment
-            and cohorts.dimension = numbers.dimension
-            and cohorts.dimension_value = numbers.dimension_value
 
 ),
 
 followed as (
 
     select
-        numbered.*,
-        numbered.converted + numbered.recycled as closed,
+        names.cohort_key,
+        cohorts.*,
+        cohorts.converted + cohorts.recycled as closed,
         cast(coalesce(
-            sum(
-                numbered.entered - numbered.converted - numbered.recycled - numbered.still_open
-            ) over (
-                partition by numbered.cohort_key
-                order by numbered.day nulls last
+            sum(cohorts.entered - cohorts.converted - cohorts.recycled - cohorts.still_open) over (
+                partition by names.cohort_key
+                order by cohorts.day nulls last
                 rows between unbounded preceding and 1 preceding
             ),
             0
         ) as integer) as at_risk
-    from numbered
+    from cohorts
+    inner join names
+        on
+            cohorts.place_number = names.place_number
+            and cohorts.value_number = names.value_number
 
 ),
 
 risk_sets as (
 
     select
-        followed.*,
-        numbers.cohort_month,
-        numbers.unit,
-        numbers.step,
-        numbers.segment,
-        numbers.dimension,
-        numbers.dimension_value
+        followed.cohort_key,
+        followed.day,
+        followed.at_risk,
+        followed.closed,
+        {%- for count in ['entered'] + events + totals + ['won_amount'] %}
+            followed.{{ count }},
+        {%- endfor %}
+        places.cohort_month,
+        places.unit,
+        places.step,
+        places.segment,
+        cohort_values.dimension,
+        cohort_values.dimension_value
     from followed
-    inner join numbers on followed.cohort_key = numbers.cohort_key
+    left join places on followed.place_number = places.place_number and followed.day = -1
+    left join cohort_values
+        on followed.value_number = cohort_values.value_number and followed.day = -1
 
 )
 

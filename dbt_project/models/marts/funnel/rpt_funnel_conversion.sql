@@ -45,47 +45,36 @@ captured as (
 
 ),
 
-totals as (
+entered as (
 
-    select
-        risk_sets.cohort_key,
-        risk_sets.cohort_month,
-        risk_sets.step,
-        risk_sets.unit,
-        risk_sets.segment,
-        risk_sets.dimension,
-        risk_sets.dimension_value,
-        {%- for count in counts %}
-            cast(sum(risk_sets.{{ count }}) as integer) as {{ count }},
-        {%- endfor %}
-        cast(sum(risk_sets.won_amount) as decimal(18, 2)) as won_amount
-    from risk_sets
-    group by
-        risk_sets.cohort_key,
-        risk_sets.cohort_month,
-        risk_sets.step,
-        risk_sets.unit,
-        risk_sets.segment,
-        risk_sets.dimension,
-        risk_sets.dimension_value
+    select * from risk_sets
+    where risk_sets.day = -1
 
 ),
 
--- What is known of a cohort in the end, and at the days at which it is looked.
+-- What is known of a cohort in the end, and at the days at which it is looked: shares only grow, and
+-- what is open only shrinks.
 ends as (
 
     select
         known.cohort_key,
+        {%- for count in ['converted', 'recycled', 'still_open'] %}
+            cast(max(known.{{ count }}_so_far) as integer) as {{ count }},
+        {%- endfor %}
         {%- for look in looks %}
+            {%- set by_then = 'case when known.day <= ' ~ look ~ ' then known.' %}
+            max({{ by_then }}converted_share end) as converted_share_{{ look }}d,
+            min({{ by_then }}open_share end) as open_share_{{ look }}d,
+            bool_and({{ by_then }}is_known end) as is_known_{{ look }}d,
             max(
                 case
-                    when
-                        known.day = {{ look }}
-                        and known.is_known
-                        and (known.at_risk > 0 or known.open_share = 0)
-                        then known.converted_share
+                    when known.day < {{ look }}
+                        then
+                            known.converted_so_far
+                            + known.recycled_so_far
+                            + known.still_open_so_far
                 end
-            ) as rate_{{ look }}d,
+            ) as left_{{ look }}d,
         {%- endfor %}
         max(case when known.is_known then known.converted_share end) as converted_share,
         min(case when known.is_known then known.open_share end) as open_share
@@ -112,19 +101,36 @@ medians as (
 compared as (
 
     select
-        totals.*,
-        {{ month_number('totals.cohort_month') }} as month_number,
+        entered.cohort_key,
+        entered.cohort_month,
+        entered.step,
+        entered.unit,
+        entered.segment,
+        entered.dimension,
+        entered.dimension_value,
+        {%- for count in counts %}
+            {{ 'ends' if count in ['converted', 'recycled', 'still_open'] else 'entered' }}
+            {{- '.' ~ count }},
+        {%- endfor %}
+        cast(entered.won_amount as decimal(18, 2)) as won_amount,
+        {{ month_number('entered.cohort_month') }} as month_number,
         coalesce(ends.open_share < policy.mature_open_share - 1e-9, false) as is_mature,
         {%- for look in looks %}
-            case when totals.entered > 0 then ends.rate_{{ look }}d end as rate_{{ look }}d,
+            case
+                when
+                    entered.entered > 0
+                    and ends.is_known_{{ look }}d
+                    and (entered.entered > ends.left_{{ look }}d or ends.open_share_{{ look }}d = 0)
+                    then ends.converted_share_{{ look }}d
+            end as rate_{{ look }}d,
         {%- endfor %}
         medians.median_days,
-        totals.entered < policy.small_sample as is_small_sample,
+        entered.entered < policy.small_sample as is_small_sample,
         policy.volume_up_factor,
         captured.first_captured_date
-    from totals
-    inner join ends on totals.cohort_key = ends.cohort_key
-    left join medians on totals.cohort_key = medians.cohort_key
+    from entered
+    inner join ends on entered.cohort_key = ends.cohort_key
+    left join medians on entered.cohort_key = medians.cohort_key
     cross join policy
     cross join captured
 

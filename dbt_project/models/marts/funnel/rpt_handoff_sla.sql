@@ -2,9 +2,8 @@
 -- included: how many hand-offs that began in the month were answered within the limit, and when.
 {%- set dimensions = ['team', 'owner', 'weekday'] %}
 {%- set place = ['month_start_date', 'handoff', 'clock'] %}
-{%- set counts = [
-    'handed', 'met', 'breached', 'pending', 'not_evaluated', 'answered', 'unanswered',
-] %}
+{%- set counts = ['handed', 'met', 'breached', 'pending', 'not_evaluated'] %}
+{%- set ends = ['answered', 'unanswered'] %}
 {%- set looks = [1, 4, 24, 48] %}
 with
 
@@ -39,69 +38,51 @@ timed as (
 
 ),
 
+{{ cohort_numbers('timed', place, dimensions) }},
+
 -- They are handed in the minute before the first.
-events as (
-
-    select
-        {%- for column in place + ['segment'] + dimensions %}
-            timed.{{ column }},
-        {%- endfor %}
-        -1 as day,
-        count(*) as handed,
-        {%- for status in ['met', 'breached', 'pending', 'not_evaluated'] %}
-            count(*) filter (where timed.status = '{{ status }}') as {{ status }},
-        {%- endfor %}
-        0 as answered,
-        0 as unanswered
-    from timed
-    group by
-        {%- for column in place + dimensions %}
-            timed.{{ column }},
-        {%- endfor %}
-        timed.segment
-    union all
-    select
-        {%- for column in place + ['segment'] + dimensions %}
-            timed.{{ column }},
-        {%- endfor %}
-        timed.minutes as day,
-        {%- for count in counts[:5] %}
-            0 as {{ count }},
-        {%- endfor %}
-        count(*) filter (where timed.is_answered) as answered,
-        count(*) filter (where not timed.is_answered) as unanswered
-    from timed
-    group by
-        {%- for column in place + dimensions %}
-            timed.{{ column }},
-        {%- endfor %}
-        timed.segment,
-        timed.minutes
-
-),
-
 counted as (
 
-    {%- for dimension in ['(all)'] + dimensions %}
+    {%- for value in [1] + dimensions %}
+        {%- set value = value if loop.first else 'numbered.value_number_' ~ value %}
         select
-            {%- for column in place + ['segment', 'day'] %}
-                events.{{ column }},
+            numbered.place_number,
+            numbered.whole_number,
+            {{ value }} as value_number,
+            -1 as day,
+            cast(count(*) as integer) as handed,
+            {%- for status in counts[1:] %}
+                cast(count(*) filter (where numbered.status = '{{ status }}') as integer)
+                    as {{ status }},
             {%- endfor %}
-            {{ "'(all)'" if dimension == '(all)' else 'events.' ~ dimension }}
-                as dimension_value,
-            {%- for count in counts %}
-                sum(events.{{ count }}) as {{ count }},
-            {%- endfor %}
-            '{{ dimension }}' as dimension
-        from events
+            0 as answered,
+            0 as unanswered
+        from numbered
         group by
-            {%- if dimension != '(all)' %}
-                events.{{ dimension }},
+            {%- if not loop.first %}
+                {{ value }},
             {%- endif %}
-            {%- for column in place + ['segment'] %}
-                events.{{ column }},
+            numbered.place_number,
+            numbered.whole_number
+        union all
+        select
+            numbered.place_number,
+            numbered.whole_number,
+            {{ value }} as value_number,
+            numbered.minutes as day,
+            {%- for count in counts %}
+                0 as {{ count }},
             {%- endfor %}
-            events.day
+            cast(count(*) filter (where numbered.is_answered) as integer) as answered,
+            cast(count(*) filter (where not numbered.is_answered) as integer) as unanswered
+        from numbered
+        group by
+            {%- if not loop.first %}
+                {{ value }},
+            {%- endif %}
+            numbered.place_number,
+            numbered.whole_number,
+            numbered.minutes
         {%- if not loop.last %}
             union all
         {%- endif %}
@@ -109,95 +90,62 @@ counted as (
 
 ),
 
-looked_at as (
-
-    select counted.* from counted
-    {%- for look in looks %}
-        union all
-        select
-            {%- for column in place + ['segment'] %}
-                counted.{{ column }},
-            {%- endfor %}
-            {{ look * 60 }} as day,
-            counted.dimension_value,
-            {%- for count in counts %}
-                0 as {{ count }},
-            {%- endfor %}
-            counted.dimension
-        from counted
-        where counted.day = -1
-    {%- endfor %}
-
-),
-
 cohorts as (
 
-    {{ with_all(
-        'looked_at',
-        all_of=['segment'],
-        others=place + ['dimension', 'dimension_value', 'day'],
-        sums=counts,
-    ) }}
+    select
+        counted.place_number,
+        counted.value_number,
+        counted.day,
+        {{ columns_of('counted', counts + ends) }}
+    from counted
+    union all
+    select
+        counted.whole_number as place_number,
+        counted.value_number,
+        counted.day,
+        {%- for count in counts + ends %}
+            cast(sum(counted.{{ count }}) as integer) as {{ count }}{{ ',' if not loop.last }}
+        {%- endfor %}
+    from counted
+    group by counted.whole_number, counted.value_number, counted.day
 
 ),
 
-numbers as (
+totals as (
 
     select
         cast(row_number() over (
-            order by
-                cohorts.month_start_date nulls last,
-                cohorts.handoff nulls last,
-                cohorts.clock nulls last,
-                cohorts.segment nulls last,
-                cohorts.dimension nulls last,
-                cohorts.dimension_value nulls last
+            order by cohorts.place_number nulls last, cohorts.value_number nulls last
         ) as integer) as cohort_key,
-        cohorts.month_start_date,
-        cohorts.handoff,
-        cohorts.clock,
-        cohorts.segment,
-        cohorts.dimension,
-        cohorts.dimension_value
+        {{ columns_of('cohorts', counts) }},
+        cohorts.place_number,
+        cohorts.value_number
     from cohorts
     where cohorts.day = -1
-
-),
-
-numbered as (
-
-    select
-        {%- for count in counts %}
-            cast(cohorts.{{ count }} as integer) as {{ count }},
-        {%- endfor %}
-        cohorts.day,
-        numbers.cohort_key
-    from cohorts
-    inner join numbers
-        on
-            cohorts.month_start_date = numbers.month_start_date
-            and cohorts.handoff = numbers.handoff
-            and cohorts.clock = numbers.clock
-            and cohorts.segment = numbers.segment
-            and cohorts.dimension = numbers.dimension
-            and cohorts.dimension_value = numbers.dimension_value
 
 ),
 
 risk_sets as (
 
     select
-        numbered.*,
-        numbered.answered as closed,
+        totals.cohort_key,
+        cohorts.day,
+        cohorts.answered,
+        cohorts.unanswered,
+        cohorts.answered as closed,
         cast(coalesce(
-            sum(numbered.handed - numbered.answered - numbered.unanswered) over (
-                partition by numbered.cohort_key
-                order by numbered.day nulls last
+            sum(cohorts.handed - cohorts.answered - cohorts.unanswered) over (
+                partition by totals.cohort_key
+                order by cohorts.day nulls last
                 rows between unbounded preceding and 1 preceding
             ),
             0
         ) as integer) as at_risk
-    from numbered
+    from cohorts
+    inner join totals
+        on
+            cohorts.place_number = totals.place_number
+            and cohorts.value_number = totals.value_number
 
 ),
 
@@ -212,51 +160,38 @@ known as (
 
 ),
 
+-- The last hour at which a share is known, which is looked at where nothing happens, too.
+unknown as (
+
+    select
+        shares.cohort_key,
+        min(shares.day) as unknown_from
+    from shares
+    where shares.is_unknown and shares.unanswered_so_far > 0
+    group by shares.cohort_key
+
+),
+
 answers as (
 
     select
         known.cohort_key,
         {%- for look in looks %}
+            max(case when known.day <= {{ look * 60 }} then known.answered_share end)
+                as answered_share_{{ look }}h,
+            min(case when known.day <= {{ look * 60 }} then known.open_share end)
+                as open_share_{{ look }}h,
             max(
                 case
-                    when
-                        known.day = {{ look * 60 }}
-                        and (known.at_risk > 0 or known.open_share = 0)
-                        then known.answered_share
+                    when known.day < {{ look * 60 }}
+                        then known.answered_so_far + known.unanswered_so_far
                 end
-            ) as answered_{{ look }}h,
+            ) as left_{{ look }}h,
         {%- endfor %}
         min(case when known.open_share <= 0.5 + 1e-9 then known.day end) as median_minutes,
         min(case when known.open_share <= 0.1 + 1e-9 then known.day end) as p90_minutes
     from known
     group by known.cohort_key
-
-),
-
-sums as (
-
-    select
-        {%- for count in counts %}
-            cast(sum(risk_sets.{{ count }}) as integer) as {{ count }},
-        {%- endfor %}
-        risk_sets.cohort_key
-    from risk_sets
-    group by risk_sets.cohort_key
-
-),
-
-totals as (
-
-    select
-        sums.*,
-        numbers.month_start_date,
-        numbers.handoff,
-        numbers.clock,
-        numbers.segment,
-        numbers.dimension,
-        numbers.dimension_value
-    from sums
-    inner join numbers on sums.cohort_key = numbers.cohort_key
 
 ),
 
@@ -280,15 +215,15 @@ report as (
 
     select
         -- ids
-        totals.month_start_date,
-        totals.handoff,
-        totals.clock,
-        totals.segment,
-        totals.dimension,
-        totals.dimension_value,
+        places.month_start_date,
+        places.handoff,
+        places.clock,
+        places.segment,
+        cohort_values.dimension,
+        cohort_values.dimension_value,
 
         -- attributes
-        totals.segment = '(all)' or totals.dimension = '(all)' as is_total,
+        places.segment = '(all)' or cohort_values.dimension = '(all)' as is_total,
         totals.met + totals.breached < policy.small_sample as is_small_sample,
 
         -- counts
@@ -303,7 +238,15 @@ report as (
         {{ wilson_bound('totals.met', '(totals.met + totals.breached)', '-') }} as rate_low,
         {{ wilson_bound('totals.met', '(totals.met + totals.breached)', '+') }} as rate_high,
         {%- for look in looks %}
-            answers.answered_{{ look }}h,
+            case
+                when
+                    coalesce(unknown.unknown_from > {{ look * 60 }}, true)
+                    and (
+                        totals.handed > answers.left_{{ look }}h
+                        or answers.open_share_{{ look }}h = 0
+                    )
+                    then answers.answered_share_{{ look }}h
+            end as answered_{{ look }}h,
         {%- endfor %}
         cast(answers.median_minutes as double) / 60 as median_hours,
         cast(answers.p90_minutes as double) / 60 as p90_hours,
@@ -325,15 +268,18 @@ report as (
             + power(compared.breached_opportunity_rate - compared.breached_low, 2)
         ) as opportunity_rate_gap_high
     from totals
+    inner join places on totals.place_number = places.place_number
+    inner join cohort_values on totals.value_number = cohort_values.value_number
     left join answers on totals.cohort_key = answers.cohort_key
+    left join unknown on totals.cohort_key = unknown.cohort_key
     left join compared
         on
-            totals.month_start_date = compared.month_start_date
-            and totals.handoff = compared.handoff
-            and totals.clock = compared.clock
-            and totals.segment = compared.segment
-            and totals.dimension = compared.dimension
-            and totals.dimension_value = compared.dimension_value
+            places.month_start_date = compared.month_start_date
+            and places.handoff = compared.handoff
+            and places.clock = compared.clock
+            and places.segment = compared.segment
+            and cohort_values.dimension = compared.dimension
+            and cohort_values.dimension_value = compared.dimension_value
     cross join policy
 
 )
