@@ -77,6 +77,7 @@ def dbt(
         where,
         json.dumps(variables(companies, **overrides)),
         command,
+        with_unit_tests="unit_test" not in command,
         on_event=lambda event: told.append(str(event.info.msg)) if event.info.level != "debug" else None,
     )
     return Result(result.success, "\n".join([*told, str(result.exception or "")]))
