@@ -104,7 +104,8 @@ cohorts as (
         counted.value_number,
         counted.day,
         {%- for count in counts + ends %}
-            cast(sum(counted.{{ count }}) as integer) as {{ count }}{{ ',' if not loop.last }}
+            cast(sum(counted.{{ count }}) as integer) as {{ count }}
+            {%- if not loop.last %},{% endif %}
         {%- endfor %}
     from counted
     group by counted.whole_number, counted.value_number, counted.day
