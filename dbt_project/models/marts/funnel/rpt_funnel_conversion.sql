@@ -48,7 +48,7 @@ captured as (
 entered as (
 
     select * from risk_sets
-    where risk_sets.day = -1
+    where day = -1
 
 ),
 
