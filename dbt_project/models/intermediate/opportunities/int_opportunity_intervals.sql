@@ -31,7 +31,8 @@ segments as (
 
 ),
 
--- What is only compared becomes one number here, so that little is carried through the other joins.
+-- What is only compared becomes one number here. That also has ids looked up first: an engine that
+-- does it last believes that hardly a row is left, and holds all of them in memory for it.
 numbered as (
 
     select
