@@ -35,4 +35,4 @@ def test_a_model_that_is_made_in_parts_has_the_same_rows(built: Built, tmp_path:
                 connection.execute("drop table parts.made")
                 made.append(path.stem)
     assert differing == {}
-    assert "dim_person" in made
+    assert len(made) > 3
