@@ -132,7 +132,7 @@ class LocalPlace(Place):
         """See Place."""
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.new")
+        draft = path.with_name(f".{path.name}.{os.getpid()}")  # another process may be making the same
         draft.touch(mode=mode)
         draft.write_text(text, encoding="utf-8")
         try:

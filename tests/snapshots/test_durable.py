@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from snapshots.durable import put_in_place, write_whole
+from snapshots import place as places
+from snapshots.durable import put_if_absent, put_in_place, write_whole
 from snapshots.place import LocalPlace
 
 
@@ -56,3 +57,20 @@ def test_a_file_that_cannot_be_written_to_its_end_leaves_the_old_one(tmp_path: P
     write("2")
     assert target.read_text() == "2"
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_two_that_make_a_file_at_once_do_not_take_each_other_s_draft(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where, ids, made = LocalPlace(tmp_path), iter((1, 2)), list[bool]()
+
+    def after_another_one(draft: Path, path: Path) -> bool:
+        monkeypatch.setattr(places, "put_if_absent", put_if_absent)
+        made.append(where.create("salt", "the other's"))
+        return put_if_absent(draft, path)
+
+    monkeypatch.setattr(places, "put_if_absent", after_another_one)
+    monkeypatch.setattr(os, "getpid", lambda: next(ids))
+    assert not where.create("salt", "one's")
+    assert made == [True]
+    assert [file.read_text() for file in tmp_path.iterdir()] == ["the other's"]
