@@ -47,7 +47,8 @@ captured as (
 
 entered as (
 
-    select * from risk_sets
+    select risk_sets.*
+    from risk_sets
     where risk_sets.day = -1
 
 ),
