@@ -56,14 +56,13 @@ def write_personal(con: duckdb.DuckDBPyConnection, store: Store, manifest: Manif
     )
     if manifest.deleted:
         rows += f" and lower(cast({quoted(manifest.deleted)} as varchar)) not in ('true', '1', 'yes') is not false"
-    with store.personal.writing(f"{manifest.source}/{manifest.entity}.parquet") as draft:
-        try:
+    try:
+        with store.personal.writing(f"{manifest.source}/{manifest.entity}.parquet") as draft:
             con.execute(f"copy ({rows}) to {literal(str(draft))} (format parquet)")
-        except duckdb.IOException as error:
-            if "lock" not in str(error):
-                raise
-            raise CaptureError(
-                f"{manifest.source}.{manifest.entity}: another program is writing its personal columns "
-                f"({str(error).splitlines()[0]}). Nothing was captured. Wait until it is done, then run the command "
-                "again."
-            ) from error
+    except (duckdb.IOException, FileNotFoundError) as error:  # the other has the draft open, or has put it in place
+        if isinstance(error, duckdb.IOException) and "lock" not in str(error):
+            raise
+        raise CaptureError(
+            f"{manifest.source}.{manifest.entity}: another program is writing its personal columns "
+            f"({str(error).splitlines()[0]}). Nothing was captured. Wait until it is done, then run the command again."
+        ) from error

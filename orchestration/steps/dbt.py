@@ -26,6 +26,7 @@ from ingestion.source_types import SOURCE_TYPES
 from orchestration.settings.config import Config, SourceConfig, nearest
 from orchestration.settings.errors import ConfigError, PipeledgerError
 from orchestration.settings.home import Home
+from orchestration.steps import lean_manifest
 from snapshots.casts import PLAIN
 from snapshots.dialect import Dialect
 
@@ -36,15 +37,8 @@ if TYPE_CHECKING:
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 DEFAULT_DEFINITIONS = PROJECT / "default_definitions"
 QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-version-check")
-LEAN_MANIFEST = "manifest.msgpack"
-ASKED_BY_DBT = {
-    "generate_alias_name",
-    "generate_database_name",
-    "generate_schema_name",
-    "get_fixture_sql",
-    "is_incremental",
-}
-"""Macros that dbt's Python calls by name, besides those of its adapters."""
+LEAN_MANIFEST = "manifest.msgpack"  # of the whole project
+BUILD_MANIFEST = "build.msgpack"  # what a build needs of it
 NOT_PART_OF_THE_PROJECT = {"target", "logs"}
 INSTALLED = Path(sys.prefix) / "share" / "pipeledger" / "parsed"  # what dbt read when Pipeledger was set up
 
@@ -210,7 +204,7 @@ def _environment(warehouse: Path, folder: Path) -> dict[str, str]:
 
 def project_fingerprint() -> str:
     """Changes with what dbt would read (a file of the project, another version of dbt), and with what is kept of it."""
-    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')} {LEAN_MANIFEST}".encode())
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')} {LEAN_MANIFEST} {BUILD_MANIFEST}".encode())
     for path in sorted(PROJECT.rglob("*")):
         inside = path.relative_to(PROJECT)
         if path.is_file() and NOT_PART_OF_THE_PROJECT.isdisjoint(inside.parts):
@@ -228,9 +222,10 @@ def prepare(config: Config, home: Home) -> Path:
 def parsed_project(home: Home, types: Iterable[str], target: str = "duckdb") -> Path:
     """The folder of what dbt reads in the project where there are sources of these `types`; parses where it is missing.
 
-    It holds `manifest.json`, `semantic_manifest.json` (the metrics) and `manifest.msgpack` (what dbt's commands need),
-    and lies in the home, or in the folder that PIPELEDGER_CACHE names, which several homes may share; or set-up made it
-    already (`make setup` for the demo). What an earlier version of the project left there goes.
+    It holds `manifest.json`, `semantic_manifest.json` (the metrics), `manifest.msgpack` (what dbt's commands need) and
+    `build.msgpack` (what a build needs). It lies in the home, or in the folder that PIPELEDGER_CACHE names, which
+    several homes may share; or set-up made it already (`make setup` for the demo). What an earlier version of the
+    project left there goes.
     """
     named = os.environ.get("PIPELEDGER_CACHE")
     cache = Path(named or home.dbt / "parsed")
@@ -245,13 +240,8 @@ def parsed_project(home: Home, types: Iterable[str], target: str = "duckdb") -> 
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix="unfinished-") as unfinished:
         parse(Path(unfinished), types, target)
-        whole = Path(unfinished, "target")
-        write_lean_manifest(whole / "partial_parse.msgpack", whole / LEAN_MANIFEST)
-        for part in whole.iterdir():
-            if part.name not in {"manifest.json", "semantic_manifest.json", LEAN_MANIFEST}:
-                part.unlink() if part.is_file() else shutil.rmtree(part)
         try:
-            whole.rename(found)
+            Path(unfinished, "target").rename(found)
         except OSError:
             if not found.is_dir():  # else another process was as fast, and read the same
                 raise
@@ -262,16 +252,59 @@ def parsed_project(home: Home, types: Iterable[str], target: str = "duckdb") -> 
 
 
 def parse(folder: Path, types: Iterable[str], target: str = "duckdb") -> None:
-    """Have dbt read the project, which writes into `folder`; DbtError says what it could not read.
+    """Have dbt read the project, and keep what is needed in `folder/target`; DbtError says what it could not read.
 
     A source of each type stands for all: their names and mappings count when dbt builds.
     """
+    read_project(folder, types, ["parse"], target=target)
+    whole = folder / "target"
+    read = whole / "partial_parse.msgpack"
+    lean_manifest.write(read, whole / LEAN_MANIFEST)
+    if target == "duckdb":  # elsewhere dbt's seconds do not count
+        lean_manifest.write(read, whole / BUILD_MANIFEST, known_sql(folder, read, types))
+    for part in whole.iterdir():
+        if part.name not in {"manifest.json", "semantic_manifest.json", LEAN_MANIFEST, BUILD_MANIFEST}:
+            part.unlink() if part.is_file() else shutil.rmtree(part)
+
+
+def known_sql(folder: Path, read: Path, types: Iterable[str]) -> dict[str, str]:
+    """The SQL of the models and tests that have the same in every company, by their ids, as dbt compiles it.
+
+    `read` is what dbt read of the project, in `folder`.
+    """
+    from dbt.contracts.graph.nodes import CompiledNode
+
+    manifest = lean_manifest.read(read)
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
+    names = {unique_id.rpartition(".")[2]: unique_id for unique_id in lean_manifest.same_everywhere(manifest)}
+    selection = ["--indirect-selection", "empty", "--select", *names]
+    command = ["--no-write-json", "compile", "--no-introspect", "--no-populate-cache", *selection]
+    read_project(folder, types, command, manifest)
+    compiled = {
+        unique_id: node.compiled_code
+        for unique_id in names.values()
+        if isinstance(node := manifest.nodes[unique_id], CompiledNode)
+    }
+    return {unique_id: sql for unique_id, sql in compiled.items() if sql and not lean_manifest.TEMPLATE.search(sql)}
+
+
+def read_project(
+    folder: Path,
+    types: Iterable[str],
+    command: Sequence[str],
+    manifest: "Manifest | None" = None,
+    *,
+    target: str = "duckdb",
+) -> None:
+    """Run a command that needs the project alone, and no company; DbtError says what dbt could not read."""
     problems: list[str] = []
+    sources = {name: {"type": name} for name in sorted(set(types))}
     result = _invoke(
         _environment(folder / "warehouse.duckdb", folder),
-        json.dumps({"sources": {name: {"type": name} for name in sorted(set(types))}}),
-        ["parse"],
+        json.dumps({"sources": sources, **lean_manifest.PLACES}),
+        command,
         target=target,
+        manifest=manifest,
         on_event=lambda event: problems.extend(errors_in(event)),
     )
     if not result.success:
@@ -282,54 +315,16 @@ def parse(folder: Path, types: Iterable[str], target: str = "duckdb") -> None:
         )
 
 
-def write_lean_manifest(whole: Path, lean: Path) -> None:
-    """Write dbt's reading of the project without what its commands do not need.
-
-    dbt reads all of it for each command, and copies all macros and all texts of a model for each node.
-    """
-    from dbt.contracts.graph.manifest import Manifest
-    from dbt.parser.manifest import extended_mashumaro_encoder
-
-    manifest = Manifest.from_msgpack(whole.read_bytes())
-    for left_out in (manifest.files, manifest.docs, manifest.disabled, manifest.metrics, manifest.semantic_models):
-        left_out.clear()
-    for node in manifest.nodes.values():
-        for column in node.columns.values():
-            column.description, column.doc_blocks = "", []
-    used = used_macros(manifest)
-    manifest.macros = {name: macro for name, macro in manifest.macros.items() if name in used}
-    lean.write_bytes(manifest.to_msgpack(extended_mashumaro_encoder))
-
-
-def used_macros(manifest: "Manifest") -> set[str]:
-    """The macros of this project and of the adapter, those of dbt that they, nodes and dbt itself call, and so on."""
-    from dbt.adapters.base import impl as base
-    from dbt.adapters.sql import impl as sql
-
-    called = {value for module in (base, sql) for name, value in vars(module).items() if name.endswith("MACRO_NAME")}
-    called |= ASKED_BY_DBT
-    kinds = {"test", "unit", *(node.config.materialized for node in manifest.nodes.values())}
-    materializations = tuple(f"materialization_{kind}_" for kind in kinds)
-    found: set[str] = set()
-    waiting = [name for node in manifest.nodes.values() for name in node.depends_on.macros]
-    for name, macro in manifest.macros.items():
-        of_dbt = macro.package_name == "dbt"
-        if not of_dbt or macro.name.startswith(materializations) or macro.name.rpartition("__")[2] in called:
-            waiting.append(name)
-    while waiting:
-        name = waiting.pop()
-        if name not in found and name in manifest.macros:
-            found.add(name)
-            waiting += manifest.macros[name].depends_on.macros
-    return found
-
-
-def parsed_manifest(home: Home, types: Iterable[str], target: str = "duckdb") -> "Manifest":
-    """dbt's own reading of the project, as far as its commands need it, with the seeds of this home."""
-    from dbt.contracts.graph.manifest import Manifest
+def parsed_manifest(
+    home: Home, variables: Mapping[str, Any], target: str = "duckdb", *, with_unit_tests: bool = False
+) -> "Manifest":
+    """dbt's own reading of the project, as far as its commands need it, with the seeds and variables of this home."""
     from dbt.contracts.graph.nodes import SeedNode
 
-    manifest = Manifest.from_msgpack((parsed_project(home, types, target) / LEAN_MANIFEST).read_bytes())
+    name = LEAN_MANIFEST if with_unit_tests or target != "duckdb" else BUILD_MANIFEST
+    types = {source["type"] for source in variables["sources"].values()}
+    manifest = lean_manifest.read(parsed_project(home, types, target) / name)
+    lean_manifest.put_values(manifest, variables)
     for node in manifest.nodes.values():
         if isinstance(node, SeedNode):  # dbt looks in the project first, where there is no such path
             node.root_path = str(home.root)
@@ -409,12 +404,12 @@ def invoke(
     *,
     warehouse: Path | None = None,
     target: str = "duckdb",
+    with_unit_tests: bool = False,
     on_event: Callable[[Any], None],
 ) -> "dbtRunnerResult":
     """Run one dbt command on a home (its `warehouse`, or another one), as `_invoke`, from the parsed project."""
-    types = {source["type"] for source in json.loads(variables)["sources"].values()}
     environment = _environment(warehouse or home.warehouse, home.dbt)
-    manifest = parsed_manifest(home, types, target)
+    manifest = parsed_manifest(home, json.loads(variables), target, with_unit_tests=with_unit_tests)
     return _invoke(environment, variables, command, target=target, manifest=manifest, on_event=on_event)
 
 

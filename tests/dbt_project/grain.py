@@ -20,7 +20,7 @@ def described_models() -> dict[str, dict[str, Any]]:
     return {
         model["name"]: model | {"layer": path.relative_to(MODELS).parts[0]}
         for path in sorted(MODELS.rglob("*.yml"))
-        for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models", ())
+        for model in yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader).get("models", ())
     }
 
 

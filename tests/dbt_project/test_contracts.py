@@ -28,7 +28,7 @@ def build_with(home: Path, data_type: str | None, monkeypatch: pytest.MonkeyPatc
 
     The query takes its types from the contract, so it is written out here.
     """
-    manifest = dbt.parsed_manifest(Home(home.resolve()), ["files"])
+    manifest = dbt.parsed_manifest(Home(home.resolve()), dbt_build.variables([Company("crm", {})]))
     node = manifest.nodes[MODEL]
     node.raw_code = (
         "select fiscal_quarter, segment, cast(target_amount as decimal(18, 2)) as target_amount, "
@@ -38,7 +38,7 @@ def build_with(home: Path, data_type: str | None, monkeypatch: pytest.MonkeyPatc
         del node.columns["target_amount"]
     else:
         node.columns["target_amount"].data_type = data_type
-    monkeypatch.setattr(dbt, "parsed_manifest", lambda *arguments: manifest)
+    monkeypatch.setattr(dbt, "parsed_manifest", lambda *arguments, **options: manifest)
     return dbt_build.dbt(home, [Company("crm", {})], command=("run", "--select", "stg_targets"))
 
 

@@ -10,6 +10,7 @@ import re
 
 import pytest
 
+from tests.dbt_project.each import of_each
 from tests.dbt_project.grain import MODELS, PROJECT, described_models, grain
 
 DESCRIBED = described_models()
@@ -24,14 +25,14 @@ def test_every_model_is_described() -> None:
     assert len(DESCRIBED) > 130
 
 
-@pytest.mark.parametrize("name", DESCRIBED)
+@of_each(DESCRIBED)
 def test_the_first_sentence_of_a_model_is_its_grain(name: str) -> None:
     text = " ".join(DESCRIBED[name]["description"].split())
     assert text.startswith("One row per ")
     assert text.endswith(".")
 
 
-@pytest.mark.parametrize("name", DESCRIBED)
+@of_each(DESCRIBED)
 def test_a_model_names_the_columns_of_its_grain(name: str) -> None:
     columns = grain(DESCRIBED[name])
     assert columns
@@ -55,7 +56,7 @@ REPORTS = {
 }
 
 
-@pytest.mark.parametrize("name", REPORTS)
+@of_each(REPORTS)
 def test_a_report_says_which_of_its_measures_sum_over_segments(name: str) -> None:
     meta = REPORTS[name]["config"]["meta"]
     numbers = {column["name"] for column in REPORTS[name]["columns"] if column["data_type"].startswith(NUMBERS)}

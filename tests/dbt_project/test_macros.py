@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dbt_project.each import of_each
 from tests.dbt_project.portable_sql import (
     ascending_without_nulls_last,
     files,
@@ -29,7 +30,7 @@ ASKS = re.compile(r"\b(?:run_query|load_relation|get_columns_in_relation|get_rel
 MATERIALIZATIONS = files("macros/materializations/*.sql")
 MACROS = [path for path in files("macros/**/*.sql") if path not in MATERIALIZATIONS]
 READERS = {
-    path: path.read_text()
+    path: COMMENTS.sub(" ", path.read_text())
     for path in files("models/**/*.sql", "models/**/*.yml", "checks/**/*.sql", "tests/**/*.sql", "macros/**/*.sql")
 }
 
@@ -108,12 +109,12 @@ def problems(name: str, text: str) -> list[str]:
     return wrong
 
 
-@pytest.mark.parametrize("path", MACROS, ids=lambda path: path.stem)
+@of_each(MACROS)
 def test_a_macro_has_a_file_that_says_what_it_makes_in_portable_sql(path: Path) -> None:
     assert problems(path.stem, path.read_text()) == []
 
 
-@pytest.mark.parametrize("path", MATERIALIZATIONS, ids=lambda path: path.stem)
+@of_each(MATERIALIZATIONS)
 def test_a_materialization_says_what_it_does_and_for_which_engine(path: Path) -> None:
     text = path.read_text()
     assert text.startswith("{#-")
@@ -138,10 +139,10 @@ def calls(text: str, names: set[str]) -> bool:
     return re.search(rf"\b(?:{'|'.join(names)})\(", text) is not None
 
 
-@pytest.mark.parametrize("path", MACROS, ids=lambda path: path.stem)
+@of_each(MACROS)
 def test_every_macro_is_used(path: Path) -> None:
     called = rf"\b{path.stem}\("
-    users = [each for each, text in READERS.items() if each != path and re.search(called, COMMENTS.sub(" ", text))]
+    users = [each for each, text in READERS.items() if each != path and re.search(called, text)]
     assert users or path.stem in CALLED_BY_DBT
 
 

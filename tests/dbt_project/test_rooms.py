@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.dbt_project.each import of_each
+
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "dbt_project" / "models"
 # In the order in which they read each other; those without models are yet to come.
@@ -77,7 +79,7 @@ def test_nothing_of_one_subject_lies_outside_its_folder(place: str) -> None:
     assert all(any(path.iterdir()) for path in PLACES[place].iterdir() if path.is_dir())
 
 
-@pytest.mark.parametrize("model", LOGIC)
+@of_each(LOGIC)
 def test_a_model_reads_its_own_subject_and_earlier_ones(model: str) -> None:
     assert [reason for read in read_by(model) if (reason := misplaced(model, read))] == []
 

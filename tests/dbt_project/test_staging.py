@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.settings.home import Home
-from orchestration.steps.dbt import parsed_project
+from orchestration.steps.dbt import invoke, parsed_project
 from orchestration.steps.publish import texts_of_marts
 from tests.dbt_project import dbt_build
 from tests.dbt_project.ledger_cache import Company
@@ -71,12 +72,31 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             },
         ),
     ]
-    sources = dbt_build.variables(companies)["sources"]
-    sources["o'brien"]["values"] = {"opportunity": {"probability": {"good": "0.9"}}}
+    variables = dbt_build.variables(companies, time_zone="America/New_York")
+    variables["sources"]["o'brien"]["values"] = {"opportunity": {"probability": {"good": "0.9"}}}
+    (home / "variables.json").write_text(json.dumps(variables))
     command = ("build",)  # with the unit tests: the only build that has them
-    result = dbt_build.run(home, companies, command=command, time_zone="America/New_York", sources=sources)
+    result = dbt_build.run(home, companies, command=command, **variables)
     assert result.success, result.told[-4000:]
     return home
+
+
+def test_a_build_runs_the_sql_that_the_templates_come_to(home: Path) -> None:
+    """What `home` ran was rendered in its build, for the sake of the unit tests. Other builds have most of it ready."""
+    compiled = Home(home.resolve()).dbt / "target" / "compiled"
+    rendered = sql_in(compiled)
+    shutil.rmtree(compiled)
+    variables = (home / "variables.json").read_text()
+    result = invoke(Home(home.resolve()), variables, ("compile",), on_event=lambda event: None)
+    assert result.success
+    ready = sql_in(compiled)
+    assert len(ready) > 200
+    assert {name: rendered[name] for name in ready} == ready
+
+
+def sql_in(folder: Path) -> dict[Path, str]:
+    """The SQL of each node that dbt wrote below a folder."""
+    return {path.relative_to(folder): path.read_text() for path in folder.rglob("*.sql")}
 
 
 def test_each_source_is_read_through_its_own_mapping(home: Path) -> None:

@@ -11,10 +11,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from ingestion.source_types import LANDED
 from tests.dbt_project import dbt_build, ledger_cache
 
-FRAME = "source varchar, valid_from date, valid_to date, _pl_change varchar, _pl_origin varchar"
 FOREVER = "9999-12-31"
 IN_TWELVE = {"month": 12, "year": 1, "week": 52, "day": 365}
 COLUMNS = (
@@ -186,16 +184,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
              paused, resumes)
         )  # fmt: skip
     with duckdb.connect(str(home / "warehouse.duckdb")) as connection:
-        connection.execute(f"create table ledger.stripe__subscription ({FRAME}, {COLUMNS})")
+        connection.execute(f"create table ledger.stripe__subscription ({dbt_build.FRAME}, {COLUMNS})")
         marks = ", ".join("?" * len(rows[0]))
         connection.executemany(f"insert into ledger.stripe__subscription values ({marks})", rows)
-        for entity in LANDED["stripe"]:
-            connection.execute(f"create table if not exists ledger.stripe__{entity} ({FRAME})")
+        dbt_build.add_empty_relations(connection)
     result = dbt_build.dbt(
         home,
         [],
         command=("build", "--select", "+staging", "--exclude", "path:tests"),
-        sources={"billing": {"type": "stripe", "columns": {}}},
+        sources={"billing": {"type": "stripe", "columns": {}}, **dbt_build.IDLE_VENDORS},
     )
     assert result.success, result.told[-4000:]
     return home

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tests.dbt_project.each import of_each
 from tests.dbt_project.grain import described_models
 from tests.dbt_project.portable_sql import (
     PROJECT,
@@ -82,24 +82,6 @@ IMPORT = re.compile(
     r"(?:\s+where\s(?:(?!\b(?:group|order|window|union)\b).)*)?",
     re.DOTALL,
 )
-
-
-def of_each(paths: Sequence[Path]) -> Callable[[Callable[[Path], None]], Callable[[], None]]:
-    """Makes one test of a rule that holds of each of these files: as 2,700 tests they would take ten times as long."""
-
-    def test_of(rule: Callable[[Path], None]) -> Callable[[], None]:
-        def test() -> None:
-            broken = {}
-            for path in paths:
-                try:
-                    rule(path)
-                except AssertionError as error:
-                    broken[path.stem] = str(error)
-            assert broken == {}
-
-        return test
-
-    return test_of
 
 
 def ctes(path: Path) -> dict[str, str]:

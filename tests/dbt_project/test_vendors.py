@@ -101,7 +101,6 @@ def test_a_vendor_types_what_staging_reads_as_typed(vendor: str) -> None:
 
 # ---------------------------------------------------------------- two orgs, of which one lacks most
 
-FRAME = "source varchar, valid_from date, valid_to date, _pl_change varchar, _pl_origin varchar"
 FOREVER = "9999-12-31"
 DAY = "2026-01-05"
 
@@ -114,7 +113,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     opportunity = "id varchar, stage_name varchar, probability decimal(9,6), forecast_category varchar, "
     opportunity += "why_c varchar, due_c varchar"
     rows: dict[str, list[tuple[Any, ...]]] = {
-        f"opportunity ({FRAME}, {opportunity})": [
+        f"opportunity ({dbt_build.FRAME}, {opportunity})": [
             ("us", DAY, FOREVER, "upsert", "observed", "006A", "Talks", 62.5, "MostLikely", "theirs", "soon"),
             (
                 "emea",
@@ -131,7 +130,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ),
             ("elsewhere", DAY, FOREVER, "upsert", "observed", "006Z", "no longer configured", 0, "Omitted", "", ""),
         ],
-        f"task ({FRAME}, id varchar, what_id varchar, is_closed boolean, activity_date varchar)": [
+        f"task ({dbt_build.FRAME}, id varchar, what_id varchar, is_closed boolean, activity_date varchar)": [
             ("us", DAY, "2026-01-06", "upsert", "observed", "00T1", "006A", False, "2026-01-09"),
             ("us", "2026-01-06", "2026-01-07", "upsert", "observed", "00T1", "006A", True, "2026-01-09"),
             ("us", "2026-01-07", FOREVER, "upsert", "observed", "00T1", "001B", True, "2026-01-10"),
@@ -145,8 +144,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for row in values:
                 marks = ", ".join("?" * len(row))
                 connection.execute(f"insert into ledger.salesforce__{table.split(' ')[0]} values ({marks})", row)
-        for entity in LANDED["salesforce"]:
-            connection.execute(f"create table if not exists ledger.salesforce__{entity} ({FRAME})")
+        dbt_build.add_empty_relations(connection)
     mapping = {"opportunity": {"loss_reason": "why_c", "next_step": "a_column_it_never_had", "close_date": "due_c"}}
     sources = {"us": {"type": "salesforce", "columns": mapping}, "emea": {"type": "salesforce", "columns": {}}}
     result = dbt_build.dbt(
@@ -162,7 +160,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "--indirect-selection",
             "cautious",
         ),
-        sources=sources,
+        sources=sources | dbt_build.IDLE_VENDORS,
         time_zone="America/New_York",
     )
     assert result.success, result.told[-4000:]

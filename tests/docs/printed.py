@@ -96,10 +96,14 @@ class Reader:
         return answer
 
     def csv(self, query: str) -> str:
-        """The answer of the demo's marts, by a `pipeledger sql` that need not import anything first."""
+        """The answer of the demo's marts."""
+        return self.run("sql", query, "--csv")
+
+    def run(self, *arguments: str) -> str:
+        """What `pipeledger` says on the demo, which need not import anything first."""
         there = {**clean_environment(), "PIPELEDGER_NOW": NOW, "PIPELEDGER_HOME": ".pipeledger-demo"}
-        code, out, err = forked.run(["sql", query, "--csv"], self.folder, there)
-        assert code == 0, f"{query}\n{err}"
+        code, out, err = forked.run(arguments, self.folder, there)
+        assert code == 0, f"{arguments}\n{out}\n{err}"
         return out
 
     def python(self, program: str) -> str:

@@ -107,18 +107,12 @@ def test_the_tables_described_are_those_published(demo: Reader) -> None:
     text = (ROOT / README).read_text(encoding="utf-8")
     described = text[text.index("| table | one row") :].split("\n\n")[0]
     named = set(re.findall(r"`(about|(?:dim|fct|rpt)_\w+)`", described))
-    published = demo.type('PIPELEDGER_HOME=.pipeledger-demo .venv/bin/pipeledger sql "show tables" --csv')
-    assert named == set(published.split()[1:])
+    assert named == set(demo.csv("show tables").split()[1:])
 
 
 def test_the_demo_is_sound(demo: Reader) -> None:
-    demo.type(
-        """
-        export PIPELEDGER_HOME=.pipeledger-demo
-        .venv/bin/pipeledger doctor
-        .venv/bin/pipeledger status
-        """
-    )
+    demo.run("doctor")
+    demo.run("status")
 
 
 # Half a minute for 540 days; what `verify` finds is asked of small ledgers in tests/orchestration/test_cli.py.

@@ -272,7 +272,8 @@ def test_no_address_and_nothing_that_was_typed_is_in_the_ledger(account: Account
     tables = [row[0] for row in account.read("select view_name from duckdb_views() where schema_name = 'ledger'")]
     assert {"hubspot__form_submission", "hubspot__email_event", "hubspot__contact_email"} <= set(tables)
     found = "regexp_matches(lower(cast(rows as varchar)), '(zoe|carl|dora|stranger)@|call me')"
-    assert [name for name in tables if account.read(f"select 1 from ledger.{name} as rows where {found}")] == []
+    looked_at = [f"select '{name}' from ledger.{name} as rows where {found}" for name in tables]
+    assert account.read(" union all ".join(looked_at)) == []
 
 
 def test_roles_campaigns_and_activities_are_ours(account: Account) -> None:

@@ -14,8 +14,6 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from lifelines import KaplanMeierFitter
-
 from tests.oracles.opportunities.history import CENT, Oracle, Row
 from tests.oracles.velocity.stays import Stay, is_left_truncated, stays_of
 
@@ -179,6 +177,8 @@ def is_converted(stay: Stay, later: Sequence[Stay]) -> bool:
 
 def kaplan_meier(visits: Sequence[dict[str, Any]]) -> list[tuple[float, float]]:
     """S(t) at each observed duration, by lifelines. Any exit but deletion is the event."""
+    from lifelines import KaplanMeierFitter  # imports scipy, and all test processes import this module
+
     if not visits:
         return []
     fitter = KaplanMeierFitter()

@@ -26,6 +26,8 @@ from orchestration.steps.dbt import (
 )
 from tests.orchestration.conftest import STAGES, Desk
 
+VARIABLES = {"time_zone": "Europe/Vienna", "base_currency": "EUR", "sources": {"crm": {"type": "files"}}}
+
 
 @pytest.fixture
 def folders(tmp_path: Path) -> tuple[Path, Path, Path]:
@@ -174,23 +176,41 @@ def test_homes_share_what_dbt_read_of_the_project(tmp_path: Path, monkeypatch: p
     assert (found / "manifest.json").stat().st_mtime_ns == written
     assert list(cache.iterdir()) == [found]
     seeds = [
-        node for node in parsed_manifest(Home(tmp_path / "two"), ["files"]).nodes.values() if isinstance(node, SeedNode)
+        node for node in parsed_manifest(Home(tmp_path / "two"), VARIABLES).nodes.values() if isinstance(node, SeedNode)
     ]
     assert {Path(str(seed.root_path), seed.original_file_path).parent for seed in seeds} == {
         Home(tmp_path / "two").definitions
     }
 
 
-def test_what_is_kept_for_dbt_has_every_macro_that_is_called_and_no_texts(tmp_path: Path) -> None:
-    manifest = parsed_manifest(Home(tmp_path), ["files"])
+@pytest.mark.parametrize("with_unit_tests", [True, False])
+def test_what_is_kept_for_dbt_has_every_macro_that_is_called_and_no_texts(
+    tmp_path: Path, *, with_unit_tests: bool
+) -> None:
+    manifest = parsed_manifest(Home(tmp_path), VARIABLES, with_unit_tests=with_unit_tests)
     users = [*manifest.nodes.values(), *manifest.macros.values()]
     assert {macro for user in users for macro in user.depends_on.macros} <= manifest.macros.keys()
-    assert {
-        "macro.dbt.create_schema",
-        "macro.dbt.get_fixture_sql",
-        "macro.dbt.materialization_unit_default",
-    } <= manifest.macros.keys()
+    assert "macro.dbt.create_schema" in manifest.macros
+    assert "macro.dbt.get_fixture_sql" in manifest.macros
+    assert ("macro.dbt.materialization_unit_default" in manifest.macros) == with_unit_tests
+    assert bool(manifest.unit_tests) == with_unit_tests
     assert "macro.dbt.materialization_snapshot_default" not in manifest.macros
     columns = [column for node in manifest.nodes.values() for column in node.columns.values()]
     assert any(column.data_type for column in columns)
     assert {column.description for column in columns} == {""}
+
+
+def test_the_manifest_of_a_build_has_sql_in_the_place_of_templates_and_of_checks(tmp_path: Path) -> None:
+    whole, build = (
+        parsed_manifest(Home(tmp_path), VARIABLES, with_unit_tests=with_unit_tests) for with_unit_tests in (True, False)
+    )
+    of_models = {name: node.raw_code for name, node in build.nodes.items() if name.startswith("model.")}
+    assert "{{" in of_models["model.pipeledger.stg_account"]  # asks which columns the ledger has
+    assert 'from "warehouse"."intermediate"."int_calendar"' in of_models["model.pipeledger.dim_date"]
+    assert "timezone('Europe/Vienna'," in of_models["model.pipeledger.int_opportunity_states"]
+    check = "model.pipeledger.pushes_are_counted_alike"
+    test = "test.pipeledger.invariants_of_stalls"
+    assert check in whole.nodes[test].depends_on_nodes
+    assert check not in build.nodes
+    assert set(whole.nodes[check].depends_on_nodes) < set(build.nodes[test].depends_on_nodes)
+    assert "__dbt__cte__pushes_are_counted_alike as (" in build.nodes[test].raw_code

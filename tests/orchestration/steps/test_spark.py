@@ -11,7 +11,6 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -24,9 +23,13 @@ from benchmarks.compare import Comparison
 from orchestration.settings.config import Engine, load_config
 from orchestration.settings.home import Home
 from orchestration.steps import spark
+from orchestration.steps.dbt import build_models, errors_in, invoke
 from orchestration.steps.spark_functions import in_spark
 from snapshots.casts import readings
 from snapshots.dialect import Dialect
+from tests.dbt_project import dbt_build
+from tests.oracles.conftest import SETTINGS
+from tests.oracles.random_companies import DEFINITIONS, companies
 from tests.orchestration.conftest import Desk
 
 # Planning costs more than the rows of a small company: no code is generated for them.
@@ -145,6 +148,13 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+def assert_same_marts(in_duckdb: Path, in_spark: Path) -> None:
+    """The marts of two warehouses agree in columns, types and rows; doubles to 1e-9."""
+    outcomes = list(Comparison(in_duckdb, in_spark, tolerance=1e-9).outcomes())
+    assert [str(outcome) for outcome in outcomes if outcome.differences] == []
+    assert sum(outcome.rows for outcome in outcomes) > 100
+
+
 def company_of_three_days(desk: Desk) -> None:
     """Three days, captured and built in DuckDB."""
     for day, stage in (("2026-03-01", "Prospecting"), ("2026-03-02", "Engaging"), ("2026-03-03", "Won")):
@@ -154,38 +164,68 @@ def company_of_three_days(desk: Desk) -> None:
     assert ran.code == 0, ran.err
 
 
-def build_in_spark(desk: Desk, engine: Engine, on_node: Callable[[str], None] = lambda name: None) -> None:
-    """Builds in Spark; what was there of DuckDB's marts is compared with what Spark made of them."""
-    in_duckdb = Path(shutil.copy(desk.home / "warehouse.duckdb", desk.folder / "duckdb.duckdb"))
-    config = load_config(desk.folder / "pipeledger.toml", {})
-    results = spark.build_models_in_spark(dataclasses.replace(config, engine=engine), Home(desk.home), on_node)
-    assert [result.message for result in results if result.failed] == []
-    outcomes = list(Comparison(in_duckdb, desk.home / "warehouse.duckdb", tolerance=1e-9).outcomes())
-    assert [str(outcome) for outcome in outcomes if outcome.differences] == []
-    assert sum(outcome.rows for outcome in outcomes) > 100
-
-
 @pytest.mark.slow
-def test_every_mart_is_the_same_in_spark_and_in_duckdb(desk: Desk) -> None:
+def test_every_mart_is_the_same_in_spark_and_in_duckdb(desk: Desk, tmp_path: Path) -> None:
     company_of_three_days(desk)
-    definitions = {path.name: path.read_text() for path in Home(desk.home).definitions.iterdir()}
-    build_in_spark(desk, Engine("spark", master="local[2]", memory="2g", spark=QUICK))
-    assert {path.name: path.read_text() for path in Home(desk.home).definitions.iterdir()} == definitions
+    home = Home(desk.home)
+    definitions = {path.name: path.read_text() for path in home.definitions.iterdir()}
+    in_duckdb = Path(shutil.copy(home.warehouse, tmp_path / "duckdb.duckdb"))
+    config = load_config(desk.folder / "pipeledger.toml", {})
+    engine = Engine("spark", master="local[2]", memory="2g", spark=QUICK)
+    results = spark.build_models_in_spark(dataclasses.replace(config, engine=engine), home)
+    assert [result.message for result in results if result.failed] == []
+    assert {path.name: path.read_text() for path in home.definitions.iterdir()} == definitions
+    assert_same_marts(in_duckdb, home.warehouse)
 
 
 @pytest.mark.slow
 def test_a_build_ends_right_on_two_workers_of_which_one_is_killed(desk: Desk, tmp_path: Path) -> None:
     company_of_three_days(desk)
-    done: list[str] = []
+    home, done = Home(desk.home), []
+    in_duckdb = Path(shutil.copy(home.warehouse, tmp_path / "duckdb.duckdb"))
+    config = load_config(desk.folder / "pipeledger.toml", {})
     with Cluster(tmp_path) as cluster:
 
         def on_node(name: str) -> None:
             done.append(name)
-            if name == "fct_pipeline_daily":
+            if name == "int_opportunity_history":
                 assert cluster.living() == 2
                 cluster.kill_a_worker()
 
-        engine = Engine("spark", master=cluster.master, memory="2g", spark={**QUICK, **OF_THIS_MACHINE})
-        build_in_spark(desk, engine, on_node)
+        engine = Engine("spark", master=cluster.master, memory="1g", spark={**QUICK, **OF_THIS_MACHINE})
+        config = dataclasses.replace(config, engine=engine)
+        with spark.session(config, home) as session:
+            spark.send_ledger(session, config, home)
+            # All models take minutes, and what an executor does is the same in each.
+            select = ["+fct_pipeline_daily"]
+            results = build_models(config, home, on_node, select=select, with_tests=False, target="spark")
+            spark.fetch(session, home)
         assert cluster.living() == 1
-    assert 50 < done.index("fct_pipeline_daily") < len(done) - 50
+    assert [result.message for result in results if result.failed] == []
+    assert {"fct_pipeline_daily", "fct_opportunity_history"} <= set(done[done.index("int_opportunity_history") :])
+    assert_same_marts(in_duckdb, home.warehouse)
+
+
+@pytest.mark.slow
+def test_random_companies_are_the_same_in_spark_and_in_duckdb(desk: Desk) -> None:
+    home = Home(desk.home)
+    home.root.mkdir()
+    many = companies(1, 12)
+    in_duckdb = dbt_build.run(home.root, many, definitions=dict(DEFINITIONS), **SETTINGS)
+    assert in_duckdb.success, in_duckdb.told[-4000:]
+    config = load_config(desk.folder / "pipeledger.toml", {})
+    config = dataclasses.replace(config, engine=Engine("spark", master="local[2]", memory="2g", spark=QUICK))
+    told: list[str] = []
+    kept = Path(shutil.copy(home.warehouse, desk.folder / "duckdb.duckdb"))
+    with spark.session(config, home) as session:
+        spark.send_ledger(session, config, home)
+        result = invoke(
+            home,
+            json.dumps(dbt_build.variables(many, **SETTINGS)),
+            dbt_build.WITHOUT_UNIT_TESTS,
+            target="spark",
+            on_event=lambda event: told.extend(errors_in(event)),
+        )
+        assert result.success, told[-3:]
+        spark.fetch(session, home)
+    assert_same_marts(kept, home.warehouse)

@@ -156,25 +156,7 @@ days as (
 
 counting_prices as (
 
-    select
-        policies.policy_key,
-        prices.subscription_key,
-        prices.named_account_id,
-        prices.currency_code,
-        case
-            when policies.is_before_discounts then prices.source_list_amount
-            else prices.source_amount
-        end as price,
-        prices.intervals_in_twelve_months,
-        prices.interval_count,
-        prices.valid_from,
-        prices.valid_to
-    from prices
-    cross join policies
-    where
-        prices.status not in ('incomplete', 'incomplete_expired')
-        and (policies.counts_past_due or prices.status <> 'past_due')
-        and (policies.counts_unpaid or prices.status <> 'unpaid')
+    {{ counting_prices('prices', 'policies') }}
 
 ),
 
@@ -222,7 +204,6 @@ near as (
             and days.snapshot_date >= counting_prices.valid_from
             and looks.grace_to >= counting_prices.valid_from
             and looks.grace_from <= counting_prices.valid_to
-    where coalesce(counting_prices.price, 1) <> 0
 
 ),
 

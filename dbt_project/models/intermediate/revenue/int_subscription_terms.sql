@@ -52,36 +52,35 @@ lives as (
     same=['source', 'subscription_id'],
 ) }},
 
+counting_prices as (
+
+    {{ counting_prices('prices', 'policies') }}
+
+),
+
 priced as (
 
     select
         spans.policy_key,
         spans.subscription_key,
         spans.customer_key,
-        prices.account_key,
-        prices.currency_code,
-        case
-            when policies.is_before_discounts then prices.source_list_amount
-            else prices.source_amount
-        end as price,
-        prices.intervals_in_twelve_months,
-        prices.interval_count,
-        greatest(spans.valid_from, prices.valid_from) as valid_from,
-        least(spans.valid_to, prices.valid_to) as valid_to,
+        counting_prices.account_key,
+        counting_prices.currency_code,
+        counting_prices.price,
+        counting_prices.intervals_in_twelve_months,
+        counting_prices.interval_count,
+        greatest(spans.valid_from, counting_prices.valid_from) as valid_from,
+        least(spans.valid_to, counting_prices.valid_to) as valid_to,
         spans.paid_from,
         spans.paid_to
     from spans
-    inner join policies on spans.policy_key = policies.policy_key
-    inner join prices
+    inner join counting_prices
         on
-            spans.subscription_key = prices.subscription_key
-            and spans.valid_from < prices.valid_to
-            and spans.valid_to > prices.valid_from
-    where
-        spans.valid_from < spans.valid_to
-        and prices.status not in ('incomplete', 'incomplete_expired')
-        and (policies.counts_past_due or prices.status <> 'past_due')
-        and (policies.counts_unpaid or prices.status <> 'unpaid')
+            spans.policy_key = counting_prices.policy_key
+            and spans.subscription_key = counting_prices.subscription_key
+            and spans.valid_from < counting_prices.valid_to
+            and spans.valid_to > counting_prices.valid_from
+    where spans.valid_from < spans.valid_to
 
 ),
 
@@ -110,7 +109,6 @@ terms as (
         priced.valid_from,
         priced.valid_to
     from priced
-    where coalesce(priced.price, 1) <> 0
 
 )
 

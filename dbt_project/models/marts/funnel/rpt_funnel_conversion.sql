@@ -47,9 +47,8 @@ captured as (
 
 entered as (
 
-    select risk_sets.*
-    from risk_sets
-    where risk_sets.day = -1
+    select * from risk_sets
+    where day = -1
 
 ),
 
