@@ -178,7 +178,6 @@ _ALL = (
         columns={
             "campaign_id": TEXT,
             "campaign_name": TEXT,
-            "crm_campaign_id": TEXT,
             "channel": TEXT,
             "cost": MONEY,
             "currency_code": TEXT,

@@ -64,6 +64,7 @@ LONGER = {
     "int_attribution_people_as_reported": "links that changed, records that came later, and who they were: one thought",
     "int_attribution_touches": "whose touches count, today and when it was reported, and their places: one thought",
     "int_attribution_sourcing": "the first touch of each match, and the first activity, in both of its places",
+    "int_attribution_costs": "whose cost counts, on which days, and at which rate: one thought",
     "int_attribution_cells": "sums by value, of what is touched and of what is not, in the same columns",
     "rpt_attribution": "four models in the same columns, and what stands beside them",
     "int_lifecycle_entries": "whatever says that a step was taken, side by side",

@@ -219,12 +219,13 @@ def test_people_go_through_the_funnel(account: Account) -> None:
 
 def test_what_hubspot_cannot_say_is_not_evaluated_and_names_the_column(account: Account) -> None:
     assert account.read(
-        "select distinct match, status, evidence from marts.rpt_attribution where dimension = 'channel' order by 1"
+        "select distinct match, dimension, evidence from marts.rpt_attribution where status = 'not_evaluated' and "
+        "dimension in ('(all)', 'channel') order by all"
     ) == [
-        ("account", "not_evaluated", "campaign.channel"),
-        ("converted", "not_evaluated", "person.converted_opportunity_id"),
-        ("headline", "not_evaluated", "campaign.channel"),
-        ("role", "not_evaluated", "campaign.channel"),
+        ("account", "channel", "campaign.channel"),
+        ("converted", "(all)", "person.converted_opportunity_id"),
+        ("headline", "channel", "campaign.channel"),
+        ("role", "channel", "campaign.channel"),
     ]
 
 

@@ -62,8 +62,8 @@ select
     {{ finding(
         'pairs.campaign_name', "': a cost of '", 'pairs.cost', "' in '", 'pairs.source',
         "' and one of '", 'pairs.other_cost', "' in '", 'pairs.other_source',
-        "', and both count. Join the two where they are kept, or exclude the campaigns of one '"
-        ~ "'source, if they are one.'"
+        "', and both count. Join the two where they are kept, or exclude the campaigns of one "
+        ~ "source, if they are one.'"
     ) }} as finding
 from pairs
 where pairs.pair_number = 1

@@ -29,11 +29,11 @@
         'campaign': {'program': {
             'campaign_id': 'id',
             'campaign_name': 'name',
-            'crm_campaign_id': 'sfdc_id',
             'channel': 'channel',
             'cost': 'cost',
             'start_date': 'start_date',
             'end_date': 'end_date',
+            'crm_campaign_id': ['sfdc_id', 'string', 'campaign_id'],
         }},
         'touch': {
             'activity': {

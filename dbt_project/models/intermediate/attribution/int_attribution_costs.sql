@@ -49,24 +49,33 @@ ranked as (
 
 ),
 
+kept_elsewhere as (
+
+    select
+        ranked.crm_campaign_id as campaign_id,
+        min(ranked.source) as first_source,
+        max(ranked.source) as last_source
+    from ranked
+    where ranked.recency = 1 and ranked.crm_campaign_id is not null
+    group by ranked.crm_campaign_id
+
+),
+
 -- A campaign of the CRM that marketing automation keeps, too, costs once: what it costs there.
 latest as (
 
     select ranked.*
     from ranked
+    left join kept_elsewhere
+        on
+            ranked.campaign_id = kept_elsewhere.campaign_id
+            and (
+                ranked.source <> kept_elsewhere.first_source
+                or ranked.source <> kept_elsewhere.last_source
+            )
     where
         ranked.recency = 1
-        and (
-            ranked.crm_campaign_id is not null
-            or not exists (
-                select 1
-                from ranked as kept
-                where
-                    kept.recency = 1
-                    and kept.source <> ranked.source
-                    and kept.crm_campaign_id = ranked.campaign_id
-            )
-        )
+        and (ranked.crm_campaign_id is not null or kept_elsewhere.campaign_id is null)
 
 ),
 

@@ -48,7 +48,14 @@ others as (
 
 ),
 
--- Touches of people as they are today, and as they were then.
+reached_people as (
+
+    select distinct linked.person_number
+    from linked
+
+),
+
+-- Touches of people as they are today, and as they were then, if any deal or account is theirs.
 touches as (
 
     select
@@ -58,6 +65,7 @@ touches as (
         person_touches.touch_date,
         person_touches.known_from
     from person_touches
+    inner join reached_people on person_touches.person_number = reached_people.person_number
     union all
     select
         person_touches.touch_number,

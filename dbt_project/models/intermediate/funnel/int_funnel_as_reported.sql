@@ -37,10 +37,15 @@ segments as (
 
 ),
 
+records as (
+
+    select * from {{ ref('int_people') }}
+
+),
+
 touches as (
 
-    select * from {{ ref('stg_touch') }}
-    where not is_tombstone and touched_at is not null
+    select * from {{ ref('int_person_touches') }}
 
 ),
 
@@ -81,50 +86,36 @@ as_of_dates as (
 
 ),
 
-person_touches as (
+-- Touches are numbered in the order in which they happened.
+first_touch_numbers as (
 
     select
         people.as_of_date,
         people.person_key,
-        touches.source,
-        touches.campaign_id,
-        touches.touch_type,
-        {{ business_date('touches.touched_at') }} as touch_date,
-        row_number() over (
-            partition by people.as_of_date, people.person_key
-            order by
-                touches.touched_at nulls last,
-                touches.touch_id nulls last,
-                touches.source nulls last,
-                touches.valid_from nulls last
-        ) as touch_number
+        min(touches.touch_number) as touch_number
     from people
+    inner join records on people.source = records.source and people.person_id = records.person_id
     inner join touches
         on
-            people.source = touches.source
-            and people.person_id = touches.person_id
-            and people.as_of_date >= touches.valid_from
+            records.record_number = touches.record_number
+            and people.as_of_date >= touches.known_from
+    group by people.as_of_date, people.person_key
 
 ),
 
 first_touches as (
 
     select
-        person_touches.as_of_date,
-        person_touches.person_key,
-        person_touches.campaign_id,
-        person_touches.touch_date,
-        kinds.channel
-    from person_touches
-    left join kinds
-        on
-            person_touches.source = kinds.source
-            and person_touches.campaign_id = kinds.campaign_id
-            and coalesce(person_touches.touch_type, '') = coalesce(kinds.touch_type, '')
-            and person_touches.touch_date >= kinds.valid_from
-            and person_touches.touch_date < kinds.valid_to
-            and person_touches.as_of_date >= kinds.first_captured_date
-    where person_touches.touch_number = 1
+        first_touch_numbers.as_of_date,
+        first_touch_numbers.person_key,
+        kinds.campaign_id,
+        touches.touch_date,
+        case
+            when first_touch_numbers.as_of_date >= kinds.first_captured_date then kinds.channel
+        end as channel
+    from first_touch_numbers
+    inner join touches on first_touch_numbers.touch_number = touches.touch_number
+    inner join kinds on touches.kind_number = kinds.kind_number
 
 ),
 

@@ -254,7 +254,8 @@ first_touches as (
 
     select
         numbered.person_key,
-        touches.touch_date,
+        -- nothing is told of days before the person was captured
+        greatest(touches.touch_date, numbered.first_captured_date) as touch_date,
         greatest(touches.person_known_from, kinds.first_captured_date) as known_from
     from first_touch_numbers
     inner join touches on first_touch_numbers.touch_number = touches.touch_number

@@ -52,8 +52,8 @@ entered as (
 
 ),
 
--- What is known of a cohort in the end, and at the days at which it is looked: shares only grow, and
--- what is open only shrinks.
+-- What is known of a cohort in the end, and at the days at which it is looked: shares only grow,
+-- and what is open only shrinks.
 ends as (
 
     select

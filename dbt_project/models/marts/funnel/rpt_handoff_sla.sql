@@ -95,18 +95,17 @@ cohorts as (
     select
         counted.place_number,
         counted.value_number,
-        counted.day,
-        {{ columns_of('counted', counts + ends) }}
+        {{ columns_of('counted', counts + ends) }},
+        counted.day
     from counted
     union all
     select
         counted.whole_number as place_number,
         counted.value_number,
-        counted.day,
         {%- for count in counts + ends %}
-            cast(sum(counted.{{ count }}) as integer) as {{ count }}
-            {%- if not loop.last %},{% endif %}
+            cast(sum(counted.{{ count }}) as integer) as {{ count }},
         {%- endfor %}
+        counted.day
     from counted
     group by counted.whole_number, counted.value_number, counted.day
 
