@@ -27,7 +27,7 @@ setup-dev: .venv/.dev  ## the same with the test and lint tools
 	@touch $@
 
 # dbt reads the project of the demo once here, so that no new home waits for it.
-.venv/.parsed: .venv/.run orchestration/steps/dbt.py $(shell find dbt_project -type f -not -path '*/target/*' -not -path '*/logs/*')
+.venv/.parsed: .venv/.run orchestration/steps/dbt.py orchestration/steps/lean_manifest.py $(shell find dbt_project -type f -not -path '*/target/*' -not -path '*/logs/*')
 	@$(BIN)/python -m orchestration.steps.dbt demo >/dev/null
 	@touch $@
 

@@ -203,8 +203,9 @@ def _environment(warehouse: Path, folder: Path) -> dict[str, str]:
 
 
 def project_fingerprint() -> str:
-    """Changes with what dbt would read (a file of the project, another version of dbt), and with what is kept of it."""
-    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')} {LEAN_MANIFEST} {BUILD_MANIFEST}".encode())
+    """Changes with what dbt would read (a file of the project, another version of dbt), and with what is made of it."""
+    digest = hashlib.sha256(f"{version('dbt-core')} {version('dbt-duckdb')}".encode())
+    digest.update(Path(lean_manifest.__file__).read_bytes())
     for path in sorted(PROJECT.rglob("*")):
         inside = path.relative_to(PROJECT)
         if path.is_file() and NOT_PART_OF_THE_PROJECT.isdisjoint(inside.parts):

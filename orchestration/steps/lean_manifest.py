@@ -7,6 +7,7 @@ the templates of a model in each build, though most of them come to the same SQL
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -92,36 +93,42 @@ def used_macros(manifest: "Manifest", kinds: Iterable[str], packages: Collection
 
 
 def same_everywhere(manifest: "Manifest") -> list[str]:
-    """The ids of the models and tests whose SQL depends on nothing but the project."""
+    """The ids of the models, checks and tests whose SQL depends on nothing but the project."""
     from dbt_common.clients.jinja import get_environment
 
     environment = get_environment()
     by_name: dict[str, list[str]] = {}
     for unique_id, macro in manifest.macros.items():
         by_name.setdefault(macro.name, []).append(unique_id)
-    known: dict[str, bool] = {}
 
-    def is_same(user: "Macro | ManifestNode", template: str) -> bool:
-        if user.unique_id not in known:
-            known[user.unique_id] = True  # of a macro that calls itself, the rest decides
-            known[user.unique_id] = decide(user, template)
-        return known[user.unique_id]
-
-    def decide(user: "Macro | ManifestNode", template: str) -> bool:
+    def look(user: "Macro | ManifestNode", template: str) -> tuple[bool, set[str]]:
+        """Whether a template itself needs no company, and the macros that it calls."""
         names = names_in(environment, template)
-        macros = {unique_id for name in names for unique_id in by_name.get(name, ())} | set(user.depends_on.macros)
-        return names - OF_THE_PROJECT <= by_name.keys() and all(
-            is_same(macro, macro.macro_sql) for macro in map(manifest.macros.__getitem__, macros)
-        )
+        called = {unique_id for name in names for unique_id in by_name.get(name, ())}
+        return names - OF_THE_PROJECT <= by_name.keys(), called | set(user.depends_on.macros)
 
-    def is_same_with_checks(node: "ManifestNode") -> bool:
-        read = (manifest.nodes[name] for name in node.depends_on_nodes if name in manifest.nodes)
-        return is_same(node, node.raw_code) and all(is_same_with_checks(each) for each in read if is_check(each))
+    @cache
+    def look_at_macro(unique_id: str) -> tuple[bool, set[str]]:
+        macro = manifest.macros[unique_id]
+        return look(macro, macro.macro_sql)
+
+    @cache
+    def is_same(unique_id: str) -> bool:
+        node = manifest.nodes[unique_id]
+        needs_nothing, waiting = look(node, node.raw_code)
+        seen: set[str] = set()
+        while needs_nothing and (found := waiting - seen):
+            name = found.pop()
+            seen.add(name)
+            needs_nothing, called = look_at_macro(name)
+            waiting |= called
+        checks = [name for name in node.depends_on_nodes if name in manifest.nodes and is_check(manifest.nodes[name])]
+        return needs_nothing and all(map(is_same, checks))
 
     return [
         unique_id
         for unique_id, node in manifest.nodes.items()
-        if node.resource_type in {"model", "test"} and not is_check(node) and is_same_with_checks(node)
+        if node.resource_type in {"model", "test"} and is_same(unique_id)
     ]
 
 
