@@ -9,10 +9,10 @@
 
 {% macro default__monthly_amount(amount, rate, numerator, denominator) -%}
     cast(
-        sign({{ amount }}) * (
+        cast(sign({{ amount }}) as integer) * (
             (
                 2 * cast(abs({{ amount }}) * 100 as decimal(18, 0))
-                * cast({{ rate }} * 10000000000 as decimal(18, 0)) * {{ numerator }}
+                * cast(({{ rate }}) * 10000000000 as decimal(18, 0)) * {{ numerator }}
                 + 10000000000 * {{ denominator }}
             ) div (2 * 10000000000 * {{ denominator }})
         ) * cast(0.01 as decimal(3, 2)) as decimal(18, 2)

@@ -8,7 +8,7 @@
 {%- endmacro %}
 
 {% macro default__rounded_product(amount, factor) -%}
-    cast(round({{ amount }} * {{ factor }}, 2) as decimal(18, 2))
+    cast(round(({{ amount }}) * ({{ factor }}), 2) as decimal(18, 2))
 {%- endmacro %}
 
 {% macro duckdb__rounded_product(amount, factor) -%}

@@ -10,11 +10,13 @@
 
 {% macro default__rounded_share(amount, numerator, denominator) -%}
     cast(
-        sign({{ amount }}) * sign({{ numerator }}) * sign({{ denominator }}) * (
+        cast(
+            sign({{ amount }}) * sign({{ numerator }}) * sign({{ denominator }}) as integer
+        ) * (
             cast(
-                2 * abs({{ amount }} * 100) * abs({{ numerator }} * 100)
-                + abs({{ denominator }} * 100) as decimal(38, 0)
-            ) div nullif(cast(2 * abs({{ denominator }} * 100) as decimal(38, 0)), 0)
+                2 * abs(({{ amount }}) * 100) * abs(({{ numerator }}) * 100)
+                + abs(({{ denominator }}) * 100) as decimal(38, 0)
+            ) div nullif(cast(2 * abs(({{ denominator }}) * 100) as decimal(38, 0)), 0)
         ) * 0.01 as decimal(18, 2)
     )
 {%- endmacro %}
