@@ -125,7 +125,8 @@ class Comparison:
             if alone := count(connection, lonely):
                 outcome.differences.append(f"{alone:,} rows only in {file}")
                 if self.show:
-                    outcome.differences.append(f"\n{connection.sql(f'{lonely} limit {self.show}')}")
+                    shown = connection.execute(f"{lonely} limit {self.show}").fetch_df()
+                    outcome.differences.append(f"\n{shown.to_string(index=False)}")
         if not doubles:
             return
         worst, where = 0.0, ""
