@@ -1,10 +1,11 @@
 """`make bench`: what the commands cost a small company, and what the promises of DESIGN.md cost a large one.
 
 The small has 100, 5,000 or 50,000 opportunities and 75 days, the large 100,000 or 1,000,000 and 1,095 days. A third
-block compares a ledger on disk with one in a bucket. `--only marts` builds the large company's marts and nothing else.
+block compares a ledger on disk with one in a bucket. `--only marts` builds the large company's marts and nothing else;
+`--only engines` compares builds of the small one in DuckDB and in Spark, which take minutes even for it.
 Works in a temporary folder that it removes, prints a table and writes it as JSON. CPU is that of whole processes
 (user and system, all threads); what is compared runs in turns.
-`python -m benchmarks.bench [--only small|large|marts|places] [--quick] [--sizes 100 ...] [--out FILE]`
+`python -m benchmarks.bench [--only small|large|marts|places|engines] [--quick] [--sizes 100 ...] [--out FILE]`
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from rich.table import Table
 
 from benchmarks.bulk import make_pages, serving
 from benchmarks.company import day_of
+from benchmarks.engines import builds
 from benchmarks.groups import SCORES, groups, selected
 from benchmarks.measure import Cost, step
 from benchmarks.places import ROWS, works
@@ -67,7 +69,7 @@ def main() -> None:
     """Measures, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="100,000 opportunities only")
-    parser.add_argument("--only", choices=("small", "large", "marts", "places"), help="one of the blocks")
+    parser.add_argument("--only", choices=("small", "large", "marts", "places", "engines"), help="one of the blocks")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="opportunities of the small companies")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.json"))
     options = parser.parse_args()
@@ -81,6 +83,8 @@ def main() -> None:
         blocks += [(large_company, size) for size in ([100_000] if options.quick else [100_000, FULL])]
     if options.only == "marts":
         blocks.append((large_marts, 100_000 if options.quick else FULL))
+    if options.only == "engines":
+        blocks = [(engines, size) for size in options.sizes]
     for measure, size in blocks:
         with tempfile.TemporaryDirectory(prefix="pipeledger-bench-") as folder:
             figures += measure(size, Path(folder), partial(_log, console, size))
@@ -166,6 +170,22 @@ def places_of_the_ledger(size: int, folder: Path, say: Callable[[str], None]) ->
             found.append(Figure(size, "  requests", work.requests, ""))
         say(str(work))
     return found
+
+
+def engines(size: int, folder: Path, say: Callable[[str], None]) -> list[Figure]:
+    """What a build costs in each engine; the last figures say how many times DuckDB's Spark's is."""
+    found: list[Figure] = []
+    costs: list[Cost] = []
+    for engine, cost in builds(folder, size):
+        costs.append(cost)
+        say(f"build in {engine}: {cost.seconds:,.1f} s, {cost.cpu:,.1f} CPU s, {cost.memory / 2**30:.1f} GB")
+        found += [
+            Figure(size, f"build in {engine}", round(value, 4), unit)
+            for value, unit in ((cost.seconds, "s"), (cost.cpu, "CPU s"), (cost.memory / 2**30, "GB"))
+        ]
+    duckdb, spark = costs
+    times = {"time": spark.seconds / duckdb.seconds, "CPU": spark.cpu / duckdb.cpu}
+    return found + [Figure(size, f"  Spark's {name}, times DuckDB's", value, "x") for name, value in times.items()]
 
 
 def large_company(size: int, folder: Path, say: Callable[[str], None]) -> list[Figure]:
