@@ -1,4 +1,4 @@
-"""What was planted in the demo company comes out on top of the reports."""
+"""What was planted in the demo company comes out on top of the reports. Slow are those that need all of its days."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ def test_the_rep_who_pushes_has_the_most_pushes_per_deal(published: Path, plante
     assert pusher == (planted.pushing_rep.user_id,)
 
 
+@pytest.mark.slow
 def test_the_month_of_backdated_wins_restates_the_quarter_before_it_most(published: Path, planted: Truth) -> None:
     backdated = planted.backdated_wins
     quarter, days = first(
@@ -65,6 +66,7 @@ def test_the_month_of_backdated_wins_restates_the_quarter_before_it_most(publish
     assert days <= (backdated.last_date - backdated.close_date).days + 1  # a win may be captured a day late
 
 
+@pytest.mark.slow
 def test_the_campaign_that_gave_prizes_brought_more_leads_and_worse_ones(published: Path, planted: Truth) -> None:
     named = first(
         published,
@@ -134,6 +136,7 @@ def test_who_is_answered_late_becomes_an_opportunity_less_often(published: Path,
     assert rates[1][1] < rates[0][1] * 0.9
 
 
+@pytest.mark.slow
 def test_the_cohort_that_churns_retains_least(published: Path, planted: Truth) -> None:
     cohort = first(
         published,
@@ -184,6 +187,7 @@ def test_the_segment_that_calls_commit_too_early_breaks_most_of_its_promises(pub
     assert broken == (planted.too_high_segment.segment, "off")
 
 
+@pytest.mark.slow
 def test_customers_of_poor_health_leave_most_and_the_score_foretells_it(published: Path) -> None:
     """Health is made from how likely a customer is to leave, with some noise."""
     score = "score = 'customer_health' and segment = '(all)' and fiscal_quarter = '(all)'"
@@ -199,6 +203,7 @@ def test_customers_of_poor_health_leave_most_and_the_score_foretells_it(publishe
     )
 
 
+@pytest.mark.slow
 def test_wins_that_were_dated_back_restate_the_quarter_before_more_than_any_other(
     published: Path, planted: Truth
 ) -> None:

@@ -71,6 +71,7 @@ def test_every_block_stands_on_a_page_that_a_test_runs() -> None:
     assert with_blocks == {README, *ON_THE_DEMO, *ON_OWN_FILES, *elsewhere, *SOURCE_PAGES, *UNTRIED}
 
 
+@pytest.mark.slow  # it is of all days of the demo
 def test_the_answer_that_readme_prints(demo: Reader) -> None:
     position = next(number for number, block in enumerate(README_ON_THE_DEMO) if block.language == "sql")
     question, answer = README_ON_THE_DEMO[position : position + 2]
@@ -162,6 +163,8 @@ def test_own_data_from_the_first_day_to_a_restored_backup(tmp_path: Path) -> Non
     assert marts_of(Desk(reader.folder)) == marts
 
 
+# A build of its own; the others of such files are in `tests/orchestration/test_first_number.py`.
+@pytest.mark.slow
 def test_an_export_in_three_commands(tmp_path: Path) -> None:
     reader = Reader.in_a_hurry(tmp_path / "project")
     (reader.folder / "exports").mkdir()

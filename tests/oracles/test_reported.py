@@ -57,12 +57,13 @@ TODAY = {"created_won_opportunities", "created_won_amount", "amount_after_28_day
 LATER = {"slipped_later_won", "slipped_later_open", "later_won_rate"}
 
 
-@pytest.fixture(scope="module")
-def early(three_years: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
+# A build of three years of its own; that of attribution, below, is built every time.
+@pytest.fixture(scope="module", params=[pytest.param(CUT, marks=pytest.mark.slow)])
+def early(request: pytest.FixtureRequest, three_years: Built, tmp_path_factory: pytest.TempPathFactory) -> Built:
     """The companies as their ledgers were on the day `CUT`."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    companies = [until(company, CUT) for company in three_years.companies]
+    companies = [until(company, request.param) for company in three_years.companies]
     return build_once(shared / "three-years-early", companies, three_years.definitions, SETTINGS, SELECTED)
 
 

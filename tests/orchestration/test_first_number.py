@@ -34,7 +34,7 @@ def first_number(folder: Path, file: str, query: str) -> tuple[Decimal, int]:
         pytest.param("all-deals.csv", real_exports.hubspot_export, marks=pytest.mark.slow),
         pytest.param("Pipeline.xlsx", real_exports.workbook, marks=pytest.mark.slow),
     ],
-)  # a report of Salesforce is docs/own-data.md's, which `tests/docs` runs every time: the same three commands
+)  # a report of Salesforce is docs/own-data.md's, which `tests/docs` runs: the same three commands
 def test_deals(tmp_path: Path, file: str, write: Callable[[Path, list[Deal]], None]) -> None:
     deals = real_exports.deals()
     write(tmp_path / file, deals)

@@ -83,7 +83,8 @@ def company(day: int) -> dict[str, dict[str, dict[str, Any]]]:
     }
 
 
-@pytest.fixture(scope="module", params=["in views"])
+# `test_hubspot_to_marts.py` runs a vendor every time, up to its marts; the reader of this one has quick tests, too.
+@pytest.fixture(scope="module", params=[pytest.param("in views", marks=pytest.mark.slow)])
 def marketo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subscription]:
     """Two captured days, in views or in marts, each of which fails at first.
 

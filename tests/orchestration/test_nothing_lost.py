@@ -33,7 +33,6 @@ def then_die(settings):
 at.before_build = then_die""",
     "while the file is published": "import orchestration.steps.publish as at\nat.put_in_place = die",
 }
-QUICK = {"between the Delta commit and the interval cache"}
 
 
 def marts(desk: Desk) -> dict[str, list[tuple[object, ...]]]:
@@ -65,10 +64,10 @@ def ledger(desk: Desk) -> list[tuple[object, ...]]:
         return found
 
 
+# A run of a day, twice, for each; `tests/snapshots/test_crash.py` kills captures at each of their points every time.
+@pytest.mark.slow
 @pytest.mark.xdist_group("nothing_lost")
-@pytest.mark.parametrize(
-    "point", [pytest.param(point, marks=() if point in QUICK else pytest.mark.slow) for point in KILLED_AT]
-)
+@pytest.mark.parametrize("point", KILLED_AT)
 def test_a_killed_run_is_made_good_by_the_next(first_days: Step, next_day: Step, tmp_path: Path, point: str) -> None:
     desk = with_next_day(first_days, tmp_path / "desk")
     published_before = marts(desk)

@@ -19,7 +19,10 @@ from tests.orchestration.conftest import STAGE_COLUMNS, Desk, new_desk
 EXPORT = Path(__file__).parents[2].parent / "shared" / "data" / "crm_export"
 LAST_DAY = "2017-12-31"
 
-pytestmark = pytest.mark.skipif(not EXPORT.is_dir(), reason=f"the real export is not beside the project: {EXPORT}")
+pytestmark = [
+    pytest.mark.skipif(not EXPORT.is_dir(), reason=f"the real export is not beside the project: {EXPORT}"),
+    pytest.mark.slow,  # the oracles compute the same of made companies every time
+]
 
 TOML = f"""
 [company]

@@ -122,7 +122,8 @@ def retype(server: SalesforceServer, ids: dict[str, str]) -> None:
     server.change("Account", ids["account"], Size__c="1500", Target__c="No")
 
 
-@pytest.fixture(scope="module", params=["in views"])
+# `test_hubspot_to_marts.py` runs a vendor every time, up to its marts; the reader of this one has quick tests, too.
+@pytest.fixture(scope="module", params=[pytest.param("in views", marks=pytest.mark.slow)])
 def org(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Org]:
     """Two captured days and a backfill, in views or in marts; each day fails at first.
 

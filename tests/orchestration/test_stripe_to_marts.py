@@ -50,7 +50,8 @@ def company(day: date) -> dict[str, dict[str, dict[str, Any]]]:
     return found
 
 
-@pytest.fixture(scope="module", params=["in views"])
+# `test_hubspot_to_marts.py` runs a vendor every time, up to its marts; the reader of this one has quick tests, too.
+@pytest.fixture(scope="module", params=[pytest.param("in views", marks=pytest.mark.slow)])
 def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """Two captured days, in views or in marts."""
     desk = Desk(tmp_path_factory.mktemp("stripe"))
