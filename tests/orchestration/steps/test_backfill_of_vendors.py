@@ -248,7 +248,7 @@ def life(request: pytest.FixtureRequest) -> Iterator[Life]:
         yield life(serving)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_each_past_day_is_what_the_vendor_held_at_its_end(
     life: Life, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
