@@ -76,7 +76,7 @@ def dbt(
     result = invoke(
         where,
         json.dumps(variables(companies, **overrides)),
-        command,
+        ("--no-write-json", *command),
         with_unit_tests="unit_test" not in command,
         on_event=lambda event: told.append(str(event.info.msg)) if event.info.level != "debug" else None,
     )
