@@ -2,26 +2,13 @@
 -- both costs count.
 with
 
-ranked as (
-
-    select
-        versions.*,
-        row_number() over (
-            partition by versions.source, versions.campaign_id
-            order by versions.valid_from desc
-        ) as recency
-    from {{ ref('stg_campaign') }} as versions
-    where not versions.is_tombstone and versions.cost is not null
-
-),
-
 campaigns as (
 
     select
-        ranked.*,
-        lower(trim(ranked.campaign_name)) as campaign
-    from ranked
-    where ranked.recency = 1 and ranked.cost <> 0 and ranked.start_date <= ranked.end_date
+        campaigns.*,
+        lower(trim(campaigns.campaign_name)) as campaign
+    from {{ ref('int_attribution_campaigns') }} as campaigns
+    where campaigns.cost <> 0 and campaigns.start_date <= campaigns.end_date
 
 ),
 
@@ -51,8 +38,8 @@ pairs as (
             and ones.start_date <= others.end_date
             and ones.end_date >= others.start_date
     where
-        coalesce(ones.crm_campaign_id, '') <> others.campaign_id
-        and coalesce(others.crm_campaign_id, '') <> ones.campaign_id
+        coalesce(ones.crm_campaign_key, '') <> others.campaign_key
+        and coalesce(others.crm_campaign_key, '') <> ones.campaign_key
 
 )
 

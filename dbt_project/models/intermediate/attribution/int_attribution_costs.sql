@@ -5,8 +5,7 @@ with
 
 campaigns as (
 
-    select * from {{ ref('stg_campaign') }}
-    where not is_tombstone and cost is not null
+    select * from {{ ref('int_attribution_campaigns') }}
 
 ),
 
@@ -35,47 +34,33 @@ last_day as (
 
 ),
 
--- What is gone is what it was last.
-ranked as (
-
-    select
-        campaigns.*,
-        upper(coalesce(campaigns.currency_code, {{ base }})) as currency,
-        row_number() over (
-            partition by campaigns.source, campaigns.campaign_id
-            order by campaigns.valid_from desc
-        ) as recency
-    from campaigns
-
-),
-
 kept_elsewhere as (
 
     select
-        ranked.crm_campaign_id as campaign_id,
-        min(ranked.source) as first_source,
-        max(ranked.source) as last_source
-    from ranked
-    where ranked.recency = 1 and ranked.crm_campaign_id is not null
-    group by ranked.crm_campaign_id
+        campaigns.crm_campaign_key as campaign_key,
+        min(campaigns.source) as first_source,
+        max(campaigns.source) as last_source
+    from campaigns
+    where campaigns.crm_campaign_key is not null
+    group by campaigns.crm_campaign_key
 
 ),
 
 -- A campaign of the CRM that marketing automation keeps, too, costs once: what it costs there.
-latest as (
+counted as (
 
-    select ranked.*
-    from ranked
+    select
+        campaigns.*,
+        upper(coalesce(campaigns.currency_code, {{ base }})) as currency
+    from campaigns
     left join kept_elsewhere
         on
-            ranked.campaign_id = kept_elsewhere.campaign_id
+            campaigns.campaign_key = kept_elsewhere.campaign_key
             and (
-                ranked.source <> kept_elsewhere.first_source
-                or ranked.source <> kept_elsewhere.last_source
+                campaigns.source <> kept_elsewhere.first_source
+                or campaigns.source <> kept_elsewhere.last_source
             )
-    where
-        ranked.recency = 1
-        and (ranked.crm_campaign_id is not null or kept_elsewhere.campaign_id is null)
+    where campaigns.crm_campaign_key is not null or kept_elsewhere.campaign_key is null
 
 ),
 
@@ -102,24 +87,24 @@ pieces as (
 spread as (
 
     select
-        latest.source,
-        latest.campaign_id,
-        latest.channel,
-        latest.cost,
-        latest.currency,
+        counted.source,
+        counted.campaign_id,
+        counted.channel,
+        counted.cost,
+        counted.currency,
         pieces.fiscal_quarter,
         pieces.rate_date,
-        {{ dbt.datediff('latest.start_date', 'latest.end_date', 'day') }} + 1 as days,
+        {{ dbt.datediff('counted.start_date', 'counted.end_date', 'day') }} + 1 as days,
         {{ dbt.datediff(
-            'latest.start_date', 'greatest(latest.start_date, pieces.start_date)', 'day'
+            'counted.start_date', 'greatest(counted.start_date, pieces.start_date)', 'day'
         ) }} as days_before,
         {{ dbt.datediff(
-            'latest.start_date', 'least(latest.end_date, pieces.end_date)', 'day'
+            'counted.start_date', 'least(counted.end_date, pieces.end_date)', 'day'
         ) }} + 1 as days_until
-    from latest
+    from counted
     inner join pieces
-        on latest.start_date <= pieces.end_date and latest.end_date >= pieces.start_date
-    where latest.start_date <= latest.end_date
+        on counted.start_date <= pieces.end_date and counted.end_date >= pieces.start_date
+    where counted.start_date <= counted.end_date
 
 ),
 

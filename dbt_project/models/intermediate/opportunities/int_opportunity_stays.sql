@@ -41,15 +41,23 @@ stays as (
         -- the version before
         starts.previous_valid_to,
 
-        -- its last version, and the stay after it
+        -- its last version, the stay after it, and the next that is won
         lead(starts.previous_stage_interval_key) over later as last_stage_interval_key,
         lead(starts.stage_interval_key) over later as next_stage_interval_key,
-        lead(starts.valid_from) over later as next_valid_from
+        lead(starts.valid_from) over later as next_valid_from,
+        {{ first_known("case when starts.stage_category = 'won' then starts.valid_from end") }}
+            over afterwards as next_won_from
     from starts
-    window later as (
-        partition by starts.opportunity_key
-        order by starts.valid_from nulls last
-    )
+    window
+        later as (
+            partition by starts.opportunity_key
+            order by starts.valid_from nulls last
+        ),
+        afterwards as (
+            partition by starts.opportunity_key
+            order by starts.valid_from nulls last
+            rows between 1 following and unbounded following
+        )
 
 )
 

@@ -3,67 +3,35 @@
 -- would be at the rate of those others.
 with
 
-verdicts as (
+tallies as (
 
-    select * from {{ ref('int_stall_verdicts') }}
-    where is_decided
-
-),
-
--- What each rule says at once, so that the verdicts are read once for all rules.
-mixes as (
-
-    select
-        verdicts.fiscal_quarter,
-        verdicts.segment,
-        verdicts.pipeline,
-        verdicts.stage,
-        verdicts.age_weeks,
-        {%- for rule in stall_rules() %}
-            verdicts.{{ rule }},
-        {%- endfor %}
-        count(*) as decided,
-        count(*) filter (where verdicts.is_won) as won
-    from verdicts
-    group by
-        {%- for rule in stall_rules() %}
-            verdicts.{{ rule }},
-        {%- endfor %}
-        verdicts.fiscal_quarter,
-        verdicts.segment,
-        verdicts.pipeline,
-        verdicts.stage,
-        verdicts.age_weeks
+    select * from {{ ref('int_stall_tallies') }}
+    where divided_by = 'age_weeks'
 
 ),
 
 strata as (
 
-    {%- for rule in stall_rules() %}
-        select
-            '{{ rule }}' as rule,
-            mixes.fiscal_quarter,
-            mixes.segment,
-            mixes.stage,
-            mixes.pipeline,
-            mixes.stage as own_stage,
-            mixes.age_weeks,
-            sum(case when mixes.{{ rule }} then mixes.decided else 0 end) as stalled,
-            sum(case when mixes.{{ rule }} then mixes.won else 0 end) as stalled_won,
-            sum(case when mixes.{{ rule }} then 0 else mixes.decided end) as others,
-            sum(case when mixes.{{ rule }} then 0 else mixes.won end) as others_won
-        from mixes
-        where mixes.{{ rule }} is not null
-        group by
-            mixes.fiscal_quarter,
-            mixes.segment,
-            mixes.stage,
-            mixes.pipeline,
-            mixes.age_weeks
-        {%- if not loop.last %}
-            union all
-        {%- endif %}
-    {%- endfor %}
+    select
+        tallies.rule,
+        tallies.fiscal_quarter,
+        tallies.segment,
+        tallies.stage,
+        tallies.pipeline,
+        tallies.stage as own_stage,
+        tallies.age_weeks,
+        sum(case when tallies.is_stalled then tallies.decided else 0 end) as stalled,
+        sum(case when tallies.is_stalled then tallies.won else 0 end) as stalled_won,
+        sum(case when tallies.is_stalled then 0 else tallies.decided end) as others,
+        sum(case when tallies.is_stalled then 0 else tallies.won end) as others_won
+    from tallies
+    group by
+        tallies.rule,
+        tallies.fiscal_quarter,
+        tallies.segment,
+        tallies.stage,
+        tallies.pipeline,
+        tallies.age_weeks
 
 ),
 

@@ -1,5 +1,6 @@
 -- One row per open opportunity x landmark (the first day of a month): by which rules it is stalled,
 -- since when, whether that ends in time, and what becomes of the opportunity.
+{{ config(materialized='view') }}
 with
 
 facts as (

@@ -31,7 +31,7 @@ ranks as (
 
 ),
 
--- What came later: won at all, and how far in the same pipeline while it was open.
+-- How often it has been there, and how far it came later in the same pipeline while it was open.
 ordered as (
 
     select
@@ -41,11 +41,6 @@ ordered as (
             partition by stays.opportunity_key, stays.stage_key
             order by stays.valid_from nulls last
         ) as visit_number,
-        {{ first_known("case when stays.stage_category = 'won' then stays.valid_from end") }} over (
-            partition by stays.opportunity_key
-            order by stays.valid_from nulls last
-            rows between 1 following and unbounded following
-        ) as won_from,
         max(case when stays.stage_category = 'open' then ranks.stage_order end) over (
             partition by stays.opportunity_key, ranks.pipeline_key
             order by stays.valid_from nulls last
@@ -85,7 +80,7 @@ visits as (
 
         -- flags
         ordered.valid_to = {{ end_of_time() }} as is_open,
-        ordered.won_from is not null
+        ordered.next_won_from is not null
         or coalesce(ordered.highest_later_order > ordered.stage_order, false) as is_converted,
 
         -- numerics
@@ -94,7 +89,7 @@ visits as (
         -- dates
         ordered.valid_from,
         ordered.valid_to,
-        ordered.won_from,
+        ordered.next_won_from as won_from,
         ordered.created_date,
         ordered.previous_valid_to,
         source_days.previous_captured_date,
