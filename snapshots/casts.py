@@ -79,7 +79,7 @@ def id_text(column: str, landed: str, dialect: Dialect = PLAIN) -> str:
     trimmed = _trimmed(text)
     number = f"try_cast({trimmed} as double)"
     value = (
-        f"case when {_has_no_blanks(text)} and not contains({text}, '.') then {text} "
+        f"case when {_has_no_blanks(text)} and not contains({text}, '.') then {text} when {text} is null then null "
         f"when regexp_full_match({trimmed}, '{_WHOLE_FLOAT}') then split_part({trimmed}, '.', 1) "
         f"when regexp_full_match({trimmed}, '{_SCIENTIFIC}') and {number} < {_EXACT} and {number} = trunc({number}) "
         f"then cast(cast({number} as bigint) as varchar) "

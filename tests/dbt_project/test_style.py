@@ -57,8 +57,6 @@ LONGER = {
     "int_handoff_starts": "rules, who captured answers, and until when a hand-off is followed, side by side",
     "int_handoff_answers": "five kinds of evidence, one block each, and which of them counts",
     "fct_handoffs": "two clocks, what they say of start, answer and limit, and the columns of a hand-off",
-    "rpt_handoff_sla": "counts, the curve of answers and what is read from it, for four dimensions",
-    "int_funnel_risk_sets": "events, the days at which it is looked, and three dimensions, counted side by side",
     "rpt_funnel_conversion": "shares by day, totals, and the comparison with the months before, side by side",
     "int_attribution_conversions": "what was created and what was won, each with its cut-off and the days that tell it",
     "int_attribution_people_as_reported": "links that changed, records that came later, and who they were: one thought",

@@ -1,21 +1,19 @@
 {#-
     CTEs for a model that has `people` (the columns `of`, which tell persons apart, as_of_date,
-    source, person_id, created_date), `entries` (as int_lifecycle_entries), `sources` (as
-    int_sources), `versions` (as stg_person), `first_touches` (the columns `of`, touch_date,
-    campaign_id, channel) and `segments` (as int_account_segment_intervals). The last one,
-    `taken_steps`, has a row per person x step of the lifecycle x cycle, as it was known on
-    as_of_date.
+    source, person_id, record_number, created_date), `entries` (as int_lifecycle_entries), `sources`
+    (as int_sources), `versions` (as stg_person, with record_number), `first_touches` (the columns
+    `of`, touch_date, campaign_id, channel) and `segments` (as int_account_segment_intervals). The
+    last one, `taken_steps`, has a row per person x step of the lifecycle x cycle, as it was known
+    on as_of_date.
 -#}
 {% macro steps_of_people(of) -%}
 {%- set steps = ['lead', 'mql', 'sal', 'sql', 'opportunity', 'won'] %}
-{%- set entry_columns = [
-    'source', 'person_id', 'opportunity_id', 'step', 'step_precision', 'step_at', 'known_from',
-] %}
+{%- set entry_columns = ['opportunity_id', 'step', 'step_precision', 'step_at', 'known_from'] %}
 {%- set step_columns = of + [
-    'step', 'cycle', 'source', 'person_id', 'opportunity_id', 'step_precision',
+    'step', 'cycle', 'record_number', 'opportunity_id', 'step_precision',
     'step_at', 'step_date', 'known_from', 'earlier_steps_until',
 ] %}
-{%- set record_columns = ['account_id', 'owner_id', 'lead_source', 'lead_score'] %}
+{%- set record_columns = ['source', 'account_id', 'owner_id', 'lead_source', 'lead_score'] %}
 created as (
 
     select
@@ -32,7 +30,8 @@ evidence as (
     select
         {{ columns_of('people', of) }},
         people.as_of_date,
-        {{ columns_of('entries', entry_columns) }},
+        people.record_number,
+        {{ columns_of('entries', ['source'] + entry_columns) }},
         entries.step_date
     from entries
     inner join people on entries.source = people.source and entries.person_id = people.person_id
@@ -44,7 +43,8 @@ evidence as (
     select
         {{ columns_of('people', of) }},
         people.as_of_date,
-        {{ columns_of('entries', entry_columns) }},
+        people.record_number,
+        {{ columns_of('entries', ['source'] + entry_columns) }},
         greatest(
             entries.step_date, coalesce(created.created_date, {{ beginning_of_time() }})
         ) as step_date
@@ -60,7 +60,7 @@ evidence as (
 dated as (
 
     select
-        evidence.*,
+        {{ columns_of('evidence', of + ['record_number', 'step_date'] + entry_columns) }},
         row_number() over (
             partition by
                 {{ columns_of('evidence', of) }},
@@ -74,8 +74,7 @@ dated as (
                 evidence.known_from nulls last,
                 case when sources.first_captured_date <= evidence.as_of_date then 0 else 1 end
                     nulls last,
-                evidence.source nulls last,
-                evidence.person_id nulls last,
+                evidence.record_number nulls last,
                 evidence.opportunity_id nulls last,
                 evidence.step_precision nulls last
         ) as evidence_number
@@ -166,8 +165,7 @@ current_versions as (
     from ordered
     left join versions
         on
-            ordered.source = versions.source
-            and ordered.person_id = versions.person_id
+            ordered.record_number = versions.record_number
             and ordered.known_from >= versions.valid_from
             and ordered.known_from < versions.valid_to
 
@@ -190,8 +188,7 @@ earlier_versions as (
     from current_versions as steps
     inner join versions
         on
-            steps.source = versions.source
-            and steps.person_id = versions.person_id
+            steps.record_number = versions.record_number
             and steps.known_from >= versions.valid_from
     where steps.valid_from is null
 
@@ -225,8 +222,8 @@ taken_steps as (
         {{ columns_of('described', of) }},
         described.step,
         cast(described.cycle as integer) as cycle,
+        described.record_number,
         described.source,
-        described.person_id,
         described.opportunity_id,
         described.account_id,
         described.owner_id,

@@ -10,6 +10,7 @@
     ],
     'account': ['counting.is_account', 'counting.is_reported_account'],
 } %}
+{%- set same_day = ['conversion_key', 'person_number', 'kind_number', 'touch_date'] %}
 {%- set so_far = 'partition by counting.conversion_key order by counting.touch_number nulls last '
     ~ 'rows between unbounded preceding and current row' %}
 with
@@ -74,41 +75,8 @@ touches as (
         person_touches.touch_date,
         person_touches.known_from
     from people_then
+    inner join reached_people on people_then.person_number = reached_people.person_number
     inner join person_touches on people_then.record_number = person_touches.record_number
-
-),
-
--- Few people are touched twice in the same way on a day.
-busy_days as (
-
-    select
-        touches.person_number,
-        touches.kind_number,
-        touches.touch_date
-    from touches
-    group by touches.person_number, touches.kind_number, touches.touch_date
-    having count(*) > 1
-
-),
-
--- One counts of a person, campaign, type and day: the first. Where the first one was captured later
--- than another, that one counted until then.
-superseded as (
-
-    select
-        touches.person_number,
-        touches.touch_number,
-        min(touches.known_from) over (
-            partition by touches.person_number, touches.kind_number, touches.touch_date
-            order by touches.touch_number nulls last
-            rows between unbounded preceding and 1 preceding
-        ) as known_to
-    from touches
-    inner join busy_days
-        on
-            touches.person_number = busy_days.person_number
-            and touches.kind_number = busy_days.kind_number
-            and touches.touch_date = busy_days.touch_date
 
 ),
 
@@ -230,10 +198,37 @@ reached_by_account as (
 
 ),
 
--- What counts today, and what counted when the quarter was reported.
+-- What counts today, and what counted when the quarter was reported. One touch counts of a person,
+-- campaign, type and day: the first. Where the first one was captured later than another, that one
+-- counted until then. Few people are touched twice in the same way on a day.
 {%- for way, ways_matches in {
     'opportunity': ['role', 'converted'], 'account': ['account'],
 }.items() %}
+    busy_by_{{ way }} as (
+
+        select {{ columns_of('reached', same_day) }}
+        from reached_by_{{ way }} as reached
+        group by {{ columns_of('reached', same_day) }}
+        having count(*) > 1
+
+    ),
+
+    superseded_by_{{ way }} as (
+
+        select
+            reached.conversion_key,
+            reached.person_number,
+            reached.touch_number,
+            min(reached.known_from) over (
+                partition by {{ columns_of('reached', same_day) }}
+                order by reached.touch_number nulls last
+                rows between unbounded preceding and 1 preceding
+            ) as known_to
+        from reached_by_{{ way }} as reached
+        inner join busy_by_{{ way }} as busy on {{ equal_columns('reached', 'busy', same_day) }}
+
+    ),
+
     counting_by_{{ way }} as (
 
         select
@@ -253,9 +248,10 @@ reached_by_account as (
             reached.touch_number,
             reached.kind_number
         from reached_by_{{ way }} as reached
-        left join superseded
+        left join superseded_by_{{ way }} as superseded
             on
-                reached.person_number = superseded.person_number
+                reached.conversion_key = superseded.conversion_key
+                and reached.person_number = superseded.person_number
                 and reached.touch_number = superseded.touch_number
 
     ),

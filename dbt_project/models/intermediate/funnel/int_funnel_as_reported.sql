@@ -4,9 +4,10 @@
     'person_key', 'source', 'account_id', 'step', 'cycle', 'segment', 'lead_source', 'channel',
     'campaign_id', 'step_precision', 'step_date',
 ] %}
+{%- set entry_columns = ['as_of_date', 'account_number', 'step', 'step_date'] %}
 with
 
-people as (
+people_then as (
 
     select * from {{ ref('int_people_as_reported') }}
 
@@ -24,7 +25,7 @@ sources as (
 
 ),
 
-versions as (
+captured_versions as (
 
     select * from {{ ref('stg_person') }}
     where not is_tombstone
@@ -55,7 +56,7 @@ kinds as (
 
 ),
 
-steps_today as (
+lifecycle as (
 
     select * from {{ ref('fct_lifecycle_steps') }}
     where step <> 'won'
@@ -86,20 +87,120 @@ as_of_dates as (
 
 ),
 
+late_records as (
+
+    select
+        people_then.*,
+        as_of_dates.cohort_month,
+        records.record_number,
+        records.person_number
+    from people_then
+    inner join as_of_dates on people_then.as_of_date = as_of_dates.as_of_date
+    inner join records
+        on people_then.source = records.source and people_then.person_id = records.person_id
+
+),
+
+late as (
+
+    select
+        late_records.as_of_date,
+        late_records.person_number,
+        min(late_records.later_person_key) as person_key
+    from late_records
+    group by late_records.as_of_date, late_records.person_number
+
+),
+
+-- Records are numbered in the order of their sources and ids.
+versions as (
+
+    select
+        captured_versions.*,
+        records.record_number
+    from captured_versions
+    inner join records
+        on
+            captured_versions.source = records.source
+            and captured_versions.person_id = records.person_id
+
+),
+
+account_holders as (
+
+    select distinct versions.record_number
+    from versions
+    where versions.account_id is not null
+
+),
+
+-- Who took no step in the month, and belongs to no account, took none in the month's report. (What
+-- was converted may be dated later than it was entered.)
+telling_records as (
+
+    select
+        late_records.as_of_date,
+        late_records.person_key,
+        late_records.record_number
+    from late_records
+    inner join entries
+        on
+            late_records.source = entries.source
+            and late_records.person_id = entries.person_id
+            and late_records.as_of_date >= entries.known_from
+    where entries.step_date >= late_records.cohort_month or entries.evidence = 'converted'
+    union all
+    select
+        late_records.as_of_date,
+        late_records.person_key,
+        late_records.record_number
+    from late_records
+    inner join account_holders on late_records.record_number = account_holders.record_number
+
+),
+
+-- The person of that day has the number of one of its records.
+telling as (
+
+    select
+        telling_records.as_of_date,
+        telling_records.person_key,
+        min(telling_records.record_number) as earlier_number
+    from telling_records
+    group by telling_records.as_of_date, telling_records.person_key
+
+),
+
+people as (
+
+    select
+        late_records.as_of_date,
+        late_records.source,
+        late_records.person_id,
+        late_records.record_number,
+        late_records.created_date,
+        telling.earlier_number
+    from late_records
+    inner join telling
+        on
+            late_records.as_of_date = telling.as_of_date
+            and late_records.person_key = telling.person_key
+
+),
+
 -- Touches are numbered in the order in which they happened.
 first_touch_numbers as (
 
     select
         people.as_of_date,
-        people.person_key,
+        people.earlier_number,
         min(touches.touch_number) as touch_number
     from people
-    inner join records on people.source = records.source and people.person_id = records.person_id
     inner join touches
         on
-            records.record_number = touches.record_number
+            people.record_number = touches.record_number
             and people.as_of_date >= touches.known_from
-    group by people.as_of_date, people.person_key
+    group by people.as_of_date, people.earlier_number
 
 ),
 
@@ -107,7 +208,7 @@ first_touches as (
 
     select
         first_touch_numbers.as_of_date,
-        first_touch_numbers.person_key,
+        first_touch_numbers.earlier_number,
         kinds.campaign_id,
         touches.touch_date,
         case
@@ -119,75 +220,165 @@ first_touches as (
 
 ),
 
-{{ steps_of_people(of=['as_of_date', 'person_key']) }},
+{{ steps_of_people(of=['as_of_date', 'earlier_number']) }},
 
-steps_then as (
+taken_then as (
 
-    select taken_steps.*
+    select
+        taken_steps.*,
+        telling.person_key
     from taken_steps
+    inner join telling
+        on
+            taken_steps.as_of_date = telling.as_of_date
+            and taken_steps.earlier_number = telling.earlier_number
     where taken_steps.step <> 'won'
 
 ),
 
-late as (
+account_ids as (
 
+    select
+        lifecycle.source,
+        lifecycle.account_id,
+        min(lifecycle.known_from) as known_from
+    from lifecycle
+    where lifecycle.account_id is not null
+    group by lifecycle.source, lifecycle.account_id
+    union all
     select distinct
-        people.as_of_date,
-        people.later_person_key as person_key
-    from people
+        taken_then.source,
+        taken_then.account_id,
+        cast(null as date) as known_from
+    from taken_then
+    where taken_then.account_id is not null
+
+),
+
+accounts as (
+
+    select
+        account_ids.source,
+        account_ids.account_id,
+        min(account_ids.known_from) as known_from,
+        row_number() over (
+            order by account_ids.source nulls last, account_ids.account_id nulls last
+        ) as account_number
+    from account_ids
+    group by account_ids.source, account_ids.account_id
+
+),
+
+steps_then as (
+
+    select
+        taken_then.*,
+        accounts.account_number
+    from taken_then
+    left join accounts
+        on taken_then.source = accounts.source and taken_then.account_id = accounts.account_id
+
+),
+
+-- Those of accounts: a person without one cannot be an account's first.
+steps_today as (
+
+    select
+        lifecycle.*,
+        accounts.account_number,
+        accounts.known_from as account_known_from,
+        records.person_number
+    from lifecycle
+    inner join accounts
+        on lifecycle.source = accounts.source and lifecycle.account_id = accounts.account_id
+    inner join records
+        on lifecycle.source = records.source and lifecycle.person_id = records.person_id
 
 ),
 
 -- Accounts of which a step was not known in time, or was one of another person's.
-accounts as (
-
-    select
-        steps_today.source,
-        steps_today.account_id,
-        min(steps_today.known_from) as known_from
-    from steps_today
-    where steps_today.account_id is not null
-    group by steps_today.source, steps_today.account_id
-
-),
-
 late_accounts as (
 
     select
         steps_then.as_of_date,
-        steps_then.source,
-        steps_then.account_id
+        steps_then.account_number
     from steps_then
-    where steps_then.account_id is not null
+    where steps_then.account_number is not null
     union
     select
         late.as_of_date,
-        steps_today.source,
-        steps_today.account_id
+        steps_today.account_number
     from steps_today
-    inner join late on steps_today.person_key = late.person_key
-    where steps_today.account_id is not null
+    inner join late on steps_today.person_number = late.person_number
     union
     select
         as_of_dates.as_of_date,
-        steps_today.source,
-        steps_today.account_id
+        steps_today.account_number
     from steps_today
-    inner join accounts
-        on
-            steps_today.source = accounts.source
-            and steps_today.account_id = accounts.account_id
     inner join as_of_dates
         on
             steps_today.known_from > as_of_dates.as_of_date
             and steps_today.step_date <= as_of_dates.as_of_date
-            and accounts.known_from <= as_of_dates.as_of_date
+            and steps_today.account_known_from <= as_of_dates.as_of_date
     where
         {{ month_number('steps_today.step_date') }} < {{ month_number('steps_today.known_from') }}
 
 ),
 
--- What was known on that day of all steps of such an account.
+-- What was known on that day of the steps of such an account: all of them, by numbers.
+account_dates as (
+
+    select
+        steps_then.as_of_date,
+        steps_then.account_number,
+        steps_then.step,
+        steps_then.step_date
+    from steps_then
+    where steps_then.account_number is not null
+    union all
+    select
+        late_accounts.as_of_date,
+        steps_today.account_number,
+        steps_today.step,
+        steps_today.step_date
+    from late_accounts
+    inner join steps_today
+        on
+            late_accounts.account_number = steps_today.account_number
+            and late_accounts.as_of_date >= steps_today.known_from
+            and late_accounts.as_of_date >= steps_today.step_date
+    left join late
+        on
+            late_accounts.as_of_date = late.as_of_date
+            and steps_today.person_number = late.person_number
+    where late.person_number is null
+
+),
+
+entry_dates as (
+
+    select
+        account_dates.as_of_date,
+        account_dates.account_number,
+        account_dates.step,
+        min(account_dates.step_date) as step_date
+    from account_dates
+    group by account_dates.as_of_date, account_dates.account_number, account_dates.step
+
+),
+
+-- Only an account that entered in the month is told of.
+account_entries as (
+
+    select entry_dates.*
+    from entry_dates
+    inner join as_of_dates
+        on
+            entry_dates.as_of_date = as_of_dates.as_of_date
+            and entry_dates.step_date >= as_of_dates.cohort_month
+
+),
+
 account_steps as (
 
     select
@@ -196,29 +387,28 @@ account_steps as (
         {%- endfor %}
         steps_then.as_of_date
     from steps_then
-    where steps_then.account_id is not null
+    inner join account_entries
+        on {{ equal_columns('steps_then', 'account_entries', entry_columns) }}
     union all
     select
         {%- for column in step_columns %}
             steps_today.{{ column }},
         {%- endfor %}
-        late_accounts.as_of_date
-    from late_accounts
+        account_entries.as_of_date
+    from account_entries
     inner join steps_today
         on
-            late_accounts.source = steps_today.source
-            and late_accounts.account_id = steps_today.account_id
-            and late_accounts.as_of_date >= steps_today.known_from
-            and late_accounts.as_of_date >= steps_today.step_date
+            {{ equal_columns('account_entries', 'steps_today', entry_columns[1:]) }}
+            and account_entries.as_of_date >= steps_today.known_from
     left join late
         on
-            late_accounts.as_of_date = late.as_of_date
-            and steps_today.person_key = late.person_key
-    where late.person_key is null
+            account_entries.as_of_date = late.as_of_date
+            and steps_today.person_number = late.person_number
+    where late.person_number is null
 
 ),
 
-account_entries as (
+account_moves as (
 
     select
         account_steps.*,
@@ -228,10 +418,7 @@ account_entries as (
                 account_steps.source,
                 account_steps.account_id,
                 account_steps.step
-            order by
-                account_steps.step_date nulls last,
-                account_steps.person_key nulls last,
-                account_steps.cycle nulls last
+            order by account_steps.person_key nulls last, account_steps.cycle nulls last
         ) as entry_number
     from account_steps
 
@@ -250,13 +437,13 @@ entered_then as (
     union all
     select
         {%- for column in step_columns %}
-            account_entries.{{ column }},
+            account_moves.{{ column }},
         {%- endfor %}
-        account_entries.as_of_date,
+        account_moves.as_of_date,
         'account' as unit,
-        account_entries.source || '/' || account_entries.account_id as entrant_key
-    from account_entries
-    where account_entries.entry_number = 1
+        account_moves.source || '/' || account_moves.account_id as entrant_key
+    from account_moves
+    where account_moves.entry_number = 1
 
 ),
 
@@ -271,8 +458,9 @@ late_entrants as (
     select
         late_accounts.as_of_date,
         'account' as unit,
-        late_accounts.source || '/' || late_accounts.account_id as entrant_key
+        accounts.source || '/' || accounts.account_id as entrant_key
     from late_accounts
+    inner join accounts on late_accounts.account_number = accounts.account_number
 
 ),
 

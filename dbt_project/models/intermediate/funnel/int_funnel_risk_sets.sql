@@ -4,7 +4,10 @@
 {%- set dimensions = ['lead_source', 'channel', 'campaign'] %}
 {%- set place = ['cohort_month', 'unit', 'step'] %}
 {%- set events = ['converted', 'recycled', 'still_open'] %}
-{%- set totals = ['undated', 'reached_opportunity', 'reached_won', 'reported_entered'] %}
+{%- set totals = [
+    'entered', 'undated', 'reached_opportunity', 'reached_won', 'reported_entered',
+] %}
+{%- set of_cohort = totals + ['won_amount', 'place_number', 'value_number'] %}
 with
 
 entries as (
@@ -27,7 +30,7 @@ entrants as (
             entries.{{ column }},
         {%- endfor %}
         entries.outcome,
-        entries.days,
+        entries.days as day,
         case when entries.outcome = 'undated' then 0 else 1 end as entered,
         case when entries.outcome = 'undated' then 1 else 0 end as undated,
         case when entries.outcome = 'undated' then 0 else entries.reached_opportunity end
@@ -48,9 +51,8 @@ entrants as (
             as_reported.{{ column }},
         {%- endfor %}
         'reported' as outcome,
-        null as days,
-        0 as entered,
-        {%- for total in totals[:3] %}
+        null as day,
+        {%- for total in totals[:4] %}
             0 as {{ total }},
         {%- endfor %}
         as_reported.reported_entered,
@@ -61,140 +63,33 @@ entrants as (
 
 {{ cohort_numbers('entrants', place, dimensions) }},
 
--- They enter on the day before the first, so that they are followed on the day of entry.
-counted as (
-
-    {%- for value in [1] + dimensions %}
-        {%- set value = value if loop.first else 'numbered.value_number_' ~ value %}
-        select
-            numbered.place_number,
-            numbered.whole_number,
-            {{ value }} as value_number,
-            -1 as day,
-            cast(sum(numbered.entered) as integer) as entered,
-            {%- for event in events %}
-                0 as {{ event }},
-            {%- endfor %}
-            {%- for total in totals %}
-                cast(sum(numbered.{{ total }}) as integer) as {{ total }},
-            {%- endfor %}
-            sum(numbered.won_amount) as won_amount
-        from numbered
-        group by
-            {%- if not loop.first %}
-                {{ value }},
-            {%- endif %}
-            numbered.place_number,
-            numbered.whole_number
-        union all
-        select
-            numbered.place_number,
-            numbered.whole_number,
-            {{ value }} as value_number,
-            numbered.days as day,
-            0 as entered,
-            {%- for event in events %}
-                cast(count(*) filter (where numbered.outcome = '{{ event }}') as integer)
-                    as {{ event }},
-            {%- endfor %}
-            {%- for total in totals %}
-                0 as {{ total }},
-            {%- endfor %}
-            0 as won_amount
-        from numbered
-        where numbered.outcome in ('{{ events | join("', '") }}')
-        group by
-            {%- if not loop.first %}
-                {{ value }},
-            {%- endif %}
-            numbered.place_number,
-            numbered.whole_number,
-            numbered.days
-        {%- if not loop.last %}
-            union all
-        {%- endif %}
-    {%- endfor %}
-
-),
+{{ cohort_counts(dimensions, outcomes=events, sums=totals, amounts=['won_amount']) }},
 
 cohorts as (
 
     select
-        counted.place_number,
-        counted.value_number,
-        counted.day,
-        {{ columns_of('counted', ['entered'] + events + totals + ['won_amount']) }}
-    from counted
-    union all
-    select
-        counted.whole_number as place_number,
-        counted.value_number,
-        counted.day,
-        {%- for count in ['entered'] + events + totals %}
-            cast(sum(counted.{{ count }}) as integer) as {{ count }},
+        totals.cohort_key,
+        -1 as day,
+        {%- for event in events + ['at_risk'] %}
+            null as {{ event }},
         {%- endfor %}
-        sum(counted.won_amount) as won_amount
-    from counted
-    group by counted.whole_number, counted.value_number, counted.day
-
-),
-
-names as (
-
-    select
-        cast(row_number() over (
-            order by cohorts.place_number nulls last, cohorts.value_number nulls last
-        ) as integer) as cohort_key,
-        cohorts.place_number,
-        cohorts.value_number
-    from cohorts
-    where cohorts.day = -1
-
-),
-
-followed as (
-
-    select
-        names.cohort_key,
-        cohorts.*,
-        cohorts.converted + cohorts.recycled as closed,
-        cast(coalesce(
-            sum(cohorts.entered - cohorts.converted - cohorts.recycled - cohorts.still_open) over (
-                partition by names.cohort_key
-                order by cohorts.day nulls last
-                rows between unbounded preceding and 1 preceding
-            ),
-            0
-        ) as integer) as at_risk
-    from cohorts
-    inner join names
-        on
-            cohorts.place_number = names.place_number
-            and cohorts.value_number = names.value_number
-
-),
-
-risk_sets as (
-
-    select
-        followed.cohort_key,
-        followed.day,
-        followed.at_risk,
-        followed.closed,
-        {%- for count in ['entered'] + events + totals + ['won_amount'] %}
-            followed.{{ count }},
-        {%- endfor %}
-        places.cohort_month,
-        places.unit,
-        places.step,
-        places.segment,
+        {{ columns_of('totals', of_cohort) }},
+        {{ columns_of('places', place + ['segment']) }},
         cohort_values.dimension,
         cohort_values.dimension_value
-    from followed
-    left join places on followed.place_number = places.place_number and followed.day = -1
-    left join cohort_values
-        on followed.value_number = cohort_values.value_number and followed.day = -1
+    from totals
+    inner join places on totals.place_number = places.place_number
+    inner join cohort_values on totals.value_number = cohort_values.value_number
+    union all
+    select
+        risk_sets.cohort_key,
+        risk_sets.day,
+        {{ columns_of('risk_sets', events + ['at_risk']) }},
+        {%- for column in of_cohort + place + ['segment', 'dimension', 'dimension_value'] %}
+            null as {{ column }}{% if not loop.last %},{% endif %}
+        {%- endfor %}
+    from risk_sets
 
 )
 
-select * from risk_sets
+select * from cohorts

@@ -311,11 +311,16 @@ late_records as (
 
 ),
 
+-- Nothing is told of days before a person was captured: of one with a single record, that is plain.
 late_people as (
 
     select
         people.person_key,
-        late_records.late_from,
+        case
+            when people.record_count = 1
+                then greatest(late_records.late_from, people.first_captured_date)
+            else late_records.late_from
+        end as late_from,
         late_records.late_to
     from late_records
     inner join people
@@ -366,6 +371,7 @@ late as (
         on
             late_people.late_from <= as_of_dates.as_of_date
             and late_people.late_to > as_of_dates.as_of_date
+    where late_people.late_from < late_people.late_to
 
 ),
 

@@ -14,7 +14,7 @@ sources as (
 
 ),
 
-versions as (
+captured_versions as (
 
     select * from {{ ref('stg_person') }}
     where not is_tombstone
@@ -65,10 +65,25 @@ last_day as (
 
 ),
 
+-- Records are numbered in the order of their sources and ids.
+versions as (
+
+    select
+        captured_versions.*,
+        records.record_number
+    from captured_versions
+    inner join records
+        on
+            captured_versions.source = records.source
+            and captured_versions.person_id = records.person_id
+
+),
+
 people as (
 
     select
         records.person_number,
+        records.record_number,
         captured.person_key,
         captured.source,
         captured.person_id,
@@ -112,8 +127,8 @@ lifecycle as (
         people.person_key,
         taken_steps.step,
         taken_steps.cycle,
-        taken_steps.source,
-        taken_steps.person_id,
+        people.source,
+        people.person_id,
         taken_steps.opportunity_id,
         taken_steps.account_id,
         taken_steps.owner_id,
@@ -128,8 +143,7 @@ lifecycle as (
         taken_steps.step_date,
         taken_steps.known_from
     from taken_steps
-    inner join people
-        on taken_steps.source = people.source and taken_steps.person_id = people.person_id
+    inner join people on taken_steps.record_number = people.record_number
 
 )
 

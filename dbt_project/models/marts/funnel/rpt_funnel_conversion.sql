@@ -4,12 +4,20 @@
     'entered', 'converted', 'recycled', 'still_open', 'undated',
     'reached_opportunity', 'reached_won', 'reported_entered',
 ] %}
-{%- set looks = [7, 30, 90, 180] %}
+{%- set looks = {'7d': 7, '30d': 30, '90d': 90, '180d': 180} %}
 with
+
+totals as (
+
+    select * from {{ ref('int_funnel_risk_sets') }}
+    where day = -1
+
+),
 
 risk_sets as (
 
     select * from {{ ref('int_funnel_risk_sets') }}
+    where day > -1
 
 ),
 
@@ -26,17 +34,9 @@ person_days as (
 
 ),
 
-{{ aalen_johansen(events=['converted', 'recycled'], others=['still_open']) }},
-
--- Shares of which nobody was lost from sight are counted, however few are left.
-known as (
-
-    select
-        shares.*,
-        not shares.is_unknown or shares.still_open_so_far = 0 as is_known
-    from shares
-
-),
+{{ cohort_shares(
+    events=['converted', 'recycled'], lost='still_open', entered='entered', looks=looks
+) }},
 
 captured as (
 
@@ -45,138 +45,112 @@ captured as (
 
 ),
 
-entered as (
-
-    select * from risk_sets
-    where day = -1
-
-),
-
--- What is known of a cohort in the end, and at the days at which it is looked: shares only grow,
--- and what is open only shrinks.
-ends as (
-
-    select
-        known.cohort_key,
-        {%- for count in ['converted', 'recycled', 'still_open'] %}
-            cast(max(known.{{ count }}_so_far) as integer) as {{ count }},
-        {%- endfor %}
-        {%- for look in looks %}
-            {%- set by_then = 'case when known.day <= ' ~ look ~ ' then known.' %}
-            max({{ by_then }}converted_share end) as converted_share_{{ look }}d,
-            min({{ by_then }}open_share end) as open_share_{{ look }}d,
-            bool_and({{ by_then }}is_known end) as is_known_{{ look }}d,
-            max(
-                case
-                    when known.day < {{ look }}
-                        then
-                            known.converted_so_far
-                            + known.recycled_so_far
-                            + known.still_open_so_far
-                end
-            ) as left_{{ look }}d,
-        {%- endfor %}
-        max(case when known.is_known then known.converted_share end) as converted_share,
-        min(case when known.is_known then known.open_share end) as open_share
-    from known
-    group by known.cohort_key
-
-),
-
 medians as (
 
     select
-        known.cohort_key,
-        min(known.day) as median_days
-    from known
-    inner join ends on known.cohort_key = ends.cohort_key
-    where
-        known.is_known
-        and ends.converted_share > 0
-        and known.converted_share >= ends.converted_share / 2 - 1e-9
-    group by known.cohort_key
+        shares.cohort_key,
+        min(shares.day) as median_days
+    from shares
+    inner join ends on shares.cohort_key = ends.cohort_key
+    where ends.share > 0 and shares.share >= ends.share / 2 - 1e-9
+    group by shares.cohort_key
 
 ),
 
-compared as (
+-- A number for each step, unit and segment: that of its first place.
+lines as (
 
     select
-        entered.cohort_key,
-        entered.cohort_month,
-        entered.step,
-        entered.unit,
-        entered.segment,
-        entered.dimension,
-        entered.dimension_value,
-        {%- for count in counts %}
-            {{ 'ends' if count in ['converted', 'recycled', 'still_open'] else 'entered' }}
-            {{- '.' ~ count }},
-        {%- endfor %}
-        cast(entered.won_amount as decimal(18, 2)) as won_amount,
-        {{ month_number('entered.cohort_month') }} as month_number,
-        coalesce(ends.open_share < policy.mature_open_share - 1e-9, false) as is_mature,
-        {%- for look in looks %}
-            case
-                when
-                    entered.entered > 0
-                    and ends.is_known_{{ look }}d
-                    and (entered.entered > ends.left_{{ look }}d or ends.open_share_{{ look }}d = 0)
-                    then ends.converted_share_{{ look }}d
-            end as rate_{{ look }}d,
-        {%- endfor %}
-        medians.median_days,
-        entered.entered < policy.small_sample as is_small_sample,
-        policy.volume_up_factor,
-        captured.first_captured_date
-    from entered
-    inner join ends on entered.cohort_key = ends.cohort_key
-    left join medians on entered.cohort_key = medians.cohort_key
-    cross join policy
-    cross join captured
+        totals.step,
+        totals.unit,
+        totals.segment,
+        min(totals.place_number) as line_number
+    from totals
+    group by totals.step, totals.unit, totals.segment
+
+),
+
+counted as (
+
+    select
+        totals.cohort_key,
+        totals.place_number,
+        totals.value_number,
+        lines.line_number,
+        {{ month_number('totals.cohort_month') }} as month_number,
+        totals.entered,
+        totals.undated,
+        coalesce(ends.converted, 0) as converted
+    from totals
+    inner join lines
+        on
+            totals.step = lines.step
+            and totals.unit = lines.unit
+            and totals.segment = lines.segment
+    left join ends on totals.cohort_key = ends.cohort_key
+
+),
+
+first_month as (
+
+    select min(counted.month_number) as month_number
+    from counted
+    where counted.entered + counted.undated > 0
 
 ),
 
 earlier as (
 
     select
-        compared.*,
-        min(case when compared.entered + compared.undated > 0 then compared.month_number end)
-            over () as first_month_number,
-        coalesce(sum(compared.entered) over months, 0) as earlier_entered,
-        coalesce(sum(compared.converted) over months, 0) as earlier_converted
-    from compared
+        counted.*,
+        coalesce(sum(counted.entered) over months, 0) as earlier_entered,
+        coalesce(sum(counted.converted) over months, 0) as earlier_converted
+    from counted
     window months as (
-        partition by
-            compared.step,
-            compared.unit,
-            compared.segment,
-            compared.dimension,
-            compared.dimension_value
-        order by compared.month_number nulls last
+        partition by counted.line_number, counted.value_number
+        order by counted.month_number nulls last
         range between 3 preceding and 1 preceding
     )
 
 ),
 
--- What nobody came from before is judged by the mean of all.
+-- What nobody came from before is judged by the mean of all, which has the number 1.
 judged as (
 
     select
-        earlier.*,
+        {{ columns_of('totals', [
+            'cohort_month', 'step', 'unit', 'segment', 'dimension', 'dimension_value',
+            'entered', 'undated', 'reached_opportunity', 'reached_won', 'reported_entered',
+        ]) }},
+        cast(totals.won_amount as decimal(18, 2)) as won_amount,
+        earlier.converted,
+        coalesce(ends.recycled, 0) as recycled,
+        coalesce(ends.still_open, 0) as still_open,
+        {%- for look in looks %}
+            ends.rate_{{ look }},
+        {%- endfor %}
+        medians.median_days,
+        coalesce(ends.open_share < policy.mature_open_share - 1e-9, false) as is_mature,
+        totals.entered < policy.small_sample as is_small_sample,
+        policy.volume_up_factor,
+        captured.first_captured_date,
+        earlier.month_number - first_month.month_number as month_count,
+        earlier.earlier_entered,
         case
             when earlier.earlier_entered > 0
                 then cast(earlier.earlier_converted as double) / earlier.earlier_entered
             else cast(wholes.earlier_converted as double) / nullif(wholes.earlier_entered, 0)
         end as earlier_conversion_rate,
         {{ wilson_bound('earlier.converted', 'earlier.entered', '+') }} as rate_high
-    from earlier
+    from totals
+    inner join earlier on totals.cohort_key = earlier.cohort_key
     left join earlier as wholes
-        on
-            earlier.cohort_month = wholes.cohort_month
-            and earlier.step = wholes.step
-            and earlier.unit = wholes.unit
-            and earlier.segment = wholes.segment
-            and wholes.dimension = '(all)'
+        on earlier.place_number = wholes.place_number and wholes.value_number = 1
+    left join ends on totals.cohort_key = ends.cohort_key
+    left join medians on totals.cohort_key = medians.cohort_key
+    cross join policy
+    cross join captured
+    cross join first_month
 
 ),
 
@@ -212,7 +186,7 @@ conversion as (
         {{ wilson_bound('judged.converted', 'judged.entered', '-') }} as rate_low,
         judged.rate_high,
         {%- for look in looks %}
-            judged.rate_{{ look }}d,
+            judged.rate_{{ look }},
         {%- endfor %}
         judged.median_days,
 
@@ -229,7 +203,7 @@ conversion as (
         end as won_amount_per_lead,
         judged.earlier_conversion_rate,
         case
-            when judged.is_mature and judged.month_number >= judged.first_month_number + 3
+            when judged.is_mature and judged.month_count >= 3
                 then
                     judged.entered > judged.volume_up_factor * judged.earlier_entered / 3
                     and not judged.is_small_sample

@@ -4,7 +4,7 @@
 {%- set place = ['month_start_date', 'handoff', 'clock'] %}
 {%- set counts = ['handed', 'met', 'breached', 'pending', 'not_evaluated'] %}
 {%- set ends = ['answered', 'unanswered'] %}
-{%- set looks = [1, 4, 24, 48] %}
+{%- set looks = {'1h': 60, '4h': 240, '24h': 1440, '48h': 2880} %}
 with
 
 handoffs as (
@@ -31,167 +31,30 @@ timed as (
 
     select
         {{ handoff_cohort() }},
-        handoffs.status,
-        handoffs.ended_at is not null as is_answered,
-        cast(ceil(coalesce(handoffs.elapsed_hours, 0) * 60 - 1e-6) as integer) as minutes
+        1 as handed,
+        {%- for status in counts[1:] %}
+            case when handoffs.status = '{{ status }}' then 1 else 0 end as {{ status }},
+        {%- endfor %}
+        case when handoffs.ended_at is null then 'unanswered' else 'answered' end as outcome,
+        cast(ceil(coalesce(handoffs.elapsed_hours, 0) * 60 - 1e-6) as integer) as day
     from handoffs
 
 ),
 
 {{ cohort_numbers('timed', place, dimensions) }},
 
--- They are handed in the minute before the first.
-counted as (
+{{ cohort_counts(dimensions, outcomes=ends, sums=counts) }},
 
-    {%- for value in [1] + dimensions %}
-        {%- set value = value if loop.first else 'numbered.value_number_' ~ value %}
-        select
-            numbered.place_number,
-            numbered.whole_number,
-            {{ value }} as value_number,
-            -1 as day,
-            cast(count(*) as integer) as handed,
-            {%- for status in counts[1:] %}
-                cast(count(*) filter (where numbered.status = '{{ status }}') as integer)
-                    as {{ status }},
-            {%- endfor %}
-            0 as answered,
-            0 as unanswered
-        from numbered
-        group by
-            {%- if not loop.first %}
-                {{ value }},
-            {%- endif %}
-            numbered.place_number,
-            numbered.whole_number
-        union all
-        select
-            numbered.place_number,
-            numbered.whole_number,
-            {{ value }} as value_number,
-            numbered.minutes as day,
-            {%- for count in counts %}
-                0 as {{ count }},
-            {%- endfor %}
-            cast(count(*) filter (where numbered.is_answered) as integer) as answered,
-            cast(count(*) filter (where not numbered.is_answered) as integer) as unanswered
-        from numbered
-        group by
-            {%- if not loop.first %}
-                {{ value }},
-            {%- endif %}
-            numbered.place_number,
-            numbered.whole_number,
-            numbered.minutes
-        {%- if not loop.last %}
-            union all
-        {%- endif %}
-    {%- endfor %}
+{{ cohort_shares(events=ends[:1], lost=ends[1], entered='handed', looks=looks) }},
 
-),
-
-cohorts as (
-
-    select
-        counted.place_number,
-        counted.value_number,
-        {{ columns_of('counted', counts + ends) }},
-        counted.day
-    from counted
-    union all
-    select
-        counted.whole_number as place_number,
-        counted.value_number,
-        {%- for count in counts + ends %}
-            cast(sum(counted.{{ count }}) as integer) as {{ count }},
-        {%- endfor %}
-        counted.day
-    from counted
-    group by counted.whole_number, counted.value_number, counted.day
-
-),
-
-totals as (
-
-    select
-        cast(row_number() over (
-            order by cohorts.place_number nulls last, cohorts.value_number nulls last
-        ) as integer) as cohort_key,
-        {{ columns_of('cohorts', counts) }},
-        cohorts.place_number,
-        cohorts.value_number
-    from cohorts
-    where cohorts.day = -1
-
-),
-
-risk_sets as (
-
-    select
-        totals.cohort_key,
-        cohorts.day,
-        cohorts.answered,
-        cohorts.unanswered,
-        cohorts.answered as closed,
-        cast(coalesce(
-            sum(cohorts.handed - cohorts.answered - cohorts.unanswered) over (
-                partition by totals.cohort_key
-                order by cohorts.day nulls last
-                rows between unbounded preceding and 1 preceding
-            ),
-            0
-        ) as integer) as at_risk
-    from cohorts
-    inner join totals
-        on
-            cohorts.place_number = totals.place_number
-            and cohorts.value_number = totals.value_number
-
-),
-
-{{ aalen_johansen(events=['answered'], others=['unanswered']) }},
-
--- Shares of which nobody was lost from sight are counted, however few are left.
-known as (
-
-    select shares.*
-    from shares
-    where not shares.is_unknown or shares.unanswered_so_far = 0
-
-),
-
--- The last hour at which a share is known, which is looked at where nothing happens, too.
-unknown as (
+medians as (
 
     select
         shares.cohort_key,
-        min(shares.day) as unknown_from
+        min(case when shares.open_share <= 0.5 + 1e-9 then shares.day end) as median_minutes,
+        min(case when shares.open_share <= 0.1 + 1e-9 then shares.day end) as p90_minutes
     from shares
-    where shares.is_unknown and shares.unanswered_so_far > 0
     group by shares.cohort_key
-
-),
-
-answers as (
-
-    select
-        known.cohort_key,
-        {%- for look in looks %}
-            max(case when known.day <= {{ look * 60 }} then known.answered_share end)
-                as answered_share_{{ look }}h,
-            min(case when known.day <= {{ look * 60 }} then known.open_share end)
-                as open_share_{{ look }}h,
-            max(
-                case
-                    when known.day < {{ look * 60 }}
-                        then known.answered_so_far + known.unanswered_so_far
-                end
-            ) as left_{{ look }}h,
-        {%- endfor %}
-        min(case when known.open_share <= 0.5 + 1e-9 then known.day end) as median_minutes,
-        min(case when known.open_share <= 0.1 + 1e-9 then known.day end) as p90_minutes
-    from known
-    group by known.cohort_key
 
 ),
 
@@ -238,18 +101,10 @@ report as (
         {{ wilson_bound('totals.met', '(totals.met + totals.breached)', '-') }} as rate_low,
         {{ wilson_bound('totals.met', '(totals.met + totals.breached)', '+') }} as rate_high,
         {%- for look in looks %}
-            case
-                when
-                    coalesce(unknown.unknown_from > {{ look * 60 }}, true)
-                    and (
-                        totals.handed > answers.left_{{ look }}h
-                        or answers.open_share_{{ look }}h = 0
-                    )
-                    then answers.answered_share_{{ look }}h
-            end as answered_{{ look }}h,
+            ends.rate_{{ look }} as answered_{{ look }},
         {%- endfor %}
-        cast(answers.median_minutes as double) / 60 as median_hours,
-        cast(answers.p90_minutes as double) / 60 as p90_hours,
+        cast(medians.median_minutes as double) / 60 as median_hours,
+        cast(medians.p90_minutes as double) / 60 as p90_hours,
 
         -- what a late answer costs
         coalesce(compared.compared_handoffs, 0) as compared_handoffs,
@@ -270,8 +125,8 @@ report as (
     from totals
     inner join places on totals.place_number = places.place_number
     inner join cohort_values on totals.value_number = cohort_values.value_number
-    left join answers on totals.cohort_key = answers.cohort_key
-    left join unknown on totals.cohort_key = unknown.cohort_key
+    inner join ends on totals.cohort_key = ends.cohort_key
+    left join medians on totals.cohort_key = medians.cohort_key
     left join compared
         on
             places.month_start_date = compared.month_start_date
