@@ -138,6 +138,10 @@ PROBES = [
     Probe(
         "wilson_bound", "{{ wilson_bound('part', 'parts', '-') }}", {"part": ["0", "1", "3"], "parts": ["0", "3", "9"]}
     ),
+    Probe(
+        "number_in_list", "floor(amount) < {{ number_in_list('words', '1') }}",
+        {"amount": AMOUNTS, "words": ["null", "''", "'0'", "'0|3'", "'1|0|2'", "'|-3'"]},
+    ),
     Probe("integers", "a / nullif(b, 0)", {"a": ["-7", "0", "7"], "b": ["-2", "0", "2", "3"]}),
     Probe("rounding", "round(amount, 1)", {"amount": AMOUNTS}),
     Probe("floor", "cast(floor(amount / 7) as bigint)", {"amount": AMOUNTS}),
