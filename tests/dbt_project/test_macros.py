@@ -23,6 +23,7 @@ LONGEST_LINE = 100
 CALLED_BY_DBT = {
     "generate_schema_name",
     "duckdb__get_assert_columns_equivalent",
+    "spark__datediff",
     "spark__get_select_subquery",
     "spark__load_csv_rows",
 }

@@ -124,6 +124,19 @@ def reach_people(server: HubspotServer, fair: str) -> dict[str, str]:
     }
 
 
+def live_on(server: HubspotServer, ids: dict[str, str]) -> None:
+    """A day more: a deal is lost, two are one, and so are two people; one has another address, one is archived."""
+    server.pass_time(days=1)
+    server.change("deals", ids["first"], dealstage=ids["Closed Lost"], closed_lost_reason="Price",
+                  hs_deal_stage_probability="0")  # fmt: skip
+    ids["third"] = server.add("deals", dealname="Kept", pipeline=ids[""], dealstage=ids["Prospecting"], amount=5)
+    server.merge("deals", ids["third"], ids["second"])
+    server.merge("contacts", ids["contact"], ids["old"])
+    server.change("contacts", ids["moved"], email="carl@after.example")
+    server.archive("contacts", ids["gone"])
+    ids["second_click"] = server.email_event("CLICK", next(iter(server.email_campaigns)), "zoe@globex.example")
+
+
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
     """Two captured days and a backfill, which builds the marts; each day fails at first.
@@ -144,15 +157,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         assert "X: says ***" in broken.err
         server.recover()
         account.capture()
-        server.pass_time(days=1)
-        server.change("deals", ids["first"], dealstage=ids["Closed Lost"], closed_lost_reason="Price",
-                      hs_deal_stage_probability="0")  # fmt: skip
-        third = server.add("deals", dealname="Kept", pipeline=ids[""], dealstage=ids["Prospecting"], amount=5)
-        server.merge("deals", third, ids["second"])
-        server.merge("contacts", ids["contact"], ids["old"])
-        server.change("contacts", ids["moved"], email="carl@after.example")
-        server.archive("contacts", ids["gone"])
-        ids["second_click"] = server.email_event("CLICK", next(iter(server.email_campaigns)), "zoe@globex.example")
+        live_on(server, ids)
         server.put(refused, path="/batch/read")
         with pytest.raises(SourceError, match=r"X: says \*\*\*"):
             account.capture()
@@ -160,7 +165,6 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
         account.capture()
         past = account.run("backfill", "--source", "hs")
         assert past.code == 0, past.err[-3000:]
-        ids["third"] = third
         yield account
 
 

@@ -83,6 +83,24 @@ def company(day: int) -> dict[str, dict[str, dict[str, Any]]]:
     }
 
 
+def live(server: MarketoServer) -> None:
+    """The first day."""
+    server.looks_needed = 0
+    server.types |= dict(enumerate(("ad_click", "booth_visit", "website_visit", "webinar_attended"), 100_001))
+    server.types |= {100_005: "partner_referral", 100_006: "content_download"}
+    server.mirror(company(1))
+    server.add_form(int(server.ids["campaign", "cmp-1"]))
+    for number, stage in ((1, "Known"), (10, "MQL (o'clock)"), (12, "Nurture"), (15, "MQL")):
+        reach(server, stage, instant(number))
+
+
+def live_on(server: MarketoServer) -> None:
+    """A day more."""
+    server.pass_time(days=1)
+    server.mirror(company(2))
+    reach(server, "Sales Qualified", instant(20, 9))  # told a day late
+
+
 # `test_hubspot_to_marts.py` runs a vendor every time, up to its marts; the reader of this one has quick tests, too.
 @pytest.fixture(scope="module", params=[pytest.param("in views", marks=pytest.mark.slow)])
 def marketo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Subscription]:
@@ -92,13 +110,7 @@ def marketo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """
     folder = tmp_path_factory.mktemp("marketo")
     with MarketoServer(START) as server:
-        server.looks_needed = 0
-        server.types |= dict(enumerate(("ad_click", "booth_visit", "website_visit", "webinar_attended"), 100_001))
-        server.types |= {100_005: "partner_referral", 100_006: "content_download"}
-        server.mirror(company(1))
-        server.add_form(int(server.ids["campaign", "cmp-1"]))
-        for number, stage in ((1, "Known"), (10, "MQL (o'clock)"), (12, "Nurture"), (15, "MQL")):
-            reach(server, stage, instant(number))
+        live(server)
         (folder / "pipeledger.toml").write_text(
             TOML.format(url=server.url) + MAPPING.replace("{name}", "mkt") + SWITCHED_OFF
         )
@@ -113,9 +125,7 @@ def marketo(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
         assert broken.code == 3, broken.err[-3000:]
         server.recover()
         found.capture()
-        server.pass_time(days=1)
-        server.mirror(company(2))
-        reach(server, "Sales Qualified", instant(20, 9))  # told a day late
+        live_on(server)
         server.put(refused, path="forms", times=5)
         with pytest.raises(SourceError):
             found.capture()

@@ -114,6 +114,16 @@ def live(server: SalesforceServer) -> dict[str, str]:
             "second": second, "done": done, "twin": twin, "call": call}  # fmt: skip
 
 
+def live_on(server: SalesforceServer, ids: dict[str, str]) -> None:
+    """A day more: a deal is lost, one deleted, two people are one, a call is lower, and fields have other types."""
+    server.pass_time(days=1)
+    server.move(ids["first"], StageName="Closed Lost", Probability=0.0, Loss_Reason__c="Price")
+    server.delete("Opportunity", ids["second"])
+    server.merge("Contact", ids["contact"], ids["twin"])
+    server.change("ForecastingItem", ids["call"], ForecastAmount=35_000_000.0)
+    retype(server, ids)
+
+
 def retype(server: SalesforceServer, ids: dict[str, str]) -> None:
     """What an administrator does to custom fields: text becomes a number, a number text, a checkbox a picklist."""
     server.fields["Opportunity"] |= {"Step__c": "double"}
@@ -147,12 +157,7 @@ def org(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         assert "X: says ***" in broken.err
         server.recover()
         org.capture()
-        server.pass_time(days=1)
-        server.move(ids["first"], StageName="Closed Lost", Probability=0.0, Loss_Reason__c="Price")
-        server.delete("Opportunity", ids["second"])
-        server.merge("Contact", ids["contact"], ids["twin"])
-        server.change("ForecastingItem", ids["call"], ForecastAmount=35_000_000.0)
-        retype(server, ids)
+        live_on(server, ids)
         server.put(refused, path="/results", after=6)
         with pytest.raises(SourceError, match=r"X: says \*\*\*"):
             org.capture()

@@ -8,15 +8,22 @@
 {%- endmacro %}
 
 {% macro default__monthly_amount(amount, rate, numerator, denominator) -%}
-    cast(
-        cast(sign({{ amount }}) as integer) * (
-            (
-                2 * cast(abs({{ amount }}) * 100 as decimal(18, 0))
-                * cast(({{ rate }}) * 10000000000 as decimal(18, 0)) * {{ numerator }}
-                + 10000000000 * {{ denominator }}
-            ) div (2 * 10000000000 * {{ denominator }})
-        ) * cast(0.01 as decimal(3, 2)) as decimal(18, 2)
-    )
+    {%- set whole_amount = 'cast(2 * abs(' ~ amount ~ ') * 100 as decimal(38, 0))' -%}
+    {%- set whole_rate = 'cast((' ~ rate ~ ') * 10000000000 as decimal(38, 0))' -%}
+    {%- set whole -%}
+        try_add(
+            try_multiply(try_multiply({{ whole_amount }}, {{ whole_rate }}), {{ numerator }}),
+            10000000000 * {{ denominator }}
+        )
+    {%- endset -%}
+    case
+        when {{ whole }} < cast(2e28 as decimal(38, 0)) * {{ denominator }}
+            then cast(
+                cast(sign({{ amount }}) as integer)
+                * ({{ whole }} div (20000000000 * {{ denominator }}))
+                * cast(0.01 as decimal(3, 2)) as decimal(18, 2)
+            )
+    end
 {%- endmacro %}
 
 {% macro duckdb__monthly_amount(amount, rate, numerator, denominator) -%}

@@ -13,10 +13,11 @@
         cast(
             sign({{ amount }}) * sign({{ numerator }}) * sign({{ denominator }}) as integer
         ) * (
-            cast(
-                2 * abs(({{ amount }}) * 100) * abs(({{ numerator }}) * 100)
-                + abs(({{ denominator }}) * 100) as decimal(38, 0)
-            ) div nullif(cast(2 * abs(({{ denominator }}) * 100) as decimal(38, 0)), 0)
+            (
+                2 * abs(cast(({{ amount }}) * 100 as decimal(38, 0)))
+                * abs(cast(({{ numerator }}) * 100 as decimal(38, 0)))
+                + abs(cast(({{ denominator }}) * 100 as decimal(38, 0)))
+            ) div nullif(2 * abs(cast(({{ denominator }}) * 100 as decimal(38, 0))), 0)
         ) * 0.01 as decimal(18, 2)
     )
 {%- endmacro %}

@@ -140,6 +140,7 @@ known as (
 
 ),
 
+-- Bands are whole numbers of 38 digits; Spark would round a score's decimals off to compare them.
 landmarks as (
 
     select
@@ -154,8 +155,8 @@ landmarks as (
                 {{ dbt.datediff('known.measured_date', 'staying.month_end', 'day') }}
                 > policy.stale_score_days
                 then 'stale'
-            when known.score < {{ number_in_list('policy.health_bands', '0') }} then 'red'
-            when known.score < {{ number_in_list('policy.health_bands', '1') }} then 'amber'
+            when floor(known.score) < {{ number_in_list('policy.health_bands', '0') }} then 'red'
+            when floor(known.score) < {{ number_in_list('policy.health_bands', '1') }} then 'amber'
             else 'green'
         end as band,
         coalesce(
