@@ -146,7 +146,7 @@ def use_in_dbt(spark: "SparkSession") -> None:
     from dbt_common.exceptions import DbtRuntimeError
     from pyspark.errors import PySparkException
 
-    class Cursor(dbt_session.Cursor):  # type: ignore[misc]  # not installed for development
+    class Cursor(dbt_session.Cursor):  # type: ignore[misc,unused-ignore]  # whether Spark is installed or not
         def execute(self, sql: str, *parameters: Any) -> None:
             if parameters:
                 raise DbtRuntimeError(f"{len(parameters)} parameters of a statement, none expected: {sql[:200]}")
@@ -155,7 +155,7 @@ def use_in_dbt(spark: "SparkSession") -> None:
             except PySparkException as error:
                 raise DbtRuntimeError(str(error)) from error
 
-    dbt_session.Cursor = Cursor
+    dbt_session.Cursor = Cursor  # type: ignore[misc,unused-ignore]
 
 
 def run(spark: "SparkSession", sql: str) -> "DataFrame":
