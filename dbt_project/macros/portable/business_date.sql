@@ -1,7 +1,4 @@
-{#-
-    The day of `instant` (a UTC timestamp) in the company's time zone. Where that is UTC, no clock
-    needs to be asked, which costs most of reading a touch.
--#}
+{#- The day of `instant` (a UTC timestamp) in the company's time zone. -#}
 {% macro business_date(instant) -%}
     {{ adapter.dispatch('business_date')(instant) }}
 {%- endmacro %}
@@ -11,9 +8,5 @@
 {%- endmacro %}
 
 {% macro duckdb__business_date(instant) -%}
-    {%- if var('time_zone') == 'UTC' -%}
-    cast({{ instant }} as date)
-    {%- else -%}
     cast(timezone('{{ var("time_zone") }}', timezone('UTC', {{ instant }})) as date)
-    {%- endif -%}
 {%- endmacro %}
