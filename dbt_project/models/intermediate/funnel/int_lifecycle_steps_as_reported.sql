@@ -1,0 +1,225 @@
+-- One row per as_of_date (the last captured day of a month) x person of whom other things were
+-- known then than are today x step of the lifecycle x cycle: the steps as that month's report had
+-- them. Persons are left out whose steps cannot tell there.
+with
+
+people_then as (
+
+    select * from {{ ref('int_people_as_reported') }}
+
+),
+
+entries as (
+
+    select * from {{ ref('int_lifecycle_entries') }}
+
+),
+
+sources as (
+
+    select * from {{ ref('int_sources') }}
+
+),
+
+captured_versions as (
+
+    select * from {{ ref('stg_person') }}
+    where not is_tombstone
+
+),
+
+segments as (
+
+    select * from {{ ref('int_account_segment_intervals') }}
+
+),
+
+records as (
+
+    select * from {{ ref('int_people') }}
+
+),
+
+touches as (
+
+    select * from {{ ref('int_person_touches') }}
+
+),
+
+kinds as (
+
+    select * from {{ ref('int_touch_kinds') }}
+
+),
+
+snapshot_days as (
+
+    select * from {{ ref('int_snapshot_days') }}
+    where status <> 'gap'
+
+),
+
+as_of_dates as (
+
+    select
+        cast({{ dbt.date_trunc('month', 'snapshot_days.snapshot_date') }} as date) as cohort_month,
+        max(snapshot_days.snapshot_date) as as_of_date
+    from snapshot_days
+    group by cast({{ dbt.date_trunc('month', 'snapshot_days.snapshot_date') }} as date)
+
+),
+
+late_records as (
+
+    select
+        people_then.*,
+        as_of_dates.cohort_month,
+        records.record_number,
+        records.person_number
+    from people_then
+    inner join as_of_dates on people_then.as_of_date = as_of_dates.as_of_date
+    inner join records
+        on people_then.source = records.source and people_then.person_id = records.person_id
+
+),
+
+-- Records are numbered in the order of their sources and ids.
+versions as (
+
+    select
+        captured_versions.*,
+        records.record_number
+    from captured_versions
+    inner join records
+        on
+            captured_versions.source = records.source
+            and captured_versions.person_id = records.person_id
+
+),
+
+account_holders as (
+
+    select distinct versions.record_number
+    from versions
+    where versions.account_id is not null
+
+),
+
+-- Who took no step in the month, and belongs to no account, took none in the month's report. (What
+-- was converted may be dated later than it was entered.)
+telling_records as (
+
+    select
+        late_records.as_of_date,
+        late_records.person_key,
+        late_records.record_number
+    from late_records
+    inner join entries
+        on
+            late_records.source = entries.source
+            and late_records.person_id = entries.person_id
+            and late_records.as_of_date >= entries.known_from
+    where entries.step_date >= late_records.cohort_month or entries.evidence = 'converted'
+    union all
+    select
+        late_records.as_of_date,
+        late_records.person_key,
+        late_records.record_number
+    from late_records
+    inner join account_holders on late_records.record_number = account_holders.record_number
+
+),
+
+-- The person of that day has the number of one of its records.
+telling as (
+
+    select
+        telling_records.as_of_date,
+        telling_records.person_key,
+        min(telling_records.record_number) as earlier_number
+    from telling_records
+    group by telling_records.as_of_date, telling_records.person_key
+
+),
+
+people as (
+
+    select
+        late_records.as_of_date,
+        late_records.source,
+        late_records.person_id,
+        late_records.record_number,
+        late_records.created_date,
+        telling.earlier_number
+    from late_records
+    inner join telling
+        on
+            late_records.as_of_date = telling.as_of_date
+            and late_records.person_key = telling.person_key
+
+),
+
+-- Touches are numbered in the order in which they happened.
+first_touch_numbers as (
+
+    select
+        people.as_of_date,
+        people.earlier_number,
+        min(touches.touch_number) as touch_number
+    from people
+    inner join touches
+        on
+            people.record_number = touches.record_number
+            and people.as_of_date >= touches.known_from
+    group by people.as_of_date, people.earlier_number
+
+),
+
+first_touches as (
+
+    select
+        first_touch_numbers.as_of_date,
+        first_touch_numbers.earlier_number,
+        kinds.campaign_id,
+        touches.touch_date,
+        case
+            when first_touch_numbers.as_of_date >= kinds.first_captured_date then kinds.channel
+        end as channel
+    from first_touch_numbers
+    inner join touches on first_touch_numbers.touch_number = touches.touch_number
+    inner join kinds on touches.kind_number = kinds.kind_number
+
+),
+
+{{ steps_of_people(of=['as_of_date', 'earlier_number']) }},
+
+reported_steps as (
+
+    select
+        -- ids
+        taken_steps.as_of_date,
+        telling.person_key,
+        taken_steps.step,
+        taken_steps.cycle,
+        taken_steps.source,
+        taken_steps.account_id,
+
+        -- attributes
+        taken_steps.segment,
+        taken_steps.lead_source,
+        taken_steps.channel,
+        taken_steps.campaign_id,
+        taken_steps.step_precision,
+
+        -- dates
+        taken_steps.step_date
+    from taken_steps
+    inner join telling
+        on
+            taken_steps.as_of_date = telling.as_of_date
+            and taken_steps.earlier_number = telling.earlier_number
+    where taken_steps.step <> 'won'
+
+)
+
+select * from reported_steps
