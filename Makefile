@@ -53,7 +53,7 @@ demo: setup  ## a synthetic company, 540 days, ready to query
 dev: setup  ## Dagster's UI on 127.0.0.1
 	$(BIN)/pipeledger ui
 
-test: setup-dev  ## the tests (about 13 minutes on 2 cores)
+test: setup-dev  ## the tests (about 7 minutes on 2 cores)
 	$(BIN)/pytest -m "not slow"
 
 test-all: setup-dev setup-spark  ## the slow ones too
