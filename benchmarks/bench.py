@@ -2,7 +2,7 @@
 
 The small has 100, 5,000 or 50,000 opportunities and 75 days, the large 100,000 or 1,000,000 and 1,095 days. A third
 block compares a ledger on disk with one in a bucket. `--only marts` builds the large company's marts and nothing else;
-`--only engines` compares builds of the small one in DuckDB and in Spark, which take minutes even for it.
+`--only engines` compares builds in DuckDB and in Spark, which take minutes even for a small company.
 Works in a temporary folder that it removes, prints a table and writes it as JSON. CPU is that of whole processes
 (user and system, all threads); what is compared runs in turns.
 `python -m benchmarks.bench [--only small|large|marts|places|engines] [--quick] [--sizes 100 ...] [--out FILE]`
@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.bulk import make_pages, serving
-from benchmarks.company import day_of
+from benchmarks.company import DAYS, day_of
 from benchmarks.engines import builds
 from benchmarks.groups import SCORES, groups, selected
 from benchmarks.measure import Cost, step
@@ -37,7 +37,6 @@ from benchmarks.rivals import build_marts, date_spine, dbt_snapshot, stage_time,
 from benchmarks.small import FURTHER_MODELS, OF_FIRST_MARTS, RUN, SIZES, WITH_FURTHER, costs
 from ingestion.vendors.salesforce.bulk import PAGE_ROWS
 
-DAYS = 1_095
 SHORT = 30
 REPEATS = 3
 MEMORY = 4 * 2**30

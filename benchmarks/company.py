@@ -13,6 +13,8 @@ from ingestion.entities import ENTITIES
 
 ENTITY = "opportunity"
 SOURCE = "crm"
+DAYS = 1_095
+"""How many captured days a large company has."""
 CUSTOM = tuple(f"custom_{number}" for number in range(1, 6))
 TYPES = {
     **{name: kind for name, kind in ENTITIES[ENTITY].columns.items() if name not in ENTITIES[ENTITY].flat},

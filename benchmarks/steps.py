@@ -11,7 +11,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
@@ -23,6 +23,9 @@ from snapshots.ledger import LedgerTable, arrow_schema
 from snapshots.place import LocalPlace
 from snapshots.receipts import Receipt
 from snapshots.store import Gates, Store
+
+if TYPE_CHECKING:
+    from orchestration.settings.settings import Settings
 
 COLUMNS = ", ".join(map(quoted, TYPES))
 DAYS_PER_COMMIT = 30
@@ -286,6 +289,34 @@ def verify(home: str) -> None:
     assert damage_of(_store(home)) == []
 
 
+def prepare(home: str) -> None:
+    """Brings a home to where a build begins: the cache, the assembled definitions, the project read for each engine."""
+    from orchestration.settings.config import ENGINES
+    from orchestration.steps.build import before_build
+    from orchestration.steps.dbt import parsed_project
+
+    settings = _settings(home)
+    before_build(settings)
+    for engine in ENGINES:
+        parsed_project(settings.home, {source.type for source in settings.config.sources.values()}, engine)
+
+
+def build_in(home: str, engine: str, marts: list[str]) -> int:
+    """Builds some marts with all that they read, in DuckDB or in Spark, without tests; gives how many nodes ran."""
+    from orchestration.steps.dbt import build_models
+    from orchestration.steps.spark import build_models_in_spark
+
+    settings = _settings(home)
+    select = [f"+{mart}" for mart in marts]
+    if engine == "spark":
+        results = build_models_in_spark(settings.config, settings.home, select=select, with_tests=False)
+    else:
+        results = build_models(settings.config, settings.home, select=select, with_tests=False)
+    if failed := [f"{result.unique_id}: {result.message}" for result in results if result.failed]:
+        raise SystemExit("\n".join(failed))
+    return len(results)
+
+
 def run_sql(warehouse: str, results: str, table: str, file: str) -> float:
     """Makes `table` in the database `results` of the query in `file`, over the warehouse; gives the CPU seconds."""
     with duckdb.connect(results, config={"memory_limit": "3GB"}) as con:
@@ -307,6 +338,12 @@ def differing_rows(results: str, left: str, right: str, condition: str = "true")
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+
+
+def _settings(home: str) -> Settings:
+    from orchestration.settings.settings import load_settings
+
+    return load_settings(Path(home) / "pipeledger.toml", {"PIPELEDGER_HOME": home})
 
 
 def _store(home: str, landing: Path | None = None) -> Store:

@@ -54,13 +54,18 @@ class SparkError(PipeledgerError):
 
 
 def build_models_in_spark(
-    config: Config, home: Home, on_node: Callable[[str], None] = lambda name: None
+    config: Config,
+    home: Home,
+    on_node: Callable[[str], None] = lambda name: None,
+    *,
+    select: Sequence[str] = (),
+    with_tests: bool = True,
 ) -> list[NodeResult]:
     """As `dbt.build_models`, in Spark; marts and findings are in the warehouse afterwards."""
     check_sources(config)
     with session(config, home) as spark:
         send_ledger(spark, config, home)
-        results = build_models(config, home, on_node, target="spark")
+        results = build_models(config, home, on_node, select=select, with_tests=with_tests, target="spark")
         fetch(spark, home)
     return results
 
