@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
@@ -111,11 +112,14 @@ class LedgerTable:
 
     def files(self) -> list[str]:
         """Paths of the Parquet files of this version."""
-        return [] if self._delta is None else sorted(self._delta.file_uris())
+        return [str(self.path / name) for name in self.file_names()]
 
     def file_names(self) -> list[str]:
-        """The same, relative to the table."""
-        return [str(Path(file).relative_to(self.path.resolve())) for file in self.files()]
+        """The same, relative to the table. (Delta's whole paths are encoded as in a URL.)"""
+        if self._delta is None:
+            return []
+        added = pa.table(self._delta.get_add_actions(flatten=True))
+        return sorted(unquote(name) for name in added["path"].to_pylist())
 
     def commit(self, rows: pa.Table, receipts: Sequence[Receipt], days: Sequence[date]) -> int:
         """Replaces all rows of `days` by `rows`, with `receipts`, in one atomic commit; gives the new version.

@@ -6,6 +6,7 @@ a newer format, another time zone or another currency is refused before it mixes
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ MARKER = "home.json"
 """Format version, time zone, base currency."""
 DEFAULT_HOME = ".pipeledger"
 DEMO_HOME = ".pipeledger-demo"
+NOT_IN_A_PATH = re.compile(r"['%=?|^\[\]\\\x00-\x1f]")
+"""What dlt (`'`, `%`), Delta (brackets, `|`, `^`, a backslash, control characters) or DuckDB (`?`, `=`) fails at."""
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,14 @@ class Home:
 
 
 def find_home(env: Mapping[str, str], cwd: Path, default: str = DEFAULT_HOME) -> Home:
-    """The home in force; it need not exist."""
-    return Home((cwd / (env.get("PIPELEDGER_HOME") or default)).resolve())
+    """The home in force; it need not exist. HomeError where its path has a character that a library cannot take."""
+    root = (cwd / (env.get("PIPELEDGER_HOME") or default)).resolve()
+    if refused := sorted(set(NOT_IN_A_PATH.findall(str(root)))):
+        raise HomeError(
+            f"{str(root)!r}: got a home with {' and '.join(map(repr, refused))} in its path, which dlt, Delta or "
+            "DuckDB cannot write to. Nothing was touched. Rename the folder, or set PIPELEDGER_HOME to another one."
+        )
+    return Home(root)
 
 
 def read_marker(place: Place) -> dict[str, Any] | None:

@@ -255,4 +255,4 @@ def next_day(first_days: Step, tmp_path_factory: pytest.TempPathFactory) -> Step
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Desk:
-    return new_desk(tmp_path / "desk")
+    return new_desk(tmp_path / "Zoë & Co. (#1)")

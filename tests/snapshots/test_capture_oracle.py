@@ -206,6 +206,16 @@ def test_rows_may_first_change_on_a_later_one_of_days_captured_together(tmp_path
     agrees_after_rebuild(where, oracle)
 
 
+@pytest.mark.parametrize("name", ["My Company", "Müller & Söhne, #1", 'a "b" {c} $d', "日本*~;@+"])
+def test_the_folder_may_have_any_name_that_the_libraries_take(tmp_path: Path, name: str) -> None:
+    where, oracle = store(tmp_path / name), opportunities()
+    for number, stage in enumerate(("New", "Won")):
+        rows: list[Row] = [{"opportunity_id": "a", "stage": stage}]
+        take_all(where, {day(number): rows})
+        oracle.capture(day(number), rows)
+    agrees_after_rebuild(where, oracle)
+
+
 def test_many_clean_days_at_once_are_one_commit(tmp_path: Path) -> None:
     where = store(tmp_path)
     take_all(where, {day(n): [{"opportunity_id": "a", "stage": f"{n}"}] for n in range(20)})

@@ -7,7 +7,7 @@ import pytest
 
 from orchestration.settings.config import Company
 from orchestration.settings.errors import HomeError
-from orchestration.settings.home import MARKER, Home, check_home, open_home
+from orchestration.settings.home import MARKER, Home, check_home, find_home, open_home
 from snapshots.place import LocalPlace
 
 COMPANY = Company("America/New_York", "USD")
@@ -59,3 +59,10 @@ def test_an_older_format_is_migrated_after_a_copy(home: Home) -> None:
     assert marker["note"] == "kept"
     copy = json.loads((home.root / "before-format-1" / "home.json").read_text())
     assert copy == {"time_zone": "America/New_York", "note": "kept"}
+
+
+@pytest.mark.parametrize("name", ["it's", "100%", "a?", "[b]", "b]", "a|b", "a^b", "a\\b", "a\nb", "a=b"])
+def test_a_folder_that_a_library_cannot_write_to_is_refused_before_anything_is_made(tmp_path: Path, name: str) -> None:
+    with pytest.raises(HomeError, match=r"in its path.*Rename the folder, or set PIPELEDGER_HOME"):
+        find_home({"PIPELEDGER_HOME": name}, tmp_path)
+    assert list(tmp_path.iterdir()) == []
