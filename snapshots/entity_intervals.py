@@ -17,7 +17,7 @@ from snapshots.casts import id_text, key_text
 from snapshots.digest import quoted
 from snapshots.ledger import OWNED
 from snapshots.place import Place
-from snapshots.receipts import Commit, Receipt, as_json, from_json
+from snapshots.receipts import RECONSTRUCTED_SUFFIX, Commit, Receipt, as_json, from_json
 
 CONTENT = "_pl_content"
 """A hash of each current row, for comparing only: valid for one version of DuckDB and one list of columns."""
@@ -41,6 +41,16 @@ class EntityIntervals:
         """From the receipts of a table: the newest day says what it is."""
         last = receipts[max(receipts)]
         return EntityIntervals(last.source, last.source_type, last.entity, last.mode, last.key)
+
+    @property
+    def is_reconstructed(self) -> bool:
+        """Whether these are days before the first observed one, from a vendor's history."""
+        return self.entity.endswith(RECONSTRUCTED_SUFFIX)
+
+    @property
+    def observed(self) -> str:
+        """The entity itself, whose observed days have a table of that name."""
+        return self.entity.removesuffix(RECONSTRUCTED_SUFFIX)
 
     @property
     def versions(self) -> str:
@@ -102,6 +112,15 @@ class EntityIntervals:
         """Removes the four tables, where they exist."""
         for table in (self.versions, self.current, self.ended, self.spellings):
             con.execute(f"drop table if exists {table}")
+
+    def following(self) -> str:
+        """SQL for the next day on which a row's key has one; null while there is none, and of events, which have none.
+
+        The rows have `valid_from`.
+        """
+        if self.mode == "events":
+            return "cast(null as date)"
+        return f"lead(valid_from) over (partition by {self.keys()} order by valid_from)"
 
     def rows(self) -> str:
         """SQL for all versions with their `valid_to`."""
@@ -186,7 +205,7 @@ class EntityIntervals:
         con.execute(
             f"create or replace temp table ends as "
             f"select {self.keys()}, valid_from, {VERSION}, _pl_change, _pl_row_digest, "
-            f"lead(valid_from) over (partition by {self.keys()} order by valid_from) as valid_to from {self.versions}"
+            f"{self.following()} as valid_to from {self.versions}"
         )
         con.execute(f"insert into {self.ended} by name select {VERSION}, valid_to from ends where valid_to is not null")
         con.execute(

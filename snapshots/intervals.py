@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import date
 
 import duckdb
 
 from snapshots.casts import create_readings
 from snapshots.dialect import Dialect
-from snapshots.digest import literal, quoted
+from snapshots.digest import date_literal, literal, quoted
 from snapshots.entity_intervals import (
     FOREVER,
     VERSION,
@@ -146,18 +147,27 @@ def create_views(
     """
     last_days = last_days or {}
     _create_receipt_views(con, last_days)
+    found = captured_entities(con)
+    wanted = {(kind, entity) for kind, entities in relations.items() for entity in entities}
+    for kind, entity in sorted(wanted | set(found)):
+        parts = [_part(con, intervals) for intervals in found.get((kind, entity), [])]
+        con.execute(f"create or replace view ledger.{quoted(relation_name(kind, entity))} as {union(parts, last_days)}")
+    con.execute(f"create or replace view ledger.spellings as {_spellings(con, found.values())}")
+
+
+def captured_entities(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], list[EntityIntervals]]:
+    """What the cache holds, by source type and entity: of each source, what was observed and what was reconstructed."""
     found: dict[tuple[str, str], list[EntityIntervals]] = {}
     for source, entity in con.execute("select source, entity from intervals.tables order by all").fetchall():
         last = stored_days(con, source, entity)[-1]
         intervals = EntityIntervals.of(stored_receipts(con, source, entity, last))
-        found.setdefault((intervals.source_type, entity.removesuffix(RECONSTRUCTED_SUFFIX)), []).append(intervals)
-    wanted = {(kind, entity) for kind, entities in relations.items() for entity in entities}
-    for kind, entity in sorted(wanted | set(found)):
-        con.execute(
-            f"create or replace view ledger.{quoted(f'{kind}__{entity}')} as "
-            f"{_union(con, found.get((kind, entity), []), last_days)}"
-        )
-    con.execute(f"create or replace view ledger.spellings as {_spellings(con, found.values())}")
+        found.setdefault((intervals.source_type, intervals.observed), []).append(intervals)
+    return found
+
+
+def relation_name(kind: str, entity: str) -> str:
+    """What the relation of an entity, over all sources of a type, is called in the schema `ledger`."""
+    return f"{kind}__{entity}"
 
 
 def _spellings(con: duckdb.DuckDBPyConnection, sources: Iterable[Sequence[EntityIntervals]]) -> str:
@@ -176,49 +186,71 @@ def _spellings(con: duckdb.DuckDBPyConnection, sources: Iterable[Sequence[Entity
     return " union all ".join(selects)
 
 
-def _union(con: duckdb.DuckDBPyConnection, sources: Sequence[EntityIntervals], last_days: Mapping[str, date]) -> str:
-    """SQL for the rows of one entity of several sources of a type, observed and reconstructed; none without sources.
+@dataclass(frozen=True)
+class Part:
+    """One table of the ledger as part of a relation: names and types of the source's columns, and SQL for its rows.
+
+    The rows have `valid_from`, `valid_to` and `_pl_change` besides. `seam` is SQL for the day on which observation
+    begins, where the rows are reconstructed.
+    """
+
+    intervals: EntityIntervals
+    columns: Mapping[str, str]
+    rows: str
+    seam: str
+
+
+def _part(con: duckdb.DuckDBPyConnection, intervals: EntityIntervals) -> Part:
+    described = con.execute(f"describe {intervals.versions}").fetchall()
+    columns = {row[0]: row[1] for row in described if row[0] not in ("valid_from", VERSION, *OWNED)}
+    rows = intervals.folded(intervals.rows()) if intervals.spelled(con) else intervals.rows()
+    seam = (
+        f"(select min(snapshot_date) from intervals.receipts where source = {literal(intervals.source)} "
+        f"and entity = {literal(intervals.observed)})"
+    )
+    return Part(intervals, columns, rows, seam if intervals.is_reconstructed else "")
+
+
+def union(parts: Sequence[Part], last_days: Mapping[str, date]) -> str:
+    """SQL for the rows of one entity of several sources of a type, observed and reconstructed; none without parts.
 
     A column has the type that all its tables agree on, else VARCHAR, and is null where a table lacks it. Reconstructed
     intervals end where observation begins. Of a source in `last_days`, what had not ended by that day has no end.
     """
-    if not sources:
+    if not parts:
         return (
             "select " + ", ".join(f"cast(null as {kind}) as {name}" for name, kind in _FRAME.items()) + " where false"
         )
-    have: dict[EntityIntervals, dict[str, str]] = {}
-    for intervals in sources:
-        described = con.execute(f"describe {intervals.versions}").fetchall()
-        have[intervals] = {row[0]: row[1] for row in described if row[0] not in ("valid_from", VERSION, *OWNED)}
     kinds: dict[str, set[str]] = {}
-    for name, kind in (item for columns in have.values() for item in columns.items()):
+    for name, kind in (item for part in parts for item in part.columns.items()):
         kinds.setdefault(name, set()).add(kind)
     agreed = {name: found.pop() if len(found) == 1 else "VARCHAR" for name, found in sorted(kinds.items())}
     selects = []
-    for intervals, columns in have.items():
-        origin = "reconstructed" if intervals.entity.endswith(RECONSTRUCTED_SUFFIX) else "observed"
-        frame = (
-            f"{literal(intervals.source)} as source, valid_from, valid_to, _pl_change, {literal(origin)} as _pl_origin"
-        )
+    for part in parts:
         cast = [
-            f"cast({quoted(name) if name in columns else 'null'} as {kind})"
+            f"cast({quoted(name) if name in part.columns else 'null'} as {kind})"
             # as text, an instant says that it is UTC: one without an offset would be company time
-            + (" || 'Z'" if (columns.get(name), kind) == ("TIMESTAMP", "VARCHAR") else "")
+            + (" || 'Z'" if (part.columns.get(name), kind) == ("TIMESTAMP", "VARCHAR") else "")
             + f" as {quoted(name)}"
             for name, kind in agreed.items()
         ]
-        rows = intervals.folded(intervals.rows()) if intervals.spelled(con) else intervals.rows()
-        if origin == "reconstructed":
-            seam = (
-                f"(select min(snapshot_date) from intervals.receipts where source = {literal(intervals.source)} "
-                f"and entity = {literal(intervals.entity.removesuffix(RECONSTRUCTED_SUFFIX))})"
-            )
-            rows = f"(select * replace (least(valid_to, {seam}) as valid_to) from {rows} where valid_from < {seam})"
-        if intervals.source in last_days:
-            last = f"date {literal(last_days[intervals.source].isoformat())}"
-            end = f"case when valid_to > {last} then {FOREVER} else valid_to end as valid_to"
-            rows = f"(select * replace ({end}) from {rows} where valid_from <= {last})"
-        selects.append(f"select {', '.join([frame, *cast])} from {rows}")
+        end, conditions = "valid_to", []
+        if part.seam:
+            end = f"least({end}, {part.seam})"
+            conditions.append(f"valid_from < {part.seam}")
+        if part.intervals.source in last_days:
+            last = date_literal(last_days[part.intervals.source])
+            end = f"case when {end} > {last} then {FOREVER} else {end} end"
+            conditions.append(f"valid_from <= {last}")
+        frame = [
+            f"{literal(part.intervals.source)} as source",
+            "valid_from",
+            f"{end} as valid_to",
+            "_pl_change",
+            f"{literal('reconstructed' if part.seam else 'observed')} as _pl_origin",
+        ]
+        where = f" where {' and '.join(conditions)}" if conditions else ""
+        selects.append(f"select {', '.join([*frame, *cast])} from {part.rows}{where}")
     return " union all ".join(selects)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import Any
 
 import duckdb
 
@@ -35,11 +36,19 @@ def scan(con: duckdb.DuckDBPyConnection, table: LedgerTable, files: Sequence[str
 
 def rows_by_day(con: duckdb.DuckDBPyConnection, table: LedgerTable, rows: str) -> dict[date, tuple[int, str]]:
     """Count and digest of the rows (the relation `rows`) of each day, as receipts have them."""
-    digest = written_digest(table.columns())
-    found = con.execute(
+    return counted(con.execute(days_query(table, rows)).fetchall())
+
+
+def days_query(table: LedgerTable, rows: str) -> str:
+    """SQL for the day, the count and the two sums of digests of the rows (the relation `rows`) of each day."""
+    return (
         f"select {PARTITION}, count(*), {digest_sums('digest')} "
-        f"from (select {PARTITION}, {digest} as digest from {rows}) group by {PARTITION}"
-    ).fetchall()
+        f"from (select {PARTITION}, {written_digest(table.columns())} as digest from {rows}) group by {PARTITION}"
+    )
+
+
+def counted(found: Iterable[Sequence[Any]]) -> dict[date, tuple[int, str]]:
+    """What `days_query` finds, as receipts have it."""
     return {day: (int(count), hexadecimal(add_digests(upper, lower))) for day, count, upper, lower in found}
 
 
@@ -47,7 +56,7 @@ def receipts_of(table: LedgerTable, commits: Sequence[Commit]) -> dict[date, Rec
     """The receipts that count, by day. Raises LedgerDamagedError for a commit that cannot be believed."""
     broken = next((commit for commit in commits if commit.problem), None)
     if broken is not None:
-        raise _damaged(table, f"commit {broken.version} {broken.problem}")
+        raise damaged(table, f"commit {broken.version} {broken.problem}")
     return newest(commits)
 
 
@@ -66,8 +75,13 @@ def insert_checked(
             f"from {scan(con, table)}"
         )
     except (duckdb.Error, UnicodeDecodeError) as error:
-        raise _damaged(table, f"a file cannot be read ({error})") from error
+        raise damaged(table, f"a file cannot be read ({error})") from error
     found = rows_by_day(con, table, f"(select valid_from as {PARTITION}, * from {versions})")
+    check_days(table, receipts, found)
+
+
+def check_days(table: LedgerTable, receipts: Mapping[date, Receipt], found: Mapping[date, tuple[int, str]]) -> None:
+    """Raises LedgerDamagedError, naming the days, unless the rows `found` of each are those that receipts describe."""
     wrong = [
         day
         for day in sorted({*receipts, *found})
@@ -76,10 +90,11 @@ def insert_checked(
         != (receipts[day].upserts + receipts[day].deletes, receipts[day].rows_digest)
     ]
     if wrong:
-        raise _damaged(table, f"the rows of {', '.join(map(str, wrong))} are not those that were written")
+        raise damaged(table, f"the rows of {', '.join(map(str, wrong))} are not those that were written")
 
 
-def _damaged(table: LedgerTable, what: str) -> LedgerDamagedError:
+def damaged(table: LedgerTable, what: str) -> LedgerDamagedError:
+    """What is said of a table whose rows are not to be used."""
     return LedgerDamagedError(
         f"{table.name}: {what}. Nothing was changed. Run `pipeledger verify` for every damaged day, "
         f"restore {'/'.join(('ledger', *table.place.table_name))}/ from a backup, then run the command again."

@@ -1,9 +1,9 @@
 """Spark as the engine of a build: the ledger goes in, the same models run there, the marts come back.
 
-Comes from the ledger's views in the warehouse; goes back to the warehouse, so that whatever reads marts and findings
-there (publish, status, the checks of closed months) does not ask which engine made them. What lies in the home's folder
-`spark` meanwhile is made anew by each build. Spark runs in a process of its own beside this one, on this machine
-(`local[2]`) or on a cluster that sees the home's folder under the same path.
+Comes from the ledger's files, and from its small views in the warehouse; goes back to the warehouse, so that whatever
+reads marts and findings there (publish, status, the checks of closed months) does not ask which engine made them. What
+lies in the home's folder `spark` meanwhile is made anew by each build. Spark runs in a process of its own beside this
+one, on this machine (`local[2]`) or on a cluster that sees the home's folder under the same path.
 """
 
 import os
@@ -183,32 +183,41 @@ def run(spark: "SparkSession", sql: str) -> "DataFrame":
 
 
 def send_ledger(spark: "SparkSession", config: Config, home: Home) -> None:
-    """Make the ledger's relations, and the functions that read text, in Spark's schema `ledger`."""
+    """Make the ledger's relations, and the functions that read text, in Spark's schema `ledger`.
+
+    What has intervals is made by Spark from the ledger's files; DuckDB sends the rest, such as the receipts.
+    """
     from orchestration.steps.spark_functions import create_functions  # sqlglot takes a while to import
+    from orchestration.steps.spark_intervals import make_relations
 
     spark.sql("create schema if not exists ledger")
     with duckdb.connect(str(home.warehouse), read_only=True) as connection:
         connection.execute("set TimeZone = 'UTC'")
+        made = make_relations(spark, connection, home.store(config.company, config.ledger))
         names = connection.execute(
             "select table_name from information_schema.tables "
             "where table_catalog = current_database() and table_schema = 'ledger' order by all"
         ).fetchall()
-        for (name,) in names:
-            relation = f"ledger.{quoted(name)}"
-            columns = {row[0]: row[1] for row in connection.execute(f"describe {relation}").fetchall()}
-            as_written = ", ".join(
-                f"cast({quoted(column)} as {'timestamptz' if kind == 'TIMESTAMP' else kind}) as {quoted(column)}"
-                for column, kind in columns.items()
-            )
-            folder = home.spark / "ledger" / name
-            folder.mkdir(parents=True, exist_ok=True)
-            file = literal(str(folder / "rows.parquet"))
-            connection.execute(f"copy (select {as_written} from {relation}) to {file} (format parquet)")
-            declared = ", ".join(f"`{column}` {kind.replace('VARCHAR', 'string')}" for column, kind in columns.items())
-            location = str(folder).replace("\\", r"\\").replace("'", r"\'")
-            spark.sql(f"drop table if exists ledger.`{name}`")
-            spark.sql(f"create table ledger.`{name}` ({declared}) using parquet location '{location}'")
+        for name in sorted({name for (name,) in names} - made):
+            _send(spark, connection, name, home.spark / "ledger" / name)
     create_functions(spark, dialects(config))
+
+
+def _send(spark: "SparkSession", connection: duckdb.DuckDBPyConnection, name: str, folder: Path) -> None:
+    """Make a relation of DuckDB's schema `ledger` in Spark's, from a file in `folder`."""
+    relation = f"ledger.{quoted(name)}"
+    columns = {row[0]: row[1] for row in connection.execute(f"describe {relation}").fetchall()}
+    as_written = ", ".join(
+        f"cast({quoted(column)} as {'timestamptz' if kind == 'TIMESTAMP' else kind}) as {quoted(column)}"
+        for column, kind in columns.items()
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    file = literal(str(folder / "rows.parquet"))
+    connection.execute(f"copy (select {as_written} from {relation}) to {file} (format parquet)")
+    declared = ", ".join(f"`{column}` {kind.replace('VARCHAR', 'string')}" for column, kind in columns.items())
+    location = str(folder).replace("\\", r"\\").replace("'", r"\'")
+    spark.sql(f"drop table if exists ledger.`{name}`")
+    spark.sql(f"create table ledger.`{name}` ({declared}) using parquet location '{location}'")
 
 
 def fetch(spark: "SparkSession", home: Home, schemas: Sequence[str] = FETCHED) -> None:

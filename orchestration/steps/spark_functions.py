@@ -1,4 +1,4 @@
-"""The functions that read text, in Spark: the casts of `snapshots/casts.py`, translated.
+"""The functions that read text, in Spark: the casts of `snapshots/casts.py`, translated; so are queries of the ledger.
 
 What a text means is said there and nowhere else; here its DuckDB SQL becomes Spark's. The session's time zone is UTC,
 so that a time on the wall of a place is an instant there, as the clock shows it.
@@ -26,8 +26,13 @@ def create_functions(spark: "SparkSession", dialects: Mapping[str, Dialect]) -> 
 
 
 def in_spark(value: str) -> str:
-    """DuckDB's SQL for a value as Spark's."""
-    tree = sqlglot.parse_one(_free(value), read="duckdb")
+    """DuckDB's SQL for the value of a reading as Spark's."""
+    return translated(_free(value))
+
+
+def translated(sql: str) -> str:
+    """DuckDB's SQL as Spark's."""
+    tree = sqlglot.parse_one(sql, read="duckdb")
     for node in reversed(list(tree.walk())):  # the inner ones first
         translated = _translated(node)
         if translated is not node:
@@ -54,17 +59,30 @@ def _translated(node: Any) -> Any:
         return exp.EQ(this=exp.Mod(this=node.this, expression=exp.Literal.number(1)), expression=exp.Literal.number(0))
     if isinstance(node, exp.UnixToTime):  # make_timestamp(epoch_us(instant)), an instant in UTC as it is
         return node.this.expressions[0]
+    if type(node) in (exp.Concat, exp.Cast):  # ConcatWs is a Concat, too
+        return _of_digest(node)
     if not isinstance(node, exp.Anonymous):
         return node
     name, arguments = str(node.this).lower(), node.expressions
-    if name == "strlen":
-        return _call("octet_length", *arguments)
+    if name in ("strlen", "epoch_us"):
+        return _call({"strlen": "octet_length", "epoch_us": "unix_micros"}[name], *arguments)
     if name == "timezone":
         zone, time = arguments
         return _instant(time, zone) if _is_local(time) else _call("from_utc_timestamp", time, zone)
     if name == "try_strptime":
         text, formats = arguments
         return exp.Coalesce(expressions=[_read(text, each.this) for each in formats.expressions])
+    return node
+
+
+def _of_digest(node: Any) -> Any:
+    """What the digests of rows are made by: text in which nulls are nothing, and the number of hexadecimal text."""
+    if isinstance(node, exp.Concat):
+        texts = [exp.cast(each, exp.DType.TEXT) for each in node.expressions]
+        return _call("concat_ws", exp.Literal.string(""), *texts)
+    if node.to.this == exp.DType.UBIGINT:  # of '0x' || digits
+        number = _call("conv", node.this.expression, exp.Literal.number(16), exp.Literal.number(10))
+        return exp.cast(number, "decimal(20, 0)")
     return node
 
 

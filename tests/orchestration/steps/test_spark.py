@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+import duckdb
 import pytest
 import sqlglot
 from sqlglot import exp
@@ -258,6 +259,10 @@ def test_random_companies_are_the_same_in_spark_and_in_duckdb(desk: Desk) -> Non
     config = dataclasses.replace(config, engine=Engine("spark", master="local[2]", memory="2g", spark=QUICK))
     told: list[str] = []
     kept = Path(shutil.copy(home.warehouse, desk.folder / "duckdb.duckdb"))
+    with duckdb.connect(str(home.warehouse)) as connection:  # behind this cache is no ledger: all of it is sent
+        connection.execute("create schema intervals")
+        connection.execute("create table intervals.tables (source varchar, entity varchar)")
+        connection.execute("create table intervals.receipts (source varchar, entity varchar, snapshot_date date)")
     with spark.session(config, home) as session:
         spark.send_ledger(session, config, home)
         result = invoke(
