@@ -14,6 +14,12 @@ people as (
 
 ),
 
+records as (
+
+    select * from {{ ref('int_people') }}
+
+),
+
 versions as (
 
     select * from {{ ref('stg_person') }}
@@ -113,13 +119,14 @@ evidence as (
     where activities.occurred_at is not null
     union all
     select
-        entries.source,
-        entries.person_id,
+        records.source,
+        records.person_id,
         entries.step || '_at' as evidence,
         entries.step_at as from_at,
         entries.step_at as to_at,
         entries.known_from
     from entries
+    inner join records on entries.record_number = records.record_number
     union all
     -- A status has a day, and one that was there from the first day on has none.
     select

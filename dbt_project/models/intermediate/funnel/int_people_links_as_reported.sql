@@ -218,13 +218,13 @@ dated as (
 converted as (
 
     select
-        people.person_key,
+        numbered.person_key,
         min(entries.known_from) as known_from,
         min(entries.step_date) as step_date
     from entries
-    inner join people on entries.source = people.source and entries.person_id = people.person_id
+    inner join numbered on entries.record_number = numbered.record_number
     where entries.evidence = 'converted'
-    group by people.person_key
+    group by numbered.person_key
 
 ),
 
@@ -271,11 +271,12 @@ first_touches as (
 late_records as (
 
     select
-        entries.source,
-        entries.person_id,
+        numbered.source,
+        numbered.person_id,
         entries.step_date as late_from,
         entries.known_from as late_to
     from entries
+    inner join numbered on entries.record_number = numbered.record_number
     where entries.known_to = {{ end_of_time() }}
     union all
     -- a record that had such a link, and all that ever had it
