@@ -51,20 +51,10 @@ kinds as (
 
 ),
 
-snapshot_days as (
-
-    select * from {{ ref('int_snapshot_days') }}
-    where status <> 'gap'
-
-),
-
 as_of_dates as (
 
-    select
-        cast({{ dbt.date_trunc('month', 'snapshot_days.snapshot_date') }} as date) as cohort_month,
-        max(snapshot_days.snapshot_date) as as_of_date
-    from snapshot_days
-    group by cast({{ dbt.date_trunc('month', 'snapshot_days.snapshot_date') }} as date)
+    select * from {{ ref('int_as_of_dates') }}
+    where cohort_month is not null
 
 ),
 

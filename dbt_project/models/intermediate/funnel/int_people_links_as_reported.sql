@@ -39,29 +39,9 @@ kinds as (
 
 ),
 
-snapshot_days as (
-
-    select * from {{ ref('int_snapshot_days') }}
-    where status <> 'gap'
-
-),
-
-fiscal_days as (
-
-    select * from {{ ref('int_fiscal_days') }}
-
-),
-
 as_of_dates as (
 
-    select max(snapshot_days.snapshot_date) as as_of_date
-    from snapshot_days
-    group by {{ dbt.date_trunc('month', 'snapshot_days.snapshot_date') }}
-    union
-    select max(snapshot_days.snapshot_date) as as_of_date
-    from snapshot_days
-    inner join fiscal_days on snapshot_days.snapshot_date = fiscal_days.date_day
-    group by fiscal_days.fiscal_quarter
+    select * from {{ ref('int_as_of_dates') }}
 
 ),
 
