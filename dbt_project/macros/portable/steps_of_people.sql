@@ -1,10 +1,10 @@
 {#-
     CTEs for a model that has `people` (the columns `of`, which tell persons apart, as_of_date,
-    source, person_id, record_number, created_date), `entries` (as int_lifecycle_entries), `sources`
-    (as int_sources), `versions` (as stg_person, with record_number), `first_touches` (the columns
-    `of`, touch_date, campaign_id, channel) and `segments` (as int_account_segment_intervals). The
-    last one, `taken_steps`, has a row per person x step of the lifecycle x cycle, as it was known
-    on as_of_date.
+    source, record_number, created_date), `entries` (as int_lifecycle_entries), `sources` (as
+    int_sources), `versions` (as int_person_versions), `first_touches` (the columns `of`,
+    touch_date, campaign_id, channel) and `segments` (as int_account_segment_intervals). The last
+    one, `taken_steps`, has a row per person x step of the lifecycle x cycle, as it was known on
+    as_of_date.
 -#}
 {% macro steps_of_people(of) -%}
 {%- set steps = ['lead', 'mql', 'sal', 'sql', 'opportunity', 'won'] %}
@@ -13,7 +13,9 @@
     'step', 'cycle', 'record_number', 'opportunity_id', 'step_precision',
     'step_at', 'step_date', 'known_from', 'earlier_steps_until',
 ] %}
-{%- set record_columns = ['source', 'account_id', 'owner_id', 'lead_source', 'lead_score'] %}
+{%- set record_columns = [
+    'source', 'account_number', 'account_id', 'owner_id', 'lead_source', 'lead_score',
+] %}
 created as (
 
     select
@@ -31,10 +33,11 @@ evidence as (
         {{ columns_of('people', of) }},
         people.as_of_date,
         people.record_number,
-        {{ columns_of('entries', ['source'] + entry_columns) }},
+        people.source,
+        {{ columns_of('entries', entry_columns) }},
         entries.step_date
     from entries
-    inner join people on entries.source = people.source and entries.person_id = people.person_id
+    inner join people on entries.record_number = people.record_number
     where
         entries.evidence <> 'converted'
         and entries.known_from <= people.as_of_date
@@ -44,12 +47,13 @@ evidence as (
         {{ columns_of('people', of) }},
         people.as_of_date,
         people.record_number,
-        {{ columns_of('entries', ['source'] + entry_columns) }},
+        people.source,
+        {{ columns_of('entries', entry_columns) }},
         greatest(
             entries.step_date, coalesce(created.created_date, {{ beginning_of_time() }})
         ) as step_date
     from entries
-    inner join people on entries.source = people.source and entries.person_id = people.person_id
+    inner join people on entries.record_number = people.record_number
     inner join created on {{ equal_columns('people', 'created', of) }}
     where entries.evidence = 'converted' and entries.known_from <= people.as_of_date
 
@@ -225,6 +229,7 @@ taken_steps as (
         described.record_number,
         described.source,
         described.opportunity_id,
+        described.account_number,
         described.account_id,
         described.owner_id,
         first_touches.campaign_id,

@@ -1,8 +1,8 @@
 -- One row per unit (`person`, `account`) x entrant x step of the lifecycle x cycle x cohort_month
 -- that the month's own report had and today's data have not (1), or the other way round (-1).
 {%- set step_columns = [
-    'person_key', 'source', 'account_id', 'step', 'cycle', 'segment', 'lead_source', 'channel',
-    'campaign_id', 'step_precision', 'step_date',
+    'account_number', 'step', 'cycle', 'segment', 'lead_source', 'channel', 'campaign_id',
+    'step_precision', 'step_date',
 ] %}
 {%- set entry_columns = ['as_of_date', 'account_number', 'step', 'step_date'] %}
 with
@@ -27,7 +27,7 @@ records as (
 
 lifecycle as (
 
-    select * from {{ ref('fct_lifecycle_steps') }}
+    select * from {{ ref('int_lifecycle_steps') }}
     where step <> 'won'
 
 ),
@@ -39,20 +39,10 @@ entrants as (
 
 ),
 
-snapshot_days as (
-
-    select * from {{ ref('int_snapshot_days') }}
-    where status <> 'gap'
-
-),
-
 as_of_dates as (
 
-    select
-        cast({{ dbt.date_trunc('month', 'snapshot_days.snapshot_date') }} as date) as cohort_month,
-        max(snapshot_days.snapshot_date) as as_of_date
-    from snapshot_days
-    group by cast({{ dbt.date_trunc('month', 'snapshot_days.snapshot_date') }} as date)
+    select * from {{ ref('int_as_of_dates') }}
+    where cohort_month is not null
 
 ),
 
@@ -60,8 +50,7 @@ late as (
 
     select
         people_then.as_of_date,
-        records.person_number,
-        min(people_then.later_person_key) as person_key
+        records.person_number
     from people_then
     inner join as_of_dates on people_then.as_of_date = as_of_dates.as_of_date
     inner join records
@@ -70,49 +59,14 @@ late as (
 
 ),
 
-account_ids as (
+account_days as (
 
     select
-        lifecycle.source,
-        lifecycle.account_id,
+        lifecycle.account_number,
         min(lifecycle.known_from) as known_from
     from lifecycle
-    where lifecycle.account_id is not null
-    group by lifecycle.source, lifecycle.account_id
-    union all
-    select distinct
-        reported_steps.source,
-        reported_steps.account_id,
-        cast(null as date) as known_from
-    from reported_steps
-    where reported_steps.account_id is not null
-
-),
-
-accounts as (
-
-    select
-        account_ids.source,
-        account_ids.account_id,
-        min(account_ids.known_from) as known_from,
-        row_number() over (
-            order by account_ids.source nulls last, account_ids.account_id nulls last
-        ) as account_number
-    from account_ids
-    group by account_ids.source, account_ids.account_id
-
-),
-
-steps_then as (
-
-    select
-        reported_steps.*,
-        accounts.account_number
-    from reported_steps
-    left join accounts
-        on
-            reported_steps.source = accounts.source
-            and reported_steps.account_id = accounts.account_id
+    where lifecycle.account_number is not null
+    group by lifecycle.account_number
 
 ),
 
@@ -120,15 +74,15 @@ steps_then as (
 steps_today as (
 
     select
-        lifecycle.*,
-        accounts.account_number,
-        accounts.known_from as account_known_from,
-        records.person_number
+        {%- for column in step_columns %}
+            lifecycle.{{ column }},
+        {%- endfor %}
+        lifecycle.person_number,
+        lifecycle.record_number,
+        lifecycle.known_from,
+        account_days.known_from as account_known_from
     from lifecycle
-    inner join accounts
-        on lifecycle.source = accounts.source and lifecycle.account_id = accounts.account_id
-    inner join records
-        on lifecycle.source = records.source and lifecycle.person_id = records.person_id
+    inner join account_days on lifecycle.account_number = account_days.account_number
 
 ),
 
@@ -136,10 +90,10 @@ steps_today as (
 late_accounts as (
 
     select
-        steps_then.as_of_date,
-        steps_then.account_number
-    from steps_then
-    where steps_then.account_number is not null
+        reported_steps.as_of_date,
+        reported_steps.account_number
+    from reported_steps
+    where reported_steps.account_number is not null
     union
     select
         late.as_of_date,
@@ -165,12 +119,12 @@ late_accounts as (
 account_dates as (
 
     select
-        steps_then.as_of_date,
-        steps_then.account_number,
-        steps_then.step,
-        steps_then.step_date
-    from steps_then
-    where steps_then.account_number is not null
+        reported_steps.as_of_date,
+        reported_steps.account_number,
+        reported_steps.step,
+        reported_steps.step_date
+    from reported_steps
+    where reported_steps.account_number is not null
     union all
     select
         late_accounts.as_of_date,
@@ -219,23 +173,26 @@ account_steps as (
 
     select
         {%- for column in step_columns %}
-            steps_then.{{ column }},
+            reported_steps.{{ column }},
         {%- endfor %}
-        steps_then.as_of_date
-    from steps_then
+        reported_steps.person_key,
+        reported_steps.as_of_date
+    from reported_steps
     inner join account_entries
-        on {{ equal_columns('steps_then', 'account_entries', entry_columns) }}
+        on {{ equal_columns('reported_steps', 'account_entries', entry_columns) }}
     union all
     select
         {%- for column in step_columns %}
             steps_today.{{ column }},
         {%- endfor %}
+        records.person_key,
         account_entries.as_of_date
     from account_entries
     inner join steps_today
         on
             {{ equal_columns('account_entries', 'steps_today', entry_columns[1:]) }}
             and account_entries.as_of_date >= steps_today.known_from
+    inner join records on steps_today.record_number = records.record_number
     left join late
         on
             account_entries.as_of_date = late.as_of_date
@@ -251,8 +208,7 @@ account_moves as (
         row_number() over (
             partition by
                 account_steps.as_of_date,
-                account_steps.source,
-                account_steps.account_id,
+                account_steps.account_number,
                 account_steps.step
             order by account_steps.person_key nulls last, account_steps.cycle nulls last
         ) as entry_number
@@ -264,12 +220,12 @@ entered_then as (
 
     select
         {%- for column in step_columns %}
-            steps_then.{{ column }},
+            reported_steps.{{ column }},
         {%- endfor %}
-        steps_then.as_of_date,
+        reported_steps.as_of_date,
         'person' as unit,
-        steps_then.person_key as entrant_key
-    from steps_then
+        reported_steps.earlier_number as entrant_number
+    from reported_steps
     union all
     select
         {%- for column in step_columns %}
@@ -277,7 +233,7 @@ entered_then as (
         {%- endfor %}
         account_moves.as_of_date,
         'account' as unit,
-        account_moves.source || '/' || account_moves.account_id as entrant_key
+        account_moves.account_number as entrant_number
     from account_moves
     where account_moves.entry_number = 1
 
@@ -288,15 +244,14 @@ late_entrants as (
     select
         late.as_of_date,
         'person' as unit,
-        late.person_key as entrant_key
+        late.person_number as entrant_number
     from late
     union all
     select
         late_accounts.as_of_date,
         'account' as unit,
-        accounts.source || '/' || accounts.account_id as entrant_key
+        late_accounts.account_number as entrant_number
     from late_accounts
-    inner join accounts on late_accounts.account_number = accounts.account_number
 
 ),
 
@@ -305,7 +260,7 @@ as_reported as (
 
     select
         entered_then.unit,
-        entered_then.entrant_key,
+        entered_then.entrant_number,
         entered_then.step,
         entered_then.cycle,
         as_of_dates.cohort_month,
@@ -323,7 +278,7 @@ as_reported as (
     union all
     select
         entrants.unit,
-        entrants.entrant_key,
+        entrants.entrant_number,
         entrants.step,
         entrants.cycle,
         entrants.cohort_month,
@@ -338,11 +293,11 @@ as_reported as (
         on
             as_of_dates.as_of_date = late_entrants.as_of_date
             and entrants.unit = late_entrants.unit
-            and entrants.entrant_key = late_entrants.entrant_key
+            and entrants.entrant_number = late_entrants.entrant_number
     where
         entrants.known_from <= {{ dbt.last_day('entrants.cohort_month', 'month') }}
         and (
-            late_entrants.entrant_key is not null
+            late_entrants.entrant_number is not null
             or coalesce(entrants.step_date > as_of_dates.as_of_date, true)
         )
 

@@ -2,22 +2,28 @@
 -- those who entered the step. What happens first decides.
 {%- set steps = ['lead', 'mql', 'sal', 'sql', 'opportunity', 'won'] %}
 {%- set entrant_columns = [
-    'person_key', 'source', 'step', 'cycle', 'step_date', 'known_from', 'step_precision', 'segment',
-    'lead_source', 'channel', 'campaign_id', 'unit', 'entrant_key', 'converted_date',
+    'person_number', 'source', 'step', 'cycle', 'step_date', 'known_from', 'step_precision',
+    'segment', 'lead_source', 'channel', 'campaign_id', 'unit', 'entrant_number', 'converted_date',
     'reached_opportunity', 'reached_won',
 ] %}
 with
 
 lifecycle as (
 
-    select * from {{ ref('fct_lifecycle_steps') }}
+    select * from {{ ref('int_lifecycle_steps') }}
 
 ),
 
 versions as (
 
-    select * from {{ ref('stg_person') }}
-    where not is_tombstone and status is not null
+    select * from {{ ref('int_person_versions') }}
+    where status is not null
+
+),
+
+people as (
+
+    select * from {{ ref('int_people') }}
 
 ),
 
@@ -50,8 +56,7 @@ person_days as (
 returned as (
 
     select
-        versions.source,
-        versions.person_id,
+        versions.record_number,
         versions.valid_from,
         versions.valid_to
     from versions
@@ -60,42 +65,54 @@ returned as (
 
 ),
 
--- An opportunity's amount counts once, for the person who was linked with it first.
-linked as (
+won as (
 
     select
-        links.source,
-        links.opportunity_id,
-        links.person_id,
-        min(links.linked_from) as linked_from
-    from links
-    group by links.source, links.opportunity_id, links.person_id
+        lifecycle.person_number,
+        lifecycle.source,
+        lifecycle.opportunity_id,
+        people.person_id
+    from lifecycle
+    inner join people on lifecycle.record_number = people.record_number
+    where lifecycle.step = 'won'
 
 ),
 
+linked as (
+
+    select
+        won.person_number,
+        won.source,
+        won.opportunity_id,
+        min(links.linked_from) as linked_from
+    from won
+    inner join links
+        on
+            won.source = links.source
+            and won.opportunity_id = links.opportunity_id
+            and won.person_id = links.person_id
+    group by won.person_number, won.source, won.opportunity_id
+
+),
+
+-- An opportunity's amount counts once, for the person who was linked with it first.
 wins as (
 
     select
-        lifecycle.person_key,
+        linked.person_number,
         case
             when
                 row_number() over (
-                    partition by lifecycle.source, lifecycle.opportunity_id
-                    order by linked.linked_from nulls last, lifecycle.person_key nulls last
+                    partition by linked.source, linked.opportunity_id
+                    order by linked.linked_from nulls last, linked.person_number nulls last
                 ) = 1
                 then opportunities.amount
         end as won_amount
-    from lifecycle
-    inner join linked
-        on
-            lifecycle.source = linked.source
-            and lifecycle.opportunity_id = linked.opportunity_id
-            and lifecycle.person_id = linked.person_id
+    from linked
     left join opportunities
         on
-            lifecycle.source = opportunities.source
-            and lifecycle.opportunity_id = opportunities.opportunity_id
-    where lifecycle.step = 'won'
+            linked.source = opportunities.source
+            and linked.opportunity_id = opportunities.opportunity_id
 
 ),
 
@@ -103,7 +120,6 @@ taken as (
 
     select
         lifecycle.*,
-        lifecycle.source || '/' || lifecycle.account_id as account_key,
         case lifecycle.step
             {%- for step in steps %}
                 when '{{ step }}' then {{ loop.index }}
@@ -111,14 +127,14 @@ taken as (
         end as step_order,
         case when lifecycle.step = 'won' then wins.won_amount end as won_amount
     from lifecycle
-    left join wins on lifecycle.person_key = wins.person_key
+    left join wins on lifecycle.person_number = wins.person_number
 
 ),
 
 cycles as (
 
     select
-        lifecycle.person_key,
+        lifecycle.person_number,
         lifecycle.cycle,
         lifecycle.step_date,
         lifecycle.known_from
@@ -131,22 +147,21 @@ cycles as (
 recycled as (
 
     select
-        taken.person_key,
+        taken.person_number,
         taken.step,
         taken.cycle,
         min(greatest(returned.valid_from, taken.known_from, taken.step_date)) as recycled_date
     from taken
     inner join returned
         on
-            taken.source = returned.source
-            and taken.person_id = returned.person_id
+            taken.record_number = returned.record_number
             and taken.known_from < returned.valid_to
     left join cycles
-        on taken.person_key = cycles.person_key and taken.cycle + 1 = cycles.cycle
+        on taken.person_number = cycles.person_number and taken.cycle + 1 = cycles.cycle
     where
         greatest(returned.valid_from, taken.known_from)
         < coalesce(cycles.known_from, {{ end_of_time() }})
-    group by taken.person_key, taken.step, taken.cycle
+    group by taken.person_number, taken.step, taken.cycle
 
 ),
 
@@ -158,17 +173,17 @@ paths as (
             min(case when lifecycle.step = '{{ step }}' then lifecycle.step_date end)
                 as {{ step }}_date,
         {%- endfor %}
-        lifecycle.person_key,
+        lifecycle.person_number,
         lifecycle.cycle
     from lifecycle
-    group by lifecycle.person_key, lifecycle.cycle
+    group by lifecycle.person_number, lifecycle.cycle
 
 ),
 
 leads as (
 
     select
-        lifecycle.person_key,
+        lifecycle.person_number,
         lifecycle.cycle,
         lifecycle.step_date
     from lifecycle
@@ -184,18 +199,18 @@ courses as (
             min(case when paths.{{ step }}_date >= leads.step_date then paths.{{ step }}_date end)
                 as {{ step }}_date,
         {%- endfor %}
-        leads.person_key,
+        leads.person_number,
         leads.cycle,
         true as is_of_lead
     from leads
-    inner join paths on leads.person_key = paths.person_key
-    group by leads.person_key, leads.cycle
+    inner join paths on leads.person_number = paths.person_number
+    group by leads.person_number, leads.cycle
     union all
     select
         {%- for step in steps %}
             paths.{{ step }}_date,
         {%- endfor %}
-        paths.person_key,
+        paths.person_number,
         paths.cycle,
         false as is_of_lead
     from paths
@@ -207,7 +222,7 @@ person_entrants as (
     select
         taken.*,
         'person' as unit,
-        taken.person_key as entrant_key,
+        taken.person_number as entrant_number,
         case taken.step
             {%- for step in steps[:-2] %}
                 when '{{ step }}'
@@ -235,10 +250,10 @@ person_entrants as (
     from taken
     inner join courses
         on
-            taken.person_key = courses.person_key
+            taken.person_number = courses.person_number
             and taken.cycle = courses.cycle
             and (taken.step = 'lead') = courses.is_of_lead
-    left join wins on taken.person_key = wins.person_key
+    left join wins on taken.person_number = wins.person_number
     where taken.step <> 'won'
 
 ),
@@ -246,34 +261,34 @@ person_entrants as (
 account_dates as (
 
     select
-        taken.account_key,
+        taken.account_number,
         taken.step,
         taken.step_order,
         taken.step_date,
         sum(coalesce(taken.won_amount, 0)) as won_amount
     from taken
-    where taken.account_id is not null
-    group by taken.account_key, taken.step, taken.step_order, taken.step_date
+    where taken.account_number is not null
+    group by taken.account_number, taken.step, taken.step_order, taken.step_date
 
 ),
 
 first_dates as (
 
     select
-        account_dates.account_key,
+        account_dates.account_number,
         account_dates.step,
         account_dates.step_order,
         min(account_dates.step_date) as step_date
     from account_dates
     where account_dates.step <> 'won'
-    group by account_dates.account_key, account_dates.step, account_dates.step_order
+    group by account_dates.account_number, account_dates.step, account_dates.step_order
 
 ),
 
 account_outcomes as (
 
     select
-        first_dates.account_key,
+        first_dates.account_number,
         first_dates.step,
         min(case when later.step_order > first_dates.step_order then later.step_date end)
             as converted_date,
@@ -283,10 +298,10 @@ account_outcomes as (
     from first_dates
     inner join account_dates as later
         on
-            first_dates.account_key = later.account_key
+            first_dates.account_number = later.account_number
             and first_dates.step_order <= later.step_order
             and first_dates.step_date <= later.step_date
-    group by first_dates.account_key, first_dates.step
+    group by first_dates.account_number, first_dates.step
 
 ),
 
@@ -295,13 +310,13 @@ account_moves as (
     select
         taken.*,
         row_number() over (
-            partition by taken.account_key, taken.step
-            order by taken.person_key nulls last, taken.cycle nulls last
+            partition by taken.account_number, taken.step
+            order by taken.person_number nulls last, taken.cycle nulls last
         ) as entry_number
     from taken
     inner join first_dates
         on
-            taken.account_key = first_dates.account_key
+            taken.account_number = first_dates.account_number
             and taken.step = first_dates.step
             and taken.step_date = first_dates.step_date
 
@@ -322,7 +337,7 @@ entrants as (
             account_moves.{{ column }},
         {%- endfor %}
         'account' as unit,
-        account_moves.account_key as entrant_key,
+        account_moves.account_number as entrant_number,
         account_outcomes.converted_date,
         account_outcomes.reached_opportunity,
         account_outcomes.reached_won,
@@ -330,7 +345,7 @@ entrants as (
     from account_moves
     inner join account_outcomes
         on
-            account_moves.account_key = account_outcomes.account_key
+            account_moves.account_number = account_outcomes.account_number
             and account_moves.step = account_outcomes.step
     where account_moves.entry_number = 1
 
@@ -355,11 +370,11 @@ decided as (
     from entrants
     left join recycled
         on
-            entrants.person_key = recycled.person_key
+            entrants.person_number = recycled.person_number
             and entrants.step = recycled.step
             and entrants.cycle = recycled.cycle
     left join cycles
-        on entrants.person_key = cycles.person_key and entrants.cycle + 1 = cycles.cycle
+        on entrants.person_number = cycles.person_number and entrants.cycle + 1 = cycles.cycle
     inner join person_days on entrants.source = person_days.source
 
 ),
@@ -369,7 +384,7 @@ entries as (
     select
         -- ids
         decided.unit,
-        decided.entrant_key,
+        decided.entrant_number,
         decided.step,
         decided.cycle,
 

@@ -1,5 +1,5 @@
--- One row per person x cycle x start_step x end_evidence that was answered: between which
--- instants, by what, and since when that is known. Clocks that wait for the same have one answer.
+-- One row per person x cycle x wait_number that was answered: between which instants, by what, and
+-- since when that is known. Clocks that wait for the same have one answer.
 with
 
 handed as (
@@ -10,14 +10,13 @@ handed as (
 
 people as (
 
-    select * from {{ ref('dim_person') }}
+    select * from {{ ref('int_people') }}
 
 ),
 
 versions as (
 
-    select * from {{ ref('stg_person') }}
-    where not is_tombstone
+    select * from {{ ref('int_person_versions') }}
 
 ),
 
@@ -45,22 +44,29 @@ policy as (
 starts as (
 
     select distinct
-        handed.person_key,
+        handed.person_number,
         handed.cycle,
-        handed.start_step,
-        handed.end_evidence,
+        handed.wait_number,
         handed.started_at,
         handed.read_at,
-        handed.next_cycle_at
+        handed.next_cycle_at,
+        handed.cycle = 1 and handed.start_step = 'mql' as is_first_mql
+    from handed
+
+),
+
+waits as (
+
+    select distinct
+        handed.wait_number,
+        handed.end_evidence
     from handed
 
 ),
 
 returned as (
 
-    select distinct
-        versions.source,
-        versions.person_id
+    select distinct versions.record_number
     from versions
     cross join policy
     where {{ is_listed('versions.status', 'policy.returned_status') }}
@@ -70,19 +76,17 @@ returned as (
 statuses as (
 
     select
-        versions.source,
-        versions.person_id,
+        versions.person_number,
         versions.valid_from,
         {{ is_listed('versions.status', 'policy.returned_status') }} as is_returned,
         lag(versions.valid_from) over record is null as is_first,
         lag({{ is_listed('versions.status', 'policy.returned_status') }}) over record
             as was_returned
     from versions
-    inner join returned
-        on versions.source = returned.source and versions.person_id = returned.person_id
+    inner join returned on versions.record_number = returned.record_number
     cross join policy
     window record as (
-        partition by versions.source, versions.person_id
+        partition by versions.record_number
         order by versions.valid_from nulls last
     )
 
@@ -92,39 +96,38 @@ statuses as (
 evidence as (
 
     select
-        versions.source,
-        versions.person_id,
+        versions.person_number,
         'first_response_at' as evidence,
         versions.first_response_at as from_at,
         versions.first_response_at as to_at,
         min(versions.valid_from) as known_from
     from versions
     where versions.first_response_at is not null
-    group by versions.source, versions.person_id, versions.first_response_at
+    group by versions.person_number, versions.record_number, versions.first_response_at
     union all
     select
-        activities.source,
-        activities.person_id,
+        people.person_number,
         'activity' as evidence,
         activities.occurred_at as from_at,
         activities.occurred_at as to_at,
         activities.valid_from as known_from
     from activities
+    inner join people
+        on activities.source = people.source and activities.person_id = people.person_id
     where activities.occurred_at is not null
     union all
     select
-        entries.source,
-        entries.person_id,
+        people.person_number,
         entries.step || '_at' as evidence,
         entries.step_at as from_at,
         entries.step_at as to_at,
         entries.known_from
     from entries
+    inner join people on entries.record_number = people.record_number
     union all
     -- A status has a day, and one that was there from the first day on has none.
     select
-        statuses.source,
-        statuses.person_id,
+        statuses.person_number,
         'returned_status' as evidence,
         case
             when statuses.is_first then {{ beginning_of_time() }}
@@ -137,63 +140,46 @@ evidence as (
 
 ),
 
-of_people as (
+-- What is waited for.
+awaited as (
 
     select
-        people.person_key,
+        waits.wait_number,
         evidence.*
     from evidence
-    inner join people on evidence.source = people.source and evidence.person_id = people.person_id
+    inner join waits
+        on '|' || waits.end_evidence || '|' like '%|' || evidence.evidence || '|%'
 
 ),
 
 fitting as (
 
     select
-        starts.person_key,
+        starts.person_number,
         starts.cycle,
-        starts.start_step,
-        starts.end_evidence,
+        starts.wait_number,
         starts.started_at,
-        of_people.evidence,
-        greatest(of_people.from_at, starts.started_at) as from_at,
-        of_people.to_at,
-        of_people.known_from,
-        of_people.to_at < starts.started_at as is_before,
+        awaited.evidence,
+        greatest(awaited.from_at, starts.started_at) as from_at,
+        awaited.to_at,
+        awaited.known_from,
+        awaited.to_at < starts.started_at as is_before,
         -- Who was answered before the start needs no other answer.
         case
-            when of_people.to_at < starts.started_at then {{ beginning_of_time() }}
-            else of_people.to_at
+            when awaited.to_at < starts.started_at then {{ beginning_of_time() }}
+            else awaited.to_at
         end as counted_at
-    from starts
-    inner join of_people
+    from awaited
+    inner join starts
         on
-            starts.person_key = of_people.person_key
-            and '|' || starts.end_evidence || '|' like '%|' || of_people.evidence || '|%'
-            and starts.read_at >= of_people.from_at
-            and coalesce(starts.next_cycle_at > of_people.from_at, true)
+            awaited.person_number = starts.person_number
+            and awaited.wait_number = starts.wait_number
+            and awaited.from_at <= starts.read_at
+            and coalesce(awaited.from_at < starts.next_cycle_at, true)
             and (
-                starts.started_at <= of_people.to_at
-                or (
-                    of_people.evidence = 'first_response_at'
-                    and starts.cycle = 1
-                    and starts.start_step = 'mql'
-                )
+                awaited.to_at >= starts.started_at
+                or (awaited.evidence = 'first_response_at' and starts.is_first_mql)
             )
-
-),
-
-earliest as (
-
-    select
-        fitting.person_key,
-        fitting.cycle,
-        fitting.start_step,
-        fitting.end_evidence,
-        min(fitting.from_at) as earliest_at,
-        min(fitting.counted_at) as counted_at
-    from fitting
-    group by fitting.person_key, fitting.cycle, fitting.start_step, fitting.end_evidence
 
 ),
 
@@ -201,34 +187,28 @@ ranked as (
 
     select
         fitting.*,
-        earliest.earliest_at,
+        min(fitting.from_at) over (
+            partition by fitting.person_number, fitting.cycle, fitting.wait_number
+        ) as earliest_at,
         row_number() over (
-            partition by
-                fitting.person_key, fitting.cycle, fitting.start_step, fitting.end_evidence
+            partition by fitting.person_number, fitting.cycle, fitting.wait_number
             order by
+                fitting.counted_at nulls last,
                 fitting.to_at nulls last,
                 fitting.from_at nulls last,
                 fitting.evidence nulls last,
                 fitting.known_from nulls last
         ) as preference
     from fitting
-    inner join earliest
-        on
-            fitting.person_key = earliest.person_key
-            and fitting.cycle = earliest.cycle
-            and fitting.start_step = earliest.start_step
-            and fitting.end_evidence = earliest.end_evidence
-            and fitting.counted_at = earliest.counted_at
 
 ),
 
 answers as (
 
     select
-        ranked.person_key,
+        ranked.person_number,
         ranked.cycle,
-        ranked.start_step,
-        ranked.end_evidence,
+        ranked.wait_number,
         case when ranked.is_before then 'already_answered' else ranked.evidence end as evidence,
         case when ranked.evidence = 'returned_status' then 'day' else 'exact' end as end_precision,
         case when ranked.is_before then ranked.started_at else ranked.earliest_at end

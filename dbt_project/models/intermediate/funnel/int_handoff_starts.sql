@@ -1,5 +1,10 @@
--- One row per person x hand-off x cycle x clock: since when who has to answer, within how many
--- hours, and until when that is followed.
+-- One row per person x hand-off x cycle x clock, by numbers: since when who has to answer, within
+-- how many hours, and until when that is followed. A rule has a number, and what it waits for.
+{%- set columns = [
+    'person_number', 'cycle', 'record_number', 'source', 'account_id', 'owner_id', 'segment',
+    'channel', 'lead_score_at_step', 'known_from', 'started_at', 'started_date', 'rule_number',
+    'wait_number', 'handoff', 'clock', 'start_step', 'end_evidence', 'limit_hours', 'responsible',
+] %}
 with
 
 extracted as (
@@ -10,18 +15,18 @@ extracted as (
 
 people as (
 
-    select * from {{ ref('dim_person') }}
+    select * from {{ ref('int_people') }}
 
 ),
 
 lifecycle as (
 
-    select * from {{ ref('fct_lifecycle_steps') }}
+    select * from {{ ref('int_lifecycle_steps') }}
     where step_precision <> 'left_truncated'
 
 ),
 
-rules as (
+named_rules as (
 
     select * from {{ ref('stg_sla_rules') }}
 
@@ -75,27 +80,56 @@ captured as (
 ),
 
 -- Who has records in several sources may be answered in any of them.
-captured_of_people as (
+several as (
 
-    select
-        people.person_key,
-        max(captured.has_responses) as has_responses,
-        max(captured.has_activities) as has_activities
+    select people.person_number
     from people
-    inner join captured on people.source = captured.source
-    where people.record_count > 1
-    group by people.person_key
+    group by people.person_number
+    having count(*) > 1
 
 ),
 
--- Of the rules in force on the day, one for the segment wins over one for all.
-ranked as (
+captured_of_people as (
 
     select
-        starts.person_key,
+        people.person_number,
+        max(captured.has_responses) as has_responses,
+        max(captured.has_activities) as has_activities
+    from people
+    inner join several on people.person_number = several.person_number
+    inner join captured on people.source = captured.source
+    group by people.person_number
+
+),
+
+-- Of the rules in force on a day, one for the segment wins over one for all, and the latest.
+rules as (
+
+    select
+        named_rules.*,
+        row_number() over (
+            order by
+                case when named_rules.segment = '*' then 1 else 0 end asc nulls last,
+                named_rules.valid_from desc,
+                named_rules.handoff asc nulls last,
+                named_rules.clock asc nulls last,
+                named_rules.segment asc nulls last
+        ) as rule_number,
+        dense_rank() over (
+            order by named_rules.start_step nulls last, named_rules.end_evidence nulls last
+        ) as wait_number,
+        count(*) over (partition by named_rules.handoff, named_rules.clock) as rule_count
+    from named_rules
+
+),
+
+ruled as (
+
+    select
+        starts.person_number,
         starts.cycle,
+        starts.record_number,
         starts.source,
-        starts.person_id,
         starts.account_id,
         starts.owner_id,
         starts.segment,
@@ -104,18 +138,15 @@ ranked as (
         starts.known_from,
         starts.started_at,
         starts.step_date as started_date,
+        cast(rules.rule_number as integer) as rule_number,
+        cast(rules.wait_number as integer) as wait_number,
+        rules.rule_count,
         rules.handoff,
         rules.clock,
         rules.start_step,
         rules.end_evidence,
         rules.limit_hours,
-        rules.responsible,
-        row_number() over (
-            partition by starts.person_key, starts.cycle, rules.handoff, rules.clock
-            order by
-                case when rules.segment = '*' then 1 else 0 end nulls last,
-                rules.valid_from desc
-        ) as preference
+        rules.responsible
     from starts
     inner join rules
         on
@@ -125,10 +156,35 @@ ranked as (
 
 ),
 
+ranked as (
+
+    select
+        {%- for column in columns %}
+            ruled.{{ column }},
+        {%- endfor %}
+        1 as preference
+    from ruled
+    where ruled.rule_count = 1
+    union all
+    select
+        {%- for column in columns %}
+            ruled.{{ column }},
+        {%- endfor %}
+        row_number() over (
+            partition by ruled.person_number, ruled.cycle, ruled.handoff, ruled.clock
+            order by ruled.rule_number nulls last
+        ) as preference
+    from ruled
+    where ruled.rule_count > 1
+
+),
+
 handed as (
 
     select
-        ranked.*,
+        {%- for column in columns %}
+            ranked.{{ column }},
+        {%- endfor %}
         -- Not answered, or nobody wrote it down? Nobody can say where no answer is captured at all.
         case
             when
@@ -156,10 +212,10 @@ handed as (
     from ranked
     inner join read on ranked.source = read.source
     left join captured on ranked.source = captured.source
-    left join captured_of_people on ranked.person_key = captured_of_people.person_key
+    left join captured_of_people on ranked.person_number = captured_of_people.person_number
     left join starts as following
         on
-            ranked.person_key = following.person_key
+            ranked.person_number = following.person_number
             and ranked.cycle + 1 = following.cycle
             and following.step = 'mql'
     where ranked.preference = 1 and ranked.limit_hours is not null

@@ -6,8 +6,13 @@ with
 
 versions as (
 
-    select * from {{ ref('stg_person') }}
-    where not is_tombstone
+    select * from {{ ref('int_person_versions') }}
+
+),
+
+people as (
+
+    select * from {{ ref('int_people') }}
 
 ),
 
@@ -19,7 +24,13 @@ links as (
 
 history as (
 
-    select * from {{ ref('fct_opportunity_history') }}
+    select * from {{ ref('int_opportunity_history') }}
+
+),
+
+keys as (
+
+    select * from {{ ref('int_opportunities') }}
 
 ),
 
@@ -39,8 +50,7 @@ captured as (
 
     {%- for step in dated_steps %}
         select
-            versions.source,
-            versions.person_id,
+            versions.record_number,
             '{{ step }}' as step,
             versions.{{ step }}_at as step_at,
             versions.valid_from
@@ -58,74 +68,100 @@ compared as (
     select
         captured.*,
         lag(captured.step_at) over (
-            partition by captured.source, captured.person_id, captured.step
+            partition by captured.record_number, captured.step
             order by captured.valid_from nulls last
         ) as previous_step_at
     from captured
 
 ),
 
-numbered as (
+changed as (
 
     select
         compared.*,
-        sum(
-            case when coalesce(compared.previous_step_at < compared.step_at, true) then 1 else 0 end
-        ) over (
-            partition by compared.source, compared.person_id, compared.step
-            order by compared.valid_from nulls last
-            rows between unbounded preceding and current row
-        ) as entry_number
+        case when coalesce(compared.previous_step_at < compared.step_at, true) then 1 else 0 end
+            as is_new
     from compared
     where compared.previous_step_at is null or compared.previous_step_at <> compared.step_at
 
 ),
 
--- Contacts that sales made are no leads.
-leads as (
+numbered as (
 
     select
-        versions.*,
-        row_number() over (
-            partition by versions.source, versions.person_id
-            order by versions.valid_from nulls last
-        ) as version_number
+        changed.*,
+        sum(changed.is_new) over (
+            partition by changed.record_number, changed.step
+            order by changed.valid_from nulls last
+            rows between unbounded preceding and current row
+        ) as entry_number,
+        lead(case when changed.is_new = 0 then changed.valid_from end) over (
+            partition by changed.record_number, changed.step
+            order by changed.valid_from nulls last
+        ) as corrected_from
+    from changed
+
+),
+
+-- Contacts that sales made are no leads.
+lead_days as (
+
+    select
+        versions.record_number,
+        min(versions.valid_from) as valid_from
     from versions
     where
         versions.record_type = 'lead'
         {%- for step in dated_steps %}
             or versions.{{ step }}_at is not null
         {%- endfor %}
+    group by versions.record_number
+
+),
+
+leads as (
+
+    select
+        people.source,
+        lead_days.record_number,
+        lead_days.valid_from,
+        versions.created_at
+    from lead_days
+    inner join versions
+        on
+            lead_days.record_number = versions.record_number
+            and lead_days.valid_from = versions.valid_from
+    inner join people on lead_days.record_number = people.record_number
 
 ),
 
 first_versions as (
 
     select
-        history.source,
-        history.opportunity_id,
+        history.opportunity_key,
         min(history.valid_from) as first_captured_date,
-        min(case when history.is_won then history.valid_from end) as won_from
+        min(case when history.previous_valid_to is null then history.created_date end)
+            as created_date,
+        min(case when history.stage_category = 'won' then history.valid_from end) as won_from
     from history
-    group by history.source, history.opportunity_id
+    group by history.opportunity_key
 
 ),
 
 opportunities as (
 
     select
-        first_versions.*,
-        coalesce(history.created_date, history.valid_from) as created_date,
-        history.created_date is null and history.valid_from <= sources.first_captured_date
-            as is_left_truncated,
+        keys.source,
+        keys.opportunity_id,
+        first_versions.first_captured_date,
+        first_versions.won_from,
+        coalesce(first_versions.created_date, first_versions.first_captured_date) as created_date,
+        first_versions.created_date is null
+        and first_versions.first_captured_date <= sources.first_captured_date as is_left_truncated,
         first_versions.won_from <= sources.first_captured_date as is_won_at_first
     from first_versions
-    inner join history
-        on
-            first_versions.source = history.source
-            and first_versions.opportunity_id = history.opportunity_id
-            and first_versions.first_captured_date = history.valid_from
-    inner join sources on first_versions.source = sources.source
+    inner join keys on first_versions.opportunity_key = keys.opportunity_key
+    inner join sources on keys.source = sources.source
 
 ),
 
@@ -133,25 +169,23 @@ opportunities as (
 linked as (
 
     select
-        links.*,
-        greatest(links.linked_from, min(versions.valid_from)) as known_from
-    from links
-    inner join versions on links.source = versions.source and links.person_id = versions.person_id
-    group by
+        people.record_number,
         links.source,
         links.opportunity_id,
-        links.person_id,
         links.match,
         links.is_left_truncated,
-        links.linked_from
+        links.linked_from,
+        greatest(links.linked_from, people.first_captured_date) as known_from
+    from links
+    inner join people on links.source = people.source and links.person_id = people.person_id
+    where people.first_captured_date is not null
 
 ),
 
 entries as (
 
     select
-        numbered.source,
-        numbered.person_id,
+        numbered.record_number,
         cast(null as {{ dbt.type_string() }}) as opportunity_id,
         numbered.step,
         'record' as evidence,
@@ -160,19 +194,11 @@ entries as (
         numbered.step_at,
         {{ business_date('numbered.step_at') }} as step_date,
         numbered.valid_from as known_from,
-        cast(coalesce(
-            lead(numbered.valid_from) over (
-                partition by
-                    numbered.source, numbered.person_id, numbered.step, numbered.entry_number
-                order by numbered.valid_from nulls last
-            ),
-            {{ end_of_time() }}
-        ) as date) as known_to
+        coalesce(numbered.corrected_from, {{ end_of_time() }}) as known_to
     from numbered
     union all
     select
-        leads.source,
-        leads.person_id,
+        leads.record_number,
         null as opportunity_id,
         'lead' as step,
         'record' as evidence,
@@ -188,11 +214,9 @@ entries as (
         {{ end_of_time() }} as known_to
     from leads
     inner join person_days on leads.source = person_days.source
-    where leads.version_number = 1
     union all
     select
-        linked.source,
-        linked.person_id,
+        linked.record_number,
         linked.opportunity_id,
         'opportunity' as step,
         linked.match as evidence,
@@ -206,8 +230,7 @@ entries as (
     where linked.match = 'role'
     union all
     select
-        linked.source,
-        linked.person_id,
+        linked.record_number,
         linked.opportunity_id,
         'opportunity' as step,
         linked.match as evidence,
@@ -226,8 +249,7 @@ entries as (
     where linked.match = 'converted'
     union all
     select
-        linked.source,
-        linked.person_id,
+        linked.record_number,
         linked.opportunity_id,
         'won' as step,
         'opportunity' as evidence,
@@ -245,8 +267,7 @@ entries as (
             and linked.opportunity_id = opportunities.opportunity_id
             and linked.linked_from <= opportunities.won_from
     group by
-        linked.source,
-        linked.person_id,
+        linked.record_number,
         linked.opportunity_id,
         opportunities.won_from,
         opportunities.is_won_at_first

@@ -21,10 +21,9 @@ sources as (
 
 ),
 
-captured_versions as (
+versions as (
 
-    select * from {{ ref('stg_person') }}
-    where not is_tombstone
+    select * from {{ ref('int_person_versions') }}
 
 ),
 
@@ -52,20 +51,10 @@ kinds as (
 
 ),
 
-snapshot_days as (
-
-    select * from {{ ref('int_snapshot_days') }}
-    where status <> 'gap'
-
-),
-
 as_of_dates as (
 
-    select
-        cast({{ dbt.date_trunc('month', 'snapshot_days.snapshot_date') }} as date) as cohort_month,
-        max(snapshot_days.snapshot_date) as as_of_date
-    from snapshot_days
-    group by cast({{ dbt.date_trunc('month', 'snapshot_days.snapshot_date') }} as date)
+    select * from {{ ref('int_as_of_dates') }}
+    where cohort_month is not null
 
 ),
 
@@ -74,8 +63,7 @@ late_records as (
     select
         people_then.*,
         as_of_dates.cohort_month,
-        records.record_number,
-        records.person_number
+        records.record_number
     from people_then
     inner join as_of_dates on people_then.as_of_date = as_of_dates.as_of_date
     inner join records
@@ -83,25 +71,11 @@ late_records as (
 
 ),
 
--- Records are numbered in the order of their sources and ids.
-versions as (
-
-    select
-        captured_versions.*,
-        records.record_number
-    from captured_versions
-    inner join records
-        on
-            captured_versions.source = records.source
-            and captured_versions.person_id = records.person_id
-
-),
-
 account_holders as (
 
     select distinct versions.record_number
     from versions
-    where versions.account_id is not null
+    where versions.account_number is not null
 
 ),
 
@@ -116,8 +90,7 @@ telling_records as (
     from late_records
     inner join entries
         on
-            late_records.source = entries.source
-            and late_records.person_id = entries.person_id
+            late_records.record_number = entries.record_number
             and late_records.as_of_date >= entries.known_from
     where entries.step_date >= late_records.cohort_month or entries.evidence = 'converted'
     union all
@@ -147,7 +120,6 @@ people as (
     select
         late_records.as_of_date,
         late_records.source,
-        late_records.person_id,
         late_records.record_number,
         late_records.created_date,
         telling.earlier_number
@@ -198,11 +170,11 @@ reported_steps as (
     select
         -- ids
         taken_steps.as_of_date,
+        taken_steps.earlier_number,
         telling.person_key,
         taken_steps.step,
         taken_steps.cycle,
-        taken_steps.source,
-        taken_steps.account_id,
+        taken_steps.account_number,
 
         -- attributes
         taken_steps.segment,

@@ -46,14 +46,16 @@ records as (
         people.source,
         people.person_id,
         people.person_key,
-        people.first_captured_date
+        people.first_captured_date,
+        people.created_date
     from people
     union all
     select
         never_captured.source,
         never_captured.person_id,
         never_captured.source || '/' || never_captured.person_id as person_key,
-        cast(null as date) as first_captured_date
+        cast(null as date) as first_captured_date,
+        cast(null as date) as created_date
     from never_captured
 
 ),
@@ -69,7 +71,8 @@ numbered as (
         records.source,
         records.person_id,
         records.person_key,
-        records.first_captured_date
+        records.first_captured_date,
+        records.created_date
     from records
 
 )

@@ -39,29 +39,9 @@ kinds as (
 
 ),
 
-snapshot_days as (
-
-    select * from {{ ref('int_snapshot_days') }}
-    where status <> 'gap'
-
-),
-
-fiscal_days as (
-
-    select * from {{ ref('int_fiscal_days') }}
-
-),
-
 as_of_dates as (
 
-    select max(snapshot_days.snapshot_date) as as_of_date
-    from snapshot_days
-    group by {{ dbt.date_trunc('month', 'snapshot_days.snapshot_date') }}
-    union
-    select max(snapshot_days.snapshot_date) as as_of_date
-    from snapshot_days
-    inner join fiscal_days on snapshot_days.snapshot_date = fiscal_days.date_day
-    group by fiscal_days.fiscal_quarter
+    select * from {{ ref('int_as_of_dates') }}
 
 ),
 
@@ -218,13 +198,13 @@ dated as (
 converted as (
 
     select
-        people.person_key,
+        numbered.person_key,
         min(entries.known_from) as known_from,
         min(entries.step_date) as step_date
     from entries
-    inner join people on entries.source = people.source and entries.person_id = people.person_id
+    inner join numbered on entries.record_number = numbered.record_number
     where entries.evidence = 'converted'
-    group by people.person_key
+    group by numbered.person_key
 
 ),
 
@@ -271,11 +251,12 @@ first_touches as (
 late_records as (
 
     select
-        entries.source,
-        entries.person_id,
+        numbered.source,
+        numbered.person_id,
         entries.step_date as late_from,
         entries.known_from as late_to
     from entries
+    inner join numbered on entries.record_number = numbered.record_number
     where entries.known_to = {{ end_of_time() }}
     union all
     -- a record that had such a link, and all that ever had it

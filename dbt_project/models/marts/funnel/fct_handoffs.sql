@@ -13,6 +13,12 @@ answers as (
 
 ),
 
+people as (
+
+    select * from {{ ref('int_people') }}
+
+),
+
 days as (
 
     select * from {{ ref('int_business_days') }}
@@ -21,8 +27,7 @@ days as (
 
 versions as (
 
-    select * from {{ ref('stg_person') }}
-    where not is_tombstone
+    select * from {{ ref('int_person_versions') }}
 
 ),
 
@@ -35,7 +40,7 @@ users as (
 
 opportunities as (
 
-    select * from {{ ref('fct_lifecycle_steps') }}
+    select * from {{ ref('int_lifecycle_steps') }}
     where step = 'opportunity'
 
 ),
@@ -61,10 +66,9 @@ answered as (
     from starts
     left join answers
         on
-            starts.person_key = answers.person_key
+            starts.person_number = answers.person_number
             and starts.cycle = answers.cycle
-            and starts.start_step = answers.start_step
-            and starts.end_evidence = answers.end_evidence
+            and starts.wait_number = answers.wait_number
 
 ),
 
@@ -152,20 +156,18 @@ due as (
 rerouted as (
 
     select
-        due.person_key,
-        due.handoff,
+        due.person_number,
         due.cycle,
-        due.clock,
+        due.rule_number,
         count(*) as reroute_count
     from due
     inner join versions
         on
-            due.source = versions.source
-            and due.person_id = versions.person_id
+            due.record_number = versions.record_number
             and due.known_from < versions.valid_from
             and due.measured_date >= versions.valid_from
             and coalesce(due.owner_id, '') <> coalesce(versions.owner_id, '')
-    group by due.person_key, due.handoff, due.cycle, due.clock
+    group by due.person_number, due.cycle, due.rule_number
 
 ),
 
@@ -193,12 +195,12 @@ handoffs as (
 
     select
         -- ids
-        due.person_key,
+        people.person_key,
         due.handoff,
         due.cycle,
         due.clock,
         due.source,
-        due.person_id,
+        people.person_id,
         due.account_id,
         due.owner_id,
 
@@ -256,13 +258,13 @@ handoffs as (
         due.evidence_known_from
     from told as due
     cross join policy
-    left join opportunities on due.person_key = opportunities.person_key
+    inner join people on due.record_number = people.record_number
+    left join opportunities on due.person_number = opportunities.person_number
     left join rerouted
         on
-            due.person_key = rerouted.person_key
-            and due.handoff = rerouted.handoff
+            due.person_number = rerouted.person_number
             and due.cycle = rerouted.cycle
-            and due.clock = rerouted.clock
+            and due.rule_number = rerouted.rule_number
     left join users
         on
             due.source = users.source
