@@ -246,7 +246,10 @@ class Bucket(Place):
         return [day.partition("=")[2] for day in self.folders() if day.startswith("snapshot_date=")]
 
     def log(self) -> Path:
-        """See Place. Checkpoints are left where they are: they sum up what the JSON files say."""
+        """See Place. Checkpoints are left where they are: they sum up what the JSON files say.
+
+        Unless the newest remembers a commit that is lost: with it, the table is refused as it is on disk.
+        """
         log = self.folder / "_delta_log"
         if self.url not in self._caught_up:
             log.mkdir(parents=True, exist_ok=True)
@@ -256,9 +259,13 @@ class Bucket(Place):
 
     def _catch_up(self, log: Path) -> None:
         """Makes the copy of the log what the bucket holds."""
-        listed = {PurePosixPath(name).name: size for name, size in self.sizes("_delta_log/").items()}
-        listed = {name: size for name, size in listed.items() if re.fullmatch(r"\d+\.json", name)}
-        have = {file.name: file.stat().st_size for file in log.glob("*.json")}
+        kept = {PurePosixPath(name).name: size for name, size in self.sizes("_delta_log/").items()}
+        listed = {name: size for name, size in kept.items() if re.fullmatch(r"\d+\.json", name)}
+        summed_up = max((name for name in kept if ".checkpoint." in name), default="").partition(".")[0]
+        if listed and summed_up > max(listed).partition(".")[0]:
+            listed |= {name: size for name, size in kept.items() if name.startswith(f"{summed_up}.checkpoint.")}
+        copies = [*log.glob("*.json"), *log.glob("*.checkpoint.*")]
+        have = {file.name: file.stat().st_size for file in copies}
         for name in have.keys() - listed.keys():
             (log / name).unlink()
         newest = max(listed, default="")

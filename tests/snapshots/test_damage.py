@@ -365,7 +365,11 @@ def test_a_damaged_checkpoint_is_named_with_the_way_out(mine: Whole) -> None:
     mine.put(newest_one, mine.read(newest_one)[:100])
     (found,) = verify(mine.where)
     assert "The commits themselves are whole and say the same: delete " in found.problem
-    is_refused(mine, "cannot be opened")
+    if isinstance(mine.where.place, Bucket):  # whose checkpoints nobody reads
+        rebuild(mine.where, {})
+        assert intervals(mine.where) == mine.intervals
+    else:
+        is_refused(mine, "cannot be opened")
     for name in checkpoints:
         mine.put(name, None)
     assert verify(mine.where) == []
