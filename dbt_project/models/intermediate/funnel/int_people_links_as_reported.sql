@@ -29,7 +29,7 @@ numbered as (
 
 touches as (
 
-    select * from {{ ref('int_person_touches') }}
+    select * from {{ ref('int_first_touches') }}
 
 ),
 
@@ -242,14 +242,6 @@ redated as (
 
 ),
 
-first_touch_numbers as (
-
-    select min(touches.touch_number) as touch_number
-    from touches
-    group by touches.person_number
-
-),
-
 first_touches as (
 
     select
@@ -257,8 +249,7 @@ first_touches as (
         -- nothing is told of days before the person was captured
         greatest(touches.touch_date, numbered.first_captured_date) as touch_date,
         greatest(touches.person_known_from, kinds.first_captured_date) as known_from
-    from first_touch_numbers
-    inner join touches on first_touch_numbers.touch_number = touches.touch_number
+    from touches
     inner join kinds on touches.kind_number = kinds.kind_number
     inner join numbered on touches.person_number = numbered.person_number
     where

@@ -19,7 +19,7 @@ touches as (
 
 person_touches as (
 
-    select * from {{ ref('int_person_touches') }}
+    select * from {{ ref('int_attribution_reached_touches') }}
 
 ),
 
