@@ -74,12 +74,9 @@ late_records as (
     select
         people_then.*,
         as_of_dates.cohort_month,
-        records.record_number,
-        records.person_number
+        people_then.later_person_number as person_number
     from people_then
     inner join as_of_dates on people_then.as_of_date = as_of_dates.as_of_date
-    inner join records
-        on people_then.source = records.source and people_then.person_id = records.person_id
 
 ),
 
