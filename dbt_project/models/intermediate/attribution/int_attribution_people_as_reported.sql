@@ -47,7 +47,7 @@ pairs as (
     select distinct
         people_then.as_of_date,
         people_then.person_key,
-        people_then.later_person_key
+        people_then.later_person_number
     from people_then
     inner join as_of_dates on people_then.as_of_date = as_of_dates.as_of_date
 
@@ -58,7 +58,8 @@ counted as (
     select
         pairs.*,
         count(*) over (partition by pairs.as_of_date, pairs.person_key) as later_persons,
-        count(*) over (partition by pairs.as_of_date, pairs.later_person_key) as earlier_persons
+        count(*) over (partition by pairs.as_of_date, pairs.later_person_number)
+            as earlier_persons
     from pairs
 
 ),
@@ -107,10 +108,9 @@ early_persons as (
 other as (
 
     select
-        people.person_number,
+        counted.later_person_number as person_number,
         counted.as_of_date
     from counted
-    inner join people on counted.later_person_key = people.person_key
     where counted.later_persons > 1 or counted.earlier_persons > 1
     union
     select
@@ -140,8 +140,7 @@ records as (
     left join people_then
         on
             other.as_of_date = people_then.as_of_date
-            and people.source = people_then.source
-            and people.person_id = people_then.person_id
+            and people.record_number = people_then.record_number
 
 ),
 

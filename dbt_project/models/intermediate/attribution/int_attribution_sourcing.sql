@@ -30,7 +30,7 @@ people as (
 
 person_touches as (
 
-    select * from {{ ref('int_person_touches') }}
+    select * from {{ ref('int_attribution_reached_touches') }}
 
 ),
 

@@ -15,189 +15,47 @@
     ~ 'rows between unbounded preceding and current row' %}
 with
 
-conversions as (
+reach as (
 
-    select * from {{ ref('int_attribution_conversions') }}
-
-),
-
-linked as (
-
-    select * from {{ ref('int_attribution_people') }}
+    select * from {{ ref('int_attribution_reach') }}
 
 ),
 
-person_touches as (
-
-    select * from {{ ref('int_person_touches') }}
-
-),
-
-people_then as (
-
-    select * from {{ ref('int_attribution_people_as_reported') }}
-
-),
-
--- Of whom other records were one person when it was reported.
-others as (
-
-    select distinct
-        people_then.as_of_date,
-        people_then.later_person_number as person_number
-    from people_then
-
-),
-
-reached_people as (
-
-    select distinct linked.person_number
-    from linked
-
-),
-
--- Touches of people as they are today, and as they were then, if any deal or account is theirs.
 touches as (
 
-    select
-        person_touches.touch_number,
-        person_touches.person_number,
-        person_touches.kind_number,
-        person_touches.touch_date,
-        person_touches.known_from
-    from person_touches
-    inner join reached_people on person_touches.person_number = reached_people.person_number
-    union all
-    select
-        person_touches.touch_number,
-        people_then.person_number,
-        person_touches.kind_number,
-        person_touches.touch_date,
-        person_touches.known_from
-    from people_then
-    inner join reached_people on people_then.person_number = reached_people.person_number
-    inner join person_touches on people_then.record_number = person_touches.record_number
+    select * from {{ ref('int_attribution_reached_touches') }}
 
 ),
 
--- A number of its own for each account: that of its first conversion.
-accounts as (
+{% for way in ['opportunity', 'account'] %}
+    reached_by_{{ way }} as (
 
-    select
-        conversions.source,
-        conversions.account_id,
-        min(conversions.conversion_key) as account_key
-    from conversions
-    where conversions.account_id is not null
-    group by conversions.source, conversions.account_id
+        select
+            reach.conversion_key,
+            reach.person_number,
+            reach.restated_date,
+            reach.reported_date,
+            {%- if way == 'opportunity' %}
+                reach.role_from,
+                reach.converted_from,
+            {%- else %}
+                reach.account_from,
+            {%- endif %}
+            touches.touch_number,
+            touches.kind_number,
+            touches.touch_date,
+            touches.known_from
+        from touches
+        inner join reach
+            on
+                touches.record_number = reach.record_number
+                and touches.touch_date >= reach.window_start_date
+                and touches.touch_date <= reach.cut_off_date
+        where reach.reached_by = '{{ way }}'
 
-),
+    ),
 
-account_conversions as (
-
-    select
-        accounts.account_key,
-        conversions.conversion_key,
-        conversions.window_start_date,
-        conversions.cut_off_date,
-        conversions.people_until,
-        conversions.restated_date,
-        conversions.reported_date
-    from conversions
-    inner join accounts
-        on
-            conversions.source = accounts.source
-            and conversions.account_id = accounts.account_id
-
-),
-
-account_touches as (
-
-    select
-        accounts.account_key,
-        linked.as_of_date,
-        linked.person_number,
-        linked.account_from,
-        touches.touch_number,
-        touches.kind_number,
-        touches.touch_date,
-        touches.known_from
-    from linked
-    inner join accounts
-        on linked.source = accounts.source and linked.account_id = accounts.account_id
-    inner join touches on linked.person_number = touches.person_number
-
-),
-
-reached_by_opportunity as (
-
-    select
-        conversions.conversion_key,
-        linked.person_number,
-        case when linked.as_of_date is null then conversions.restated_date end as restated_date,
-        case when others.person_number is null then conversions.reported_date end as reported_date,
-        case when linked.role_from <= conversions.people_until then linked.role_from end
-            as role_from,
-        linked.converted_from,
-        touches.touch_number,
-        touches.kind_number,
-        touches.touch_date,
-        touches.known_from
-    from conversions
-    inner join linked
-        on
-            conversions.source = linked.source
-            and conversions.opportunity_id = linked.opportunity_id
-            and coalesce(
-                conversions.reported_date = linked.as_of_date, linked.as_of_date is null
-            )
-    left join others
-        on
-            conversions.reported_date = others.as_of_date
-            and linked.person_number = others.person_number
-    inner join touches
-        on
-            linked.person_number = touches.person_number
-            and conversions.cut_off_date >= touches.touch_date
-            and conversions.window_start_date <= touches.touch_date
-    where
-        linked.role_from <= conversions.people_until
-        or linked.converted_from is not null
-
-),
-
-reached_by_account as (
-
-    select
-        account_conversions.conversion_key,
-        account_touches.person_number,
-        case when account_touches.as_of_date is null then account_conversions.restated_date end
-            as restated_date,
-        case when others.person_number is null then account_conversions.reported_date end
-            as reported_date,
-        account_touches.account_from,
-        account_touches.touch_number,
-        account_touches.kind_number,
-        account_touches.touch_date,
-        account_touches.known_from
-    from account_touches
-    inner join account_conversions
-        on
-            account_touches.account_key = account_conversions.account_key
-            and account_touches.account_from <= account_conversions.people_until
-            and account_touches.touch_date <= account_conversions.cut_off_date
-            and account_touches.touch_date >= account_conversions.window_start_date
-            and coalesce(
-                account_touches.as_of_date = account_conversions.reported_date,
-                account_touches.as_of_date is null
-            )
-    left join others
-        on
-            account_touches.person_number = others.person_number
-            and account_conversions.reported_date = others.as_of_date
-
-),
-
+{% endfor %}
 -- What counts today, and what counted when the quarter was reported. One touch counts of a person,
 -- campaign, type and day: the first. Where the first one was captured later than another, that one
 -- counted until then. Few people are touched twice in the same way on a day.

@@ -48,14 +48,11 @@ as_of_dates as (
 
 late as (
 
-    select
+    select distinct
         people_then.as_of_date,
-        records.person_number
+        people_then.later_person_number as person_number
     from people_then
     inner join as_of_dates on people_then.as_of_date = as_of_dates.as_of_date
-    inner join records
-        on people_then.source = records.source and people_then.person_id = records.person_id
-    group by people_then.as_of_date, records.person_number
 
 ),
 

@@ -35,7 +35,7 @@ records as (
 
 touches as (
 
-    select * from {{ ref('int_person_touches') }}
+    select * from {{ ref('int_first_touches') }}
 
 ),
 
@@ -72,16 +72,6 @@ people as (
 
 ),
 
-first_touch_numbers as (
-
-    select
-        touches.person_number,
-        min(touches.touch_number) as touch_number
-    from touches
-    group by touches.person_number
-
-),
-
 first_touches as (
 
     select
@@ -89,8 +79,7 @@ first_touches as (
         kinds.campaign_id,
         kinds.channel,
         touches.touch_date
-    from first_touch_numbers
-    inner join touches on first_touch_numbers.touch_number = touches.touch_number
+    from touches
     inner join kinds on touches.kind_number = kinds.kind_number
 
 ),

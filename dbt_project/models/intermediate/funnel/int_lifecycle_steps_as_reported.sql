@@ -33,12 +33,6 @@ segments as (
 
 ),
 
-records as (
-
-    select * from {{ ref('int_people') }}
-
-),
-
 touches as (
 
     select * from {{ ref('int_person_touches') }}
@@ -62,12 +56,9 @@ late_records as (
 
     select
         people_then.*,
-        as_of_dates.cohort_month,
-        records.record_number
+        as_of_dates.cohort_month
     from people_then
     inner join as_of_dates on people_then.as_of_date = as_of_dates.as_of_date
-    inner join records
-        on people_then.source = records.source and people_then.person_id = records.person_id
 
 ),
 
@@ -131,13 +122,12 @@ people as (
 
 ),
 
--- Touches are numbered in the order in which they happened.
-first_touch_numbers as (
+first_times as (
 
     select
         people.as_of_date,
         people.earlier_number,
-        min(touches.touch_number) as touch_number
+        min(touches.touched_at) as touched_at
     from people
     inner join touches
         on
@@ -147,19 +137,44 @@ first_touch_numbers as (
 
 ),
 
+-- Of several at one time, that of the first id; kinds are in the order of their sources.
+numbered_touches as (
+
+    select
+        people.as_of_date,
+        people.earlier_number,
+        touches.kind_number,
+        touches.touch_date,
+        row_number() over (
+            partition by people.as_of_date, people.earlier_number
+            order by touches.touch_id nulls last, touches.kind_number nulls last
+        ) as place
+    from people
+    inner join first_times
+        on
+            people.as_of_date = first_times.as_of_date
+            and people.earlier_number = first_times.earlier_number
+    inner join touches
+        on
+            people.record_number = touches.record_number
+            and people.as_of_date >= touches.known_from
+            and first_times.touched_at = touches.touched_at
+
+),
+
 first_touches as (
 
     select
-        first_touch_numbers.as_of_date,
-        first_touch_numbers.earlier_number,
+        numbered_touches.as_of_date,
+        numbered_touches.earlier_number,
         kinds.campaign_id,
-        touches.touch_date,
+        numbered_touches.touch_date,
         case
-            when first_touch_numbers.as_of_date >= kinds.first_captured_date then kinds.channel
+            when numbered_touches.as_of_date >= kinds.first_captured_date then kinds.channel
         end as channel
-    from first_touch_numbers
-    inner join touches on first_touch_numbers.touch_number = touches.touch_number
-    inner join kinds on touches.kind_number = kinds.kind_number
+    from numbered_touches
+    inner join kinds on numbered_touches.kind_number = kinds.kind_number
+    where numbered_touches.place = 1
 
 ),
 

@@ -2,14 +2,14 @@
 -- other things were known then than are today x kind of link that it had then.
 with
 
-versions as (
+captured_versions as (
 
     select * from {{ ref('stg_person') }}
     where not is_tombstone
 
 ),
 
-people as (
+captured as (
 
     select * from {{ ref('dim_person') }}
 
@@ -29,7 +29,7 @@ numbered as (
 
 touches as (
 
-    select * from {{ ref('int_person_touches') }}
+    select * from {{ ref('int_first_touches') }}
 
 ),
 
@@ -45,12 +45,47 @@ as_of_dates as (
 
 ),
 
+people as (
+
+    select
+        numbered.person_number,
+        numbered.record_number,
+        captured.source,
+        captured.person_id,
+        captured.person_key,
+        captured.record_count,
+        captured.created_date,
+        captured.first_captured_date
+    from captured
+    inner join numbered
+        on captured.source = numbered.source and captured.person_id = numbered.person_id
+
+),
+
+versions as (
+
+    select
+        people.record_number,
+        captured_versions.source,
+        captured_versions.person_id,
+        captured_versions.email_digest,
+        captured_versions.converted_person_id,
+        captured_versions.merged_into_person_id,
+        captured_versions.created_at,
+        captured_versions.valid_from
+    from captured_versions
+    inner join people
+        on
+            captured_versions.source = people.source
+            and captured_versions.person_id = people.person_id
+
+),
+
 -- Records whose links or creation were not always what they are.
 contents as (
 
     select
-        versions.source,
-        versions.person_id,
+        versions.record_number,
         {{ change_hash([
             'versions.email_digest',
             'versions.converted_person_id',
@@ -63,11 +98,9 @@ contents as (
 
 changed as (
 
-    select
-        contents.source,
-        contents.person_id
+    select contents.record_number
     from contents
-    group by contents.source, contents.person_id
+    group by contents.record_number
     having min(contents.content) <> max(contents.content)
 
 ),
@@ -75,8 +108,8 @@ changed as (
 spans as (
 
     select
+        versions.record_number,
         versions.source,
-        versions.person_id,
         versions.email_digest,
         versions.converted_person_id,
         versions.merged_into_person_id,
@@ -84,11 +117,9 @@ spans as (
         versions.valid_from,
         coalesce(lead(versions.valid_from) over record, {{ end_of_time() }}) as valid_to
     from versions
-    inner join changed
-        on versions.source = changed.source and versions.person_id = changed.person_id
+    inner join changed on versions.record_number = changed.record_number
     window record as (
-        partition by versions.source, versions.person_id
-        order by versions.valid_from nulls last
+        partition by versions.record_number order by versions.valid_from nulls last
     )
 
 ),
@@ -98,8 +129,7 @@ outdated as (
 
     {%- for column in ['email_digest', 'converted_person_id', 'merged_into_person_id'] %}
         select
-            spans.source,
-            spans.person_id,
+            spans.record_number,
             {{ "'address'" if column == 'email_digest' else "'record'" }} as kind,
             {{ "''" if column == 'email_digest' else 'spans.source' }} as link_source,
             spans.{{ column }} as link,
@@ -108,8 +138,7 @@ outdated as (
         from spans
         inner join spans as latest
             on
-                spans.source = latest.source
-                and spans.person_id = latest.person_id
+                spans.record_number = latest.record_number
                 and latest.valid_to = {{ end_of_time() }}
         where coalesce(spans.{{ column }}, '') <> coalesce(latest.{{ column }}, '')
         {%- if not loop.last %}
@@ -134,12 +163,11 @@ carriers as (
 
     select
         versions.email_digest,
-        versions.source,
-        versions.person_id,
+        versions.record_number,
         min(versions.valid_from) as carried_from
     from versions
     inner join crowded on versions.email_digest = crowded.email_digest
-    group by versions.email_digest, versions.source, versions.person_id
+    group by versions.email_digest, versions.record_number
 
 ),
 
@@ -151,8 +179,7 @@ numbered_carriers as (
             partition by carriers.email_digest
             order by
                 carriers.carried_from nulls last,
-                carriers.source nulls last,
-                carriers.person_id nulls last
+                carriers.record_number nulls last
         ) as carrier_number
     from carriers
 
@@ -172,11 +199,12 @@ crowds as (
 seconds as (
 
     select
-        people.person_key,
+        people.person_number,
         people.first_captured_date,
         row_number() over (
-            partition by people.person_key order by people.first_captured_date nulls last
-        ) as record_number
+            partition by people.person_number
+            order by people.first_captured_date nulls last, people.record_number nulls last
+        ) as place
     from people
     where people.record_count > 1
 
@@ -186,61 +214,51 @@ seconds as (
 dated as (
 
     select
-        spans.source,
-        spans.person_id,
+        spans.record_number,
         max(spans.created_date) as created_date,
         max(spans.valid_from) as changed_from
     from spans
-    group by spans.source, spans.person_id
+    group by spans.record_number
 
 ),
 
 converted as (
 
     select
-        numbered.person_key,
+        people.person_number,
         min(entries.known_from) as known_from,
         min(entries.step_date) as step_date
     from entries
-    inner join numbered on entries.record_number = numbered.record_number
+    inner join people on entries.record_number = people.record_number
     where entries.evidence = 'converted'
-    group by numbered.person_key
+    group by people.person_number
 
 ),
 
 redated as (
 
     select
-        converted.person_key,
+        converted.person_number,
         converted.known_from as late_from,
         max(greatest(people.first_captured_date, dated.changed_from)) as late_to
     from converted
-    inner join people on converted.person_key = people.person_key
-    left join dated on people.source = dated.source and people.person_id = dated.person_id
-    group by converted.person_key, converted.known_from, converted.step_date
+    inner join people on converted.person_number = people.person_number
+    left join dated on people.record_number = dated.record_number
+    group by converted.person_number, converted.known_from, converted.step_date
     having converted.step_date < max(greatest(people.created_date, dated.created_date))
-
-),
-
-first_touch_numbers as (
-
-    select min(touches.touch_number) as touch_number
-    from touches
-    group by touches.person_number
 
 ),
 
 first_touches as (
 
     select
-        numbered.person_key,
+        touches.person_number,
         -- nothing is told of days before the person was captured
-        greatest(touches.touch_date, numbered.first_captured_date) as touch_date,
+        greatest(touches.touch_date, people.first_captured_date) as touch_date,
         greatest(touches.person_known_from, kinds.first_captured_date) as known_from
-    from first_touch_numbers
-    inner join touches on first_touch_numbers.touch_number = touches.touch_number
+    from touches
     inner join kinds on touches.kind_number = kinds.kind_number
-    inner join numbered on touches.person_number = numbered.person_number
+    inner join people on touches.person_number = people.person_number
     where
         touches.touch_date < greatest(touches.person_known_from, kinds.first_captured_date)
 
@@ -251,18 +269,15 @@ first_touches as (
 late_records as (
 
     select
-        numbered.source,
-        numbered.person_id,
+        entries.record_number,
         entries.step_date as late_from,
         entries.known_from as late_to
     from entries
-    inner join numbered on entries.record_number = numbered.record_number
-    where entries.known_to = {{ end_of_time() }}
+    where entries.known_to = {{ end_of_time() }} and entries.step_date < entries.known_from
     union all
     -- a record that had such a link, and all that ever had it
     select
-        versions.source,
-        versions.person_id,
+        versions.record_number,
         outdated.valid_from as late_from,
         outdated.valid_to as late_to
     from outdated
@@ -270,8 +285,7 @@ late_records as (
         on outdated.kind = 'address' and outdated.link = versions.email_digest
     union all
     select
-        versions.source,
-        versions.person_id,
+        versions.record_number,
         outdated.valid_from as late_from,
         outdated.valid_to as late_to
     from outdated
@@ -283,8 +297,7 @@ late_records as (
             in (versions.person_id, versions.converted_person_id, versions.merged_into_person_id)
     union all
     select
-        carriers.source,
-        carriers.person_id,
+        carriers.record_number,
         carriers.carried_from as late_from,
         crowds.crowded_from as late_to
     from carriers
@@ -296,7 +309,7 @@ late_records as (
 late_people as (
 
     select
-        people.person_key,
+        people.person_number,
         case
             when people.record_count = 1
                 then greatest(late_records.late_from, people.first_captured_date)
@@ -304,37 +317,35 @@ late_people as (
         end as late_from,
         late_records.late_to
     from late_records
-    inner join people
-        on late_records.source = people.source and late_records.person_id = people.person_id
+    inner join people on late_records.record_number = people.record_number
     union all
     select
-        people.person_key,
+        people.person_number,
         greatest(outdated.valid_from, seconds.first_captured_date) as late_from,
         outdated.valid_to as late_to
     from outdated
-    inner join people
-        on outdated.source = people.source and outdated.person_id = people.person_id
-    inner join seconds on people.person_key = seconds.person_key and seconds.record_number = 2
+    inner join people on outdated.record_number = people.record_number
+    inner join seconds on people.person_number = seconds.person_number and seconds.place = 2
     where outdated.link is null
     union all
     -- a record that joins others, before it was captured
     select
-        people.person_key,
+        people.person_number,
         seconds.first_captured_date as late_from,
         max(people.first_captured_date) as late_to
     from people
-    inner join seconds on people.person_key = seconds.person_key and seconds.record_number = 2
+    inner join seconds on people.person_number = seconds.person_number and seconds.place = 2
     where people.record_count > 2
-    group by people.person_key, seconds.first_captured_date
+    group by people.person_number, seconds.first_captured_date
     union all
     select
-        redated.person_key,
+        redated.person_number,
         redated.late_from,
         redated.late_to
     from redated
     union all
     select
-        first_touches.person_key,
+        first_touches.person_number,
         first_touches.touch_date as late_from,
         first_touches.known_from as late_to
     from first_touches
@@ -345,7 +356,7 @@ late_people as (
 late as (
 
     select distinct
-        late_people.person_key,
+        late_people.person_number,
         as_of_dates.as_of_date
     from late_people
     inner join as_of_dates
@@ -361,25 +372,27 @@ standing as (
 
     select
         late.as_of_date,
-        people.source,
-        people.person_id,
-        late.person_key as later_person_key,
+        people.record_number,
         max(versions.valid_from) as valid_from
     from late
-    inner join people on late.person_key = people.person_key
+    inner join people on late.person_number = people.person_number
     inner join versions
         on
-            people.source = versions.source
-            and people.person_id = versions.person_id
+            people.record_number = versions.record_number
             and late.as_of_date >= versions.valid_from
-    group by late.as_of_date, people.source, people.person_id, late.person_key
+    group by late.as_of_date, people.record_number
 
 ),
 
 records as (
 
     select
-        standing.*,
+        standing.as_of_date,
+        standing.record_number,
+        people.source,
+        people.person_id,
+        people.person_number as later_person_number,
+        people.person_key as later_person_key,
         versions.email_digest,
         versions.converted_person_id,
         versions.merged_into_person_id,
@@ -387,9 +400,9 @@ records as (
     from standing
     inner join versions
         on
-            standing.source = versions.source
-            and standing.person_id = versions.person_id
+            standing.record_number = versions.record_number
             and standing.valid_from = versions.valid_from
+    inner join people on standing.record_number = people.record_number
 
 ),
 
@@ -408,6 +421,7 @@ linked as (
 
     select
         records.as_of_date,
+        records.record_number,
         records.source,
         records.person_id,
         link_kinds.kind,
@@ -419,6 +433,7 @@ linked as (
             when link_kinds.kind = 'address' and crowds.email_digest is null
                 then 'address/' || records.email_digest
         end as link,
+        records.later_person_number,
         records.later_person_key,
         records.created_date
     from records

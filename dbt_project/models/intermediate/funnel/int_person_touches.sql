@@ -1,5 +1,4 @@
--- One row per marketing touch, numbered in the order in which they happened: whom it touched, and
--- of which kind it is.
+-- One row per marketing touch: whom it touched, and of which kind it is.
 with
 
 touches as (
@@ -30,16 +29,9 @@ dated as (
 
 ),
 
--- Kinds are in the order of their sources.
-numbered as (
+person_touches as (
 
     select
-        cast(row_number() over (
-            order by
-                dated.touched_at nulls last,
-                dated.touch_id nulls last,
-                kinds.kind_number nulls last
-        ) as integer) as touch_number,
         people.person_number,
         people.record_number,
         kinds.kind_number,
@@ -61,4 +53,4 @@ numbered as (
 
 )
 
-select * from numbered
+select * from person_touches

@@ -19,7 +19,7 @@ touches as (
 
 person_touches as (
 
-    select * from {{ ref('int_person_touches') }}
+    select * from {{ ref('int_attribution_reached_touches') }}
 
 ),
 
@@ -29,7 +29,7 @@ kinds as (
 
 ),
 
-records as (
+people as (
 
     select * from {{ ref('int_people') }}
 
@@ -39,16 +39,6 @@ evidence as (
 
     select * from {{ ref('int_attribution_evidence') }}
     where match = 'headline' and dimension = '(all)' and is_match_known
-
-),
-
-people as (
-
-    select
-        records.person_number,
-        min(records.person_key) as person_key
-    from records
-    group by records.person_number
 
 ),
 
@@ -75,7 +65,7 @@ touched as (
     left join touches on conversions.conversion_key = touches.conversion_key
     left join kinds on touches.kind_number = kinds.kind_number
     left join person_touches on touches.touch_number = person_touches.touch_number
-    left join people on person_touches.person_number = people.person_number
+    left join people on person_touches.record_number = people.record_number
 
 ),
 
