@@ -61,6 +61,8 @@ def make_relations(spark: "SparkSession", con: duckdb.DuckDBPyConnection, store:
                 )
             last_days = {intervals.source: shown.get(intervals.source, date.min) for intervals in group}
             spark.sql(f"create table ledger.`{name}` using parquet as {translated(union(parts, last_days))}")
+            for number in range(len(group)):  # a view without a schema would be one of each of dbt's
+                spark.catalog.dropTempView(f"{name}_{number}")
         made.add(name)
     return made
 
