@@ -113,8 +113,8 @@ def check_sources(config: Config) -> None:
     for source in config.sources.values():
         if source.type in ONLY_IN_DUCKDB:
             raise SparkError(
-                f"{source.name}: a source of type {source.type} cannot be built in Spark, because "
-                f"{ONLY_IN_DUCKDB[source.type]}. Nothing was built. Run `pipeledger build --target duckdb`."
+                f"{source.name}: a source of type {source.type} cannot be built in Spark, any other type "
+                f"expected: {ONLY_IN_DUCKDB[source.type]}. Nothing was built. Run `pipeledger build --target duckdb`."
             )
 
 
