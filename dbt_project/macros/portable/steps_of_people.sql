@@ -156,66 +156,22 @@ ordered as (
 
 ),
 
-current_versions as (
+-- The record as it was when the step was first known, or as it was last before it had gone.
+described as (
 
     select
         {%- for column in step_columns %}
         ordered.{{ column }},
         {%- endfor %}
         {%- for column in record_columns %}
-        versions.{{ column }},
+        versions.{{ column }}{{ ',' if not loop.last }}
         {%- endfor %}
-        versions.valid_from
     from ordered
-    left join versions
+    inner join versions
         on
             ordered.record_number = versions.record_number
             and ordered.known_from >= versions.valid_from
-            and ordered.known_from < versions.valid_to
-
-),
-
--- Of a record that did not exist on that day, the last version before.
-earlier_versions as (
-
-    select
-        {%- for column in step_columns %}
-        steps.{{ column }},
-        {%- endfor %}
-        {%- for column in record_columns %}
-        versions.{{ column }},
-        {%- endfor %}
-        row_number() over (
-            partition by {{ columns_of('steps', of) }}, steps.step, steps.cycle
-            order by versions.valid_from desc
-        ) as nearness
-    from current_versions as steps
-    inner join versions
-        on
-            steps.record_number = versions.record_number
-            and steps.known_from >= versions.valid_from
-    where steps.valid_from is null
-
-),
-
--- The record as it was when the step was first known.
-described as (
-
-    select
-        {%- for column in step_columns + record_columns %}
-        current_versions.{{ column }},
-        {%- endfor %}
-        1 as nearness
-    from current_versions
-    where current_versions.valid_from is not null
-    union all
-    select
-        {%- for column in step_columns + record_columns %}
-        earlier_versions.{{ column }},
-        {%- endfor %}
-        earlier_versions.nearness
-    from earlier_versions
-    where earlier_versions.nearness = 1
+            and ordered.known_from < versions.next_from
 
 ),
 

@@ -36,6 +36,7 @@ records as (
 touches as (
 
     select * from {{ ref('int_first_touches') }}
+    where is_first_of_person
 
 ),
 

@@ -35,7 +35,7 @@ segments as (
 
 touches as (
 
-    select * from {{ ref('int_person_touches') }}
+    select * from {{ ref('int_first_touches') }}
 
 ),
 
@@ -122,21 +122,6 @@ people as (
 
 ),
 
-first_times as (
-
-    select
-        people.as_of_date,
-        people.earlier_number,
-        min(touches.touched_at) as touched_at
-    from people
-    inner join touches
-        on
-            people.record_number = touches.record_number
-            and people.as_of_date >= touches.known_from
-    group by people.as_of_date, people.earlier_number
-
-),
-
 -- Of several at one time, that of the first id; kinds are in the order of their sources.
 numbered_touches as (
 
@@ -147,18 +132,17 @@ numbered_touches as (
         touches.touch_date,
         row_number() over (
             partition by people.as_of_date, people.earlier_number
-            order by touches.touch_id nulls last, touches.kind_number nulls last
+            order by
+                touches.touched_at nulls last,
+                touches.touch_id nulls last,
+                touches.kind_number nulls last
         ) as place
     from people
-    inner join first_times
-        on
-            people.as_of_date = first_times.as_of_date
-            and people.earlier_number = first_times.earlier_number
     inner join touches
         on
             people.record_number = touches.record_number
             and people.as_of_date >= touches.known_from
-            and first_times.touched_at = touches.touched_at
+            and people.as_of_date < touches.known_to
 
 ),
 

@@ -30,6 +30,7 @@ numbered as (
 touches as (
 
     select * from {{ ref('int_first_touches') }}
+    where is_first_of_person
 
 ),
 

@@ -53,7 +53,13 @@ versions as (
         captured.sql_at,
         captured.first_response_at,
         captured.valid_from,
-        captured.valid_to
+        captured.valid_to,
+        coalesce(
+            lead(captured.valid_from) over (
+                partition by people.record_number order by captured.valid_from nulls last
+            ),
+            {{ end_of_time() }}
+        ) as next_from
     from captured
     inner join people on captured.source = people.source and captured.person_id = people.person_id
     left join accounts
