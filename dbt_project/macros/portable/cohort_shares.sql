@@ -2,16 +2,18 @@
     CTEs for a model that has `totals` and `risk_sets` as `cohort_counts` makes them, and `policy`
     (small_risk_set); `entered` is the total of those who enter. The shares of a cohort to which the
     first of `events`, which exclude each other, has happened by a day, and to which none has, are
-    estimated as in `aalen_johansen`; but all of a cohort enter at once, so that one that has become
-    too small stays it, and is exhausted by its last event. A share is unknown from the first event
-    on at which too few are followed, but for a cohort of which nobody was `lost` until then.
+    estimated as in `aalen_johansen`; of one event alone, the first is what the second leaves. But
+    all of a cohort enter at once, so that one that has become too small stays it, and is exhausted
+    by its last event. A share is unknown from the first event on at which too few are followed, but
+    for a cohort of which nobody was `lost` until then.
 
     `shares` has a row per cohort x day with an event, as long as they are known: share, and what is
     left (open_share). `ends` has one per cohort: the counts of each outcome, and rate_<look>, the
     share at each of `looks` (by name, the day). Shares only grow, so that a look finds what the
-    last event before it left.
+    last event before it left. By the names of `falls`, it also has the first day on which no more
+    than such a share was left.
 -#}
-{% macro cohort_shares(events, lost, entered, looks) -%}
+{% macro cohort_shares(events, lost, entered, looks, falls={}) -%}
     {%- set outcomes = events + [lost] -%}
     {%- set closed = 'risk_sets.' ~ events | join(' + risk_sets.') -%}
     limits as (
@@ -94,6 +96,12 @@
                 when opened.is_last then cast(0 as double)
                 else round(exp(cast(opened.log_open_share as double)), 12)
             end as open_share,
+            {%- if events | length == 1 %}
+            case
+                when opened.is_last then cast(1 as double)
+                else round(1 - exp(cast(opened.log_open_share as double)), 12)
+            end as share
+            {%- else %}
             round(cast(sum(cast(
                 exp(cast(opened.log_open_share - opened.log_open as double))
                 * opened.{{ events[0] }} / opened.at_risk
@@ -103,6 +111,7 @@
                 order by opened.day nulls last
                 rows between unbounded preceding and current row
             ) as double), 12) as share
+            {%- endif %}
         from opened
 
     ),
@@ -115,6 +124,9 @@
             max(case when shares.day <= {{ day }} then shares.share end) as share_{{ look }},
             min(case when shares.day <= {{ day }} then shares.open_share end)
                 as open_share_{{ look }},
+            {%- endfor %}
+            {%- for fall, left in falls.items() %}
+            min(case when shares.open_share <= {{ left }} + 1e-9 then shares.day end) as {{ fall }},
             {%- endfor %}
             max(shares.share) as share,
             min(shares.open_share) as open_share
@@ -139,6 +151,9 @@
                     )
                     then coalesce(seen.share_{{ look }}, 0)
             end as rate_{{ look }},
+            {%- endfor %}
+            {%- for fall in falls %}
+            seen.{{ fall }},
             {%- endfor %}
             seen.share,
             seen.open_share

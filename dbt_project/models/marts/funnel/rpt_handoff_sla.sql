@@ -45,18 +45,10 @@ timed as (
 
 {{ cohort_counts(dimensions, outcomes=ends, sums=counts) }},
 
-{{ cohort_shares(events=ends[:1], lost=ends[1], entered='handed', looks=looks) }},
-
-medians as (
-
-    select
-        shares.cohort_key,
-        min(case when shares.open_share <= 0.5 + 1e-9 then shares.day end) as median_minutes,
-        min(case when shares.open_share <= 0.1 + 1e-9 then shares.day end) as p90_minutes
-    from shares
-    group by shares.cohort_key
-
-),
+{{ cohort_shares(
+    events=ends[:1], lost=ends[1], entered='handed', looks=looks,
+    falls={'median_minutes': 0.5, 'p90_minutes': 0.1}
+) }},
 
 -- Bounds of two shares bound their difference (Newcombe 1998).
 compared as (
@@ -103,8 +95,8 @@ report as (
         {%- for look in looks %}
             ends.rate_{{ look }} as answered_{{ look }},
         {%- endfor %}
-        cast(medians.median_minutes as double) / 60 as median_hours,
-        cast(medians.p90_minutes as double) / 60 as p90_hours,
+        cast(ends.median_minutes as double) / 60 as median_hours,
+        cast(ends.p90_minutes as double) / 60 as p90_hours,
 
         -- what a late answer costs
         coalesce(compared.compared_handoffs, 0) as compared_handoffs,
@@ -126,7 +118,6 @@ report as (
     inner join places on totals.place_number = places.place_number
     inner join cohort_values on totals.value_number = cohort_values.value_number
     inner join ends on totals.cohort_key = ends.cohort_key
-    left join medians on totals.cohort_key = medians.cohort_key
     left join compared
         on
             places.month_start_date = compared.month_start_date
