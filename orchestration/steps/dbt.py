@@ -40,6 +40,7 @@ QUIET = ("--quiet", "--log-level", "none", "--log-level-file", "none", "--no-ver
 LEAN_MANIFEST = "manifest.msgpack"  # of the whole project
 BUILD_MANIFEST = "build.msgpack"  # what a build needs of it
 NOT_PART_OF_THE_PROJECT = {"target", "logs"}
+LARGE_WAREHOUSE = 1 << 29  # bytes
 INSTALLED = Path(sys.prefix) / "share" / "pipeledger" / "parsed"  # what dbt read when Pipeledger was set up
 
 
@@ -379,6 +380,7 @@ def build_models(
             "unit_test",
             *([] if with_tests else ["--exclude-resource-type", "test"]),
             *(["--select", *select] if select else []),
+            *(one_at_a_time(warehouse or home.warehouse) if target == "duckdb" else []),
         ],
         warehouse=warehouse,
         target=target,
@@ -396,6 +398,15 @@ def build_models(
         )
         for node in result.result.results
     ]
+
+
+def one_at_a_time(warehouse: Path) -> list[str]:
+    """What has dbt build one model at a time where the warehouse is large, else nothing.
+
+    There each model has work for all cores, and two at once take the memory from each other. In a small company dbt
+    prepares one model while DuckDB computes the other.
+    """
+    return ["--threads", "1"] if warehouse.is_file() and warehouse.stat().st_size > LARGE_WAREHOUSE else []
 
 
 def invoke(

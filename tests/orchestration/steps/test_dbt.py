@@ -1,6 +1,7 @@
 """Definitions assembled, variables passed: structure is checked here, meaning is dbt's."""
 
 import json
+import os
 import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -152,6 +153,16 @@ def test_each_attempt_at_a_build_reads_the_definitions_anew(desk: Desk) -> None:
     with pytest.raises(NothingCapturedError):
         before_build(settings)
     assert prepared.read_text() == STAGES
+
+
+def test_models_of_a_large_company_are_built_one_at_a_time(tmp_path: Path) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    assert dbt.one_at_a_time(warehouse) == []
+    warehouse.touch()
+    os.truncate(warehouse, dbt.LARGE_WAREHOUSE)
+    assert dbt.one_at_a_time(warehouse) == []
+    os.truncate(warehouse, dbt.LARGE_WAREHOUSE + 1)
+    assert dbt.one_at_a_time(warehouse) == ["--threads", "1"]
 
 
 def test_a_new_home_reads_what_set_up_had_dbt_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
