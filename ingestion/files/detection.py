@@ -156,7 +156,7 @@ def _read_sheet(file: Path, told: Told) -> _Rows:
     try:
         sheet = excel_file.read_sheet(file, layout)
     except excel_file.SeveralSheetsError as several:
-        raise DoubtError("--sheet", f"{file.name}: which sheet has the table?", several.names) from several
+        raise DoubtError("--sheet", "which sheet has the table?", several.names) from several
     around = {"before": sheet.before, "after": sheet.after}
     remarks = tuple(edges.described(lines, where) for where, lines in around.items() if lines)
     cells = tuple([row.cells[place] for row in sheet.rows] for place in range(len(sheet.names)))
@@ -286,13 +286,11 @@ def _entity(file: Path, header: Sequence[str]) -> str:
     if not complete:
         if len(named) == 1:
             return named[0]
-        raise DoubtError(
-            "--entity", f"{file.name}: what does it hold? Its columns are {', '.join(header)}", list(ENTITIES)
-        )
+        raise DoubtError("--entity", f"what does it hold? Its columns are {', '.join(header)}.", list(ENTITIES))
     best = max(complete.values())
     winners = [entity for entity in complete if complete[entity] == best]
     if len(winners) > 1:
-        raise DoubtError("--entity", f"what does {file.name} hold?", winners)
+        raise DoubtError("--entity", "what does it hold?", winners)
     return winners[0]
 
 
@@ -320,7 +318,7 @@ def _no_column(rows: _Rows, ours: str, found: Mapping[str, int]) -> DoubtError:
     """The doubt which column of a file is one of ours."""
     return DoubtError(
         f'--column "THEIRS={ours}"',
-        f"which column is {ours}? Got {', '.join(rows.header)}",
+        f"which column is {ours}? Got {', '.join(rows.header)}.",
         [name for place, name in enumerate(rows.header) if place not in found.values()],
     )
 

@@ -17,7 +17,7 @@ _DAY = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?=$|[ ,T])")
 
 
 class DoubtError(Exception):
-    """What a file leaves open: the option that settles it, the question, and what may be answered."""
+    """What a file leaves open: the option that settles it, the question (whole sentences), and possible answers."""
 
     def __init__(self, option: str, question: str, choices: Sequence[str]) -> None:
         super().__init__(question)

@@ -244,7 +244,7 @@ def read_lines(question: Question, base_currency: str, time_zone: str) -> pa.Tab
         raise ConfigError(f"reconcile: {error}") from error
     except DoubtError as doubt:
         raise ConfigError(
-            f"reconcile: {question.file.name}: {doubt.question}. Say it with {doubt.option}; "
+            f"reconcile: {question.file.name}: {doubt.question} Say it with {doubt.option}; "
             f"one of: {', '.join(doubt.choices)}."
         ) from doubt
     count = len(next(iter(cells.values())))
@@ -260,6 +260,11 @@ def read_lines(question: Question, base_currency: str, time_zone: str) -> pa.Tab
     lines["currency_code"] = [(code or default).upper() for code in lines["currency_code"]]
     named = [one or other for one, other in zip(lines["opportunity_id"], lines["opportunity_name"], strict=True)]
     is_line = [bool(name) or amount is not None for name, amount in zip(named, lines["amount"], strict=True)]
+    if not any(is_line):
+        raise ConfigError(
+            f"reconcile: {question.file.name} has no lines. Expected a line per opportunity, with its id or name and its "
+            "amount. Export the list again."
+        )
     return pa.table(lines, schema=SCHEMA).filter(pa.array(is_line))
 
 

@@ -181,6 +181,8 @@ def test_items_are_written_with_their_columns(published: Path) -> None:
         ),
         ("Deal ID,Amount,Close Date\no1,1,soon\n", None, {}, "line 1: close_date `soon` is no day such as 2026-11-22"),
         ("Deal ID,Worth,Close Date\no1,1,2026-03-20\n", None, {"Value": "amount"}, "there is no column Value"),
+        ("Deal ID,Amount,Close Date\n", None, {}, "list.csv has no lines. Expected a line per opportunity"),
+        ("Deal ID,Amount,Close Date\n , ,\n\n", "FY2026-Q4", {}, "list.csv has no lines"),
     ],
 )
 def test_what_cannot_be_compared_is_a_clear_error(
