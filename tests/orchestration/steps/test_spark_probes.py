@@ -46,6 +46,14 @@ RATES = [
     f"cast({rate} as decimal(18, 10))" for rate in ("null", "0", "1", "0.5", "0.0000000001", "1.1234567891", "151.25")
 ]
 SHARES = [f"cast({share} as decimal(9, 6))" for share in ("null", "0", "0.5", "0.25", "0.333333", "0.000001", "1")]
+UNIT_AMOUNTS = [
+    f"cast({amount} as decimal(30, 12))"
+    for amount in (
+        "null", "0", "1", "0.5", "-0.5", "2.499999999999", "26666.666666666667", "0.000000000001", "-0.333333333333",
+        "0.0005", "123456789012345.125", "999999999999999999",
+    )
+]  # fmt: skip
+UNITS = [f"cast({units} as bigint)" for units in ("null", "0", "1", "3", "168", "1000", "1000000000", "-7")]
 DAYS = [
     f"cast({day} as date)"
     for day in (
@@ -108,6 +116,7 @@ PROBES = [
     ),
     Probe("rounded_product", "{{ rounded_product('amount', 'rate') }}", {"amount": AMOUNTS, "rate": RATES}),
     Probe("weighted_amount", "{{ weighted_amount('amount', 'share') }}", {"amount": AMOUNTS, "share": SHARES}),
+    Probe("rounded_units", "{{ rounded_units('unit', 'units') }}", {"unit": UNIT_AMOUNTS, "units": UNITS}),
     Probe(
         "rounded_share of amounts", "{{ rounded_share('amount', 'part', 'whole') }}",
         {"amount": AMOUNTS, "part": money("null", "0", "0.01", "-1", "33.33", LIMIT),
@@ -165,6 +174,17 @@ links as (
         (1, 'a'), (2, 'a'), (3, 'b'), (4, 'c'), (4, 'b'), (5, 'd'), (6, 'e'), (5, 'e'), (6, 'f'), (2, 'f'), (7, 'g')
     ) as each_link(record_number, link)
 ),
+told as (
+    select * from (values
+        (1, '[]'), (2, null), (3, '[null]'), (4, 'null'), (5, '[{}]'),
+        (6, '[{"name": "a", "count": 2, "tags": [], "cost": {"unit": "26666.666666666667", "share": 25.5}}]'),
+        (7, '[{"name": null, "count": 3, "tags": null, "cost": "gone"}, {"name": "b", "cost": {"unit": 12}}]'),
+        (8, '[{"name": "é", "cost": null, "tags": ["x", "y"], "rest": {"a": {"b": 400}, "c": "1.50"}}, {"count": 4}]'),
+        (9, '[{"cost": {"unit": "", "share": 33.3333335}}, {"name": ""}, {"count": 9007199254740993, "rest": null}]'),
+        (10, '[{"cost": {"unit": "0.1234567890125", "share": 12345.5}, "rest": {"a": {"b": null}, "c": true}}]'),
+        (11, '[{"cost": {"unit": "abc"}, "name": 7, "tags": "x", "rest": [1, {"c": "z"}]}]')
+    ) as each_told(number, told)
+),
 things as (
     select * from (values
         (1, 'it' || chr(39) || 's', cast(10.50 as decimal(18, 2)), cast('2026-01-01' as date), true,
@@ -189,6 +209,27 @@ QUERIES = {
     "join_day_numbers": "select spans.number, day_numbers.day_number from spans {{ join_day_numbers('spans.days') }}",
     "rounds_of_links": ", {{ rounds_of_links() }} "
     "select record_number, min(person_number) from rounds group by record_number",
+    "lists of JSON": """, read as (
+        select number, told, {{ json_as('told', [{
+            'name': 'string', 'count': 'bigint', 'cost': {'unit': 'decimal(30,12)', 'share': 'decimal(9,6)'},
+            'tags': ['string'], 'rest': 'string',
+        }]) }} as things from told
+    )
+    select
+        number,
+        {{ element_of('things') }}.name, {{ element_of('things') }}.cost.unit, {{ element_of('things') }}.cost.share,
+        {{ element_of(element_of('things') ~ '.tags') }}, {{ json_text(element_of('things') ~ '.rest', "'$.a.b'") }},
+        {{ json_text(element_of('things') ~ '.rest', "'$.' || lower('C')") }},
+        coalesce(json_array_length(told) > 0, false),
+        cast({{ elements_summed(elements_as('things', 'thing', 'thing.count')) }} as bigint),
+        {{ elements_joined(elements_as('things', 'thing', 'thing.name')) }},
+        array_contains({{ elements_as('things', 'thing', 'thing.cost.unit is null') }}, true),
+        cast({{ elements_summed(elements_as(
+            elements_where('things', 'thing', element_of('things', 'place') ~ '.count > 2'), 'thing', 'thing.count'
+        )) }} as bigint),
+        {{ elements_folded('things', "cast(1 as decimal(18, 0))", 'so_far', 'thing',
+            'cast(so_far * 2 + coalesce(thing.count, 0) as decimal(18, 0))') }}
+    from read""",
     "row_text": "select number, {{ row_text('things') }} from things",
     "row_text of texts": "select number, {{ row_text('words') }} from words",
 }
