@@ -45,8 +45,6 @@ FIXED = {
     "spark.ui.showConsoleProgress": "false",
 }
 """What the models' meaning rests on, and what this process needs."""
-ONLY_IN_DUCKDB = {"stripe": "its prices are computed by functions that only DuckDB has"}
-"""The types of sources whose models Spark cannot run, and why."""
 
 
 class SparkError(PipeledgerError):
@@ -62,7 +60,6 @@ def build_models_in_spark(
     with_tests: bool = True,
 ) -> list[NodeResult]:
     """As `dbt.build_models`, in Spark; marts and findings are in the warehouse afterwards."""
-    check_sources(config)
     with session(config, home) as spark:
         send_ledger(spark, config, home)
         results = build_models(config, home, on_node, select=select, with_tests=with_tests, target="spark")
@@ -106,16 +103,6 @@ def session(config: Config, home: Home) -> Iterator["SparkSession"]:
         yield spark
     finally:
         spark.stop()
-
-
-def check_sources(config: Config) -> None:
-    """SparkError for a source whose models Spark cannot run."""
-    for source in config.sources.values():
-        if source.type in ONLY_IN_DUCKDB:
-            raise SparkError(
-                f"{source.name}: a source of type {source.type} cannot be built in Spark, any other type "
-                f"expected: {ONLY_IN_DUCKDB[source.type]}. Nothing was built. Run `pipeledger build --target duckdb`."
-            )
 
 
 def check_packages(names: Sequence[str] = ("pyspark", "dbt.adapters.spark")) -> None:

@@ -87,10 +87,14 @@ def _of_digest(node: Any) -> Any:
 
 
 def _instant(time: Any, zone: Any) -> Any:
-    """The instant at which clocks in `zone` show `time`: of two, where clocks go back, the later, as in DuckDB."""
+    """The instant at which clocks in `zone` show `time`: of two, where clocks go back, the later, as in DuckDB.
+
+    As the macro `utc_instant`.
+    """
+    by_later_offset = "to_utc_timestamp(:time + interval 12 hours, :zone) - interval 12 hours"
     return sqlglot.parse_one(
-        "case when from_utc_timestamp(to_utc_timestamp(:time, :zone) + interval 1 hour, :zone) = :time "
-        "then to_utc_timestamp(:time, :zone) + interval 1 hour else to_utc_timestamp(:time, :zone) end",
+        f"case when from_utc_timestamp({by_later_offset}, :zone) = :time then {by_later_offset} "
+        "else to_utc_timestamp(:time, :zone) end",
         read="spark",
     ).transform(lambda node: {"time": time, "zone": zone}[node.name].copy() if _is_placeholder(node) else node)
 

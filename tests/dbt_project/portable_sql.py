@@ -13,8 +13,8 @@ NOT_PORTABLE = [
     r"\breplace\s*\(\s*[^,)]*\bas\b", r"union by name", r"\bmax_by\b", r"\barg_max\b", r"\bquantile_cont\b",
     r"\bstrftime\b", r"->>", r"\bdow\b", r"\bas\s+(varchar|text)\b", r"count\(distinct[^)]*\)\s*over", r"\bhash\(",
     r"\btimezone\(", r"\binterval\s+'", r"\bcurrent_date\b", r"\bnow\(\)", r"\blambda\b", r"\blist_\w+\(",
-    r"\bjson_\w+\(", r"\bstruct_\w+\(", r"\bhugeint\b", r"\btimestamptz\b", r"\bregexp_matches\(", r"\btry\(",
-    r"\bstrptime\(", r"\bconvert\(", r"\barg_min\b", r"\bepoch\w*\(",
+    r"\bjson_(?!array_length)\w+\(", r"\bstruct_\w+\(", r"\bhugeint\b", r"\btimestamptz\b", r"\bregexp_matches\(",
+    r"\btry\(", r"\bstrptime\(", r"\bconvert\(", r"\barg_min\b", r"\bepoch\w*\(",
     r"\bover\s*\(\s*(?!partition\b|order\b|rows\b|range\b)\w",  # a window that extends another one
     r"\bover \w+\s+-\s*[a-z_]",  # `over window - column`: Spark reads one name
 ]  # fmt: skip

@@ -45,6 +45,8 @@ CASES: dict[str, tuple[list[Row], list[Row], str, str | None, str | None]] = {
     "quantity x unit amount": ([item("2500", 3)], [], "usd", "75.00", "75.00"),
     "several items": ([item("2500", 3), item("1000", 2)], [], "usd", "95.00", "95.00"),
     "a percentage": ([item("9999")], [off(25.5)], "usd", "74.49", "99.99"),
+    "a percentage of billions": ([item("400000000000", currency="idr")], [off(25)], "idr", "3000000000.00",
+                                 "4000000000.00"),
     "a fixed amount": ([item("2500"), item("1000")], [discount(amount_off=3000)], "usd", "5.00", "35.00"),
     "more than there is": ([item("2500")], [discount(amount_off=9900)], "usd", "0.00", "25.00"),
     "one after another": ([item("10000")], [off(10), discount(amount_off=1000)], "usd", "80.00", "100.00"),

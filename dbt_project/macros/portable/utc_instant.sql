@@ -10,13 +10,13 @@
 {% macro default__utc_instant(local_time) -%}
     {%- set zone = "'" ~ var('time_zone') ~ "'" -%}
     {%- set shown = 'cast(' ~ local_time ~ ' as timestamp)' -%}
-    {%- set first = 'to_utc_timestamp(' ~ shown ~ ', ' ~ zone ~ ')' -%}
-    {%- set after = '(' ~ first ~ ' + interval 12 hours)' -%}
-    {%- set offset = '(from_utc_timestamp(' ~ after ~ ', ' ~ zone ~ ') - ' ~ after ~ ')' -%}
+    {%- set by_later_offset -%}
+        to_utc_timestamp({{ shown }} + interval 12 hours, {{ zone }}) - interval 12 hours
+    {%- endset -%}
     case
-        when from_utc_timestamp({{ shown }} - {{ offset }}, {{ zone }}) = {{ shown }}
-            then {{ shown }} - {{ offset }}
-        else {{ first }}
+        when from_utc_timestamp({{ by_later_offset }}, {{ zone }}) = {{ shown }}
+            then {{ by_later_offset }}
+        else to_utc_timestamp({{ shown }}, {{ zone }})
     end
 {%- endmacro %}
 

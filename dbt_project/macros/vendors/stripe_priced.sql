@@ -8,66 +8,52 @@
     is none.
 -#}
 {% macro stripe_priced(subscriptions) -%}
-    {{ adapter.dispatch('stripe_priced')(subscriptions) }}
-{%- endmacro %}
-
-{% macro default__stripe_priced(subscriptions) -%}
-    {%- if execute -%}
-    {{ exceptions.raise_compiler_error(
-        'stripe_priced: only DuckDB can price subscriptions of Stripe so far, and this is '
-        ~ adapter.type() ~ '. Write ' ~ adapter.type() ~ '__stripe_priced.'
-    ) }}
-    {%- endif -%}
-{%- endmacro %}
-
-{% macro duckdb__stripe_priced(subscriptions) -%}
-    {%- set discount_shape -%}
-        [{"source": {"coupon": {
-            "percent_off": "DECIMAL(9,6)",
-            "amount_off": "DECIMAL(18,0)",
-            "currency": "VARCHAR",
-            "currency_options": "JSON",
-            "duration": "VARCHAR",
-            "applies_to": {"products": ["VARCHAR"]}
-        }}}]
-    {%- endset -%}
+    {%- set discounts = [{'source': {'coupon': {
+        'percent_off': 'decimal(9,6)',
+        'amount_off': 'decimal(18,0)',
+        'currency': 'string',
+        'currency_options': 'string',
+        'duration': 'string',
+        'applies_to': {'products': ['string']},
+    }}}] -%}
+    {%- set items = [{
+        'quantity': 'bigint',
+        'price': {
+            'id': 'string',
+            'product': 'string',
+            'currency': 'string',
+            'unit_amount': 'decimal(18,0)',
+            'unit_amount_decimal': 'decimal(30,12)',
+            'currency_options': 'string',
+            'transform_quantity': {'divide_by': 'bigint', 'round': 'string'},
+            'recurring': {
+                'interval': 'string', 'interval_count': 'bigint', 'usage_type': 'string'
+            },
+        },
+        'discounts': discounts,
+    }] -%}
     with
 
-    -- Metered items have no price of their own: a subscription of nothing else has no amount.
+    -- Metered items have no price of their own: a subscription of nothing else has no amount. Its
+    -- customer's discount counts if it has none of its own.
     parsed as (
 
+        {%- set in_effect -%}
+            case
+                when json_array_length(subscriptions.discounts) > 0 then subscriptions.discounts
+                when subscriptions.customer_discount is not null
+                    then '[' || subscriptions.customer_discount || ']'
+                else '[]'
+            end
+        {%- endset %}
         select
             subscriptions.*,
-            list_filter(
-                json_transform(subscriptions.items, '[{
-                    "quantity": "BIGINT",
-                    "price": {
-                        "id": "VARCHAR",
-                        "product": "VARCHAR",
-                        "currency": "VARCHAR",
-                        "unit_amount": "DECIMAL(18,0)",
-                        "unit_amount_decimal": "DECIMAL(30,12)",
-                        "currency_options": "JSON",
-                        "transform_quantity": {"divide_by": "BIGINT", "round": "VARCHAR"},
-                        "recurring": {
-                            "interval": "VARCHAR",
-                            "interval_count": "BIGINT",
-                            "usage_type": "VARCHAR"
-                        }
-                    },
-                    "discounts": {{ discount_shape }}
-                }]'),
-                lambda each: coalesce(each.price.recurring.usage_type, '') <> 'metered'
-            ) as priced_items,
-            json_transform(
-                case
-                    when json_array_length(subscriptions.discounts) > 0 then subscriptions.discounts
-                    when subscriptions.customer_discount is not null
-                        then '[' || subscriptions.customer_discount || ']'
-                    else '[]'
-                end,
-                '{{ discount_shape }}'
-            ) as own_discounts
+            {{ elements_where(
+                json_as('subscriptions.items', items),
+                'item',
+                "coalesce(item.price.recurring.usage_type, '') <> 'metered'"
+            ) }} as priced_items,
+            {{ stripe_recurring(json_as(in_effect, discounts)) }} as own_discounts
         from {{ subscriptions }} as subscriptions
 
     ),
@@ -77,124 +63,134 @@
 
         select
             parsed.*,
-            list_transform(
-                parsed.priced_items,
-                lambda each: {{ duckdb__stripe_unit_amount('each.price', 'parsed.currency_code') }}
-            ) as unit_amounts
+            {{ elements_as(
+                'parsed.priced_items',
+                'item',
+                stripe_unit_amount('item.price', 'parsed.currency_code')
+            ) }} as unit_amounts
         from parsed
 
     ),
 
-    -- Items of another interval count as often as the first.
     itemized as (
 
+        {%- set unit_amount = element_of('in_currency.unit_amounts', 'place') %}
+        {%- set packages = 'item.price.transform_quantity' %}
+        {%- set units -%}
+            case
+                when {{ packages }}.divide_by is null then coalesce(item.quantity, 1)
+                when {{ packages }}.round = 'up'
+                    then cast(ceil(item.quantity / {{ packages }}.divide_by) as bigint)
+                else cast(floor(item.quantity / {{ packages }}.divide_by) as bigint)
+            end
+        {%- endset %}
+        {%- set price_in_another_currency -%}
+            case
+                when
+                    {{ unit_amount }} is null
+                    and coalesce(item.price.unit_amount_decimal, item.price.unit_amount) is not null
+                    then
+                        item.price.id || ' in '
+                        || coalesce(upper(item.price.currency), 'no currency')
+            end
+        {%- endset %}
         select
             in_currency.*,
-            list_transform(in_currency.priced_items, lambda each: each.price.product) as products,
-            in_currency.priced_items[1].price.recurring.interval as first_interval,
-            in_currency.priced_items[1].price.recurring.interval_count as first_interval_count,
-            list_transform(
-                in_currency.priced_items,
-                lambda each, i: cast(
-                    round(
-                        in_currency.unit_amounts[i]
-                        * case
-                            when each.price.transform_quantity.divide_by is null
-                                then coalesce(each.quantity, 1)
-                            when each.price.transform_quantity.round = 'up'
-                                then
-                                    (each.quantity + each.price.transform_quantity.divide_by - 1)
-                                    // each.price.transform_quantity.divide_by
-                            else each.quantity // each.price.transform_quantity.divide_by
-                        end
-                    ) as decimal(18, 0)
-                )
-            ) as item_amounts,
-            nullif(
-                array_to_string(
-                    list_filter(
-                        list_transform(
-                            in_currency.priced_items,
-                            lambda each, i: case
-                                when
-                                    in_currency.unit_amounts[i] is null
-                                    and coalesce(
-                                        each.price.unit_amount_decimal, each.price.unit_amount
-                                    ) is not null
-                                    then
-                                        each.price.id || ' in '
-                                        || coalesce(upper(each.price.currency), 'no currency')
-                            end
-                        ),
-                        lambda each: each is not null
-                    ),
-                    ', '
-                ),
-                ''
-            ) as prices_in_other_currencies
+            {{ element_of('in_currency.priced_items') }}.price.recurring as first_recurring,
+            {{ elements_as(
+                'in_currency.priced_items', 'item', rounded_units(unit_amount, units)
+            ) }} as item_amounts,
+            {{ elements_joined(elements_as(
+                'in_currency.priced_items', 'item', price_in_another_currency
+            )) }} as prices_in_other_currencies
         from in_currency
 
     ),
 
+    -- Items of another interval count as often as the first.
     normalized as (
 
+        {%- set recurring = element_of('itemized.priced_items', 'place') ~ '.price.recurring' %}
+        {%- set list_amount -%}
+            case
+                when
+                    {{ recurring }}.interval = itemized.first_recurring.interval
+                    and {{ recurring }}.interval_count = itemized.first_recurring.interval_count
+                    then amount
+                else cast(
+                    round(
+                        cast(amount as double)
+                        * {{ intervals_in_twelve_months(recurring ~ '.interval') }}
+                        * itemized.first_recurring.interval_count
+                        / {{ recurring }}.interval_count
+                        / {{ intervals_in_twelve_months('itemized.first_recurring.interval') }}
+                    ) as decimal(18, 0)
+                )
+            end
+        {%- endset %}
         select
             itemized.*,
-            list_transform(
-                itemized.item_amounts,
-                lambda a, i: case
-                    when
-                        itemized.priced_items[i].price.recurring.interval = itemized.first_interval
-                        and itemized.priced_items[i].price.recurring.interval_count
-                        = itemized.first_interval_count
-                        then a
-                    else cast(
-                        round(
-                            cast(a as double)
-                            * {{ intervals_in_twelve_months(
-                                'itemized.priced_items[i].price.recurring.interval'
-                            ) }}
-                            * itemized.first_interval_count
-                            / itemized.priced_items[i].price.recurring.interval_count
-                            / {{ intervals_in_twelve_months('itemized.first_interval') }}
-                        ) as decimal(18, 0)
-                    )
-                end
-            ) as list_amounts
+            {{ elements_as('itemized.item_amounts', 'amount', list_amount) }} as list_amounts
         from itemized
 
     ),
 
-    -- Discounts of items come first, then those of the subscription or, if it has none, its
-    -- customer's.
-    discounted as (
+    -- Discounts of items come first, then those of the subscription, one after another as Stripe
+    -- does.
+    reduced as (
 
+        {%- set item = element_of('normalized.priced_items', 'place') %}
+        {%- set reduced_amount = stripe_reduced(
+            'so_far', 'discount.source.coupon', item ~ '.price.product',
+            'lower(normalized.currency_code)', '0'
+        ) %}
         select
             normalized.*,
-            {{ duckdb__stripe_discounted(
-                'list_transform(
-                    normalized.list_amounts,
-                    lambda c, k: ' ~ duckdb__stripe_discounted(
-                        '[c]',
-                        '[normalized.products[k]]',
-                        'normalized.priced_items[k].discounts',
-                        'lower(normalized.currency_code)'
-                    ) ~ '[1]
-                )',
-                'normalized.products',
-                'normalized.own_discounts',
-                'lower(normalized.currency_code)'
-            ) }} as amounts
+            {{ elements_as('normalized.list_amounts', 'amount', elements_folded(
+                stripe_recurring(item ~ '.discounts'),
+                'amount',
+                'so_far',
+                'discount',
+                reduced_amount
+            )) }} as reduced_amounts
         from normalized
+
+    ),
+
+    discounted as (
+
+        {%- set product = element_of('reduced.priced_items', 'place') ~ '.price.product' %}
+        {%- set earlier_product = element_of('reduced.priced_items', 'earlier_place')
+            ~ '.price.product' %}
+        {%- set is_taken_before -%}
+            earlier_place < place
+            and not ({{ stripe_spares('discount.source.coupon', earlier_product) }})
+        {%- endset %}
+        {%- set earlier = elements_summed(
+            elements_where('amounts', 'earlier', is_taken_before, 'earlier_place')
+        ) %}
+        {%- set amount = stripe_reduced(
+            'amount', 'discount.source.coupon', product, 'lower(reduced.currency_code)',
+            'coalesce(' ~ earlier ~ ', 0)'
+        ) %}
+        select
+            reduced.*,
+            {{ elements_folded(
+                'reduced.own_discounts', 'reduced.reduced_amounts', 'amounts', 'discount',
+                elements_as('amounts', 'amount', amount)
+            ) }} as amounts
+        from reduced
 
     )
 
     select
         discounted.*,
-        {{ duckdb__stripe_sum('discounted.amounts') }} as total_amount,
-        {{ duckdb__stripe_sum('discounted.list_amounts') }} as total_list_amount,
-        cast(
-            list_sum(list_transform(discounted.priced_items, lambda each: each.quantity)) as bigint
-        ) as total_quantity
+        discounted.first_recurring.interval as first_interval,
+        discounted.first_recurring.interval_count as first_interval_count,
+        {{ stripe_sum('discounted.amounts') }} as total_amount,
+        {{ stripe_sum('discounted.list_amounts') }} as total_list_amount,
+        cast({{ elements_summed(
+            elements_as('discounted.priced_items', 'item', 'item.quantity')
+        ) }} as bigint) as total_quantity
     from discounted
 {%- endmacro %}

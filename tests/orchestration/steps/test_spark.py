@@ -71,14 +71,6 @@ def test_a_machine_without_java_is_told_what_to_install(tmp_path: Path, monkeypa
         spark.check_java()
 
 
-def test_a_source_that_spark_cannot_run_is_refused_before_anything_is_built(tmp_path: Path) -> None:
-    settings = tmp_path / "pipeledger.toml"
-    settings.write_text('[company]\ntime_zone = "UTC"\n[sources.billing]\ntype = "stripe"\n')
-    with pytest.raises(spark.SparkError, match=r"^billing: a source of type stripe cannot be built in Spark"):
-        spark.build_models_in_spark(load_config(settings, {}), Home(tmp_path))
-    assert not (tmp_path / "spark").exists()
-
-
 def test_what_is_not_installed_is_named() -> None:
     with pytest.raises(spark.SparkError, match=r"no_such_package not installed.*make setup-spark"):
         spark.check_packages(("sqlglot", "no_such_package"))
