@@ -208,6 +208,7 @@ class Answer:
     """The items, and by quarter and reason the lines and both amounts; `day` is the captured day compared with."""
 
     day: date
+    read: dict[str, str]  # which of the list's columns is which of ours: ours -> theirs
     items: list[dict[str, Any]]
     equal_days: dict[str, tuple[date, int]]  # by quarter: the day that its lines fit best, and how many of them do
     reasons: list[dict[str, Any]]
@@ -215,7 +216,7 @@ class Answer:
 
 def reconcile(published: Path, question: Question, base_currency: str, time_zone: str) -> Answer:
     """Compare a list with the published marts. ConfigError for a file or a day that cannot be compared."""
-    lines = read_lines(question, base_currency, time_zone)
+    lines, read = read_lines(question, base_currency, time_zone)
     with connect(published) as connection:
         try:
             [(first, last)] = connection.execute(DAYS).fetchall()
@@ -231,11 +232,11 @@ def reconcile(published: Path, question: Question, base_currency: str, time_zone
         except LACKS as error:
             raise outdated(published, error) from error
         items = [dict(zip(COLUMNS, row, strict=True)) for row in cursor.fetchall()]
-    return Answer(day, items, {quarter: (day, count) for quarter, day, count in equal_days}, by_reason(items))
+    return Answer(day, read, items, {quarter: (day, count) for quarter, day, count in equal_days}, by_reason(items))
 
 
-def read_lines(question: Question, base_currency: str, time_zone: str) -> pa.Table:
-    """The list's lines in our types. ConfigError for what cannot be read, by its line."""
+def read_lines(question: Question, base_currency: str, time_zone: str) -> tuple[pa.Table, dict[str, str]]:
+    """The list's lines in our types, and what its columns are. ConfigError for what cannot be read, by its line."""
     if not question.file.is_file():
         raise ConfigError(f"reconcile: {question.file} is no file. Expected a list: .csv, .xlsx, .xls or .parquet.")
     try:
@@ -262,10 +263,10 @@ def read_lines(question: Question, base_currency: str, time_zone: str) -> pa.Tab
     is_line = [bool(name) or amount is not None for name, amount in zip(named, lines["amount"], strict=True)]
     if not any(is_line):
         raise ConfigError(
-            f"reconcile: {question.file.name} has no lines. Expected a line per opportunity, with its id or name and its "
-            "amount. Export the list again."
+            f"reconcile: {question.file.name} has no lines. Expected one for each opportunity, with its id or name and "
+            "its amount. Export the list again."
         )
-    return pa.table(lines, schema=SCHEMA).filter(pa.array(is_line))
+    return pa.table(lines, schema=SCHEMA).filter(pa.array(is_line)), proposal.mapped
 
 
 def read_column(
@@ -361,6 +362,13 @@ def in_words(question: Question, answer: Answer) -> list[str]:
             day, count = answer.equal_days[quarter]
             lines = sum(row["items"] for row in mine if row["reason"] != "not_listed")
             sentences.append(f"It fits the CRM of {day} best: {count:,} of its {lines:,} lines were so on that day.")
+    lines_found = {item["reason"] for item in answer.items if item["line_number"] is not None}
+    if lines_found == {"unknown_id"}:
+        read = ", ".join(f"`{theirs}` as {ours}" for ours, theirs in answer.read.items())
+        sentences.append(
+            f"No line is an opportunity that the CRM has. The list was read so: {read}. If its ids are in another "
+            'column, name that with --column "THEIRS=opportunity_id".'
+        )
     return sentences
 
 

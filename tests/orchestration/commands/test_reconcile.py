@@ -128,6 +128,22 @@ def test_the_day_that_the_list_fits_best_is_said_in_words(published: Path) -> No
     ]
 
 
+def test_a_list_without_a_known_line_says_how_it_was_read(published: Path) -> None:
+    file = published.parent / "names.csv"
+    file.write_text("Deal,Amount,Close Date\no1,120,2026-03-20\no6,5,2026-03-01\n")
+    question = Question(file, "finance", MONDAY)
+    sentences = in_words(question, reconcile(published, question, "USD", "UTC"))
+    assert sentences[-1] == (
+        "No line is an opportunity that the CRM has. The list was read so: `Deal` as opportunity_name, `Amount` as "
+        "amount, `Close Date` as close_date. If its ids are in another column, name that with --column "
+        '"THEIRS=opportunity_id".'
+    )
+    named = Question(file, "finance", MONDAY, told=Told(columns={"Deal": "opportunity_id"}))
+    answer = reconcile(published, named, "USD", "UTC")
+    assert reasons(answer)["equal"] == (2, Decimal(0))
+    assert "The list was read so" not in "".join(in_words(named, answer))
+
+
 def test_a_german_spreadsheet_is_read_as_init_reads_one(published: Path) -> None:
     text = "Vorgangsnummer;Betrag;Währung;Abschlussdatum\no1;1.120,50;USD;20.03.2026\no4;10,00;EUR;20.03.2026\n"
     answer = ask(published, text.encode("cp1252"))
@@ -181,7 +197,7 @@ def test_items_are_written_with_their_columns(published: Path) -> None:
         ),
         ("Deal ID,Amount,Close Date\no1,1,soon\n", None, {}, "line 1: close_date `soon` is no day such as 2026-11-22"),
         ("Deal ID,Worth,Close Date\no1,1,2026-03-20\n", None, {"Value": "amount"}, "there is no column Value"),
-        ("Deal ID,Amount,Close Date\n", None, {}, "list.csv has no lines. Expected a line per opportunity"),
+        ("Deal ID,Amount,Close Date\n", None, {}, "list.csv has no lines. Expected one for each"),
         ("Deal ID,Amount,Close Date\n , ,\n\n", "FY2026-Q4", {}, "list.csv has no lines"),
     ],
 )
