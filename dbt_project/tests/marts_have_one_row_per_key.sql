@@ -23,6 +23,7 @@
     'rpt_pipeline_reconciliation',
     'dim_person',
     'fct_lifecycle_steps',
+    'fct_funnel_restatements',
     'rpt_funnel_conversion',
     'fct_handoffs',
     'rpt_handoff_sla',

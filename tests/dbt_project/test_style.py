@@ -68,7 +68,7 @@ LONGER = {
     "int_lifecycle_entries": "whatever says that a step was taken, side by side",
     "int_people_links_as_reported": "all that can have become known later of a person, and what stood then instead",
     "int_lifecycle_steps_as_reported": "whose steps tell, and all that their steps follow from as it was then",
-    "int_funnel_as_reported": "entrants as they were known then, and what is known of them today",
+    "fct_funnel_restatements": "entrants as they were known then, and what is known of them today",
     "dim_person": "links of three kinds, the rounds that join them, and the columns of a record",
     "fct_opportunity_current": "everything known of an opportunity today: fifty columns",
     "fct_pipeline_daily": "events, running sums and days without a change are one thought",

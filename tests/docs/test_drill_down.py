@@ -212,11 +212,12 @@ def score_calibration(rows: Rows) -> dict[str, Any]:
 
 
 def funnel_conversion(rows: Rows) -> dict[str, Any]:
-    entered = [row for row in rows if row["step_precision"] != "left_truncated"]
+    entrants = [row for row in rows if row["step_date"] is not None]
+    entered = [row for row in entrants if row["step_precision"] != "left_truncated"]
     return {
         "entered": len(entered),
-        "undated": len(rows) - len(entered),
-        "reported_entered": sum(row["was_known"] for row in entered),
+        "undated": len(entrants) - len(entered),
+        "reported_entered": sum(row["reported"] for row in rows),
         "reached_opportunity": sum(row["opportunities"] > 0 for row in entered),
         "reached_won": sum(row["wins"] > 0 for row in entered),
     }

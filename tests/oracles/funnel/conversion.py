@@ -31,6 +31,14 @@ class Entrant:
     reached_won: bool
     won_amount: Decimal
 
+    @property
+    def key(self) -> Key:
+        """The month, who entered what, and under which values it is counted."""
+        row = self.row
+        who = row["person_key"] if self.unit == "person" else f"{row['source']}/{row['account_id']}"
+        return (row["step_date"].replace(day=1), self.unit, who, row["step"], row["cycle"], row["segment"],
+                row["lead_source"], row["channel"], row["campaign_id"] or "(none)")  # fmt: skip
+
 
 class FunnelOracle:
     """Conversion of the people that a `PeopleOracle` knows. `definitions` are those that it was made of."""
@@ -47,6 +55,7 @@ class FunnelOracle:
         self.first_day = min(min(one.states["person"]) for one in people.companies.values() if "person" in one.states)
         statuses = self.oracle.choice("returned_status", people.last_day)
         self.returned_statuses = set(statuses.lower().split("|"))
+        self.earlier: dict[date, FunnelOracle] = {}
 
     def amounts(self) -> dict[tuple[str, int], Decimal]:
         """Person and cycle -> what was won with them: an opportunity counts for whom it knew first."""
@@ -161,10 +170,26 @@ class FunnelOracle:
                 cells[(month, row["step"], entrant.unit, segment, dimension, values[dimension])].append(entrant)
         return cells
 
+    def restatements(self) -> set[Key]:
+        """fct_funnel_restatements: 1 for whom a month counted then and would not today, -1 the other way round."""
+        today = [entrant for entrant in self.entrants() if entrant.outcome != "undated"]
+        found: set[Key] = set()
+        for month in self.months({entrant.row["step_date"].replace(day=1) for entrant in today}):
+            now = {entrant.key for entrant in today if entrant.row["known_from"] <= month_end(month)}
+            entrants = self.as_of(month_end(month)).entrants() if month_end(month) >= self.first_day else []
+            then = {entrant.key for entrant in entrants if entrant.outcome != "undated"}
+            found |= {(*key, 1) for key in then - now if key[0] == month}
+            found |= {(*key, -1) for key in now - then if key[0] == month}
+        return found
+
+    def months(self, others: set[date]) -> set[date]:
+        """All months of which a report tells."""
+        return others | {day.replace(day=1) for day in self.captured_days()}
+
     def reported(self, months: set[date]) -> Counter[Key]:
         """Who had entered when a month ended, as the ledger had it that day: all later days are cut off."""
         found: Counter[Key] = Counter()
-        for month in months | {day.replace(day=1) for day in self.captured_days()}:
+        for month in self.months(months):
             cells = self.as_of(month_end(month)).cells() if month_end(month) >= self.first_day else {}
             found |= Counter({
                 key: len(dated) for key, entrants in cells.items()
@@ -180,6 +205,12 @@ class FunnelOracle:
         """The funnel of companies of which nothing was captured after a day."""
         if day >= self.people.last_day:
             return self
+        if day not in self.earlier:
+            self.earlier[day] = self.cut_off(day)
+        return self.earlier[day]
+
+    def cut_off(self, day: date) -> FunnelOracle:
+        """The same, made anew."""
         known = [until(company, day) for company in self.oracle.companies]
         oracle = Oracle([company for company in known if company.states], self.definitions, str(self.oracle.zone),
                         self.oracle.base, self.oracle.start_month)  # fmt: skip

@@ -41,6 +41,9 @@ def test_conversion_equals_following_each_entrant(built: Built) -> None:
         for name in RATES:
             value: Any = None if row[name] is None else pytest.approx(row[name], abs=1e-9)
             assert found[key][name] == value, (key, name)
+    restated = {tuple(row.values()) for row in built.rows("select * from marts.fct_funnel_restatements")}
+    assert restated == oracle.restatements()
+    assert {(unit, change) for _, unit, *_, change in restated} >= {("person", 1), ("person", -1), ("account", 1)}
     assert all(row["entered"] == row["converted"] + row["recycled"] + row["still_open"] for row in rows)
     assert {row["unit"] for row in rows} == {"person", "account"}
     assert any(row["recycled"] for row in rows)

@@ -16,13 +16,14 @@ entries as (
 
 ),
 
-as_reported as (
+restatements as (
 
-    select * from {{ ref('int_funnel_as_reported') }}
+    select * from {{ ref('fct_funnel_restatements') }}
 
 ),
 
--- What the month's report knew is what is known today, but for what is as_reported.
+-- What the month's report counted is what was known in time of today's entrants, but for what was
+-- restated since.
 entrants as (
 
     select
@@ -48,16 +49,16 @@ entrants as (
     union all
     select
         {%- for column in place + ['segment'] + dimensions %}
-            as_reported.{{ column }},
+            restatements.{{ column }},
         {%- endfor %}
         'reported' as outcome,
         null as day,
         {%- for total in totals[:4] %}
             0 as {{ total }},
         {%- endfor %}
-        as_reported.reported_entered,
+        restatements.reported_entered,
         0 as won_amount
-    from as_reported
+    from restatements
 
 ),
 

@@ -1,8 +1,13 @@
--- One row per unit (`person`, `account`) x entrant x step of the lifecycle x cycle x cohort_month
--- that the month's own report had and today's data have not (1), or the other way round (-1).
+-- One row per cohort_month x unit (`person`, `account`) x entrant x step of the lifecycle x cycle x
+-- reported_entered: who was counted otherwise when the month ended than today's data say of that
+-- time, as it was then (1) and as it is today (-1).
 {%- set step_columns = [
     'account_number', 'step', 'cycle', 'segment', 'lead_source', 'channel', 'campaign_id',
     'step_precision', 'step_date',
+] %}
+{%- set cell = [
+    'cohort_month', 'unit', 'entrant_key', 'step', 'cycle',
+    'segment', 'lead_source', 'channel', 'campaign',
 ] %}
 {%- set entry_columns = ['as_of_date', 'account_number', 'step', 'step_date'] %}
 with
@@ -22,6 +27,13 @@ reported_steps as (
 records as (
 
     select * from {{ ref('int_people') }}
+
+),
+
+versions as (
+
+    select * from {{ ref('int_person_versions') }}
+    where account_number is not null
 
 ),
 
@@ -213,6 +225,26 @@ account_moves as (
 
 ),
 
+accounts as (
+
+    select
+        versions.account_number,
+        min(versions.source || '/' || versions.account_id) as account_key
+    from versions
+    group by versions.account_number
+
+),
+
+persons as (
+
+    select
+        records.person_number,
+        min(records.person_key) as person_key
+    from records
+    group by records.person_number
+
+),
+
 entered_then as (
 
     select
@@ -221,7 +253,7 @@ entered_then as (
         {%- endfor %}
         reported_steps.as_of_date,
         'person' as unit,
-        reported_steps.earlier_number as entrant_number
+        reported_steps.person_key as entrant_key
     from reported_steps
     union all
     select
@@ -230,8 +262,9 @@ entered_then as (
         {%- endfor %}
         account_moves.as_of_date,
         'account' as unit,
-        account_moves.account_number as entrant_number
+        accounts.account_key as entrant_key
     from account_moves
+    inner join accounts on account_moves.account_number = accounts.account_number
     where account_moves.entry_number = 1
 
 ),
@@ -253,14 +286,14 @@ late_entrants as (
 ),
 
 -- Nobody enters on a day after the report's.
-as_reported as (
+counted as (
 
     select
+        as_of_dates.cohort_month,
         entered_then.unit,
-        entered_then.entrant_number,
+        entered_then.entrant_key,
         entered_then.step,
         entered_then.cycle,
-        as_of_dates.cohort_month,
         entered_then.segment,
         entered_then.lead_source,
         entered_then.channel,
@@ -274,11 +307,11 @@ as_reported as (
     where entered_then.step_precision <> 'left_truncated'
     union all
     select
+        entrants.cohort_month,
         entrants.unit,
-        entrants.entrant_number,
+        coalesce(persons.person_key, accounts.account_key) as entrant_key,
         entrants.step,
         entrants.cycle,
-        entrants.cohort_month,
         entrants.segment,
         entrants.lead_source,
         entrants.channel,
@@ -291,6 +324,10 @@ as_reported as (
             as_of_dates.as_of_date = late_entrants.as_of_date
             and entrants.unit = late_entrants.unit
             and entrants.entrant_number = late_entrants.entrant_number
+    left join persons
+        on entrants.unit = 'person' and entrants.entrant_number = persons.person_number
+    left join accounts
+        on entrants.unit = 'account' and entrants.entrant_number = accounts.account_number
     where
         entrants.known_from <= {{ dbt.last_day('entrants.cohort_month', 'month') }}
         and (
@@ -298,6 +335,24 @@ as_reported as (
             or coalesce(entrants.step_date > as_of_dates.as_of_date, true)
         )
 
+),
+
+-- What was counted then as it is today is no restatement.
+restatements as (
+
+    select
+        -- ids
+        {{ columns_of('counted', cell[:5]) }},
+
+        -- attributes
+        {{ columns_of('counted', cell[5:]) }},
+
+        -- counts
+        cast(sum(counted.reported_entered) as integer) as reported_entered
+    from counted
+    group by {{ columns_of('counted', cell) }}
+    having sum(counted.reported_entered) <> 0
+
 )
 
-select * from as_reported
+select * from restatements
