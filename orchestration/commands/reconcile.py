@@ -362,8 +362,8 @@ def in_words(question: Question, answer: Answer) -> list[str]:
             day, count = answer.equal_days[quarter]
             lines = sum(row["items"] for row in mine if row["reason"] != "not_listed")
             sentences.append(f"It fits the CRM of {day} best: {count:,} of its {lines:,} lines were so on that day.")
-    lines_found = {item["reason"] for item in answer.items if item["line_number"] is not None}
-    if lines_found == {"unknown_id"}:
+    reasons_of_lines = {item["reason"] for item in answer.items if item["line_number"] is not None}
+    if reasons_of_lines == {"unknown_id"}:
         read = ", ".join(f"`{theirs}` as {ours}" for ours, theirs in answer.read.items())
         sentences.append(
             f"No line is an opportunity that the CRM has. The list was read so: {read}. If its ids are in another "
