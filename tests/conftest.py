@@ -27,7 +27,8 @@ FIRST = (
     *("ingestion/vendors/hubspot/test_hubspot_changes.py", "orchestration/test_wheel.py", "oracles/test_reported.py"),
     *("oracles/revenue/test_retention.py", "ingestion/vendors/hubspot/test_hubspot.py", "ingestion/test_landing.py"),
     *("ingestion/vendors/hubspot/test_hubspot_faults.py", "ingestion/files/test_files.py"),
-    *("dbt_project/test_stripe_prices.py", "ingestion/demo_company/test_demo.py", "benchmarks/test_compare.py"),
+    *("dbt_project/test_spark_sql.py", "dbt_project/test_stripe_prices.py", "ingestion/demo_company/test_demo.py"),
+    "benchmarks/test_compare.py",
 )
 
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import pytest
-import sqlglot
-from sqlglot import exp
 
 from tests.dbt_project.each import of_each
 from tests.dbt_project.portable_sql import (
@@ -149,29 +145,6 @@ def test_every_macro_is_used(path: Path) -> None:
     called = rf"\b{path.stem}\("
     users = [each for each, text in READERS.items() if each != path and re.search(called, text)]
     assert users or path.stem in CALLED_BY_DBT
-
-
-class OfSpark:
-    """What macros know as `adapter`, where the engine is Spark."""
-
-    @jinja2.pass_context
-    def dispatch(self, context: jinja2.runtime.Context, name: str) -> object:
-        return context.get(f"spark__{name}") or context[f"default__{name}"]
-
-
-def in_spark(call: str) -> str:
-    """What a call of macros is in Spark. dbt-spark is not there in each environment, so dbt is not asked."""
-    environment = jinja2.Environment(extensions=["jinja2.ext.do"], autoescape=False)  # noqa: S701  # SQL, no page
-    defined = "".join(COMMENTS.sub("", path.read_text()) for path in MACROS)
-    return environment.from_string(f"{defined}\n{{{{ {call} }}}}").render(adapter=OfSpark(), tojson=json.dumps)
-
-
-def test_the_prices_of_stripe_are_sql_of_spark() -> None:
-    query = sqlglot.parse_one(in_spark("stripe_priced('subscriptions')"), read="spark")
-    assert len(list(query.find_all(exp.CTE))) > 4
-    called = {str(call.this).lower() for call in query.find_all(exp.Anonymous)}
-    assert called <= {"from_json", "get", "aggregate", "array_join", "json_array_length"}, called
-    assert list(query.find_all(exp.Bracket)) == []
 
 
 GOOD = """{#- The parity of `number`. -#}
