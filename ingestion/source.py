@@ -70,6 +70,8 @@ class Dialect:
     What stands there must be the currency of the row, or the base currency where the row says none: else the amount is
     no value, and never one in the wrong currency.
     """
+    parentheses: bool = False
+    """`(1,200.00)` is -1,200.00, as accountants write it."""
     percent: bool = False
     """`60 %`, or `60`, is 0.6 where a rate is meant."""
     null_values: tuple[str, ...] = ()

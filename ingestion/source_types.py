@@ -40,6 +40,7 @@ DIALECT: dict[str, OptionKind] = {
     "thousands": "text",
     "date_format": "text",
     "currency_prefix": "flag",
+    "parentheses": "flag",
     "percent": "flag",
     "null_values": "names",
     "time_zone": "text",

@@ -271,6 +271,8 @@ def _plain_number(text: str, dialect: Dialect, *, is_rate: bool = False) -> str:
         return bare if dialect.decimal_mark == "." else f"replace({bare}, ',', '.')"
 
     readings = [(pattern, plain)]
+    if dialect.parentheses:
+        readings.append((dialect.negative, lambda text: f"'-' || {plain(text)}"))
     if is_rate and dialect.percent:
         share = rf"[+-]?{dialect.number}({BLANK}?%)?"
         readings = [(share, lambda text: plain(f"rtrim({text}, '{BLANKS}%')") + " || 'e-2'")]

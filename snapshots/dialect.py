@@ -55,6 +55,7 @@ class Dialect:
     thousands: str = ""
     date_format: str = ""
     currency_prefix: bool = False
+    parentheses: bool = False
     percent: bool = False
     null_values: tuple[str, ...] = ()
     time_zone: str = ""
@@ -105,10 +106,24 @@ class Dialect:
         return f"(?:{before}|[+-]?{self.number}(?:{blank}{_CURRENCY})?)"
 
     @property
+    def negative(self) -> str:
+        """A pattern for numbers in parentheses, with a currency in, before or behind them where the source has one."""
+        if not self.currency_prefix:
+            return rf"\({self.number}\)"
+        blank = f"{BLANK}?"
+        within = rf"\((?:{_CURRENCY}{blank}{self.number}|{self.number}{blank}{_CURRENCY})\)"
+        return rf"(?:{within}|{_CURRENCY}{blank}\({self.number}\)|\({self.number}\)(?:{blank}{_CURRENCY})?)"
+
+    @property
+    def beside(self) -> str:
+        """A pattern for what stands beside the digits of an amount: a currency, parentheses; empty for nothing."""
+        currency, parentheses = f"{_CURRENCY}|{BLANK}" if self.currency_prefix else "", "[()]" * self.parentheses
+        return "|".join(part for part in (currency, parentheses) if part)
+
+    @property
     def noise(self) -> str:
         """A pattern for all in an amount that is no part of its plain number."""
-        noise = [part for part in (self.separator, f"{_CURRENCY}|{BLANK}" if self.currency_prefix else "") if part]
-        return "|".join(noise)
+        return "|".join(part for part in (self.separator, self.beside) if part)
 
     @property
     def date(self) -> str:

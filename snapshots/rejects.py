@@ -20,6 +20,7 @@ _NUMBERS = (  # what a text looks like, how the file then seems to write, and th
     (r"[+-]?\d{1,3}(['\x{2019}]\d{3})+(\.\d+)?", "1'234.56", 'thousands = "\'"'),
     (r"[+-]?\d{1,3}([ \x{a0}\x{202f}]\d{3})+([.,]\d+)?", "1 234", 'thousands = " "'),
     (rf"{_CURRENCY} ?[+-]?\d[\d.,]*|[+-]?\d[\d.,]* ?{_CURRENCY}", "USD 12", "currency_prefix = true"),
+    (rf"({_CURRENCY} ?)?\(\d[\d.,]*\)( ?{_CURRENCY})?", "(1234.56)", "parentheses = true"),
     (r"[+-]?\d[\d.,]* ?%", "60 %", "percent = true"),
 )
 _DATES = (
@@ -73,11 +74,15 @@ def _hint(text: str, kind: str, dialect: Dialect) -> str:
     """SQL for the setting that would read `text`, if there is one; else nothing."""
     looks = {"DATE": _DATES, "TIMESTAMP": _DATES, "BOOLEAN": ()}.get(kind, _NUMBERS)
     trimmed = f"trim({text})"
+    bare = f"regexp_replace({trimmed}, {literal(dialect.beside)}, '', 'g')" if dialect.beside else trimmed
+    known = {f'decimal = "{dialect.decimal_mark}"'} | {
+        f"{flag} = true" for flag in ("currency_prefix", "parentheses", "percent") if getattr(dialect, flag)
+    }
     cases = [
-        f"when regexp_full_match({trimmed}, {literal(pattern)}) "
+        f"when regexp_full_match({bare}, {literal(pattern)}) "
         f"then {literal(f'; this file seems to write {example}: set {setting}')}"
         for pattern, example, setting in looks
-        if setting != f'decimal = "{dialect.decimal_mark}"'
+        if setting not in known
     ]
     no_value = literal('; if that means no value, set null_values = ["')
     cases.append(f"when regexp_full_match({trimmed}, {literal(_NO_VALUE)}) then {no_value} || {trimmed} || '\"]'")

@@ -23,7 +23,7 @@ from ingestion.entities import DATE, ENTITIES, FLAG, INSTANT, PROBABILITY, TEXT
 from ingestion.files import csv_file, edges, excel_file, parquet_file
 from ingestion.files.headers import FILE_NAMES, FLAGS, HEADERS, NO_VALUES, SURE_NO_VALUES
 from ingestion.files.layout import PLAIN, Layout
-from ingestion.files.spelling import DoubtError, as_number, currency_of, date_format, separators
+from ingestion.files.spelling import DoubtError, as_number, currency_of, date_format, is_in_parentheses, separators
 from ingestion.source import UNSAID, Dialect, SourceError, landed_name
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -412,6 +412,7 @@ def _proposal(
             thousands=thousands,
             date_format=date_format([*by_kind.get(DATE, ()), *by_kind.get(INSTANT, ())], told.date_format),
             currency_prefix=bool(currencies),
+            parentheses=any(map(is_in_parentheses, by_kind.get("number", ()))),
             percent=is_percent,
             null_values=tuple(null_values),
             time_zone="UTC" if is_utc else "",

@@ -12,6 +12,7 @@ _CURRENCY = re.compile(
 )
 _CODES = {"$": "USD", "US$": "USD", "\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR"}
 _THOUSANDS = {"'": "'", "\u2019": "'", " ": " ", "\u00a0": " ", "\u2009": " ", "\u202f": " "}
+_PARENTHESES = str.maketrans("", "", "()")
 _NUMBER = re.compile(r"\d[\d.,'\u2019 \u00a0\u2009\u202f]*|[.,]\d+")
 _DAY = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?=$|[ ,T])")
 
@@ -26,14 +27,19 @@ class DoubtError(Exception):
 
 def currency_of(text: str) -> str:
     """The code of the currency that stands beside an amount; empty where none does."""
-    match = _CURRENCY.search(text.strip())
+    match = _CURRENCY.search(text.strip().translate(_PARENTHESES))
     found = (match[1] or match[2]) if match else ""
     return _CODES.get(found, found)
 
 
 def _bare(text: str) -> str:
-    """A number without its sign, and without the currency or the percent sign beside it."""
-    return _CURRENCY.sub("", text.strip()).strip().rstrip("%").strip().lstrip("+-")
+    """A number without its sign or parentheses, and without the currency or the percent sign beside it."""
+    return _CURRENCY.sub("", text.strip().translate(_PARENTHESES)).strip().rstrip("%").strip().lstrip("+-")
+
+
+def is_in_parentheses(text: str) -> bool:
+    """Whether a text is a negative number as accountants write it: `(1,200.00)`, `$(5)`, `(EUR 5)`."""
+    return re.search(r"\([^()]*\d[^()]*\)", text) is not None and _NUMBER.fullmatch(_bare(text)) is not None
 
 
 def separators(texts: Sequence[str], told: str = "") -> tuple[str, str]:

@@ -508,6 +508,7 @@ GERMAN = Dialect(
 AMERICAN = Dialect(thousands=",", date_format="M/D/YYYY", currency_prefix=True, time_zone="America/Los_Angeles")
 SWISS = Dialect(thousands="'", date_format="D.M.YY")
 FRENCH = Dialect(decimal=",", thousands=" ", date_format="DD/MM/YYYY", currency_prefix=True)
+ACCOUNTANT = Dialect(thousands=",", currency_prefix=True, parentheses=True)
 
 
 @pytest.mark.parametrize(
@@ -562,6 +563,36 @@ FRENCH = Dialect(decimal=",", thousands=" ", date_format="DD/MM/YYYY", currency_
         (SWISS, MONEY, "1'234'567.89", Decimal("1234567.89")),
         (SWISS, MONEY, "1\u2019234.5", Decimal("1234.50")),
         (FRENCH, MONEY, "1 234,56", Decimal("1234.56")),
+        (FRENCH, MONEY, "(1 234,56)", NOT),
+        *(
+            (ACCOUNTANT, MONEY, text, None if money is None else Decimal(money))
+            for text, money in [
+                ("(96168.00)", "-96168.00"),
+                (" (1,234.56) ", "-1234.56"),
+                ("(0)", "0.00"),
+                ("($1,234.50)", "-1234.50"),
+                ("$(1,234.50)", "-1234.50"),
+                ("$ (5)", "-5.00"),
+                ("(EUR 5)", "-5.00"),
+                ("(5) EUR", "-5.00"),
+                ("(5 EUR)", "-5.00"),
+                ("1,234.56", "1234.56"),
+                ("-5", "-5.00"),
+                ("(-5)", NOT),
+                ("-(5)", NOT),
+                ("((5))", NOT),
+                ("(5", NOT),
+                ("5)", NOT),
+                ("5 (5)", NOT),
+                ("(USD 5 EUR)", NOT),
+                ("USD (5) EUR", NOT),
+                ("()", NOT),
+            ]
+        ),
+        (ACCOUNTANT, COUNT, "(1,200)", -1200),
+        (Dialect(decimal=",", parentheses=True), MONEY, "(1.234,5)", Decimal("-1234.50")),
+        (Dialect(parentheses=True), MONEY, "(1e2)", Decimal("-100.00")),
+        (Dialect(parentheses=True), MONEY, "(USD 5)", NOT),
         (FRENCH, MONEY, "1\u202f234\u00a0567,8 \u20ac", Decimal("1234567.80")),
         (GERMAN, "DATE", "31.03.2026", date(2026, 3, 31)),
         (GERMAN, "DATE", "31.03.2026 23:30", date(2026, 3, 31)),
@@ -596,9 +627,16 @@ def test_a_text_means_what_the_dialect_of_its_source_says(
 
 DIALECTS = st.sampled_from(
     [
-        Dialect(decimal=decimal, thousands=thousands, date_format=date_format, currency_prefix=has_currency)
+        Dialect(
+            decimal=decimal,
+            thousands=thousands,
+            date_format=date_format,
+            currency_prefix=has_currency,
+            parentheses=has_parentheses,
+        )
         for decimal, thousands in [(".", ""), (".", ","), (",", "."), (",", " "), (".", "'"), (",", "")]
         for date_format, has_currency in [("", False), ("DD.MM.YYYY", True), ("M/D/YYYY", False), ("YYYY/MM/DD", True)]
+        for has_parentheses in (False, True)
     ]
 )
 
@@ -624,6 +662,8 @@ def test_a_number_that_was_written_in_a_dialect_comes_back(
     for number, is_grouped, currency, blank in numbers:
         text = f"{number:,.2f}" if is_grouped and dialect.thousands else f"{number:.2f}"
         text = "".join({",": dialect.thousands, ".": dialect.decimal}.get(each, each) for each in text)
+        if dialect.parentheses and text.startswith("-"):
+            text = f"({text[1:]})"
         texts.append(f"{blank}{currency if dialect.currency_prefix else ''}{text}{blank}")
     assert values_read(texts, MONEY, dialect) == [number for number, *_ in numbers]
 
@@ -642,9 +682,9 @@ def test_a_date_that_was_written_in_a_dialect_comes_back(dialect: Dialect, days:
 
 
 @given(
-    dialect=st.one_of(DIALECTS, st.sampled_from([PLAIN, GERMAN, AMERICAN, SWISS, FRENCH])),
+    dialect=st.one_of(DIALECTS, st.sampled_from([PLAIN, GERMAN, AMERICAN, SWISS, FRENCH, ACCOUNTANT])),
     target=st.sampled_from([MONEY, COUNT, SHARE, "DATE", "TIMESTAMP", "BOOLEAN"]),
-    texts=st.lists(st.text("0123456789.,-+eE:/TZ '$\u20ac%USD\u00a0\t", max_size=14), max_size=50),
+    texts=st.lists(st.text("0123456789.,-+eE:/TZ '()$\u20ac%USD\u00a0\t", max_size=14), max_size=50),
 )
 @settings(deadline=None, max_examples=drawn(30, 100), derandomize=True, database=None)
 def test_whatever_a_text_is_both_readings_agree(dialect: Dialect, target: str, texts: list[str]) -> None:

@@ -197,6 +197,8 @@ def test_names_of_people_are_not_shown(tmp_path: Path) -> None:
         (["12 000"], (".", " ")),
         (["100", "200"], ("", "")),
         (["USD 1,200.00", "$-3,000.10", "12 %"], (".", ",")),
+        (["$(1,200.00)", "(EUR 7)"], (".", ",")),
+        (["(1.234,5)"], (",", ".")),
         (["(none)", "n/a"], ("", "")),
     ],
 )
@@ -280,6 +282,7 @@ class Written:
     thousands: str
     cents: bool
     currency: str  # with {} for the number
+    negative: str  # with {} for the number without its sign
     date_format: str
     rate: str  # with {} for the number
     null: str
@@ -290,7 +293,8 @@ class Written:
         if value is None:
             return self.null
         text = f"{value:,.{digits}f}" if self.thousands else f"{value:.{digits}f}"
-        return text.replace(",", "_").replace(".", self.decimal).replace("_", self.thousands)
+        text = text.replace(",", "_").replace(".", self.decimal).replace("_", self.thousands)
+        return self.negative.format(text[1:]) if value < 0 else text
 
 
 TEXTS = st.text(st.sampled_from('aZäß ,;|"\n\t-.'), max_size=8).map(str.strip)
@@ -318,6 +322,7 @@ WAYS = st.builds(
     thousands=st.sampled_from(["", "same", " ", "'"]),
     cents=st.booleans(),
     currency=st.sampled_from(["{}", "{}", "EUR {}", "{} EUR"]),
+    negative=st.sampled_from(["-{}", "({})"]),
     date_format=st.sampled_from(["", "DD.MM.YYYY", "D.M.YYYY", "M/D/YYYY", "DD/MM/YYYY", "MM-DD-YYYY"]),
     rate=st.sampled_from(["{}", "{}%", "{} %"]),
     null=st.sampled_from(["", "-", "n/a"]),

@@ -151,6 +151,13 @@ def test_a_german_spreadsheet_is_read_as_init_reads_one(published: Path) -> None
     assert reasons(answer)["amount"] == (1, Decimal("1000.50"))
 
 
+def test_a_credit_in_parentheses_is_subtracted(published: Path) -> None:
+    lines = ('o1,"$1,120.50",2026-03-20', 'o9,"$(1,000.50)",2026-03-20', "o6,$5.00,2026-03-01")
+    answer = ask(published, "\n".join(["Deal ID,Amount,Close Date", *lines]))
+    assert reasons(answer)["amount"] == (1, Decimal("1000.50"))
+    assert reasons(answer)["unknown_id"] == (1, Decimal("-1000.50"))
+
+
 def test_a_workbook_is_read_with_the_types_of_its_cells(published: Path) -> None:
     file = published.parent / "list.xlsx"
     header = ["Opportunity ID", "Amount", "Close Date"]

@@ -63,6 +63,8 @@ def amount_of(draw: random.Random, dialect: Dialect, value: Decimal, code: str) 
     if value == value.to_integral_value() and draw.random() < 0.3:
         text = text.split(dialect.decimal)[0]
     sign = "-" if value < 0 else draw.choice(["", "", "+"])
+    if dialect.parentheses and value < 0:
+        sign, text = "", f"({text})"
     if dialect.currency_prefix and draw.random() < 0.7:
         text = draw.choice([f"{code} {sign}{text}", f"{sign}{text} {code}", f"{sign}{text}\u00a0{code}"])
     else:
@@ -284,6 +286,7 @@ def dialect_of(draw: random.Random) -> Dialect:
         thousands="" if thousands == decimal else thousands,
         date_format=draw.choice(FORMATS),
         currency_prefix=draw.random() < 0.5,
+        parentheses=draw.random() < 0.5,
         percent=draw.random() < 0.5,
     )
 

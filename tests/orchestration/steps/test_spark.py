@@ -44,7 +44,8 @@ QUICK = {
 OF_THIS_MACHINE = {"spark.driver.host": "127.0.0.1", "spark.executor.memory": "1g"}
 DIALECTS = {
     "x": Dialect(
-        decimal=",", thousands=".", date_format="DD.MM.YYYY", currency_prefix=True, percent=True,
+        decimal=",", thousands=".", date_format="DD.MM.YYYY", currency_prefix=True, parentheses=True,
+        percent=True,
         null_values=("n/a",), time_zone="Europe/Berlin",
     ),
     "y": Dialect(decimal="", date_format="M/D/YY"),
