@@ -314,13 +314,16 @@ def _mapped(rows: _Rows, entity: str, told: Told, given: Sequence[str] = ()) -> 
     return found
 
 
-def _no_column(rows: _Rows, ours: str, found: Mapping[str, int]) -> DoubtError:
-    """The doubt which column of a file is one of ours."""
-    return DoubtError(
-        f'--column "THEIRS={ours}"',
-        f"which column is {ours}? Got {', '.join(rows.header)}.",
-        [name for place, name in enumerate(rows.header) if place not in found.values()],
-    )
+def _no_column(rows: _Rows, ours: str, found: Mapping[str, int]) -> DoubtError | SourceError:
+    """The doubt which column of a file is one of ours; an error where each is something else already."""
+    names = ", ".join(rows.header)
+    free = [name for place, name in enumerate(rows.header) if place not in found.values()]
+    if not free:
+        return SourceError(
+            f"which column is {ours}? Got {names}, and each is another one of ours already. Export the file with a "
+            "column for it."
+        )
+    return DoubtError(f'--column "THEIRS={ours}"', f"which column is {ours}? Got {names}.", free)
 
 
 def _missing(entity: str, found: Mapping[str, Any]) -> list[str]:

@@ -192,7 +192,12 @@ def test_items_are_written_with_their_columns(published: Path) -> None:
             {},
             r'which column is amount\? Got Deal ID, Worth. Say it with --column "THEIRS=am',
         ),
-        ("Amount,Close Date\n100,2026-03-20\n", None, {}, "which column is opportunity_id"),
+        (
+            "Amount,Close Date\n100,2026-03-20\n",
+            None,
+            {},
+            "which column is opportunity_id.*each is another one of ours already. Export the file with a column for it",
+        ),
         ("Deal ID,Amount\no1,100\n", None, {}, "says neither a quarter nor a close date.*--quarter"),
         ("Deal ID,Amount,Quarter\no1,100,Q1\n", None, {}, "fiscal_quarter has Q1. Expected one such as FY2026-Q4"),
         ("Deal ID,Amount\no1,100\n", "Q1", {}, "--quarter: got Q1. Expected one such as"),
