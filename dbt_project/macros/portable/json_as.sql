@@ -1,7 +1,7 @@
 {#-
     The JSON in `text` as lists and structs of the `shape`, written in Jinja with a type for each
     value: `[{'id': 'string', 'price': {'currency': 'string'}}]`. What is missing or does not fit is
-    NULL; an object whose type is `string` stays JSON. Spark takes no text for a `bigint`.
+    NULL; an object whose type is `string` stays JSON. Spark reads `"3"` and `3.0` as decimals only.
 -#}
 {% macro json_as(text, shape) -%}
     {{ adapter.dispatch('json_as')(text, shape) }}
@@ -13,7 +13,8 @@
     {%- for theirs, ours in words.items() -%}
         {%- set written.shape = written.shape | replace(theirs, ours) -%}
     {%- endfor -%}
-    from_json({{ text }}, '{{ written.shape }}')
+    {%- set read = written.shape | replace('bigint', 'decimal(38,0)') -%}
+    cast(from_json({{ text }}, '{{ read }}') as {{ written.shape }})
 {%- endmacro %}
 
 {% macro duckdb__json_as(text, shape) -%}

@@ -182,7 +182,8 @@ told as (
         (8, '[{"name": "é", "cost": null, "tags": ["x", "y"], "rest": {"a": {"b": 400}, "c": "1.50"}}, {"count": 4}]'),
         (9, '[{"cost": {"unit": "", "share": 33.3333335}}, {"name": ""}, {"count": 9007199254740993, "rest": null}]'),
         (10, '[{"cost": {"unit": "0.1234567890125", "share": 12345.5}, "rest": {"a": {"b": null}, "c": true}}]'),
-        (11, '[{"cost": {"unit": "abc"}, "name": 7, "tags": "x", "rest": [1, {"c": "z"}]}]')
+        (11, '[{"cost": {"unit": "abc"}, "name": 7, "tags": "x", "rest": [1, {"c": "z"}]}]'),
+        (12, '[{"count": "3"}, {"count": 4.0}, {"count": "5.0"}, {"count": -6}, {"count": "x"}, {"count": ""}]')
     ) as each_told(number, told)
 ),
 things as (
