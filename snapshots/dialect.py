@@ -117,7 +117,8 @@ class Dialect:
     @property
     def beside(self) -> str:
         """A pattern for what stands beside the digits of an amount: a currency, parentheses; empty for nothing."""
-        currency, parentheses = f"{_CURRENCY}|{BLANK}" if self.currency_prefix else "", "[()]" * self.parentheses
+        currency = f"{_CURRENCY}|{BLANK}" if self.currency_prefix else ""
+        parentheses = "[()]" if self.parentheses else ""
         return "|".join(part for part in (currency, parentheses) if part)
 
     @property
