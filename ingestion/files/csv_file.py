@@ -19,6 +19,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TextIO, TypeAlias
@@ -380,6 +381,13 @@ def _without_blank_rows(table: pa.Table) -> pa.Table:
 # ---------------------------------------------------------------- unclean files: Python's csv
 
 
+@cache
+def _quotes_in_order(delimiter: str) -> re.Pattern[str]:
+    """A pattern for a record in which quotes stand around whole fields, and doubled ones within these."""
+    field = rf'(?:"[^"]*(?:""[^"]*)*"|[^"\r\n{re.escape(delimiter)}]*)'
+    return re.compile(rf"{field}(?:{re.escape(delimiter)}{field})*\r?\n?")
+
+
 class _Lines:
     """The physical lines of a text, with the way back to those of the record now being read."""
 
@@ -405,8 +413,23 @@ class _Lines:
         return sum(text.count('"') for text in self.taken) % 2 == 1
 
     def have_row_behind(self, delimiter: str, width: int) -> bool:
-        """Whether a line of the record, other than its first, is by itself a row of `width` fields."""
-        return any(len(next(csv.reader([text], delimiter=delimiter), [])) == width for text in self.taken[1:])
+        """Whether a line of the record, other than its first, is by itself a row of `width` fields.
+
+        Where all quotes of the record are in order, those of such a line must be so, too: else it is the end of a cell
+        with line breaks.
+        """
+        rows = (text for text in self.taken[1:] if len(next(csv.reader([text], delimiter=delimiter), [])) == width)
+        if not self.have_quotes_in_order(delimiter):
+            return any(rows)
+        return any(map(_quotes_in_order(delimiter).fullmatch, rows))
+
+    def have_quotes_in_order(self, delimiter: str) -> bool:
+        """Whether all quotes of the record stand around whole fields, or doubled within these."""
+        return _quotes_in_order(delimiter).fullmatch("".join(self.taken)) is not None
+
+    def have_a_quoted_field(self, delimiter: str) -> bool:
+        """Whether a field of the record begins with a quote."""
+        return any(text.startswith('"') or f'{delimiter}"' in text for text in self.taken)
 
     def give_up_one(self) -> str:
         """Return all lines of the record but its first, which is the result."""
@@ -454,6 +477,9 @@ def _records(lines: _Lines, delimiter: str, columns: Sequence[str]) -> Iterator[
         is_odd = len(fields) != len(columns) or lines.have_odd_quotes()
         if not broken and is_odd and lines.have_row_behind(delimiter, len(columns)):
             broken = "a quote joins the line to the rows behind it"
+        # whoever puts fields in quotes does so with each that has one: elsewhere, `5" pipe` is text
+        if not broken and lines.have_a_quoted_field(delimiter) and not lines.have_quotes_in_order(delimiter):
+            broken = "a quote stands in a field that is not in quotes, beside one that is"
         if broken:
             first = lines.give_up_one()
             reader = csv.reader(lines, delimiter=delimiter, strict=True)

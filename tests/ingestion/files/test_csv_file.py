@@ -125,7 +125,12 @@ def test_both_readers_read_a_cleanly_quoted_file_alike(body: str) -> None:
 @given(
     before=st.lists(st.from_regex(r"\A[a-z]{1,5}\Z"), max_size=5),
     after=st.lists(st.from_regex(r"\A[a-z]{1,5}\Z"), min_size=1, max_size=5),
-    broken=st.sampled_from(['b,"open', 'b,"text"after', 'b,"un"escaped"', '"b,x', "b", "b,1,2", "b,,,"]),
+    broken=st.sampled_from(
+        [
+            *('b,"open', 'b,"text"after', 'b,"un"escaped"', '"b,x', "b", "b,1,2", "b,,,"),
+            *('b,"x\ny",z', '"b",y"', '"b",5" pipe', 'b,"x\n""y"" z",1,2'),
+        ]
+    ),
     cell=st.sampled_from(['"o,k"', '",k"', '","']),  # a quote that stands behind a comma, and before one
 )
 def test_a_broken_row_costs_no_row_but_itself(before: list[str], after: list[str], broken: str, cell: str) -> None:
@@ -135,6 +140,11 @@ def test_a_broken_row_costs_no_row_but_itself(before: list[str], after: list[str
 
     assert [row[0] for row in good(landed)] == before + after
     assert [(line, key) for line, key, _ in bad(landed)] == [(len(before) + 2, "b")]
+
+
+def test_a_quote_is_text_in_a_row_without_fields_in_quotes() -> None:
+    rows = read_text('key,second\na,5" pipe\nb,12"\n"c","5"" pipe"\n')
+    assert good(rows) == [["a", '5" pipe'], ["b", '12"'], ["c", '5" pipe']]
 
 
 def test_wrong_counts_of_fields_are_rejected_with_line_key_and_reason() -> None:
