@@ -419,9 +419,8 @@ class _Lines:
         with line breaks.
         """
         rows = (text for text in self.taken[1:] if len(next(csv.reader([text], delimiter=delimiter), [])) == width)
-        if not self.have_quotes_in_order(delimiter):
-            return any(rows)
-        return any(map(_quotes_in_order(delimiter).fullmatch, rows))
+        in_order = self.have_quotes_in_order(delimiter)
+        return any(not in_order or _quotes_in_order(delimiter).fullmatch(text) for text in rows)
 
     def have_quotes_in_order(self, delimiter: str) -> bool:
         """Whether all quotes of the record stand around whole fields, or doubled within these."""
