@@ -75,9 +75,8 @@ def _hint(text: str, kind: str, dialect: Dialect) -> str:
     looks = {"DATE": _DATES, "TIMESTAMP": _DATES, "BOOLEAN": ()}.get(kind, _NUMBERS)
     trimmed = f"trim({text})"
     bare = f"regexp_replace({trimmed}, {literal(dialect.beside)}, '', 'g')" if dialect.beside else trimmed
-    known = {f'decimal = "{dialect.decimal_mark}"'} | {
-        f"{flag} = true" for flag in ("currency_prefix", "parentheses", "percent") if getattr(dialect, flag)
-    }
+    flags = (name for name, value in vars(dialect).items() if value is True)
+    known = {f'decimal = "{dialect.decimal_mark}"', *(f"{flag} = true" for flag in flags)}
     cases = [
         f"when regexp_full_match({bare}, {literal(pattern)}) "
         f"then {literal(f'; this file seems to write {example}: set {setting}')}"
