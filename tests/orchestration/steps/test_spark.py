@@ -45,8 +45,7 @@ OF_THIS_MACHINE = {"spark.driver.host": "127.0.0.1", "spark.executor.memory": "1
 DIALECTS = {
     "x": Dialect(
         decimal=",", thousands=".", date_format="DD.MM.YYYY", currency_prefix=True, parentheses=True,
-        percent=True,
-        null_values=("n/a",), time_zone="Europe/Berlin",
+        percent=True, null_values=("n/a",), time_zone="Europe/Berlin",
     ),
     "y": Dialect(decimal="", date_format="M/D/YY"),
 }  # fmt: skip
