@@ -93,6 +93,7 @@ class _Rows:
     header: tuple[str, ...]
     cells: tuple[list[Any], ...]
     remarks: tuple[str, ...]
+    malformed: tuple[str, ...] = ()  # the lines that are no rows, each with its reason
 
     def texts(self, position: int) -> list[str]:
         """The values of a column that are texts, without blanks around them."""
@@ -123,6 +124,12 @@ def detect_list(file: Path, told: Told = Told()) -> tuple[Proposal, dict[str, li
     open (which column is the amount, say), and SourceError for one that cannot be read.
     """
     rows = _read(file, told)
+    if rows.malformed:
+        others = f", and {len(rows.malformed) - 1:,} more like it" if rows.malformed[1:] else ""
+        raise SourceError(
+            f"{file.name}: {rows.malformed[0]}{others}. Expected a list that can be compared whole. Correct the line, "
+            "or export the list again."
+        )
     given = ("list_id", "line_number", "team", "as_of")
     mapped = _mapped(rows, "team_pipeline", told, given)
     for needed in (("opportunity_id", "opportunity_name"), ("amount",)):
@@ -177,8 +184,10 @@ def _read_text(file: Path) -> _Rows:
     names = [f"column_{number}" for number in range(len(header.names))]
     remarks: list[str] = []
     table = pa.concat_tables(csv_file.read(file, header, names, (), lambda kind, text: remarks.append(text)))
+    reasons = zip(table[csv_file.LINE].to_pylist(), table[csv_file.REJECT].to_pylist(), strict=True)
+    malformed = tuple(f"line {line}: {reason}" for line, reason in sorted(reasons, key=lambda each: each[0]) if reason)
     table = table.filter(pa.compute.is_null(table[csv_file.REJECT]))
-    return _Rows(layout, header.names, tuple(table[name].to_pylist() for name in names), tuple(remarks))
+    return _Rows(layout, header.names, tuple(table[name].to_pylist() for name in names), tuple(remarks), malformed)
 
 
 def _encoding(file: Path) -> str:

@@ -198,6 +198,12 @@ def test_items_are_written_with_their_columns(published: Path) -> None:
             {},
             "which column is opportunity_id.*each is another one of ours already. Export the file with a column for it",
         ),
+        (
+            'Deal ID,Amount,Close Date\no1,100,2026-03-20\no2,"1,000"x,2026-03-20\no3,5,2026-03-20,more\n',
+            None,
+            {},
+            "list.csv: line 3: broken quoting.*, and 1 more like it. Expected a list that can be compared whole",
+        ),
         ("Deal ID,Amount\no1,100\n", None, {}, "says neither a quarter nor a close date.*--quarter"),
         ("Deal ID,Amount,Quarter\no1,100,Q1\n", None, {}, "fiscal_quarter has Q1. Expected one such as FY2026-Q4"),
         ("Deal ID,Amount\no1,100\n", "Q1", {}, "--quarter: got Q1. Expected one such as"),
