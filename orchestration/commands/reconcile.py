@@ -18,7 +18,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from ingestion.files.detection import Told, detect_list
+from ingestion.files.detection import Proposal, Told, detect_list
 from ingestion.files.spelling import DoubtError
 from ingestion.source import SourceError
 from orchestration.commands.sql import connect, outdated
@@ -209,6 +209,7 @@ class Answer:
 
     day: date
     read: dict[str, str]  # which of the list's columns is which of ours: ours -> theirs
+    remarks: tuple[str, ...]  # on how the list was read: what stands before or after its lines
     items: list[dict[str, Any]]
     equal_days: dict[str, tuple[date, int]]  # by quarter: the day that its lines fit best, and how many of them do
     reasons: list[dict[str, Any]]
@@ -216,7 +217,7 @@ class Answer:
 
 def reconcile(published: Path, question: Question, base_currency: str, time_zone: str) -> Answer:
     """Compare a list with the published marts. ConfigError for a file or a day that cannot be compared."""
-    lines, read = read_lines(question, base_currency, time_zone)
+    lines, proposal = read_lines(question, base_currency, time_zone)
     with connect(published) as connection:
         try:
             [(first, last)] = connection.execute(DAYS).fetchall()
@@ -232,11 +233,12 @@ def reconcile(published: Path, question: Question, base_currency: str, time_zone
         except LACKS as error:
             raise outdated(published, error) from error
         items = [dict(zip(COLUMNS, row, strict=True)) for row in cursor.fetchall()]
-    return Answer(day, read, items, {quarter: (day, count) for quarter, day, count in equal_days}, by_reason(items))
+    fits = {quarter: (day, count) for quarter, day, count in equal_days}
+    return Answer(day, proposal.mapped, proposal.remarks, items, fits, by_reason(items))
 
 
-def read_lines(question: Question, base_currency: str, time_zone: str) -> tuple[pa.Table, dict[str, str]]:
-    """The list's lines in our types, and what its columns are. ConfigError for what cannot be read, by its line."""
+def read_lines(question: Question, base_currency: str, time_zone: str) -> tuple[pa.Table, Proposal]:
+    """The list's lines in our types, and how it was read. ConfigError for what cannot be read, by its line."""
     if not question.file.is_file():
         raise ConfigError(f"reconcile: {question.file} is no file. Expected a list: .csv, .xlsx, .xls or .parquet.")
     try:
@@ -266,7 +268,7 @@ def read_lines(question: Question, base_currency: str, time_zone: str) -> tuple[
             f"reconcile: {question.file.name} has no lines. Expected one for each opportunity, with its id or name and "
             "its amount. Export the list again."
         )
-    return pa.table(lines, schema=SCHEMA).filter(pa.array(is_line)), proposal.mapped
+    return pa.table(lines, schema=SCHEMA).filter(pa.array(is_line)), proposal
 
 
 def read_column(
@@ -350,7 +352,7 @@ def by_reason(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def in_words(question: Question, answer: Answer) -> list[str]:
     """What the numbers say, a sentence for each quarter; the day from which the list seems to be."""
-    sentences = []
+    sentences = [f"{question.file.name}: {remark}." for remark in answer.remarks]
     for quarter in dict.fromkeys(row["fiscal_quarter"] for row in answer.reasons):
         mine = [row for row in answer.reasons if row["fiscal_quarter"] == quarter]
         ours, theirs = (sum(row[name] for row in mine) for name in ("our_amount", "their_amount"))

@@ -128,6 +128,17 @@ def test_the_day_that_the_list_fits_best_is_said_in_words(published: Path) -> No
     ]
 
 
+def test_what_stands_around_the_lines_is_left_out_and_said(published: Path) -> None:
+    file = published.parent / "report.csv"
+    file.write_text("Deals of the week\n\nDeal ID,Amount,Close Date\no1,120,2026-03-20\n\nGrand Total\nConfidential\n")
+    question = Question(file, "finance", MONDAY)
+    answer = reconcile(published, question, "USD", "UTC")
+    before, after, *_ = in_words(question, answer)
+    assert reasons(answer)["equal"] == (1, Decimal(0))
+    assert "Deals of the week" in before
+    assert "Grand Total" in after
+
+
 def test_a_list_without_a_known_line_says_how_it_was_read(published: Path) -> None:
     file = published.parent / "names.csv"
     file.write_text("Deal,Amount,Close Date\no1,120,2026-03-20\no6,5,2026-03-01\n")
