@@ -12,6 +12,8 @@
     'customers_without_an_account',
     'definitions_that_nothing_uses',
     'keys_spelled_in_several_ways',
+    'lists_in_currencies_without_a_rate',
+    'lists_of_unknown_quarters',
     'opportunities_of_unknown_accounts',
     'opportunities_of_unknown_owners',
     'opportunities_with_several_ids_in_one',

@@ -38,6 +38,8 @@ founders,5,not enterprise,segment,!=,Enterprise,,,
     "reported_numbers": """team,as_of,fiscal_quarter,amount,valid_from,owner,definition
 marketing,2026-01-29,FY2026-Q4,123.45,,,
 marketing,2026-01-29,FY2026-Q4,125.45,2026-02-01,,
+marketing,2026-01-29,FY2026-Q4,999.45,2027-02-01,,
+investors,2026-02-04,FY2027-Q1,1000.00,2027-02-01,,
 Finance,2026-02-03,FY2027-Q1,99999.99,,,
 investors,2026-02-03,FY2027-Q1,1000.00,,,
 investors,2025-02-03,FY2025-Q1,1000.00,,,
@@ -52,8 +54,9 @@ def with_lists(seed: int, company: Company) -> Company:
     if generator.random() > 0.1:
         return company
     states = dict(company.states)
+    owned = generator.choice(["", "", f" of {company.source}"])  # names that other companies have, too, or not
     states["opportunity"] = {
-        day: {key: dict(row) | {"opportunity_name": NAMES[int(key[0][1:])]} for key, row in rows.items()}
+        day: {key: dict(row) | {"opportunity_name": NAMES[int(key[0][1:])] + owned} for key, row in rows.items()}
         for day, rows in states["opportunity"].items()
     }
     states["account"] = {
@@ -62,18 +65,18 @@ def with_lists(seed: int, company: Company) -> Company:
     }
     lines: dict[tuple[Any, ...], dict[str, Any]] = {}
     for number in range(generator.randrange(1, 4)):
-        lines |= _list(generator, states["opportunity"], f"{company.source}-{number}")
+        lines |= _list(generator, states["opportunity"], f"{company.source}-{number}", owned)
     states["team_pipeline"] = {max(states["opportunity"]): lines}
     return replace(company, states=states)
 
 
-def _list(generator: random.Random, states: Any, list_id: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+def _list(generator: random.Random, states: Any, list_id: str, owned: str) -> dict[tuple[Any, ...], dict[str, Any]]:
     days = sorted(states)
     as_of = generator.choice([*days, *days, days[0] - timedelta(days=3), days[-1] + timedelta(days=4)])
     day = generator.choice([each for each in days if each <= as_of] or days)
     found = {}
     for line in range(1, generator.randrange(3, 12)):
-        row = _line(generator, states[day], as_of)
+        row = _line(generator, states[day], as_of, owned)
         found[(list_id, line)] = row | {
             "list_id": list_id,
             "line_number": line,
@@ -83,7 +86,7 @@ def _list(generator: random.Random, states: Any, list_id: str) -> dict[tuple[Any
     return found
 
 
-def _line(generator: random.Random, rows: Any, as_of: date) -> dict[str, Any]:
+def _line(generator: random.Random, rows: Any, as_of: date, owned: str) -> dict[str, Any]:
     """One line: an opportunity of the day as it was or with another value, by id or by name; or one that is none."""
     known = generator.choice(list(rows.values())) if rows else {}
     identity = known.get("opportunity_id", "O7")
@@ -107,7 +110,7 @@ def _line(generator: random.Random, rows: Any, as_of: date) -> dict[str, Any]:
     if generator.random() < 0.3:
         line |= {
             "opportunity_id": None,
-            "opportunity_name": generator.choice([*NAMES, "Omega", "BETA"]),
+            "opportunity_name": generator.choice([*NAMES, "Omega", "BETA"]) + owned,
             "account_name": generator.choice([None, None, "company a1", "Company A2"]),
         }
     return line

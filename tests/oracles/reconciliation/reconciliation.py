@@ -157,7 +157,7 @@ class ReconciliationOracle:
             day += DAY
         found |= {(oracle.last, oracle.quarter(first)): True for first, _ in oracle.quarters_ahead(oracle.last)}
         for row in self.reported:
-            if oracle.first <= (day := date.fromisoformat(row["as_of"])) <= oracle.last:
+            if oracle.first <= (day := date.fromisoformat(row["as_of"])) <= oracle.last and row["day"] <= oracle.last:
                 found[(day, row["fiscal_quarter"])] = True
         return found
 
@@ -167,6 +167,7 @@ class ReconciliationOracle:
             (row["day"], Decimal(row["amount"]))
             for row in self.reported
             if (row["team"].lower(), row["as_of"], row["fiscal_quarter"]) == (team, day.isoformat(), quarter)
+            and row["day"] <= self.oracle.last
         ]
         return max(found)[1] if found else None
 
@@ -204,8 +205,11 @@ class ReconciliationOracle:
                 mine = [dict(line) for line in lines if (line["list_id"], line["team"].lower(), line["as_of"]) == key]
                 yield source, *key, sorted(mine, key=lambda line: line["line_number"])
 
-    def meant(self, source: str, line: Row) -> tuple[tuple[str, str] | None, bool]:
-        """The opportunity that a line means, and whether its name says so."""
+    def meant(self, source: str, line: Row, as_of: date) -> tuple[tuple[str, str] | None, bool]:
+        """The opportunity that a line means, and whether its name says so.
+
+        Of those captured by the list's day, an open one before one that is closed, and that before one that is gone.
+        """
         if identity := line.get("opportunity_id"):
             sources = self.sources_of.get(identity, [])
             if source in sources:
@@ -218,7 +222,13 @@ class ReconciliationOracle:
             and name == line["opportunity_name"].lower()
             and (not line.get("account_name") or account == line["account_name"].lower())
         ]
-        return (fitting[0], True) if len(fitting) == 1 else (None, False)
+        day = max(min(as_of, self.oracle.last), self.oracle.first)
+        there = self.standing_by_id(day)
+        captured = [key for key in fitting if self.first_rows[key][0] <= day]
+        present = [key for key in captured if key in there]
+        is_open = [key for key in present if there[key]["stage_category"] == "open"]
+        best = is_open or present or captured
+        return (best[0], True) if len(best) == 1 else (None, False)
 
     @cache  # noqa: B019 - an oracle lives as long as its test
     def names(self) -> dict[tuple[str, str], tuple[str | None, str | None]]:
@@ -251,7 +261,7 @@ class ReconciliationOracle:
         for source, list_id, team, as_of, lines in self.lists():
             known: list[Row] = []
             for line in lines:
-                key, is_by_name = self.meant(source, line)
+                key, is_by_name = self.meant(source, line, as_of)
                 is_doubled = key is not None and key in [other["key"] for other in known]
                 quarter = line.get("fiscal_quarter") or oracle.quarter(line.get("close_date"))
                 currency = (line.get("currency_code") or oracle.base).upper()
@@ -263,11 +273,12 @@ class ReconciliationOracle:
             for quarter in {line["quarter"] for line in known}:
                 equals_day, equal_lines = self.best_day(known, quarter, as_of)
                 for day in days:
-                    items = [self.judged(line, day, quarter, as_of) for line in known if line["quarter"] == quarter]
+                    mine = [line for line in known if line["quarter"] == quarter]
+                    items = [self.judged(line, source, day, quarter, as_of) for line in mine]
                     items += self.lacking(known, day, quarter, as_of)
                     yield (day, quarter, team, "list", source, list_id), as_of, equals_day, equal_lines, items
 
-    def judged(self, line: Row, day: date, quarter: str, as_of: date) -> Row:
+    def judged(self, line: Row, list_source: str, day: date, quarter: str, as_of: date) -> Row:
         """One line of a list, with the first reason that fits."""
         key, ours = line["key"], self.standing_by_id(day).get(line["key"])
         if ours is None and (key is None or self.gone(key, day) is None):
@@ -284,11 +295,7 @@ class ReconciliationOracle:
             reason = "currency"
         else:
             reason = "equal" if ours["source_amount"] == line.get("amount") else "amount"
-        raw = {"amount": line.get("amount"), "currency_code": line["currency"]}
-        captured = self.oracle.by_source[key[0] if key else min(self.companies)]
-        theirs = (
-            self.oracle.convert(raw, max((each for each in captured if each <= day), default=min(captured))) or ZERO
-        )
+        theirs = self.listed_amount(key, line, list_source, day) or ZERO
         is_ours = reason in ("currency", "amount", "equal")
         item = _item(
             key or (None, None), int(is_ours), 1, (ours["amount"] or ZERO) if ours and is_ours else ZERO, theirs
@@ -300,6 +307,21 @@ class ReconciliationOracle:
             "is_matched_by_name": line["is_matched_by_name"],
             "equals_day": self.equal_day(line, as_of),
         }
+
+    def listed_amount(self, key: tuple[str, str] | None, line: Row, list_source: str, day: date) -> Decimal | None:
+        """What a line says in base currency, at the rates that its source had seen by the day; None without a rate."""
+        captured = self.oracle.by_source[key[0] if key else self.rate_source(list_source, day)]
+        seen = max((each for each in captured if each <= day), default=min(captured))
+        currency = (line.get("currency_code") or self.oracle.base).upper()
+        return self.oracle.convert({"amount": line.get("amount"), "currency_code": currency}, seen)
+
+    def rate_source(self, list_source: str, day: date) -> str:
+        """Whose rates a line without a known opportunity is converted at."""
+        by_source = self.oracle.by_source
+        if list_source in by_source:
+            return list_source
+        covering = [source for source, states in by_source.items() if min(states) <= day <= max(states)]
+        return min(covering or by_source)
 
     def lacking(self, known: list[Row], day: date, quarter: str, as_of: date) -> Iterator[Row]:
         """What is ours, and no line of the quarter's."""
@@ -325,7 +347,7 @@ class ReconciliationOracle:
 
     def equal_day(self, line: Row, as_of: date) -> date | None:
         """The latest day before the list's on which the CRM said what the line says."""
-        day = as_of - DAY
+        day = min(as_of - DAY, self.oracle.last)
         while day >= self.oracle.first:
             if self.says_so(line, day):
                 return day
@@ -337,7 +359,7 @@ class ReconciliationOracle:
         lines = [line for line in known if line["quarter"] == quarter and not line["is_doubled"]]
         best: tuple[int, date] = (0, date.min)
         day = self.oracle.first
-        while day <= as_of:
+        while day <= min(as_of, self.oracle.last):
             rows = [row for line in lines if (row := self.says_so(line, day))]
             count = sum(row["stage_category"] == "open" and row["close_fiscal_quarter"] == quarter for row in rows)
             best = max(best, (count, day))

@@ -84,6 +84,33 @@ def test_every_item_equals_what_looking_at_each_deal_and_line_gives(built: Built
         assert row["start_amount"] == mine[(*bridge, 0, "(start)")][0]
 
 
+def test_lines_that_count_nothing_or_stand_beside_nothing_are_findings(built: Built) -> None:
+    known = oracle(built)
+    unpriced: Counter[tuple[str, str, str, str]] = Counter()
+    unplaced: Counter[tuple[str, str, str]] = Counter()
+    for source, list_id, team, as_of, lines in known.lists():
+        days = {known.oracle.last} | ({min(as_of, known.oracle.last)} if as_of >= known.oracle.first else set())
+        for line in lines:
+            quarter, currency = line.get("fiscal_quarter") or "", (line.get("currency_code") or "").upper()
+            unplaced[(list_id, team, quarter)] += bool(quarter and not quarter.startswith("FY20"))
+            key, _ = known.meant(source, line, as_of)
+            for day in days:
+                lacks_rate = line.get("amount") is not None and known.listed_amount(key, line, source, day) is None
+                unpriced[(list_id, team, currency, f"{day}")] += lacks_rate
+    found = {row["finding"] for row in built.rows("select * from findings.findings where check_name like 'lists%'")}
+    assert {finding.split("Expected")[0] for finding in found} == {
+        f"list {list_id} of {team}: no rate for {currency} on {day}: {count} lines of it count 0. "
+        "Add it to fx_rates.csv."
+        for (list_id, team, currency, day), count in unpriced.items()
+        if count
+    } | {
+        f"list {list_id} of {team}: {count} of its lines are of the quarter {quarter}, which no day belongs to. "
+        for (list_id, team, quarter), count in unplaced.items()
+        if count
+    }
+    assert len(built.companies) == 1 or (+unpriced and +unplaced)
+
+
 def test_a_list_in_hand_gives_the_items_of_the_landed_one(built: Built, tmp_path: Path) -> None:
     if len(built.companies) > 1:
         pytest.skip("an id means one opportunity only where one source has it: the demo shows this")

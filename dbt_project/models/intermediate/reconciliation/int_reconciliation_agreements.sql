@@ -23,6 +23,7 @@ agreements as (
         lines.line_number,
         lines.team,
         lines.as_of,
+        lines.state_date,
         lines.fiscal_quarter,
         lines.is_doubled,
         history.valid_from,

@@ -67,7 +67,10 @@ chosen as (
         reported.fiscal_quarter,
         1 as itemised
     from reported
-    inner join bounds on reported.as_of between bounds.first_date and bounds.last_date
+    inner join bounds
+        on
+            reported.as_of between bounds.first_date and bounds.last_date
+            and reported.valid_from <= bounds.last_date
     union all
     select
         dates.date_day as snapshot_date,

@@ -18,6 +18,7 @@ events as (
         agreements.list_id,
         agreements.team,
         agreements.as_of,
+        agreements.state_date,
         agreements.fiscal_quarter,
         agreements.valid_from as changed_date,
         1 as line_delta
@@ -28,6 +29,7 @@ events as (
         agreements.list_id,
         agreements.team,
         agreements.as_of,
+        agreements.state_date,
         agreements.fiscal_quarter,
         agreements.valid_to as changed_date,
         -1 as line_delta
@@ -43,6 +45,7 @@ changes as (
         events.list_id,
         events.team,
         events.as_of,
+        events.state_date,
         events.fiscal_quarter,
         events.changed_date,
         sum(events.line_delta) as line_delta
@@ -52,6 +55,7 @@ changes as (
         events.list_id,
         events.team,
         events.as_of,
+        events.state_date,
         events.fiscal_quarter,
         events.changed_date
 
@@ -89,7 +93,8 @@ ranked as (
     select
         levels.*,
         coalesce(
-            cast({{ dbt.dateadd('day', -1, 'levels.next_changed_date') }} as date), levels.as_of
+            cast({{ dbt.dateadd('day', -1, 'levels.next_changed_date') }} as date),
+            levels.state_date
         ) as equals_day,
         row_number() over (
             partition by

@@ -51,7 +51,11 @@ equal_days as (
         agreements.list_source,
         agreements.list_id,
         agreements.line_number,
-        max(least(agreements.valid_to, agreements.as_of)) as end_date
+        max(least(
+            agreements.valid_to,
+            agreements.as_of,
+            cast({{ dbt.dateadd('day', 1, 'agreements.state_date') }} as date)
+        )) as end_date
     from agreements
     where agreements.valid_from < agreements.as_of
     group by agreements.list_source, agreements.list_id, agreements.line_number
@@ -78,10 +82,22 @@ standings as (
 
 ),
 
--- What is of no known source converts at the rates of the first one.
-rate_source as (
+-- What is of no known source converts at the rates of the list's own, else of the first one of the
+-- day.
+rate_sources as (
 
-    select min(sources.source) as source from sources
+    select
+        lists.snapshot_date,
+        min(sources.source) as first_source,
+        min(case
+            when
+                lists.snapshot_date >= sources.first_captured_date
+                and lists.snapshot_date <= sources.last_captured_date
+                then sources.source
+        end) as day_source
+    from lists
+    cross join sources
+    group by lists.snapshot_date
 
 ),
 
@@ -118,7 +134,8 @@ judged as (
             and lists.team = lines.team
             and lists.as_of = lines.as_of
             and lists.fiscal_quarter = lines.fiscal_quarter
-    cross join rate_source
+    inner join rate_sources on lists.snapshot_date = rate_sources.snapshot_date
+    left join sources as own on lines.list_source = own.source
     left join equal_days
         on
             lines.list_source = equal_days.list_source
@@ -138,7 +155,9 @@ judged as (
             and lists.snapshot_date < absences.valid_to
     left join rates
         on
-            coalesce(lines.source, rate_source.source) = rates.source
+            coalesce(
+                lines.source, own.source, rate_sources.day_source, rate_sources.first_source
+            ) = rates.source
             and lines.currency_code = rates.currency_code
             and lists.snapshot_date >= rates.valid_from
             and lists.snapshot_date < rates.valid_to
@@ -159,6 +178,8 @@ line_items as (
         judged.opportunity_id,
         judged.listed_opportunity_id,
         judged.is_matched_by_name,
+        judged.currency_code,
+        judged.source_amount is not null and judged.listed_amount is null as is_without_rate,
         judged.reason,
         judged.equals_day,
         'list' as road,

@@ -21,6 +21,12 @@ current_opportunities as (
 
 ),
 
+history as (
+
+    select * from {{ ref('fct_opportunity_history') }}
+
+),
+
 accounts as (
 
     select * from {{ ref('dim_account') }}
@@ -33,6 +39,21 @@ fiscal_days as (
 
 ),
 
+sources as (
+
+    select * from {{ ref('int_sources') }}
+
+),
+
+bounds as (
+
+    select
+        min(sources.first_captured_date) as first_date,
+        max(sources.last_captured_date) as last_date
+    from sources
+
+),
+
 listed as (
 
     select
@@ -41,6 +62,8 @@ listed as (
         cast(lines.line_number as integer) as line_number,
         lower(lines.team) as team,
         lines.as_of,
+        least(lines.as_of, bounds.last_date) as state_date,
+        greatest(least(lines.as_of, bounds.last_date), bounds.first_date) as known_date,
         coalesce(lines.fiscal_quarter, fiscal_days.fiscal_quarter, '(none)') as fiscal_quarter,
         lines.opportunity_id as listed_opportunity_id,
         lower(lines.opportunity_name) as opportunity_name,
@@ -48,6 +71,7 @@ listed as (
         lines.source_amount,
         coalesce(upper(lines.currency_code), '{{ var("base_currency") }}') as currency_code
     from lines
+    cross join bounds
     left join fiscal_days on lines.close_date = fiscal_days.date_day
 
 ),
@@ -95,21 +119,75 @@ named as (
 
 ),
 
-by_name as (
+of_that_name as (
 
     select
         listed.list_source,
         listed.list_id,
         listed.line_number,
-        min(named.source) as source,
-        min(named.opportunity_id) as opportunity_id
+        listed.known_date,
+        named.source,
+        named.opportunity_id
     from named
     inner join listed
         on
             named.opportunity_name = listed.opportunity_name
             and (listed.account_name is null or named.account_name = listed.account_name)
     where listed.listed_opportunity_id is null
-    group by listed.list_source, listed.list_id, listed.line_number
+
+),
+
+-- What was captured by the list's day: open on it (1), else there (2), else gone (3).
+fitting as (
+
+    select
+        of_that_name.list_source,
+        of_that_name.list_id,
+        of_that_name.line_number,
+        of_that_name.source,
+        of_that_name.opportunity_id,
+        min(case
+            when history.valid_to <= of_that_name.known_date then 3
+            when history.is_open then 1
+            else 2
+        end) as fit
+    from history
+    inner join of_that_name
+        on
+            history.source = of_that_name.source
+            and history.opportunity_id = of_that_name.opportunity_id
+            and history.valid_from <= of_that_name.known_date
+    group by
+        of_that_name.list_source,
+        of_that_name.list_id,
+        of_that_name.line_number,
+        of_that_name.source,
+        of_that_name.opportunity_id
+
+),
+
+ranked as (
+
+    select
+        fitting.*,
+        min(fitting.fit) over (
+            partition by fitting.list_source, fitting.list_id, fitting.line_number
+        ) as best_fit
+    from fitting
+
+),
+
+by_name as (
+
+    select
+        ranked.list_source,
+        ranked.list_id,
+        ranked.line_number,
+        min(ranked.source) as source,
+        min(ranked.opportunity_id) as opportunity_id
+    from ranked
+    where ranked.fit = ranked.best_fit
+    group by ranked.list_source, ranked.list_id, ranked.line_number
     having count(*) = 1
 
 ),

@@ -40,7 +40,13 @@ pipeline_days as (
 
 ),
 
--- The latest row counts where a number was corrected.
+last_day as (
+
+    select max(pipeline_days.snapshot_date) as last_date from pipeline_days
+
+),
+
+-- The latest row in force counts where a number was corrected.
 reported as (
 
     select
@@ -53,6 +59,7 @@ reported as (
             order by definitions.valid_from desc
         ) as recency
     from definitions
+    inner join last_day on definitions.valid_from <= last_day.last_date
 
 ),
 
@@ -115,12 +122,6 @@ one_number as (
         sum(daily.open_opportunities) as opportunities
     from daily
     group by daily.snapshot_date, daily.close_fiscal_quarter
-
-),
-
-last_day as (
-
-    select max(pipeline_days.snapshot_date) as last_date from pipeline_days
 
 ),
 
