@@ -19,11 +19,19 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion.entities import DATE, ENTITIES, FLAG, INSTANT, PROBABILITY, TEXT
+from ingestion.entities import DATE, ENTITIES, FLAG, INSTANT, MONEY, PROBABILITY, TEXT
 from ingestion.files import csv_file, edges, excel_file, parquet_file
 from ingestion.files.headers import FILE_NAMES, FLAGS, HEADERS, NO_VALUES, SURE_NO_VALUES
 from ingestion.files.layout import PLAIN, Layout
-from ingestion.files.spelling import DoubtError, as_number, currency_of, date_format, is_in_parentheses, separators
+from ingestion.files.spelling import (
+    DoubtError,
+    as_number,
+    beside_header,
+    currency_of,
+    date_format,
+    is_in_parentheses,
+    separators,
+)
 from ingestion.source import UNSAID, Dialect, SourceError, landed_name
 
 DELIMITERS = (",", ";", "\t", "|")
@@ -72,7 +80,7 @@ class Proposal:
     layout: Layout = PLAIN
     dialect: Dialect = UNSAID
     values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    currency: str = ""  # beside the amounts, where no column says it
+    currency: str = ""  # of all amounts, where their header or each of them says it, and no column
     usual_currency: str = ""  # of most amounts, wherever it is said
     is_monthly: bool = False  # amounts are MRR, whatever interval is billed
     is_distinct: bool = False
@@ -93,6 +101,7 @@ class _Rows:
     header: tuple[str, ...]
     cells: tuple[list[Any], ...]
     remarks: tuple[str, ...]
+    lines: tuple[int, ...]  # of the file, on which its rows begin
     malformed: tuple[str, ...] = ()  # the lines that are no rows, each with its reason
 
     def texts(self, position: int) -> list[str]:
@@ -117,8 +126,8 @@ def detect(file: Path, told: Told = Told(), others: Iterable[str] = ()) -> list[
     return [main] if beside is None else [main, _proposal(file, derived, rows, beside, told, main)]
 
 
-def detect_list(file: Path, told: Told = Told()) -> tuple[Proposal, dict[str, list[Any]]]:
-    """How to read a team's own list of opportunities, and its cells by our columns, as the file has them.
+def detect_list(file: Path, told: Told = Told()) -> tuple[Proposal, dict[str, list[Any]], tuple[int, ...]]:
+    """How to read a team's own list of opportunities, its cells by our columns, and the lines of the file they are on.
 
     Whose list it is and which day it describes need not stand in the file. Raises DoubtError for what the file leaves
     open (which column is the amount, say), and SourceError for one that cannot be read.
@@ -135,8 +144,15 @@ def detect_list(file: Path, told: Told = Told()) -> tuple[Proposal, dict[str, li
     for needed in (("opportunity_id", "opportunity_name"), ("amount",)):
         if not any(name in mapped for name in needed):
             raise _no_column(rows, needed[0], mapped)
-    cells = {ours: rows.cells[place] for ours, place in mapped.items() if ours not in given}
-    return _proposal(file, "team_pipeline", rows, mapped, told), cells
+    for place in mapped.values():
+        header = rows.header[place]
+        if any(name == header and rows.cells[other] != rows.cells[place] for other, name in enumerate(rows.header)):
+            raise SourceError(
+                f"{file.name}: there are several columns {header}, and they differ. Rename those to leave out."
+            )
+    proposal = _proposal(file, "team_pipeline", rows, mapped, told, is_landed=False)
+    cells = {column.ours: rows.cells[place] for place, column in enumerate(proposal.columns) if column.ours}
+    return proposal, cells, rows.lines
 
 
 # ---------------------------------------------------------------- the file
@@ -147,7 +163,8 @@ def _read(file: Path, told: Told) -> _Rows:
     try:
         if file.suffix.lower() == ".parquet":
             table = pa.concat_tables(parquet_file.read(file, pq.read_schema(file).names))
-            return _Rows(Layout(), tuple(table.column_names), tuple(column.to_pylist() for column in table.columns), ())
+            cells = tuple(column.to_pylist() for column in table.columns)
+            return _Rows(Layout(), tuple(table.column_names), cells, (), tuple(range(1, len(table) + 1)))
         if file.suffix.lower() in excel_file.SUFFIXES:
             return _read_sheet(file, told)
         return _read_text(file)
@@ -167,7 +184,7 @@ def _read_sheet(file: Path, told: Told) -> _Rows:
     around = {"before": sheet.before, "after": sheet.after}
     remarks = tuple(edges.described(lines, where) for where, lines in around.items() if lines)
     cells = tuple([row.cells[place] for row in sheet.rows] for place in range(len(sheet.names)))
-    return _Rows(layout, sheet.names, cells, remarks)
+    return _Rows(layout, sheet.names, cells, remarks, tuple(row.number for row in sheet.rows))
 
 
 def _read_text(file: Path) -> _Rows:
@@ -187,7 +204,8 @@ def _read_text(file: Path) -> _Rows:
     reasons = zip(table[csv_file.LINE].to_pylist(), table[csv_file.REJECT].to_pylist(), strict=True)
     malformed = tuple(f"line {line}: {reason}" for line, reason in sorted(reasons, key=lambda each: each[0]) if reason)
     table = table.filter(pa.compute.is_null(table[csv_file.REJECT]))
-    return _Rows(layout, header.names, tuple(table[name].to_pylist() for name in names), tuple(remarks), malformed)
+    cells = tuple(table[name].to_pylist() for name in names)
+    return _Rows(layout, header.names, cells, tuple(remarks), tuple(table[csv_file.LINE].to_pylist()), malformed)
 
 
 def _encoding(file: Path) -> str:
@@ -250,7 +268,7 @@ def _lines_above(sample: Sequence[str], delimiter: str, width: int) -> int:
 
 def _plain(header: str) -> str:
     """A header as `HEADERS` has it."""
-    text = re.sub(r"\s*\([^)]*\)\s*$", "", header.strip()).rstrip(" .:") or header
+    text = re.sub(r"\s*(\([^)]*\)|\[[^]]*\])\s*$", "", header.strip()).rstrip(" .:") or header
     text = re.sub(r"^(deal|organization|person|opportunity) - ", "", text, flags=re.IGNORECASE)
     return landed_name(text).removeprefix("raw_") if text.strip() else ""
 
@@ -359,7 +377,13 @@ def _beside(
 
 
 def _proposal(
-    file: Path, entity: str, rows: _Rows, mapped: Mapping[str, int], told: Told, main: Proposal | None = None
+    file: Path,
+    entity: str,
+    rows: _Rows,
+    mapped: Mapping[str, int],
+    told: Told,
+    main: Proposal | None = None,
+    is_landed: bool = True,
 ) -> Proposal:
     """Everything about a file read as one entity; `main` where its rows are about another."""
     kinds = ENTITIES[entity].columns
@@ -377,8 +401,10 @@ def _proposal(
     by_kind = {kind: [text for text in texts if text not in null_values] for kind, texts in by_kind.items()}
     numbers = [*by_kind.get("number", ()), *by_kind.get(PROBABILITY, ())]
     decimal, thousands = separators(numbers, told.decimal)
-    currencies = Counter(found for text in by_kind.get("number", ()) if (found := currency_of(text)))
-    said = Counter(text.upper() for text in rows.texts(mapped["currency_code"])) if "currency_code" in mapped else None
+    remarks = list(rows.remarks) if main is None else []
+    currency = _currency(rows, mapped, kinds, null_values, is_landed)
+    if currency.replaces_column:
+        mapped = {ours: place for ours, place in mapped.items() if ours != "currency_code"}
     signed = [text for text in by_kind.get(PROBABILITY, ()) if "%" in text]
     bare = [text for text in by_kind.get(PROBABILITY, ()) if "%" not in text]
     rates = [*map(float, _typed(rows, mapped, kinds, PROBABILITY)), *(as_number(text, decimal) for text in bare)]
@@ -391,7 +417,6 @@ def _proposal(
         mapped = {ours: place for ours, place in mapped.items() if ours not in ("interval", "interval_count")}
     columns = _columns(rows, entity, mapped)
     stages = _stages(rows, mapped, decimal) if entity == "opportunity" else ()
-    remarks = list(rows.remarks) if main is None else []
     if entity == "opportunity" and "opportunity_id" in mapped:
         header = rows.header[mapped["opportunity_id"]]
         if _plain(header) in HEADERS[entity]["opportunity_name"]:
@@ -404,11 +429,7 @@ def _proposal(
         ]
     if is_mixed:
         remarks.append(f"{signed[0]} and shares below 1 do not fit together: rows with a % sign will be rejected")
-    if len(currencies) > 1 and said is None:
-        remarks.append(
-            f"amounts are in {' and '.join(sorted(currencies))}, and no column is the currency of a row: "
-            "those that are not in the company's will be rejected"
-        )
+    remarks += currency.remarks
     if entity == "subscription" and "amount" in mapped and _has_several(rows, mapped):
         amount, quantity = (rows.header[mapped[ours]] for ours in ("amount", "quantity"))
         remarks.append(
@@ -423,7 +444,7 @@ def _proposal(
             decimal=decimal,
             thousands=thousands,
             date_format=date_format([*by_kind.get(DATE, ()), *by_kind.get(INSTANT, ())], told.date_format),
-            currency_prefix=bool(currencies),
+            currency_prefix=currency.is_beside,
             parentheses=any(map(is_in_parentheses, by_kind.get("number", ()))),
             percent=is_percent,
             null_values=tuple(null_values),
@@ -436,12 +457,77 @@ def _proposal(
             and (ours_of := {text: FLAGS[text.lower()] for text in rows.texts(place) if text.lower() in FLAGS})
         },
         is_monthly=is_monthly,
-        currency=next(iter(currencies)) if len(currencies) == 1 and said is None else "",
-        usual_currency=next((code for code, _ in (said or currencies).most_common(1) if len(code) == 3), ""),
+        currency=currency.of_all,
+        usual_currency=currency.usual,
         is_distinct=main is not None,
         stages=stages,
         remarks=tuple(remarks),
     )
+
+
+@dataclass(frozen=True)
+class _Currency:
+    """What a file says of the currency of its amounts."""
+
+    of_all: str  # of all amounts that name no other
+    usual: str  # of most
+    is_beside: bool  # it stands beside amounts
+    replaces_column: bool  # amounts were converted, and the column says what they were before
+    remarks: tuple[str, ...]
+
+
+def _currency(
+    rows: _Rows, mapped: Mapping[str, int], kinds: Mapping[str, str], null_values: Sequence[str], is_landed: bool
+) -> _Currency:
+    """What the headers of amounts, the amounts and a column say of their currency."""
+    amounts = {rows.header[place]: rows.cells[place] for ours, place in mapped.items() if kinds[ours] == MONEY}
+    cells = [
+        cell
+        for column in amounts.values()
+        for cell in column
+        if cell is not None and str(cell).strip() and str(cell).strip() not in null_values
+    ]
+    marks = [currency_of(cell) if isinstance(cell, str) else "" for cell in cells]
+    beside = Counter(mark for mark in marks if mark)
+    named = _named_currencies(amounts)
+    column = rows.header[mapped["currency_code"]] if "currency_code" in mapped else ""
+    said = Counter(text.upper() for text in rows.texts(mapped["currency_code"])) if column else Counter[str]()
+    replaces_column = bool(named and set(said) - named.keys())
+    remarks = []
+    if replaces_column:
+        remarks.append(f"{' and '.join(named.values())} names the currency of the amounts, so {column} is not read")
+    if len(named) > 1:
+        remarks.append(f"{' and '.join(named.values())} name several currencies, and are read as amounts in one")
+    has_row_currency = bool(column) and not replaces_column
+    if is_landed and not named and not has_row_currency and beside and len(marks) > beside.total():
+        remarks.append(
+            f"some amounts are in {' and '.join(sorted(beside))}, and others name no currency: these are in the "
+            "company's, and where that is another, the former will be rejected"
+        )
+    elif is_landed and not has_row_currency and len(beside) > 1:
+        remarks.append(
+            f"amounts are in {' and '.join(sorted(beside))}, and no column is the currency of a row: "
+            "those that are not in the company's will be rejected"
+        )
+    is_everywhere = is_landed and not has_row_currency and len(marks) == beside.total()
+    candidates = list(named or (beside if is_everywhere else ()))
+    of_all = candidates[0] if len(candidates) == 1 else ""
+    usual = next((code for code, _ in (said or beside).most_common(1) if len(code) == 3), "")
+    return _Currency(of_all, of_all or usual, bool(beside), replaces_column, tuple(remarks))
+
+
+def _named_currencies(headers: Iterable[str]) -> dict[str, str]:
+    """The currencies that headers of amounts name, each with its header; SourceError for amounts in thousands."""
+    found = {}
+    for header in headers:
+        currency, scale = beside_header(header)
+        if scale:
+            raise SourceError(
+                f"the column {header} has amounts in `{scale}`. Expected whole amounts. Export it so, or multiply it."
+            )
+        if currency:
+            found[currency] = header
+    return found
 
 
 def _kind(column_type: str) -> str:

@@ -13,6 +13,13 @@ _CURRENCY = re.compile(
 _CODES = {"$": "USD", "US$": "USD", "\u20ac": "EUR", "\u00a3": "GBP", "\u20b9": "INR"}
 _THOUSANDS = {"'": "'", "\u2019": "'", " ": " ", "\u00a0": " ", "\u2009": " ", "\u202f": " "}
 _PARENTHESES = str.maketrans("", "", "()")
+_BRACKETS = re.compile(r"[(\[]([^()\[\]]*)[)\]]")
+_SCALE = re.compile(
+    r"\b(thousands?|tausend|tsd|millions?|millionen|mio|billions?|mrd|[tkm](eur|usd|gbp|chf)|000s?)\b", re.IGNORECASE
+)
+_SHORT_SCALE = re.compile(
+    r"\b(k|mm?|bn)\b|(?<![a-z])[tkm](?=[$\u20ac\u00a3])|(?<=[$\u20ac\u00a3])[km]\b", re.IGNORECASE
+)
 _NUMBER = re.compile(r"\d[\d.,'\u2019 \u00a0\u2009\u202f]*|[.,]\d+")
 _DAY = re.compile(r"(\d{1,4})([./-])(\d{1,2})\2(\d{1,4})(?=$|[ ,T])")
 
@@ -23,6 +30,20 @@ class DoubtError(Exception):
     def __init__(self, option: str, question: str, choices: Sequence[str]) -> None:
         super().__init__(question)
         self.option, self.question, self.choices = option, question, tuple(choices)
+
+
+def beside_header(header: str) -> tuple[str, str]:
+    """The currency that the header of amounts names (`Amount (EUR)`), and what says that they are thousands or more."""
+    from babel.numbers import list_currencies
+
+    inside = " ".join(_BRACKETS.findall(header))
+    ends = [
+        *re.findall(r"[A-Z]{3}(?![A-Za-z])|US\$|(?<![A-Za-z])[$]|[\u20ac\u00a3\u20b9]", inside),
+        *re.findall(r"\s([A-Z]{3})$", header.strip()),
+    ]
+    codes = [code for sign in ends if (code := _CODES.get(sign, sign)) in list_currencies()]
+    scale = _SCALE.search(header) or _SHORT_SCALE.search(inside)
+    return (codes[0] if codes else ""), (scale[0].strip() if scale else "")
 
 
 def currency_of(text: str) -> str:

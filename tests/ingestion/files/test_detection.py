@@ -425,6 +425,54 @@ def test_amounts_in_several_currencies_without_a_column_of_them_are_named(tmp_pa
     assert "amounts are in EUR and USD, and no column is the currency of a row" in deals.remarks[-1]
 
 
+def test_amounts_of_which_some_name_a_currency_are_not_all_in_it(tmp_path: Path) -> None:
+    [deals] = detect(opportunities(tmp_path / "deals.csv", "EUR 1.50,,2026-03-01,A", "2.50,,2026-03-01,B"))
+    assert deals.currency == ""
+    assert "some amounts are in EUR, and others name no currency: these are in the company's" in deals.remarks[-1]
+    [deals] = detect(opportunities(tmp_path / "deals.csv", "EUR 1.50,,2026-03-01,A", ",,2026-03-01,B"))
+    assert (deals.currency, deals.remarks) == ("EUR", ())
+
+
+@pytest.mark.parametrize(
+    ("header", "currency"),
+    [
+        ("Amount (EUR)", "EUR"),
+        ("Betrag [CHF]", "CHF"),
+        ("Amount (\u20ac)", "EUR"),
+        ("Amount (US$)", "USD"),
+        ("Amount (A$)", ""),
+        ("Amount (converted)", ""),
+        ("Amount (ARR)", ""),
+    ],
+)
+def test_the_header_of_amounts_may_name_their_currency(tmp_path: Path, header: str, currency: str) -> None:
+    file = tmp_path / "deals.csv"
+    file.write_text(f"Deal ID,Stage,{header},Close Date\nD1,Open,1.50,2026-03-01\n")
+    [deals] = detect(file)
+    assert (deals.currency, deals.usual_currency, deals.mapped["amount"]) == (currency, currency, header)
+
+
+def test_of_converted_amounts_the_column_of_the_currency_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "deals.csv"
+    file.write_text("Deal ID,Stage,Amount (USD),Close Date,Currency\nD1,Open,1.50,2026-03-01,EUR\n")
+    [deals] = detect(file)
+    assert (deals.currency, "currency_code" in deals.mapped) == ("USD", False)
+    assert "Amount (USD) names the currency of the amounts, so Currency is not read" in deals.remarks
+    file.write_text("Deal ID,Stage,Amount (USD),Close Date,Currency\nD1,Open,1.50,2026-03-01,USD\n")
+    [deals] = detect(file)
+    assert (deals.mapped["currency_code"], deals.remarks) == ("Currency", ())
+
+
+@pytest.mark.parametrize(
+    "header", ["Amount (k)", "Amount (in thousands USD)", "Betrag (Mio. EUR)", "Betrag (T\u20ac)", "Amount ($M)"]
+)
+def test_amounts_in_thousands_are_refused(tmp_path: Path, header: str) -> None:
+    file = tmp_path / "deals.csv"
+    file.write_text(f"Deal ID,Stage,{header},Close Date\nD1,Open,1.50,2026-03-01\n")
+    with pytest.raises(SourceError, match=r"has amounts in .*Expected whole amounts"):
+        detect(file)
+
+
 def test_a_header_may_end_in_a_point(tmp_path: Path) -> None:
     file = tmp_path / "deals.csv"
     file.write_text("Deal ID,Stage,Amount:,Expected close,Prob.\nD1,Open,1.50,2026-03-01,20\n")
