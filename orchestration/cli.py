@@ -360,6 +360,7 @@ def reconcile(
     team: Annotated[str, typer.Option(help="Whose list it is: marketing, finance ...")],
     as_of: Annotated[str, typer.Option("--as-of", help="The day that it describes.")],
     quarter: Annotated[str | None, typer.Option(help="This fiscal quarter alone.")] = None,
+    source: Annotated[str | None, typer.Option(help="Whose ids it has, where several sources have them.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", help="Write the items into this CSV file.")] = None,
     as_json: JsonFlag = False,
     decimal: Annotated[str | None, typer.Option(help="Its decimal sign, where its numbers leave it open.")] = None,
@@ -379,14 +380,14 @@ def reconcile(
     if company is None:  # its ledger lies in a bucket, or there is none yet
         in_force = settings_in_force().config.company
         company = {"base_currency": in_force.base_currency, "time_zone": in_force.time_zone}
-    question = Question(team_list, team, parse_day(as_of, "--as-of"), quarter, told)
+    question = Question(team_list, team, parse_day(as_of, "--as-of"), quarter, told, source)
     answer = compare(home.published, question, company["base_currency"], company["time_zone"])
     if output is not None:
         write_items(answer.items, output)
         err.print(f"{output}: {len(answer.items):,} items", markup=False)
     if as_json:
-        show_json({"team": team, "as_of": as_of, "snapshot_date": answer.day, "reasons": answer.reasons,
-                   "items": answer.items})  # fmt: skip
+        show_json({"team": team, "as_of": as_of, "snapshot_date": answer.day, "remarks": in_words(question, answer),
+                   "reasons": answer.reasons, "items": answer.items})  # fmt: skip
         return
     for sentence in in_words(question, answer):
         out.print(sentence, markup=False)

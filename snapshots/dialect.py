@@ -26,7 +26,7 @@ WITHOUT_POINT = r"[+-]?([1-9]\d{0,2}(\.\d{3}){2,}|([1-9]\d{0,2}(\.\d{3})+|\d+),(
 """Numbers of a source whose decimal point is a comma."""
 BLANK = "[ \u00a0\u2009\u202f]"
 _SEPARATORS = {"": "", ".": r"\.", ",": ",", "'": "['\u2019]", " ": BLANK}
-_SYMBOLS = {
+SYMBOLS = {
     "$": ("USD", "AUD", "CAD", "HKD", "MXN", "NZD", "SGD", "TWD"),
     "US$": ("USD",),
     "\u20ac": ("EUR",),
@@ -34,7 +34,8 @@ _SYMBOLS = {
     "\u00a5": ("JPY", "CNY"),
     "\u20b9": ("INR",),
 }
-_CURRENCY = "(?:[A-Z]{3}|" + "|".join(map(re.escape, _SYMBOLS)) + ")"
+"""What a sign beside an amount may mean."""
+CURRENCY = "(?:[A-Z]{3}|" + "|".join(map(re.escape, SYMBOLS)) + ")"
 _DATE_PARTS = {
     "YYYY": (r"\d{4}", "%Y"),
     "YY": (r"\d{2}", "%y"),
@@ -102,8 +103,8 @@ class Dialect:
         if not self.currency_prefix:
             return f"[+-]?{self.number}"
         blank = f"{BLANK}?"
-        before = f"[+-]?{_CURRENCY}{blank}{self.number}|{_CURRENCY}{blank}[+-]{self.number}"
-        return f"(?:{before}|[+-]?{self.number}(?:{blank}{_CURRENCY})?)"
+        before = f"[+-]?{CURRENCY}{blank}{self.number}|{CURRENCY}{blank}[+-]{self.number}"
+        return f"(?:{before}|[+-]?{self.number}(?:{blank}{CURRENCY})?)"
 
     @property
     def negative(self) -> str:
@@ -111,13 +112,13 @@ class Dialect:
         if not self.currency_prefix:
             return rf"\({self.number}\)"
         blank = f"{BLANK}?"
-        within = rf"\((?:{_CURRENCY}{blank}{self.number}|{self.number}{blank}{_CURRENCY})\)"
-        return rf"(?:{within}|{_CURRENCY}{blank}\({self.number}\)|\({self.number}\)(?:{blank}{_CURRENCY})?)"
+        within = rf"\((?:{CURRENCY}{blank}{self.number}|{self.number}{blank}{CURRENCY})\)"
+        return rf"(?:{within}|{CURRENCY}{blank}\({self.number}\)|\({self.number}\)(?:{blank}{CURRENCY})?)"
 
     @property
     def beside(self) -> str:
         """A pattern for what stands beside the digits of an amount: a currency, parentheses; empty for nothing."""
-        currency = f"{_CURRENCY}|{BLANK}" if self.currency_prefix else ""
+        currency = f"{CURRENCY}|{BLANK}" if self.currency_prefix else ""
         parentheses = "[()]" if self.parentheses else ""
         return "|".join(part for part in (currency, parentheses) if part)
 
@@ -144,7 +145,7 @@ class Dialect:
 
 def currency_of(text: str) -> str:
     """SQL for the currency that stands beside an amount: a code of three letters, a symbol, or empty."""
-    return f"regexp_extract({text}, '{_CURRENCY}')"
+    return f"regexp_extract({text}, '{CURRENCY}')"
 
 
 def contradicts(text: str, code: str) -> str:
@@ -152,7 +153,7 @@ def contradicts(text: str, code: str) -> str:
     stands = currency_of(text)
     symbols = " ".join(
         f"when '{symbol}' then upper({code}) not in ({', '.join(repr(each) for each in codes)})"
-        for symbol, codes in _SYMBOLS.items()
+        for symbol, codes in SYMBOLS.items()
     )
     return f"coalesce(case {stands} when '' then false {symbols} else {stands} <> upper({code}) end, false)"
 

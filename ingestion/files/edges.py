@@ -19,7 +19,11 @@ _FOOTER = re.compile(
     r"confidential|generated (by|on)|copyright|©\s*\w|\(c\) |vertraulich|erstellt (von|am)|exported (by|on)|exportiert",
     re.IGNORECASE,
 )
-_TOTAL = re.compile(r"((grand )?totals?|gesamt(summe|ergebnis)?|summe)(\s*\(.*\))?:?", re.IGNORECASE)
+TOTAL = re.compile(
+    r"((grand |sub[- ]?)?totals?|gesamt(summe|ergebnis)?|(zwischen)?summe|sum|count|anzahl)(\s*\(.*\))?:?",
+    re.IGNORECASE,
+)
+"""What a line of totals begins with."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Line:
             return False
         first = next((str(cell).strip() for cell in self.cells[:2] if cell is not None and str(cell).strip()), "")
         is_alone = len(filled) == 1 or len(self.cells) < width
-        return _TOTAL.fullmatch(first) is not None or (is_alone and _FOOTER.match(first) is not None)
+        return TOTAL.fullmatch(first) is not None or (is_alone and _FOOTER.match(first) is not None)
 
 
 def header_position(records: Sequence[Sequence[Any]]) -> int:

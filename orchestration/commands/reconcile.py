@@ -9,6 +9,8 @@ terminal as reasons with their amounts, and into a CSV file as items. The number
 from __future__ import annotations
 
 import csv
+import re
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -18,6 +20,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from ingestion.files import edges
 from ingestion.files.detection import Proposal, Told, detect_list
 from ingestion.files.spelling import DoubtError
 from ingestion.source import SourceError
@@ -25,10 +28,10 @@ from orchestration.commands.sql import connect, outdated
 from orchestration.settings.errors import ConfigError
 from reporting.published import LACKS
 from snapshots.casts import create_readings
-from snapshots.dialect import Dialect
+from snapshots.dialect import CURRENCY, SYMBOLS, Dialect
 
 REASONS = {
-    "unknown_id": "no opportunity has this id, or these names",
+    "unknown_id": "no opportunity has this id, or not just one has these names",
     "doubled": "a second line of one opportunity",
     "deleted": "deleted in the CRM",
     "merged": "merged into another one",
@@ -41,7 +44,7 @@ REASONS = {
     "not_listed": "in the CRM, and not in the list",
     "equal": "as the CRM says",
 }
-READINGS = {"amount": "read_number", "close_date": "read_date", "opportunity_id": "read_id"}
+READINGS = {"amount": "read_number", "close_date": "read_date", "as_of": "read_date", "opportunity_id": "read_id"}
 SCHEMA = pa.schema(
     [("line_number", pa.int32())]
     + [
@@ -51,7 +54,8 @@ SCHEMA = pa.schema(
     + [("amount", pa.decimal128(18, 2)), ("close_date", pa.date32())]
 )
 DAYS = "select min(snapshot_date), max(snapshot_date) from dim_snapshot where entity = 'opportunity'"
-# What each line means: an opportunity by its id, else by the names where exactly one fits.
+# What each line means: an opportunity by its id, else by the names where exactly one fits, of those captured by $day:
+# an open one (1) before one that is closed (2), and that before one that is gone (3).
 LINES = """
 create table memory.main.lines as
 with lines as (
@@ -65,20 +69,30 @@ with lines as (
             as id
     from fct_opportunity_current
 ), by_id as (
-    select lines.line_number, min(known.source) as source, min(known.opportunity_id) as opportunity_id
+    select lines.line_number, min(known.source) as source, min(known.opportunity_id) as opportunity_id,
+        list(distinct known.source order by known.source) as sources
     from lines inner join known
         on known.id = coalesce(
             nullif(regexp_extract(lines.opportunity_id, '^(006[A-Za-z0-9]{12})([A-Z0-5]{3})?$', 1), ''),
             lines.opportunity_id
         )
-    group by all having count(*) = 1
-), by_name as (
-    select lines.line_number, min(known.source) as source, min(known.opportunity_id) as opportunity_id
+    where $source is null or known.source = $source
+    group by all
+), fitting as (
+    select lines.line_number, known.source, known.opportunity_id,
+        min(case when history.valid_to <= $day then 3 when history.is_open then 1 else 2 end) as fit
     from lines
     inner join known on lower(lines.opportunity_name) = known.name
     left join dim_account as accounts using (source, account_id)
+    inner join fct_opportunity_history as history
+        on known.source = history.source and known.opportunity_id = history.opportunity_id
+        and history.valid_from <= $day
     where lines.opportunity_id is null
         and (lines.account_name is null or lower(lines.account_name) = lower(accounts.account_name))
+    group by all
+), by_name as (
+    select line_number, min(source) as source, min(opportunity_id) as opportunity_id
+    from (select * from fitting qualify rank() over (partition by line_number order by fit) = 1)
     group by all having count(*) = 1
 ), matched as (
     select
@@ -86,7 +100,9 @@ with lines as (
         lines.opportunity_id as listed_opportunity_id,
         coalesce(by_id.source, by_name.source) as source,
         coalesce(by_id.opportunity_id, by_name.opportunity_id) as opportunity_id,
-        by_name.source is not null as is_matched_by_name
+        by_name.source is not null as is_matched_by_name,
+        coalesce(len(by_id.sources), 0) > 1 as is_in_several_sources,
+        by_id.sources
     from lines left join by_id using (line_number) left join by_name using (line_number)
 )
 select *, opportunity_id is not null and row_number() over (
@@ -98,6 +114,12 @@ from matched
 ITEMS = """
 with numbered as (
     select * from memory.main.lines
+), rate_source as (
+    select coalesce(min(source) filter (where $day between first and last), min(source)) as name
+    from (
+        select source, min(snapshot_date) as first, max(snapshot_date) as last
+        from dim_snapshot where entity = 'opportunity' group by all
+    )
 ), standing as (
     select * from fct_opportunity_history where valid_from <= $day and valid_to > $day
 ), gone as (
@@ -119,34 +141,36 @@ with numbered as (
             else 'equal'
         end as reason,
         coalesce(standing.amount, 0) as standing_amount,
-        coalesce(if(
+        if(
             numbered.currency_code = $base, numbered.amount,
             cast(round(cast(numbered.amount as decimal(38, 2)) * rates.rate_to_base, 2) as decimal(18, 2))
-        ), 0) as listed_amount
+        ) as listed_amount
     from numbered
+    cross join rate_source
     left join standing using (source, opportunity_id)
     left join gone using (source, opportunity_id)
     left join dim_fx_rate as rates
-        on rates.source = coalesce(numbered.source, (select min(source) from dim_snapshot where entity = 'opportunity'))
+        on rates.source = coalesce(numbered.source, $source, rate_source.name)
         and rates.currency_code = numbered.currency_code and rates.valid_from <= $day and rates.valid_to > $day
 ), compared as (
     select distinct fiscal_quarter from judged where $quarter is null or fiscal_quarter = $quarter
 ), items as (
     select fiscal_quarter, reason, source, opportunity_id, listed_opportunity_id, line_number, is_matched_by_name,
-        if(reason in ('currency', 'amount', 'equal'), standing_amount, 0) as our_amount, listed_amount as their_amount,
-        true as is_line
+        if(reason in ('currency', 'amount', 'equal'), standing_amount, 0) as our_amount,
+        coalesce(listed_amount, 0) as their_amount, true as is_line,
+        if(amount is not null and listed_amount is null, currency_code, null) as currency_without_rate
     from judged semi join compared using (fiscal_quarter)
     union all
     select standing.close_fiscal_quarter, if(first.line_number is null, 'not_listed', 'other_quarter'),
         standing.source, standing.opportunity_id, first.listed_opportunity_id, first.line_number,
-        coalesce(first.is_matched_by_name, false), coalesce(standing.amount, 0), 0, false
+        coalesce(first.is_matched_by_name, false), coalesce(standing.amount, 0), 0, false, null
     from standing
     inner join compared on standing.close_fiscal_quarter = compared.fiscal_quarter
     left join numbered as first
         on first.source = standing.source and first.opportunity_id = standing.opportunity_id and not first.is_doubled
     where standing.is_open and coalesce(first.fiscal_quarter, '') <> standing.close_fiscal_quarter
 ), agreements as (
-    select numbered.line_number, max(least(history.valid_to, $as_of)) - 1 as equals_day
+    select numbered.line_number, max(least(history.valid_to, $as_of, $day + 1)) - 1 as equals_day
     from numbered inner join fct_opportunity_history as history
         on numbered.source = history.source and numbered.opportunity_id = history.opportunity_id
         and numbered.amount is not distinct from history.source_amount
@@ -157,7 +181,7 @@ select
     items.fiscal_quarter, items.reason, items.line_number, items.listed_opportunity_id, items.source,
     items.opportunity_id, current.opportunity_name, items.is_matched_by_name, items.our_amount, items.their_amount,
     items.their_amount - items.our_amount as amount,
-    agreements.equals_day
+    agreements.equals_day, items.is_line, items.currency_without_rate
 from items
 left join agreements on items.is_line and items.line_number = agreements.line_number
 left join fct_opportunity_current as current
@@ -179,13 +203,17 @@ with agreements as (
     select fiscal_quarter, valid_to, -1 from agreements where valid_to <= $as_of
 ), levels as (
     select fiscal_quarter, day, sum(sum(change)) over (partition by fiscal_quarter order by day) as equal_lines,
-        coalesce(lead(day) over (partition by fiscal_quarter order by day) - 1, $as_of) as equals_day
+        coalesce(lead(day) over (partition by fiscal_quarter order by day) - 1, $day) as equals_day
     from events group by fiscal_quarter, day
 )
 select fiscal_quarter, equals_day, cast(equal_lines as integer) from levels
 qualify row_number() over (partition by fiscal_quarter order by equal_lines desc, day desc) = 1
 """
 
+COUNTED = "select fiscal_quarter, count(*) from memory.main.lines group by all order by all"
+SEVERAL = (
+    "select listed_opportunity_id, sources from memory.main.lines where is_in_several_sources order by line_number"
+)
 COLUMNS = (
     "fiscal_quarter", "reason", "line_number", "listed_opportunity_id", "source", "opportunity_id", "opportunity_name",
     "is_matched_by_name", "our_amount", "their_amount", "amount", "equals_day",
@@ -201,6 +229,7 @@ class Question:
     as_of: date
     quarter: str | None = None
     told: Told = field(default_factory=Told)
+    source: str | None = None  # whose ids they are, where several sources have them
 
 
 @dataclass(frozen=True)
@@ -212,12 +241,13 @@ class Answer:
     remarks: tuple[str, ...]  # on how the list was read: what stands before or after its lines
     items: list[dict[str, Any]]
     equal_days: dict[str, tuple[date, int]]  # by quarter: the day that its lines fit best, and how many of them do
+    lines: dict[str, int]  # by quarter: how many lines the list has in it
     reasons: list[dict[str, Any]]
 
 
 def reconcile(published: Path, question: Question, base_currency: str, time_zone: str) -> Answer:
     """Compare a list with the published marts. ConfigError for a file or a day that cannot be compared."""
-    lines, proposal = read_lines(question, base_currency, time_zone)
+    lines, proposal, read_remarks = read_lines(question, base_currency, time_zone)
     with connect(published) as connection:
         try:
             [(first, last)] = connection.execute(DAYS).fetchall()
@@ -225,24 +255,34 @@ def reconcile(published: Path, question: Question, base_currency: str, time_zone
             check(question, lines, first, quarters)
             day = min(question.as_of, last)
             connection.register("given_lines", lines)
-            connection.execute(LINES, {"quarter": question.quarter})
-            equal_days = connection.execute(EQUAL_DAYS, {"as_of": question.as_of}).fetchall()
-            cursor = connection.execute(
-                ITEMS, {"day": day, "as_of": question.as_of, "quarter": question.quarter, "base": base_currency}
-            )
+            asked = {"day": day, "as_of": question.as_of, "quarter": question.quarter, "source": question.source}
+            connection.execute(LINES, {name: asked[name] for name in ("day", "quarter", "source")})
+            check_sources(connection, question)
+            counted = dict(connection.execute(COUNTED).fetchall())
+            equal_days = connection.execute(EQUAL_DAYS, {"day": day, "as_of": question.as_of}).fetchall()
+            cursor = connection.execute(ITEMS, asked | {"base": base_currency})
         except LACKS as error:
             raise outdated(published, error) from error
-        items = [dict(zip(COLUMNS, row, strict=True)) for row in cursor.fetchall()]
-    fits = {quarter: (day, count) for quarter, day, count in equal_days}
-    return Answer(day, proposal.mapped, proposal.remarks, items, fits, by_reason(items))
+        found = cursor.fetchall()
+    items = [dict(zip(COLUMNS, row, strict=False)) for row in found]
+    fits = {quarter: (best, count) for quarter, best, count in equal_days}
+    without = Counter(row[-1] for row in found if row[-1])
+    remarks = [
+        f"{_lines(count)} in {code}, which has no rate on {day} and counts 0: add it to fx_rates.csv"
+        for code, count in sorted(without.items())
+    ]
+    return Answer(day, proposal.mapped, (*read_remarks, *remarks), items, fits, counted, by_reason(items))
 
 
-def read_lines(question: Question, base_currency: str, time_zone: str) -> tuple[pa.Table, Proposal]:
-    """The list's lines in our types, and how it was read. ConfigError for what cannot be read, by its line."""
+def read_lines(question: Question, base_currency: str, time_zone: str) -> tuple[pa.Table, Proposal, list[str]]:
+    """The list's lines in our types, how it was read, and what is to be said of that.
+
+    ConfigError for what cannot be read, by its line in the file.
+    """
     if not question.file.is_file():
         raise ConfigError(f"reconcile: {question.file} is no file. Expected a list: .csv, .xlsx, .xls or .parquet.")
     try:
-        proposal, cells = detect_list(question.file, question.told)
+        proposal, cells, places = detect_list(question.file, question.told)
     except SourceError as error:
         raise ConfigError(f"reconcile: {error}") from error
     except DoubtError as doubt:
@@ -250,43 +290,90 @@ def read_lines(question: Question, base_currency: str, time_zone: str) -> tuple[
             f"reconcile: {question.file.name}: {doubt.question} Say it with {doubt.option}; "
             f"one of: {', '.join(doubt.choices)}."
         ) from doubt
-    count = len(next(iter(cells.values())))
-    lines: dict[str, Any] = {"line_number": list(range(1, count + 1))}
+    none = [None] * len(places)
+    lines: dict[str, Any] = {"line_number": list(range(1, len(places) + 1))}
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
         connection.execute("create schema ledger")
         spoken = vars(proposal.dialect) | {"decimal": proposal.dialect.decimal or "."}
         create_readings(connection, {"list": Dialect(**spoken)})
-        for name in SCHEMA.names[1:]:
-            lines[name] = read_column(connection, question, name, cells.get(name, [None] * count), time_zone)
-    default = proposal.currency or base_currency
-    lines["currency_code"] = [(code or default).upper() for code in lines["currency_code"]]
+        for name in (*SCHEMA.names[1:], "team", "as_of"):
+            lines[name] = read_column(connection, question, name, cells.get(name, none), places, time_zone)
+    lines["currency_code"] = [
+        currency_of(question, *each, base_currency)
+        for each in zip(
+            places, cells["amount"], (code or proposal.currency for code in lines["currency_code"]), strict=True
+        )
+    ]
+    remarks = list(proposal.remarks)
+    for name, asked in {"team": question.team, "as_of": question.as_of}.items():
+        others = [said for said in lines.pop(name) if said and str(said).lower() != str(asked).lower()]
+        if others:
+            remarks.append(
+                f"{proposal.mapped[name]} says {others[0]} in {_lines(len(others))}; all are compared as the list of "
+                f"{question.team} of {question.as_of}"
+            )
     named = [one or other for one, other in zip(lines["opportunity_id"], lines["opportunity_name"], strict=True)]
-    is_line = [bool(name) or amount is not None for name, amount in zip(named, lines["amount"], strict=True)]
+    is_line = []
+    for position, (name, amount) in enumerate(zip(named, lines["amount"], strict=True)):
+        has_more = any(lines[other][position] for other in ("account_name", "close_date", "fiscal_quarter"))
+        is_total = bool(name and edges.TOTAL.fullmatch(name.strip())) and not has_more
+        is_line.append((bool(name) or amount is not None) and not is_total)
+        if is_total:
+            remarks.append(f"line {places[position]} ({name} {amount or 0:,}) is a total, and is not compared")
     if not any(is_line):
         raise ConfigError(
             f"reconcile: {question.file.name} has no lines. Expected one for each opportunity, with its id or name and "
             "its amount. Export the list again."
         )
-    return pa.table(lines, schema=SCHEMA).filter(pa.array(is_line)), proposal
+    return pa.table(lines, schema=SCHEMA).filter(pa.array(is_line)), proposal, remarks
+
+
+def currency_of(question: Question, place: int, amount: Any, said: str | None, base_currency: str) -> str:
+    """The currency of a line: what its column or the header says, else what stands beside the amount, else the base.
+
+    ConfigError where the two differ, and for what is no currency or may be several.
+    """
+    found = re.search(CURRENCY, amount) if isinstance(amount, str) else None
+    beside = SYMBOLS.get(found[0], (found[0],)) if found else ()
+    codes = SYMBOLS.get(said.strip(), (said.strip().upper(),)) if said else beside or (base_currency,)
+    where = f"reconcile: {question.file.name}: line {place}: "
+    if beside and not set(beside) & set(codes):
+        raise ConfigError(
+            f"{where}amount `{amount}` has another currency than {codes[0]}, which the line has. Correct it."
+        )
+    codes = tuple(code for code in codes if not beside or code in beside)
+    code = base_currency if base_currency in codes else codes[0]
+    if not re.fullmatch("[A-Z]{3}", code):
+        raise ConfigError(f"{where}currency `{said}` is no code such as EUR. Correct it.")
+    if code != base_currency and len(codes) > 1 and code != "USD":
+        raise ConfigError(
+            f"{where}amount `{amount}` may be in {' or '.join(codes)}. Expected to know. Add a column currency_code."
+        )
+    return code
 
 
 def read_column(
-    connection: duckdb.DuckDBPyConnection, question: Question, name: str, cells: list[Any], time_zone: str
+    connection: duckdb.DuckDBPyConnection,
+    question: Question,
+    name: str,
+    cells: list[Any],
+    places: tuple[int, ...],
+    time_zone: str,
 ) -> list[Any]:
     """The values of one of our columns: texts in the file's dialect, cells with a type of their own plainly."""
     said = pa.table(
         {
-            "line": pa.array(range(1, len(cells) + 1), pa.int32()),
+            "line": pa.array(places, pa.int32()),
             "said": pa.array([written(cell) for cell in cells], pa.string()),
             "is_text": [isinstance(cell, str) for cell in cells],
         }
     )
     connection.register("said", said)
-    reading, kind = READINGS.get(name, "read_text"), SCHEMA.field(name).type
+    reading = READINGS.get(name, "read_text")
     takes = "said, $zone" if reading == "read_date" else "said"
     value = f'case when is_text then ledger."list.{reading}"({takes}) else ledger.{reading}({takes}) end'
-    if pa.types.is_decimal(kind):
+    if name == "amount":
         value = f"try_cast({value} as decimal(18, 2))"
     rows = connection.execute(
         f'select line, said, {value}, ledger."list.is_value"(said) from said order by line',
@@ -310,6 +397,19 @@ def written(cell: Any) -> str | None:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return cell.isoformat() if isinstance(cell, date | datetime) else str(cell)
+
+
+def check_sources(connection: duckdb.DuckDBPyConnection, question: Question) -> None:
+    """Whether each id means one opportunity: ConfigError for one that several sources have, and an unknown source."""
+    known = [row[0] for row in connection.execute("select distinct source from dim_snapshot order by all").fetchall()]
+    if question.source and question.source not in known:
+        raise ConfigError(f"reconcile: --source: got {question.source}. Expected one of {', '.join(known)}.")
+    if found := connection.execute(SEVERAL).fetchall():
+        identity, sources = found[0]
+        raise ConfigError(
+            f"reconcile: {question.file.name}: {identity} is an opportunity of {' and of '.join(sources)}. Expected to "
+            f"know whose ids these are. Say it with --source {sources[0]}."
+        )
 
 
 def check(question: Question, lines: pa.Table, first: date | None, quarters: set[str]) -> None:
@@ -353,6 +453,14 @@ def by_reason(items: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def in_words(question: Question, answer: Answer) -> list[str]:
     """What the numbers say, a sentence for each quarter; the day from which the list seems to be."""
     sentences = [f"{question.file.name}: {remark}." for remark in answer.remarks]
+    if answer.day < question.as_of:
+        sentences.append(f"The last captured day is {answer.day}, so the list is compared with that.")
+    others = {quarter: count for quarter, count in answer.lines.items() if question.quarter not in (None, quarter)}
+    if question.quarter and question.quarter not in answer.lines:
+        sentences.append(f"The list has no line of {question.quarter}.")
+    if others:
+        named = ", ".join(f"{quarter} ({_lines(count)})" for quarter, count in others.items())
+        sentences.append(f"Lines of other quarters are not compared: {named}.")
     for quarter in dict.fromkeys(row["fiscal_quarter"] for row in answer.reasons):
         mine = [row for row in answer.reasons if row["fiscal_quarter"] == quarter]
         ours, theirs = (sum(row[name] for row in mine) for name in ("our_amount", "their_amount"))
@@ -362,8 +470,10 @@ def in_words(question: Question, answer: Answer) -> list[str]:
         )
         if quarter in answer.equal_days:
             day, count = answer.equal_days[quarter]
-            lines = sum(row["items"] for row in mine if row["reason"] != "not_listed")
-            sentences.append(f"It fits the CRM of {day} best: {count:,} of its {lines:,} lines were so on that day.")
+            of_them = f"{count:,} of its {_lines(answer.lines[quarter])}"
+            sentences.append(
+                f"It fits the CRM of {day} best: {of_them} {'was' if count == 1 else 'were'} so on that day."
+            )
     reasons_of_lines = {item["reason"] for item in answer.items if item["line_number"] is not None}
     if reasons_of_lines == {"unknown_id"}:
         read = ", ".join(f"`{theirs}` as {ours}" for ours, theirs in answer.read.items())
@@ -372,6 +482,10 @@ def in_words(question: Question, answer: Answer) -> list[str]:
             'column, name that with --column "THEIRS=opportunity_id".'
         )
     return sentences
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} line{'s' if count != 1 else ''}"
 
 
 def write_items(items: list[dict[str, Any]], target: Path) -> None:

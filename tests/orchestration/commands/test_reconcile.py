@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import random
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -12,7 +13,7 @@ import duckdb
 import pytest
 
 from ingestion.files.detection import Told
-from orchestration.commands.reconcile import REASONS, Answer, Question, in_words, reconcile, write_items
+from orchestration.commands.reconcile import REASONS, Answer, Question, in_words, read_lines, reconcile, write_items
 from orchestration.settings.errors import ConfigError
 from tests.dbt_project.dbt_build import PROJECT
 from tests.exports.real_exports import write_workbook
@@ -185,6 +186,129 @@ def test_a_line_without_an_id_means_the_one_deal_of_this_name_and_account(publis
     assert reasons(answer)["unknown_id"] == (1, Decimal(120))
 
 
+@pytest.mark.parametrize(
+    ("as_of", "meant"),
+    [
+        (date(2026, 1, 20), None),  # two open ones
+        (date(2026, 2, 10), "o1"),  # one open, one gone
+        (date(2026, 3, 5), "o1"),  # one that was captured later has another account
+    ],
+)
+def test_names_mean_what_stood_there_on_the_day_of_the_list(published: Path, as_of: date, meant: str | None) -> None:
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("use marts")
+        connection.execute(
+            "update fct_opportunity_current set opportunity_name = 'Renewal' where opportunity_id in ('o1', 'o5')"
+        )
+        connection.execute(
+            "update fct_opportunity_current set opportunity_name = 'Renewal' where opportunity_id = 'o6'"
+        )
+        connection.execute("update fct_opportunity_current set account_id = 'a1' where opportunity_id in ('o1', 'o5')")
+        connection.execute("insert into dim_account values ('crm', 'a1', 'Initech')")
+    answer = ask(published, "Deal Name,Account,Amount,Quarter\nrenewal,initech,100,FY2026-Q1\n", as_of=as_of)
+    [line] = [item for item in answer.items if item["line_number"] == 1]
+    assert line["opportunity_id"] == meant
+
+
+def test_an_id_of_several_sources_asks_whose_it_is(published: Path) -> None:
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("use marts")
+        connection.execute(
+            "insert into fct_opportunity_current "
+            "select * replace ('old' as source) from fct_opportunity_current where opportunity_id = 'o1'"
+        )
+        connection.execute("insert into dim_snapshot select * replace ('old' as source) from dim_snapshot")
+    with pytest.raises(ConfigError, match=r"o1 is an opportunity of crm and of old.*--source crm"):
+        ask(published, LIST)
+    file = published.parent / "list.csv"
+    with pytest.raises(ConfigError, match=r"--source: got new\. Expected one of crm, old"):
+        reconcile(published, Question(file, "finance", MONDAY, source="new"), "USD", "UTC")
+    answer = reconcile(published, Question(file, "finance", MONDAY, source="crm"), "USD", "UTC")
+    assert reasons(answer)["amount"] == (1, Decimal(-20))
+
+
+def test_totals_are_no_lines_wherever_they_stand(published: Path) -> None:
+    lines = ("Total,,125,", "o1,First,120,2026-03-20", ",Sub-total (1),120,", "o6,,5,2026-03-20")
+    answer = ask(published, "\n".join(["Deal ID,Deal Name,Amount,Close Date", *lines]))
+    assert reasons(answer) == {"not_listed": (1, Decimal("-11.00")), "equal": (2, Decimal(0))}
+    assert answer.remarks == (
+        "line 2 (Total 125.00) is a total, and is not compared",
+        "line 4 (Sub-total (1) 120.00) is a total, and is not compared",
+    )
+
+
+def test_lines_of_other_quarters_and_days_are_said_in_words(published: Path) -> None:
+    file = published.parent / "list.csv"
+    file.write_text(LIST)
+    question = Question(file, "finance", date(2030, 1, 1), "FY2026-Q4")
+    answer = reconcile(published, question, "USD", "UTC")
+    assert in_words(question, answer) == [
+        "The last captured day is 2026-03-05, so the list is compared with that.",
+        "The list has no line of FY2026-Q4.",
+        "Lines of other quarters are not compared: FY2026-Q1 (7 lines).",
+    ]
+    whole = ask(published, LIST, as_of=date(2030, 1, 1))
+    assert max(item["equals_day"] for item in whole.items if item["equals_day"]) <= date(2026, 3, 5)
+    assert max(day for day, _ in whole.equal_days.values()) <= date(2026, 3, 5)
+
+
+def test_what_the_list_says_of_itself_is_compared_with_the_question(published: Path) -> None:
+    lines = ("o1,120,2026-03-20,Finance,2026-03-02", "o6,5,2026-03-01,marketing,2026-02-01")
+    assert ask(published, "\n".join(["Deal ID,Amount,Close Date,Team,As Of", *lines])).remarks == (
+        "Team says marketing in 1 line; all are compared as the list of finance of 2026-03-02",
+        "As Of says 2026-02-01 in 1 line; all are compared as the list of finance of 2026-03-02",
+    )
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_each_line_has_the_currency_that_it_names(published: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    marks = {"": None, "EUR": "EUR", "\u20ac": "EUR", "$": "USD", "USD": "USD", "CHF": "CHF", "\u00a3": "GBP"}
+    header = draw.choice(["Amount", "Amount", "Amount", "Amount (EUR)", "Amount [USD]"])
+    with_column = draw.random() < 0.4
+    rows, expected, contradicts = [], [], False
+    for number in range(draw.randrange(1, 6)):
+        mark = draw.choice([*marks, "", ""])
+        said = draw.choice(["", "EUR", "usd", "CHF"]) if with_column else ""
+        amount = f"{number}1.50"
+        shown = draw.choice([f"{mark} {amount}", f"{amount} {mark}"]).strip() if mark else amount
+        rows.append((f"o{number}", shown, said))
+        expected.append((said.upper(), marks[mark] or ""))
+    named = {"Amount (EUR)": "EUR", "Amount [USD]": "USD"}.get(header, "")
+    is_converted = bool(named) and any(said and said != named for said, _ in expected)
+    for said, beside in expected:
+        of_line = named if is_converted else said or named
+        contradicts |= bool(of_line and beside and of_line != beside)
+    file = published.parent / "list.csv"
+    with file.open("w", newline="") as target:
+        writer = csv.writer(target)
+        writer.writerow(["Deal ID", header, *(["Currency"] if with_column else []), "Quarter"])
+        writer.writerows(
+            [identity, shown, *([said] if with_column else []), "FY2026-Q1"] for identity, shown, said in rows
+        )
+    question = Question(file, "finance", MONDAY)
+    if contradicts:
+        with pytest.raises(ConfigError, match="another currency than"):
+            read_lines(question, "USD", "UTC")
+        return
+    lines, _, remarks = read_lines(question, "USD", "UTC")
+    whose = [(named if is_converted else said or named) or beside or "USD" for said, beside in expected]
+    assert lines["currency_code"].to_pylist() == whose
+    assert any("is not read" in remark for remark in remarks) == is_converted
+
+
+def test_a_dollar_is_the_companys_own(published: Path) -> None:
+    file = published.parent / "list.csv"
+    file.write_text("Deal ID,Amount,Currency,Quarter\no1,$5,,FY2026-Q1\no2,$6,USD,FY2026-Q1\n")
+    lines, *_ = read_lines(Question(file, "finance", MONDAY), "CAD", "UTC")
+    assert lines["currency_code"].to_pylist() == ["CAD", "USD"]
+
+
+def test_a_currency_without_a_rate_is_said(published: Path) -> None:
+    answer = ask(published, "Deal ID,Amount,Quarter\no1,CHF 120,FY2026-Q1\no6,5,FY2026-Q1\n")
+    assert answer.remarks == ("1 line in CHF, which has no rate on 2026-03-02 and counts 0: add it to fx_rates.csv",)
+
+
 def test_items_are_written_with_their_columns(published: Path) -> None:
     target = published.parent / "items.csv"
     write_items(ask(published, LIST).items, target)
@@ -222,10 +346,19 @@ def test_items_are_written_with_their_columns(published: Path) -> None:
             "Deal ID,Amount,Close Date\no1,a lot,2026-03-20\n",
             None,
             {},
-            "line 1: amount `a lot` is no amount such as 1234.56",
+            "line 2: amount `a lot` is no amount such as 1234.56",
         ),
-        ("Deal ID,Amount,Close Date\no1,1,soon\n", None, {}, "line 1: close_date `soon` is no day such as 2026-11-22"),
+        ("Deal ID,Amount,Close Date\no1,1,soon\n", None, {}, "line 2: close_date `soon` is no day such as 2026-11-22"),
         ("Deal ID,Worth,Close Date\no1,1,2026-03-20\n", None, {"Value": "amount"}, "there is no column Value"),
+        (
+            "Deal ID,Amount (in thousands),Quarter\no1,1,FY2026-Q1\n",
+            None,
+            {},
+            "has amounts in `thousands`. Expected whole",
+        ),
+        ("Deal ID,Amount,Amount\no1,1,2\n", "FY2026-Q1", {}, "several columns Amount, and they differ"),
+        ("Deal ID,Amount,Currency\no1,1,Euro\n", "FY2026-Q1", {}, "line 2: currency `Euro` is no code such as EUR"),
+        ("Deal ID,Amount,Quarter\no1,\u00a51,FY2026-Q1\n", None, {}, "line 2: amount `.1` may be in JPY or CNY"),
         ("Deal ID,Amount,Close Date\n", None, {}, "list.csv has no lines. Expected one for each"),
         ("Deal ID,Amount,Close Date\n , ,\n\n", "FY2026-Q4", {}, "list.csv has no lines"),
     ],
