@@ -103,7 +103,7 @@ class FunnelOracle:
                 groups[("account", f"{row['source']}/{row['account_id']}")].append(row)
         for (unit, _), rows in groups.items():
             seen = set()
-            for row in sorted(rows, key=lambda row: (row["step_date"], row["person_key"], row["cycle"])):
+            for row in sorted(rows, key=in_order):
                 place = (row["step"], row["cycle"] if unit == "person" else 0)
                 if row["step"] == "won" or place in seen:
                     continue
@@ -139,7 +139,7 @@ class FunnelOracle:
             row,
             outcome,
             (ended - row["step_date"]).days,
-            any(each["step"] == "opportunity" for each in later),
+            any(each["step"] in ("opportunity", "won") for each in later),  # a skipped step is passed
             bool(wins),
             sum((self.won_amounts.get((each["person_key"], each["cycle"]), Decimal(0)) for each in wins), Decimal(0)),
         )
@@ -299,6 +299,12 @@ class FunnelOracle:
         worse = None if rate is None or row["rate_high"] is None else row["rate_high"] < rate
         flag = False if not (more and many) else worse
         return {"earlier_conversion_rate": rate, "volume_up_quality_down": flag if known else None}
+
+
+def in_order(row: Row) -> tuple[Any, ...]:
+    """Who enters first: by the instant where two do on one day, and those of whom it is not known last."""
+    at = row["step_at"]
+    return row["step_date"], at is None, at or 0, row["person_key"], row["cycle"]
 
 
 def month_end(month: date) -> date:

@@ -113,8 +113,9 @@ class PeopleOracle:
         )
         if lead:
             at = days[lead].get("created_at")
-            precision = "exact" if at else "day" if lead > first_day else "left_truncated"
-            yield {"step": "lead", "step_at": at, "step_date": self.day_of(at) or lead, "known_from": lead,
+            first = min(days)
+            precision = "exact" if at else "day" if first > first_day else "left_truncated"
+            yield {"step": "lead", "step_at": at, "step_date": self.day_of(at) or first, "known_from": lead,
                    "step_precision": precision}  # fmt: skip
         for step in ("mql", "sal", "sql"):
             standing: list[Row] = []

@@ -56,6 +56,8 @@ compared as (
         conversion.entered
         <> conversion.converted + conversion.recycled + conversion.still_open
         or conversion.entered + conversion.undated <> people.people_count
+        or conversion.reached_won > conversion.reached_opportunity
+        or conversion.reached_opportunity > conversion.entered
         or conversion.rate_7d > conversion.rate_30d + 1e-9
         or conversion.rate_30d > conversion.rate_90d + 1e-9
         or conversion.rate_90d > conversion.rate_180d + 1e-9

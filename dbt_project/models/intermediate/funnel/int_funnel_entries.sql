@@ -242,8 +242,11 @@ person_entrants as (
             when 'opportunity'
                 then case when courses.won_date >= taken.step_date then courses.won_date end
         end as converted_date,
-        case when courses.opportunity_date >= taken.step_date then 1 else 0 end
-            as reached_opportunity,
+        case
+            when courses.opportunity_date >= taken.step_date or courses.won_date >= taken.step_date
+                then 1
+            else 0
+        end as reached_opportunity,
         case when courses.won_date >= taken.step_date then 1 else 0 end as reached_won,
         case when courses.won_date >= taken.step_date then coalesce(wins.won_amount, 0) else 0 end
             as reached_amount
@@ -292,7 +295,8 @@ account_outcomes as (
         first_dates.step,
         min(case when later.step_order > first_dates.step_order then later.step_date end)
             as converted_date,
-        max(case when later.step = 'opportunity' then 1 else 0 end) as reached_opportunity,
+        max(case when later.step in ('opportunity', 'won') then 1 else 0 end)
+            as reached_opportunity,
         max(case when later.step = 'won' then 1 else 0 end) as reached_won,
         sum(later.won_amount) as won_amount
     from first_dates
@@ -311,7 +315,10 @@ account_moves as (
         taken.*,
         row_number() over (
             partition by taken.account_number, taken.step
-            order by taken.person_number nulls last, taken.cycle nulls last
+            order by
+                taken.step_at nulls last,
+                taken.person_number nulls last,
+                taken.cycle nulls last
         ) as entry_number
     from taken
     inner join first_dates

@@ -125,6 +125,7 @@ leads as (
         people.source,
         lead_days.record_number,
         lead_days.valid_from,
+        people.first_captured_date,
         versions.created_at
     from lead_days
     inner join versions
@@ -205,11 +206,11 @@ entries as (
         1 as entry_number,
         case
             when leads.created_at is not null then 'exact'
-            when leads.valid_from > person_days.first_captured_date then 'day'
+            when leads.first_captured_date > person_days.first_captured_date then 'day'
             else 'left_truncated'
         end as step_precision,
         leads.created_at as step_at,
-        coalesce({{ business_date('leads.created_at') }}, leads.valid_from) as step_date,
+        coalesce({{ business_date('leads.created_at') }}, leads.first_captured_date) as step_date,
         leads.valid_from as known_from,
         {{ end_of_time() }} as known_to
     from leads

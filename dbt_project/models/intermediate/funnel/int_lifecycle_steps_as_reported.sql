@@ -183,6 +183,7 @@ reported_steps as (
         taken_steps.step_precision,
 
         -- dates
+        taken_steps.step_at,
         taken_steps.step_date
     from taken_steps
     inner join telling

@@ -3,7 +3,7 @@
 -- time, as it was then (1) and as it is today (-1).
 {%- set step_columns = [
     'account_number', 'step', 'cycle', 'segment', 'lead_source', 'channel', 'campaign_id',
-    'step_precision', 'step_date',
+    'step_precision', 'step_at', 'step_date',
 ] %}
 {%- set cell = [
     'cohort_month', 'unit', 'entrant_key', 'step', 'cycle',
@@ -219,7 +219,10 @@ account_moves as (
                 account_steps.as_of_date,
                 account_steps.account_number,
                 account_steps.step
-            order by account_steps.person_key nulls last, account_steps.cycle nulls last
+            order by
+                account_steps.step_at nulls last,
+                account_steps.person_key nulls last,
+                account_steps.cycle nulls last
         ) as entry_number
     from account_steps
 
