@@ -19,6 +19,7 @@
     'opportunities_with_several_ids_in_one',
     'probabilities_that_are_no_shares',
     'quarters_without_a_target',
+    'reported_numbers_outside_captured_days',
     'stages_without_a_definition',
     'subscriptions_in_currencies_without_a_rate',
     'subscriptions_priced_below_zero',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter, defaultdict
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -97,7 +98,9 @@ def test_lines_that_count_nothing_or_stand_beside_nothing_are_findings(built: Bu
             for day in days:
                 lacks_rate = line.get("amount") is not None and known.listed_amount(key, line, source, day) is None
                 unpriced[(list_id, team, currency, f"{day}")] += lacks_rate
-    found = {row["finding"] for row in built.rows("select * from findings.findings where check_name like 'lists%'")}
+    checks = "select finding from findings.findings where check_name like 'lists%' or check_name like 'reported%'"
+    found = {row["finding"] for row in built.rows(checks)}
+    first, last = known.oracle.first, known.oracle.last
     assert {finding.split("Expected")[0] for finding in found} == {
         f"list {list_id} of {team}: no rate for {currency} on {day}: {count} lines of it count 0. "
         "Add it to fx_rates.csv."
@@ -107,6 +110,11 @@ def test_lines_that_count_nothing_or_stand_beside_nothing_are_findings(built: Bu
         f"list {list_id} of {team}: {count} of its lines are of the quarter {quarter}, which no day belongs to. "
         for (list_id, team, quarter), count in unplaced.items()
         if count
+    } | {
+        f"reported_numbers.csv: {row['team']} of {row['as_of']}: captured days are {first} to {last}, so nothing is "
+        "said of this number."
+        for row in known.reported
+        if not first <= date.fromisoformat(row["as_of"]) <= last
     }
     assert len(built.companies) == 1 or (+unpriced and +unplaced)
 
