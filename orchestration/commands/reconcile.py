@@ -101,7 +101,6 @@ with lines as (
         coalesce(by_id.source, by_name.source) as source,
         coalesce(by_id.opportunity_id, by_name.opportunity_id) as opportunity_id,
         by_name.source is not null as is_matched_by_name,
-        coalesce(len(by_id.sources), 0) > 1 as is_in_several_sources,
         by_id.sources
     from lines left join by_id using (line_number) left join by_name using (line_number)
 )
@@ -181,7 +180,7 @@ select
     items.fiscal_quarter, items.reason, items.line_number, items.listed_opportunity_id, items.source,
     items.opportunity_id, current.opportunity_name, items.is_matched_by_name, items.our_amount, items.their_amount,
     items.their_amount - items.our_amount as amount,
-    agreements.equals_day, items.is_line, items.currency_without_rate
+    agreements.equals_day, items.currency_without_rate
 from items
 left join agreements on items.is_line and items.line_number = agreements.line_number
 left join fct_opportunity_current as current
@@ -211,9 +210,7 @@ qualify row_number() over (partition by fiscal_quarter order by equal_lines desc
 """
 
 COUNTED = "select fiscal_quarter, count(*) from memory.main.lines group by all order by all"
-SEVERAL = (
-    "select listed_opportunity_id, sources from memory.main.lines where is_in_several_sources order by line_number"
-)
+SEVERAL = "select listed_opportunity_id, sources from memory.main.lines where len(sources) > 1 order by line_number"
 COLUMNS = (
     "fiscal_quarter", "reason", "line_number", "listed_opportunity_id", "source", "opportunity_id", "opportunity_name",
     "is_matched_by_name", "our_amount", "their_amount", "amount", "equals_day",
@@ -299,11 +296,10 @@ def read_lines(question: Question, base_currency: str, time_zone: str) -> tuple[
         create_readings(connection, {"list": Dialect(**spoken)})
         for name in (*SCHEMA.names[1:], "team", "as_of"):
             lines[name] = read_column(connection, question, name, cells.get(name, none), places, time_zone)
+    said = [code or proposal.currency for code in lines["currency_code"]]
+    beside = [cell if value is not None else None for cell, value in zip(cells["amount"], lines["amount"], strict=True)]
     lines["currency_code"] = [
-        currency_of(question, *each, base_currency)
-        for each in zip(
-            places, cells["amount"], (code or proposal.currency for code in lines["currency_code"]), strict=True
-        )
+        currency_of(question, *each, base_currency) for each in zip(places, beside, said, strict=True)
     ]
     remarks = list(proposal.remarks)
     for name, asked in {"team": question.team, "as_of": question.as_of}.items():
@@ -364,7 +360,7 @@ def read_column(
     """The values of one of our columns: texts in the file's dialect, cells with a type of their own plainly."""
     said = pa.table(
         {
-            "line": pa.array(places, pa.int32()),
+            "line": pa.array(range(len(cells)), pa.int32()),
             "said": pa.array([written(cell) for cell in cells], pa.string()),
             "is_text": [isinstance(cell, str) for cell in cells],
         }
@@ -384,8 +380,8 @@ def read_column(
         if found is None and is_value:
             wanted = "amount such as 1234.56" if name == "amount" else "day such as 2026-11-22"
             raise ConfigError(
-                f"reconcile: {question.file.name}: line {line}: {name} `{text}` is no {wanted}. Correct it, or say how "
-                "the file writes it with --decimal or --date-format."
+                f"reconcile: {question.file.name}: line {places[line]}: {name} `{text}` is no {wanted}. Correct it, or "
+                "say how the file writes it with --decimal or --date-format."
             )
     return [row[2] for row in rows]
 

@@ -304,6 +304,16 @@ def test_a_dollar_is_the_companys_own(published: Path) -> None:
     assert lines["currency_code"].to_pylist() == ["CAD", "USD"]
 
 
+def test_a_word_in_place_of_an_amount_is_no_currency(published: Path) -> None:
+    file = published.parent / "list.csv"
+    file.write_text("Deal ID,Amount,Currency,Quarter\no1,NULL,EUR,FY2026-Q1\no2,N/A,,FY2026-Q1\n")
+    lines, *_ = read_lines(Question(file, "finance", MONDAY), "USD", "UTC")
+    assert lines.select(["amount", "currency_code"]).to_pylist() == [
+        {"amount": None, "currency_code": "EUR"},
+        {"amount": None, "currency_code": "USD"},
+    ]
+
+
 def test_a_currency_without_a_rate_is_said(published: Path) -> None:
     answer = ask(published, "Deal ID,Amount,Quarter\no1,CHF 120,FY2026-Q1\no6,5,FY2026-Q1\n")
     assert answer.remarks == ("1 line in CHF, which has no rate on 2026-03-02 and counts 0: add it to fx_rates.csv",)
