@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from tests.dbt_project.dbt_build import PROJECT
 from tests.dbt_project.ledger_cache import Company
 from tests.oracles.attribution.random_touches import with_touches
 from tests.oracles.calibration import random_health
@@ -31,6 +32,7 @@ STAGE_COLUMNS = (
     "source,pipeline,stage,canonical_stage,stage_order,stage_category,probability,forecast_category,"
     "exit_criteria,valid_from,owner,definition"
 )
+DEFAULTS = PROJECT / "default_definitions"
 DEFINITIONS = {
     "stage_definitions": STAGE_COLUMNS
     + """
@@ -67,6 +69,11 @@ Strategic,is_target_account,=,yes,0,2026-01-29,,
 Public,industry,in,"Government, Education",2,,,
 Unknown,employee_count,is_null,,3,,,
 Small,employee_count,<,50,4,,,
+""",
+    "sla_rules": (DEFAULTS / "sla_rules.csv").read_text()
+    + """sal_response,Small,sal,sql_at|returned_status,business,12,marketing,,,
+mql_follow_up,Unknown,mql,sal_at,business,6,sales,2026-01-29,,
+won_to_onboarding,*,won,activity,clock,200,customer success,2026-01-27,,
 """,
     "stall_rules": """rule,segment,stage,threshold,is_enabled,valid_from,owner,definition
 age_in_stage,*,*,1.5,true,,,

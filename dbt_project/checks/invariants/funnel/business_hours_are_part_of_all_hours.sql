@@ -1,4 +1,5 @@
--- Hand-offs that took longer in business hours than by the clock.
+-- Hand-offs that took longer in business hours than by the clock, with the same end. (The rules of
+-- the two clocks may name other evidence.)
 with
 
 handoffs as (
@@ -22,6 +23,10 @@ clocks as (
             and business.handoff = wall.handoff
             and business.cycle = wall.cycle
             and wall.clock = 'clock'
+            and (
+                business.ended_at = wall.ended_at
+                or (business.ended_at is null and wall.ended_at is null)
+            )
     where
         business.clock = 'business'
         and business.elapsed_hours > wall.elapsed_hours + 1e-9
