@@ -69,7 +69,8 @@ with lines as (
             as id
     from fct_opportunity_current
 ), by_id as (
-    select lines.line_number, min(known.source) as source, min(known.opportunity_id) as opportunity_id,
+    select lines.line_number, if(count(*) = 1, min(known.source), null) as source,
+        if(count(*) = 1, min(known.opportunity_id), null) as opportunity_id,
         list(distinct known.source order by known.source) as sources
     from lines inner join known
         on known.id = coalesce(

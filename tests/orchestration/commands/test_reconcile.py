@@ -227,6 +227,16 @@ def test_an_id_of_several_sources_asks_whose_it_is(published: Path) -> None:
     assert reasons(answer)["amount"] == (1, Decimal(-20))
 
 
+def test_an_id_that_two_opportunities_of_one_source_have_means_neither(published: Path) -> None:
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("use marts")
+        for identity, short in {"o1": "006A00000012345", "o6": "006A00000012345AAA"}.items():
+            for table in ("fct_opportunity_current", "fct_opportunity_history"):
+                connection.execute(f"update {table} set opportunity_id = '{short}' where opportunity_id = '{identity}'")
+    answer = ask(published, "Deal ID,Amount,Quarter\n006A00000012345,120,FY2026-Q1\n")
+    assert reasons(answer)["unknown_id"] == (1, Decimal(120))
+
+
 def test_totals_are_no_lines_wherever_they_stand(published: Path) -> None:
     lines = ("Total,,125,", "o1,First,120,2026-03-20", ",Sub-total (1),120,", "o6,,5,2026-03-20")
     answer = ask(published, "\n".join(["Deal ID,Deal Name,Amount,Close Date", *lines]))
