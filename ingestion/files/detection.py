@@ -498,19 +498,18 @@ def _currency(
         remarks.append(f"{' and '.join(named.values())} names the currency of the amounts, so {column} is not read")
     if len(named) > 1:
         remarks.append(f"{' and '.join(named.values())} name several currencies, and are read as amounts in one")
-    has_row_currency = bool(column) and not replaces_column
-    if is_landed and not named and not has_row_currency and beside and len(marks) > beside.total():
+    speaks_for_rows = is_landed and (not column or replaces_column)  # what stands beside amounts, of a landed file
+    if speaks_for_rows and not named and beside and len(marks) > beside.total():
         remarks.append(
             f"some amounts are in {' and '.join(sorted(beside))}, and others name no currency: these are in the "
             "company's, and where that is another, the former will be rejected"
         )
-    elif is_landed and not has_row_currency and len(beside) > 1:
+    elif speaks_for_rows and len(beside) > 1:
         remarks.append(
             f"amounts are in {' and '.join(sorted(beside))}, and no column is the currency of a row: "
             "those that are not in the company's will be rejected"
         )
-    is_everywhere = is_landed and not has_row_currency and len(marks) == beside.total()
-    candidates = list(named or (beside if is_everywhere else ()))
+    candidates = list(named or (beside if speaks_for_rows and len(marks) == beside.total() else ()))
     of_all = candidates[0] if len(candidates) == 1 else ""
     usual = next((code for code, _ in (said or beside).most_common(1) if len(code) == 3), "")
     return _Currency(of_all, of_all or usual, bool(beside), replaces_column, tuple(remarks))
