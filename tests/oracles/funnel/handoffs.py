@@ -61,15 +61,16 @@ class HandoffOracle:
     def handoff(self, step: Row, rule: Mapping[str, Any]) -> Row:
         """Whether a step was answered within the limit of a rule."""
         start = step["step_at"] or self.midnight(step["step_date"])
+        latest_start = step["step_at"] or self.midnight(step["step_date"] + timedelta(days=1))
         last_day = max(self.people.companies[step["source"]].states["person"])
-        read = min(datetime.combine(last_day, time(READ_HOUR)), self.midnight(last_day + timedelta(days=1)))
+        read = self.read(step["source"])
         following = self.next_cycles.get((step["person_key"], step["cycle"]))
         limit = timedelta(hours=float(rule["limit_hours"]))
         kinds = rule["end_evidence"].split("|")
         found = [
             each
             for each in self.evidence(step["person_key"])
-            if each[0] in kinds and each[1] <= read and (following is None or each[1] < following)
+            if each[0] in kinds and (following is None or each[1] < following)
         ]
         answered = step["cycle"] == 1 and step["step"] == "mql" and any(
             kind == "first_response_at" and latest < start for kind, _, latest in found
@@ -78,23 +79,26 @@ class HandoffOracle:
         spent = (
             self.business_seconds if rule["clock"] == "business" else lambda start, end: (end - start).total_seconds()
         )
+        most = limit.total_seconds()
         ended: datetime | None
         if answered:
             status, ended = "met", start
         elif fitting:
             ended = min(latest for _, latest in fitting)
             earliest = min(earliest for earliest, _ in fitting)
-            late, early = spent(start, ended) > limit.total_seconds(), spent(start, earliest) > limit.total_seconds()
-            status = "breached" if early else "not_evaluated" if late else "met"
+            is_late, may_be_late = spent(latest_start, earliest) > most, spent(start, ended) > most
+            status = "breached" if is_late else "not_evaluated" if may_be_late else "met"
         else:
             ended = None
             until = max(read, start)
             is_replaced = following is not None and following <= until
             until = min(until, following) if following else until
-            over = spent(start, until) > limit.total_seconds()
-            status = "breached" if over else "not_evaluated" if is_replaced else "pending"
-        if not self.is_captured(step["person_key"], step["source"], kinds):
+            is_late, may_be_late = spent(latest_start, until) > most, spent(start, until) > most
+            status = "breached" if is_late else "not_evaluated" if may_be_late or is_replaced else "pending"
+        is_measured = self.is_captured(step["person_key"], step["source"], kinds)
+        if not is_measured:
             status = "not_evaluated"
+        owner_date, owner_id = self.owner(step)
         due = start + limit if rule["clock"] == "clock" else self.business_due(start, limit)
         return {
             "person_key": step["person_key"],
@@ -105,10 +109,32 @@ class HandoffOracle:
             "ended_at": ended,
             "status": status,
             "elapsed_seconds": round(spent(start, until if ended is None else ended)),
-            "owner_id": step["owner_id"],
+            "owner_id": owner_id,
+            "is_measured": is_measured,
+            "is_rerouted": self.is_rerouted(step, owner_date, owner_id, until if ended is None else ended),
             "due_at": due,
             "led_to_opportunity": self.outcome(step, due, last_day) if status in ("met", "breached") else None,
         }
+
+    def read(self, source: str) -> datetime:
+        """Up to when the last captured day of a source knows what happened."""
+        day = max(self.people.companies[source].states["person"])
+        return min(datetime.combine(day, time(READ_HOUR)), self.midnight(day + timedelta(days=1)))
+
+    def owner(self, step: Row) -> tuple[date, str | None]:
+        """Who owned the record on the day of the start, or on the first day that shows it; and which of both days."""
+        days = self.people.seen[(step["source"], step["person_id"])]
+        captured = self.people.companies[step["source"]].states["person"]
+        standing = max((day for day in captured if day <= step["step_date"]), default=None)
+        if step["step_date"] < step["known_from"] and standing in days:
+            return step["step_date"], days[standing].get("owner_id")
+        return step["known_from"], step["owner_id"]
+
+    def is_rerouted(self, step: Row, since: date, owner_id: str | None, until: datetime) -> bool:
+        """Whether the record had another owner on a captured day after `since`, up to the day of `until`."""
+        days, last = self.people.seen[(step["source"], step["person_id"])], self.people.day_of(until)
+        assert last
+        return any(since < day <= last and row.get("owner_id") != owner_id for day, row in days.items())
 
     @cached_property
     def opportunities(self) -> dict[str, Row]:
@@ -176,12 +202,18 @@ class HandoffOracle:
 
     def evidence(self, person_key: str) -> list[tuple[str, datetime, datetime]]:
         """What may be an answer to a person: its kind, and the earliest and latest instant at which it happened."""
-        return [each for record in self.people.records[person_key] for each in self.of_record(record)]
+        return [
+            each
+            for record in self.people.records[person_key]
+            for each in self.of_record(record)
+            if each[1] <= self.read(record[0])
+        ]
 
     def of_record(self, record: Record) -> Iterator[tuple[str, datetime, datetime]]:
         """What may be an answer, of one record."""
         days = self.people.seen[record]
         company = self.people.companies[record[0]]
+        captured = sorted(company.states["person"])
         was_returned, is_first = False, True
         for day in sorted(days):
             at = days[day].get("first_response_at")
@@ -189,7 +221,8 @@ class HandoffOracle:
                 yield "first_response_at", at, at
             is_returned = (days[day].get("status") or "").strip().lower() in self.returned_statuses
             if is_returned and not was_returned:
-                earliest = ALWAYS if is_first else self.midnight(day)
+                before = max((each for each in captured if each < day), default=day)
+                earliest = ALWAYS if is_first else self.midnight(before + timedelta(days=1))
                 yield "returned_status", earliest, self.midnight(day + timedelta(days=1))
             was_returned, is_first = is_returned, False
         for entry in self.people.entries(record):

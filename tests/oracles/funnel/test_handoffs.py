@@ -19,7 +19,7 @@ from tests.oracles.opportunities.history import Oracle
 
 COLUMNS = [
     "person_key", "handoff", "cycle", "clock", "started_at", "ended_at", "status", "elapsed_seconds", "owner_id",
-    "due_at", "led_to_opportunity",
+    "is_measured", "is_rerouted", "due_at", "led_to_opportunity",
 ]  # fmt: skip
 STATUSES = ("met", "breached", "pending", "not_evaluated")
 KEY = ("month_start_date", "handoff", "clock", "segment", "dimension", "dimension_value")
@@ -142,7 +142,11 @@ def wilson_of(rate: float, n: float) -> tuple[float, float]:
 
 def answered_by(handoffs: list[dict[str, Any]], fewest: int) -> Callable[[int], float | None]:
     """The share answered within some minutes, after Kaplan and Meier, by hand; None where nobody knows."""
-    ends = [(math.ceil(row["elapsed_hours"] * 60 - 1e-6), row["ended_at"] is not None) for row in handoffs]
+    ends = [
+        (math.ceil(row["elapsed_hours"] * 60 - 1e-6), row["ended_at"] is not None)
+        for row in handoffs
+        if row["is_measured"]
+    ]
 
     def share(limit: int) -> float | None:
         still_open, is_unknown = 1.0, False
@@ -151,7 +155,7 @@ def answered_by(handoffs: list[dict[str, Any]], fewest: int) -> Callable[[int], 
             is_unknown = is_unknown or at_risk < fewest
             still_open *= 1 - ends.count((minute, True)) / at_risk
         is_censored = any(not is_answered and minutes <= limit for minutes, is_answered in ends)
-        is_followed = any(minutes >= limit for minutes, _ in ends) or still_open < 1e-9
+        is_followed = any(minutes >= limit for minutes, _ in ends) or (ends and still_open < 1e-9)
         return None if (is_unknown and is_censored) or not is_followed else 1 - still_open
 
     return share

@@ -1,5 +1,5 @@
 -- One row per source with people: the first and the last day on which any of them were captured,
--- and when they were read on that last day.
+-- and the instant up to which that last day knows what happened.
 with
 
 snapshot_days as (
@@ -27,7 +27,10 @@ days as (
         spans.source,
         spans.first_captured_date,
         spans.last_captured_date,
-        min(snapshot_days.captured_at) as captured_at
+        least(
+            min(snapshot_days.captured_at),
+            {{ utc_instant(dbt.dateadd('day', 1, 'spans.last_captured_date')) }}
+        ) as read_at
     from spans
     inner join snapshot_days
         on

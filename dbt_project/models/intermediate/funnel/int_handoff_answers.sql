@@ -41,6 +41,19 @@ policy as (
 
 ),
 
+person_days as (
+
+    select * from {{ ref('int_person_days') }}
+
+),
+
+snapshot_days as (
+
+    select * from {{ ref('int_snapshot_days') }}
+    where {{ is_of_people('source', 'entity') }}
+
+),
+
 starts as (
 
     select distinct
@@ -48,7 +61,6 @@ starts as (
         handed.cycle,
         handed.wait_number,
         handed.started_at,
-        handed.read_at,
         handed.next_cycle_at,
         handed.cycle = 1 and handed.start_step = 'mql' as is_first_mql
     from handed
@@ -77,6 +89,7 @@ statuses as (
 
     select
         versions.person_number,
+        versions.source,
         versions.valid_from,
         {{ is_listed('versions.status', 'policy.returned_status') }} as is_returned,
         lag(versions.valid_from) over record is null as is_first,
@@ -92,10 +105,37 @@ statuses as (
 
 ),
 
+captured_days as (
+
+    select
+        snapshot_days.source,
+        snapshot_days.snapshot_date,
+        max(case when snapshot_days.status = 'gap' then 1 else 0 end) as is_gap
+    from snapshot_days
+    group by snapshot_days.source, snapshot_days.snapshot_date
+
+),
+
+-- What a captured day is the first to show happened since the one before.
+seen_days as (
+
+    select
+        captured_days.source,
+        captured_days.snapshot_date,
+        max(case when captured_days.is_gap = 0 then captured_days.snapshot_date end) over (
+            partition by captured_days.source
+            order by captured_days.snapshot_date nulls last
+            rows between unbounded preceding and 1 preceding
+        ) as previous_captured_date
+    from captured_days
+
+),
+
 -- When what could be an answer happened: at the earliest, and at the latest.
 evidence as (
 
     select
+        versions.source,
         versions.person_number,
         'first_response_at' as evidence,
         versions.first_response_at as from_at,
@@ -103,9 +143,14 @@ evidence as (
         min(versions.valid_from) as known_from
     from versions
     where versions.first_response_at is not null
-    group by versions.person_number, versions.record_number, versions.first_response_at
+    group by
+        versions.source,
+        versions.person_number,
+        versions.record_number,
+        versions.first_response_at
     union all
     select
+        people.source,
         people.person_number,
         'activity' as evidence,
         activities.occurred_at as from_at,
@@ -117,6 +162,7 @@ evidence as (
     where activities.occurred_at is not null
     union all
     select
+        people.source,
         people.person_number,
         entries.step || '_at' as evidence,
         entries.step_at as from_at,
@@ -127,20 +173,25 @@ evidence as (
     union all
     -- A status has a day, and one that was there from the first day on has none.
     select
+        statuses.source,
         statuses.person_number,
         'returned_status' as evidence,
         case
             when statuses.is_first then {{ beginning_of_time() }}
-            else {{ utc_instant('statuses.valid_from') }}
+            else {{ utc_instant(dbt.dateadd('day', 1, 'seen_days.previous_captured_date')) }}
         end as from_at,
         {{ utc_instant(dbt.dateadd('day', 1, 'statuses.valid_from')) }} as to_at,
         statuses.valid_from as known_from
     from statuses
+    inner join seen_days
+        on
+            statuses.source = seen_days.source
+            and statuses.valid_from = seen_days.snapshot_date
     where statuses.is_returned and not coalesce(statuses.was_returned, false)
 
 ),
 
--- What is waited for.
+-- What is waited for, and had happened when its source was read.
 awaited as (
 
     select
@@ -149,6 +200,8 @@ awaited as (
     from evidence
     inner join waits
         on '|' || waits.end_evidence || '|' like '%|' || evidence.evidence || '|%'
+    inner join person_days
+        on evidence.source = person_days.source and evidence.from_at <= person_days.read_at
 
 ),
 
@@ -174,7 +227,6 @@ fitting as (
         on
             awaited.person_number = starts.person_number
             and awaited.wait_number = starts.wait_number
-            and awaited.from_at <= starts.read_at
             and coalesce(awaited.from_at < starts.next_cycle_at, true)
             and (
                 awaited.to_at >= starts.started_at

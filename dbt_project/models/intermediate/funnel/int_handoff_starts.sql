@@ -1,9 +1,10 @@
 -- One row per person x hand-off x cycle x clock, by numbers: since when who has to answer, within
 -- how many hours, and until when that is followed. A rule has a number, and what it waits for.
 {%- set columns = [
-    'person_number', 'cycle', 'record_number', 'source', 'account_id', 'owner_id', 'segment',
-    'channel', 'lead_score_at_step', 'known_from', 'started_at', 'started_date', 'rule_number',
-    'wait_number', 'handoff', 'clock', 'start_step', 'end_evidence', 'limit_hours', 'responsible',
+    'person_number', 'cycle', 'record_number', 'source', 'account_id', 'owner_id', 'owner_date',
+    'segment', 'channel', 'lead_score_at_step', 'known_from', 'started_at', 'latest_start_at',
+    'started_date', 'rule_number', 'wait_number', 'handoff', 'clock', 'start_step', 'end_evidence',
+    'limit_hours', 'responsible',
 ] %}
 with
 
@@ -38,26 +39,48 @@ person_days as (
 
 ),
 
--- What was captured knows what had happened when it was read.
-read as (
+versions as (
 
-    select
-        person_days.source,
-        person_days.last_captured_date as snapshot_date,
-        least(
-            person_days.captured_at,
-            {{ utc_instant(dbt.dateadd('day', 1, 'person_days.last_captured_date')) }}
-        ) as read_at
-    from person_days
+    select * from {{ ref('int_person_versions') }}
 
 ),
 
+-- Who owned the record on the day of the start, where a later day was the first to show it.
+owners as (
+
+    select
+        lifecycle.person_number,
+        lifecycle.cycle,
+        lifecycle.step,
+        lifecycle.step_date,
+        versions.owner_id
+    from versions
+    inner join lifecycle
+        on
+            versions.record_number = lifecycle.record_number
+            and versions.valid_from <= lifecycle.step_date
+            and versions.valid_to > lifecycle.step_date
+    where lifecycle.known_from > lifecycle.step_date
+
+),
+
+-- Where only the day of a start is known, it may be as late as the end of the day.
 starts as (
 
     select
         lifecycle.*,
-        coalesce(lifecycle.step_at, {{ utc_instant('lifecycle.step_date') }}) as started_at
+        coalesce(owners.step_date, lifecycle.known_from) as owner_date,
+        owners.owner_id as start_owner_id,
+        coalesce(lifecycle.step_at, {{ utc_instant('lifecycle.step_date') }}) as started_at,
+        coalesce(
+            lifecycle.step_at, {{ utc_instant(dbt.dateadd('day', 1, 'lifecycle.step_date')) }}
+        ) as latest_start_at
     from lifecycle
+    left join owners
+        on
+            lifecycle.person_number = owners.person_number
+            and lifecycle.cycle = owners.cycle
+            and lifecycle.step = owners.step
 
 ),
 
@@ -131,12 +154,17 @@ ruled as (
         starts.record_number,
         starts.source,
         starts.account_id,
-        starts.owner_id,
+        case
+            when starts.owner_date = starts.known_from then starts.owner_id
+            else starts.start_owner_id
+        end as owner_id,
+        starts.owner_date,
         starts.segment,
         starts.channel,
         starts.lead_score_at_step,
         starts.known_from,
         starts.started_at,
+        starts.latest_start_at,
         starts.step_date as started_date,
         cast(rules.rule_number as integer) as rule_number,
         cast(rules.wait_number as integer) as wait_number,
@@ -202,15 +230,14 @@ handed as (
             when ranked.end_evidence like '%first_response_at%' then 'person.first_response_at'
             when ranked.end_evidence like '%activity%' then 'activity.person_id'
         end as missing_evidence,
-        read.read_at,
-        read.snapshot_date as last_captured_date,
+        person_days.last_captured_date,
         following.started_at as next_cycle_at,
         least(
-            greatest(read.read_at, ranked.started_at),
+            greatest(person_days.read_at, ranked.started_at),
             coalesce(following.started_at, {{ end_of_time() }})
         ) as followed_until
     from ranked
-    inner join read on ranked.source = read.source
+    inner join person_days on ranked.source = person_days.source
     left join captured on ranked.source = captured.source
     left join captured_of_people on ranked.person_number = captured_of_people.person_number
     left join starts as following

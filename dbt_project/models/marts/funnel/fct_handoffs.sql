@@ -86,6 +86,14 @@ counted as (
         end as seconds_at_start,
         case
             when answered.clock = 'clock'
+                then
+                    {{ dbt.datediff('answered.started_at', 'answered.latest_start_at', 'second') }}
+            when answered.latest_start_at > answered.started_at
+                then first_days.seconds_before + first_days.open_seconds
+            else {{ open_seconds('answered.started_at', 'first_days') }}
+        end as seconds_at_latest_start,
+        case
+            when answered.clock = 'clock'
                 then {{ dbt.datediff('answered.started_at', 'answered.measured_from', 'second') }}
             else {{ open_seconds('answered.measured_from', 'early_days') }}
         end as seconds_at_earliest,
@@ -109,7 +117,7 @@ limited as (
         counted.*,
         counted.seconds_at_start + counted.limit_seconds as seconds_at_limit,
         counted.seconds_at_end - counted.seconds_at_start as elapsed_seconds,
-        counted.seconds_at_earliest - counted.seconds_at_start as least_seconds
+        counted.seconds_at_earliest - counted.seconds_at_latest_start as least_seconds
     from counted
 
 ),
@@ -164,7 +172,7 @@ rerouted as (
     inner join versions
         on
             due.record_number = versions.record_number
-            and due.known_from < versions.valid_from
+            and due.owner_date < versions.valid_from
             and due.measured_date >= versions.valid_from
             and coalesce(due.owner_id, '') <> coalesce(versions.owner_id, '')
     group by due.person_number, due.cycle, due.rule_number
@@ -179,13 +187,11 @@ told as (
         case
             when due.missing_evidence is not null or due.elapsed_seconds is null
                 then 'not_evaluated'
-            when due.ended_at is null and due.elapsed_seconds > due.limit_seconds then 'breached'
-            when due.ended_at is null and due.followed_until = due.next_cycle_at
-                then 'not_evaluated'
-            when due.ended_at is null then 'pending'
-            when due.elapsed_seconds <= due.limit_seconds then 'met'
             when due.least_seconds > due.limit_seconds then 'breached'
-            else 'not_evaluated'
+            when due.elapsed_seconds > due.limit_seconds then 'not_evaluated'
+            when due.ended_at is not null then 'met'
+            when due.followed_until = due.next_cycle_at then 'not_evaluated'
+            else 'pending'
         end as status
     from due
 
@@ -225,6 +231,7 @@ handoffs as (
 
         -- flags
         due.owner_id is null as is_unowned,
+        due.missing_evidence is null and due.elapsed_seconds is not null as is_measured,
         coalesce(rerouted.reroute_count, 0) > 0 as is_rerouted,
         coalesce(
             due.ended_at is not null
@@ -269,8 +276,8 @@ handoffs as (
         on
             due.source = users.source
             and due.owner_id = users.user_id
-            and due.known_from >= users.valid_from
-            and due.known_from < users.valid_to
+            and due.owner_date >= users.valid_from
+            and due.owner_date < users.valid_to
 
 )
 

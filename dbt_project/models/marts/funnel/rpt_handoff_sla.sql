@@ -26,27 +26,32 @@ policy as (
 
 ),
 
--- Answers are followed to the minute.
+-- Answers are followed to the minute, where anybody captured them.
 timed as (
 
     select
         {{ handoff_cohort() }},
+        case when handoffs.is_measured then 1 else 0 end as measured,
         1 as handed,
         {%- for status in counts[1:] %}
             case when handoffs.status = '{{ status }}' then 1 else 0 end as {{ status }},
         {%- endfor %}
-        case when handoffs.ended_at is null then 'unanswered' else 'answered' end as outcome,
-        cast(ceil(coalesce(handoffs.elapsed_hours, 0) * 60 - 1e-6) as integer) as day
+        case
+            when not handoffs.is_measured then 'not_measured'
+            when handoffs.ended_at is null then 'unanswered'
+            else 'answered'
+        end as outcome,
+        cast(ceil(handoffs.elapsed_hours * 60 - 1e-6) as integer) as day
     from handoffs
 
 ),
 
 {{ cohort_numbers('timed', place, dimensions) }},
 
-{{ cohort_counts(dimensions, outcomes=ends, sums=counts) }},
+{{ cohort_counts(dimensions, outcomes=ends, sums=['measured'] + counts) }},
 
 {{ cohort_shares(
-    events=ends[:1], lost=ends[1], entered='handed', looks=looks,
+    events=ends[:1], lost=ends[1], entered='measured', looks=looks,
     falls={'median_minutes': 0.5, 'p90_minutes': 0.1}
 ) }},
 
@@ -117,7 +122,7 @@ report as (
     from totals
     inner join places on totals.place_number = places.place_number
     inner join cohort_values on totals.value_number = cohort_values.value_number
-    inner join ends on totals.cohort_key = ends.cohort_key
+    left join ends on totals.cohort_key = ends.cohort_key
     left join compared
         on
             places.month_start_date = compared.month_start_date
