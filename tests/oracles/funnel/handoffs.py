@@ -118,16 +118,20 @@ class HandoffOracle:
 
     def read(self, source: str) -> datetime:
         """Up to when the last captured day of a source knows what happened."""
-        day = max(self.people.companies[source].states["person"])
+        return self.read_of(max(self.people.companies[source].states["person"]))
+
+    def read_of(self, day: date) -> datetime:
+        """Up to when a captured day knows what happened."""
         return min(datetime.combine(day, time(READ_HOUR)), self.midnight(day + timedelta(days=1)))
 
     def owner(self, step: Row) -> tuple[date, str | None]:
-        """Who owned the record on the day of the start, or on the first day that shows it; and which of both days."""
+        """Who owned the record on the first day read after the start, or the first that shows it; and that day."""
         days = self.people.seen[(step["source"], step["person_id"])]
-        captured = self.people.companies[step["source"]].states["person"]
-        standing = max((day for day in captured if day <= step["step_date"]), default=None)
-        if step["step_date"] < step["known_from"] and standing in days:
-            return step["step_date"], days[standing].get("owner_id")
+        captured = sorted(self.people.companies[step["source"]].states["person"])
+        start = step["step_at"] or self.midnight(step["step_date"])
+        seen = next((day for day in captured if day >= step["step_date"] and self.read_of(day) >= start), None)
+        if step["step_date"] >= captured[0] and seen and seen < step["known_from"] and seen in days:
+            return seen, days[seen].get("owner_id")
         return step["known_from"], step["owner_id"]
 
     def is_rerouted(self, step: Row, since: date, owner_id: str | None, until: datetime) -> bool:
@@ -221,9 +225,8 @@ class HandoffOracle:
                 yield "first_response_at", at, at
             is_returned = (days[day].get("status") or "").strip().lower() in self.returned_statuses
             if is_returned and not was_returned:
-                before = max((each for each in captured if each < day), default=day)
-                earliest = ALWAYS if is_first else self.midnight(before + timedelta(days=1))
-                yield "returned_status", earliest, self.midnight(day + timedelta(days=1))
+                earliest = ALWAYS if is_first else max(self.read_of(each) for each in captured if each < day)
+                yield "returned_status", earliest, self.read_of(day)
             was_returned, is_first = is_returned, False
         for entry in self.people.entries(record):
             if entry["step"] in ("sal", "sql"):

@@ -47,10 +47,9 @@ person_days as (
 
 ),
 
-snapshot_days as (
+capture_days as (
 
-    select * from {{ ref('int_snapshot_days') }}
-    where {{ is_of_people('source', 'entity') }}
+    select * from {{ ref('int_person_capture_days') }}
 
 ),
 
@@ -105,32 +104,6 @@ statuses as (
 
 ),
 
-captured_days as (
-
-    select
-        snapshot_days.source,
-        snapshot_days.snapshot_date,
-        max(case when snapshot_days.status = 'gap' then 1 else 0 end) as is_gap
-    from snapshot_days
-    group by snapshot_days.source, snapshot_days.snapshot_date
-
-),
-
--- What a captured day is the first to show happened since the one before.
-seen_days as (
-
-    select
-        captured_days.source,
-        captured_days.snapshot_date,
-        max(case when captured_days.is_gap = 0 then captured_days.snapshot_date end) over (
-            partition by captured_days.source
-            order by captured_days.snapshot_date nulls last
-            rows between unbounded preceding and 1 preceding
-        ) as previous_captured_date
-    from captured_days
-
-),
-
 -- When what could be an answer happened: at the earliest, and at the latest.
 evidence as (
 
@@ -171,22 +144,25 @@ evidence as (
     from entries
     inner join people on entries.record_number = people.record_number
     union all
-    -- A status has a day, and one that was there from the first day on has none.
+    -- A status came between the last two times it was read; one that was always there at any time.
     select
         statuses.source,
         statuses.person_number,
         'returned_status' as evidence,
         case
             when statuses.is_first then {{ beginning_of_time() }}
-            else {{ utc_instant(dbt.dateadd('day', 1, 'seen_days.previous_captured_date')) }}
+            else coalesce(capture_days.previous_read_at, {{ beginning_of_time() }})
         end as from_at,
-        {{ utc_instant(dbt.dateadd('day', 1, 'statuses.valid_from')) }} as to_at,
+        coalesce(
+            capture_days.read_at,
+            {{ utc_instant(dbt.dateadd('day', 1, 'statuses.valid_from')) }}
+        ) as to_at,
         statuses.valid_from as known_from
     from statuses
-    inner join seen_days
+    inner join capture_days
         on
-            statuses.source = seen_days.source
-            and statuses.valid_from = seen_days.snapshot_date
+            statuses.source = capture_days.source
+            and statuses.valid_from = capture_days.snapshot_date
     where statuses.is_returned and not coalesce(statuses.was_returned, false)
 
 ),

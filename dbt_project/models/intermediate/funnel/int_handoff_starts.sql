@@ -39,48 +39,83 @@ person_days as (
 
 ),
 
+capture_days as (
+
+    select * from {{ ref('int_person_capture_days') }}
+
+),
+
 versions as (
 
     select * from {{ ref('int_person_versions') }}
 
 ),
 
--- Who owned the record on the day of the start, where a later day was the first to show it.
-owners as (
-
-    select
-        lifecycle.person_number,
-        lifecycle.cycle,
-        lifecycle.step,
-        lifecycle.step_date,
-        versions.owner_id
-    from versions
-    inner join lifecycle
-        on
-            versions.record_number = lifecycle.record_number
-            and versions.valid_from <= lifecycle.step_date
-            and versions.valid_to > lifecycle.step_date
-    where lifecycle.known_from > lifecycle.step_date
-
-),
-
 -- Where only the day of a start is known, it may be as late as the end of the day.
-starts as (
+timed as (
 
     select
         lifecycle.*,
-        coalesce(owners.step_date, lifecycle.known_from) as owner_date,
-        owners.owner_id as start_owner_id,
         coalesce(lifecycle.step_at, {{ utc_instant('lifecycle.step_date') }}) as started_at,
         coalesce(
             lifecycle.step_at, {{ utc_instant(dbt.dateadd('day', 1, 'lifecycle.step_date')) }}
         ) as latest_start_at
     from lifecycle
+
+),
+
+-- Who owned the record is seen on the first day that was read after the start.
+dated as (
+
+    select
+        timed.*,
+        least(
+            timed.known_from,
+            coalesce(
+                case
+                    when timed.started_at <= capture_days.read_at then capture_days.snapshot_date
+                    else capture_days.next_captured_date
+                end,
+                timed.known_from
+            )
+        ) as seen_date
+    from timed
+    left join capture_days
+        on timed.source = capture_days.source and timed.step_date = capture_days.snapshot_date
+
+),
+
+-- Few starts are first captured on a later day than that.
+owners as (
+
+    select
+        dated.person_number,
+        dated.cycle,
+        dated.step,
+        dated.seen_date,
+        versions.owner_id
+    from versions
+    inner join dated
+        on
+            versions.record_number = dated.record_number
+            and versions.valid_from <= dated.seen_date
+            and versions.valid_to > dated.seen_date
+    where dated.known_from > dated.seen_date
+
+),
+
+starts as (
+
+    select
+        dated.*,
+        coalesce(owners.seen_date, dated.known_from) as owner_date,
+        owners.owner_id as seen_owner_id
+    from dated
     left join owners
         on
-            lifecycle.person_number = owners.person_number
-            and lifecycle.cycle = owners.cycle
-            and lifecycle.step = owners.step
+            dated.person_number = owners.person_number
+            and dated.cycle = owners.cycle
+            and dated.step = owners.step
 
 ),
 
@@ -156,7 +191,7 @@ ruled as (
         starts.account_id,
         case
             when starts.owner_date = starts.known_from then starts.owner_id
-            else starts.start_owner_id
+            else starts.seen_owner_id
         end as owner_id,
         starts.owner_date,
         starts.segment,
