@@ -159,7 +159,7 @@ evidence as (
         ) as to_at,
         statuses.valid_from as known_from
     from statuses
-    inner join capture_days
+    left join capture_days
         on
             statuses.source = capture_days.source
             and statuses.valid_from = capture_days.snapshot_date
