@@ -14,6 +14,7 @@ from tests.oracles.opportunities.history import Row
 
 UTC = ZoneInfo("UTC")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+ANSWERS = {"first_response_at": "person.first_response_at", "activity": "activity.person_id"}
 READ_HOUR = 12  # the receipts of caches made by hand end at noon, UTC
 ALWAYS = datetime(1900, 1, 1)  # noqa: DTZ001  # instants of the cache are UTC without a zone
 
@@ -75,17 +76,21 @@ class HandoffOracle:
         answered = step["cycle"] == 1 and step["step"] == "mql" and any(
             kind == "first_response_at" and latest < start for kind, _, latest in found
         )  # fmt: skip
-        fitting = [(max(earliest, start), latest) for _, earliest, latest in found if latest >= start]
+        fitting = [
+            (latest, kinds.index(kind), max(earliest, start)) for kind, earliest, latest in found if latest >= start
+        ]
         spent = (
             self.business_seconds if rule["clock"] == "business" else lambda start, end: (end - start).total_seconds()
         )
         most = limit.total_seconds()
         ended: datetime | None
+        evidence: str | None
         if answered:
-            status, ended = "met", start
+            status, ended, evidence = "met", start, "already_answered"
         elif fitting:
-            ended = min(latest for _, latest in fitting)
-            earliest = min(earliest for earliest, _ in fitting)
+            ended, place, _ = min(fitting)
+            evidence = kinds[place]
+            earliest = min(earliest for *_, earliest in fitting)
             is_late, may_be_late = spent(latest_start, earliest) > most, spent(start, ended) > most
             status = "breached" if is_late else "not_evaluated" if may_be_late else "met"
         else:
@@ -93,11 +98,12 @@ class HandoffOracle:
             until = max(read, start)
             is_replaced = following is not None and following <= until
             until = min(until, following) if following else until
+            evidence = "next_cycle" if is_replaced else None
             is_late, may_be_late = spent(latest_start, until) > most, spent(start, until) > most
             status = "breached" if is_late else "not_evaluated" if may_be_late or is_replaced else "pending"
         is_measured = self.is_captured(step["person_key"], step["source"], kinds)
         if not is_measured:
-            status = "not_evaluated"
+            status, evidence = "not_evaluated", "|".join(ANSWERS[kind] for kind in ANSWERS if kind in kinds)
         owner_date, owner_id = self.owner(step)
         due = start + limit if rule["clock"] == "clock" else self.business_due(start, limit)
         return {
@@ -110,6 +116,7 @@ class HandoffOracle:
             "status": status,
             "elapsed_seconds": round(spent(start, until if ended is None else ended)),
             "owner_id": owner_id,
+            "evidence": evidence,
             "is_measured": is_measured,
             "is_rerouted": self.is_rerouted(step, owner_date, owner_id, until if ended is None else ended),
             "due_at": due,
@@ -160,14 +167,8 @@ class HandoffOracle:
     def is_captured(self, person_key: str, source: str, kinds: list[str]) -> bool:
         """Whether a source that knows the person ever captured what answers by itself."""
         sources = {source} | {record[0] for record in self.people.records[person_key]}
-        told = [
-            kind
-            for kind, entity, column in (
-                ("first_response_at", "person", "first_response_at"), ("activity", "activity", "person_id"),
-            )
-            if kind in kinds and any((name, entity, column) in self.columns for name in sources)
-        ]  # fmt: skip
-        return bool(told) or not {"first_response_at", "activity"} & set(kinds)
+        listed = [ANSWERS[kind] for kind in ANSWERS if kind in kinds]
+        return not listed or any((name, *column.split(".")) in self.columns for name in sources for column in listed)
 
     @cached_property
     def columns(self) -> set[tuple[str, str, str]]:

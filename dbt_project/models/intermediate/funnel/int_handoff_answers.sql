@@ -172,6 +172,7 @@ awaited as (
 
     select
         waits.wait_number,
+        {{ dbt.position('evidence.evidence', 'waits.end_evidence') }} as place,
         evidence.*
     from evidence
     inner join waits
@@ -189,6 +190,7 @@ fitting as (
         starts.wait_number,
         starts.started_at,
         awaited.evidence,
+        awaited.place,
         greatest(awaited.from_at, starts.started_at) as from_at,
         awaited.to_at,
         awaited.known_from,
@@ -223,8 +225,8 @@ ranked as (
             order by
                 fitting.counted_at nulls last,
                 fitting.to_at nulls last,
+                fitting.place nulls last,
                 fitting.from_at nulls last,
-                fitting.evidence nulls last,
                 fitting.known_from nulls last
         ) as preference
     from fitting
