@@ -73,11 +73,15 @@ class HandoffOracle:
             for each in self.evidence(step["person_key"])
             if each[0] in kinds and (following is None or each[1] < following)
         ]
-        answered = step["cycle"] == 1 and step["step"] == "mql" and any(
-            kind == "first_response_at" and latest < start for kind, _, latest in found
-        )  # fmt: skip
+        answered = [
+            (latest, known)
+            for kind, _, latest, known in found
+            if kind == "first_response_at" and latest < start and step["cycle"] == 1 and step["step"] == "mql"
+        ]
         fitting = [
-            (latest, kinds.index(kind), max(earliest, start)) for kind, earliest, latest in found if latest >= start
+            (latest, kinds.index(kind), max(earliest, start), known)
+            for kind, earliest, latest, known in found
+            if latest >= start
         ]
         spent = (
             self.business_seconds if rule["clock"] == "business" else lambda start, end: (end - start).total_seconds()
@@ -85,12 +89,13 @@ class HandoffOracle:
         most = limit.total_seconds()
         ended: datetime | None
         evidence: str | None
+        known: date | None = None
         if answered:
-            status, ended, evidence = "met", start, "already_answered"
+            status, ended, evidence, (_, known) = "met", start, "already_answered", min(answered)
         elif fitting:
-            ended, place, _ = min(fitting)
+            ended, place, _, known = min(fitting)
             evidence = kinds[place]
-            earliest = min(earliest for *_, earliest in fitting)
+            earliest = min(earliest for _, _, earliest, _ in fitting)
             is_late, may_be_late = spent(latest_start, earliest) > most, spent(start, ended) > most
             status = "breached" if is_late else "not_evaluated" if may_be_late else "met"
         else:
@@ -117,6 +122,8 @@ class HandoffOracle:
             "elapsed_seconds": round(spent(start, until if ended is None else ended)),
             "owner_id": owner_id,
             "evidence": evidence,
+            "evidence_known_from": known,
+            "is_entered_late": self.is_entered_late(step, ended, known),
             "is_measured": is_measured,
             "is_rerouted": self.is_rerouted(step, owner_date, owner_id, until if ended is None else ended),
             "due_at": due,
@@ -146,6 +153,11 @@ class HandoffOracle:
         days, last = self.people.seen[(step["source"], step["person_id"])], self.people.day_of(until)
         assert last
         return any(since < day <= last and row.get("owner_id") != owner_id for day, row in days.items())
+
+    def is_entered_late(self, step: Row, ended: datetime | None, known: date | None) -> bool:
+        """Whether an answer to what was known then was captured more than a day after it."""
+        day = self.people.day_of(ended)
+        return bool(day and known and day >= step["known_from"] and known - day > timedelta(days=1))
 
     @cached_property
     def opportunities(self) -> dict[str, Row]:
@@ -205,8 +217,8 @@ class HandoffOracle:
         )
         return [(opens, closes)]
 
-    def evidence(self, person_key: str) -> list[tuple[str, datetime, datetime]]:
-        """What may be an answer to a person: its kind, and the earliest and latest instant at which it happened."""
+    def evidence(self, person_key: str) -> list[tuple[str, datetime, datetime, date]]:
+        """What may be an answer to a person: its kind, from when to when it happened, and since when that is known."""
         return [
             each
             for record in self.people.records[person_key]
@@ -214,28 +226,34 @@ class HandoffOracle:
             if each[1] <= self.read(record[0])
         ]
 
-    def of_record(self, record: Record) -> Iterator[tuple[str, datetime, datetime]]:
+    def of_record(self, record: Record) -> Iterator[tuple[str, datetime, datetime, date]]:
         """What may be an answer, of one record."""
         days = self.people.seen[record]
         company = self.people.companies[record[0]]
         captured = sorted(company.states["person"])
         was_returned, is_first = False, True
+        responses: set[datetime] = set()
         for day in sorted(days):
             at = days[day].get("first_response_at")
-            if at:
-                yield "first_response_at", at, at
+            if at and at not in responses:
+                yield "first_response_at", at, at, day
+                responses.add(at)
             is_returned = (days[day].get("status") or "").strip().lower() in self.returned_statuses
             if is_returned and not was_returned:
                 earliest = ALWAYS if is_first else max(self.read_of(each) for each in captured if each < day)
-                yield "returned_status", earliest, self.read_of(day)
+                yield "returned_status", earliest, self.read_of(day), day
             was_returned, is_first = is_returned, False
         for entry in self.people.entries(record):
             if entry["step"] in ("sal", "sql"):
-                yield f"{entry['step']}_at", entry["step_at"], entry["step_at"]
+                yield f"{entry['step']}_at", entry["step_at"], entry["step_at"], entry["known_from"]
         activities = company.states.get("activity", {})
-        for row in activities[max(activities)].values() if activities else ():
+        found: dict[tuple[str, ...], tuple[date, Mapping[str, Any]]] = {}
+        for day in sorted(activities):
+            for key, row in activities[day].items():
+                found.setdefault(key, (day, row))
+        for day, row in found.values():
             if row.get("person_id") == record[1] and row.get("owner_id") and row.get("occurred_at"):
-                yield "activity", row["occurred_at"], row["occurred_at"]
+                yield "activity", row["occurred_at"], row["occurred_at"], day
 
     def business_seconds(self, start: datetime, end: datetime) -> float:
         """Business hours between two instants: what each local day between them has of them."""

@@ -19,7 +19,7 @@ from tests.oracles.opportunities.history import Oracle
 
 COLUMNS = [
     "person_key", "handoff", "cycle", "clock", "started_at", "ended_at", "status", "elapsed_seconds", "evidence",
-    "owner_id", "is_measured", "is_rerouted", "due_at", "led_to_opportunity",
+    "evidence_known_from", "is_entered_late", "owner_id", "is_measured", "is_rerouted", "due_at", "led_to_opportunity",
 ]  # fmt: skip
 STATUSES = ("met", "breached", "pending", "not_evaluated")
 KEY = ("month_start_date", "handoff", "clock", "segment", "dimension", "dimension_value")
