@@ -81,9 +81,11 @@ class CalibrationOracle:
             if mql is None:
                 continue
             days = people.companies[mql["source"]].states["person"]
-            landmark = mql["known_from"]
-            if landmark == min(days) and mql["step_date"] < landmark:
+            first = min(people.seen[(mql["source"], mql["person_id"])])
+            before = max((day for day in days if day < first), default=first)
+            if mql["known_from"] == first and mql["step_date"] < before:
                 continue  # nobody saw the score of then
+            landmark = max(mql["known_from"], mql["step_date"])
             value, width = mql["lead_score_at_step"], self.oracle.choice("lead_score_band", landmark)
             low = None if value is None else int(value // width) * width
             is_young = (max(days) - landmark).days <= self.oracle.choice("lead_score_days", landmark)
@@ -124,14 +126,14 @@ class CalibrationOracle:
                 }
 
     @cached_property
-    def measurements(self) -> dict[str, list[tuple[date, str, datetime, Decimal]]]:
+    def measurements(self) -> dict[str, list[tuple[date, str, datetime, Decimal | None]]]:
         """By account id, in the order of capture: the day, the source, when it was measured and the score."""
-        found: dict[str, list[tuple[date, str, datetime, Decimal]]] = defaultdict(list)
+        found: dict[str, list[tuple[date, str, datetime, Decimal | None]]] = defaultdict(list)
         for company in self.oracle.companies:
-            known: dict[tuple[str, datetime], Decimal] = {}
+            known: dict[tuple[str, datetime], Decimal | None] = {}
             for captured, rows in sorted(company.states.get("customer_health", {}).items()):
                 for (account, measured_at), row in rows.items():
-                    if row["score"] is not None and known.get((account, measured_at)) != row["score"]:
+                    if known.get((account, measured_at), ...) != row["score"]:
                         known[(account, measured_at)] = row["score"]
                         found[account].append((captured, company.source, measured_at, row["score"]))
         return found
@@ -144,7 +146,10 @@ class CalibrationOracle:
             is_of_others = measurer != source and bool(self.retention.companies[measurer].states.get("account"))
             measured_on = self.retention.business_date(measured_at)
             if captured <= day and measured_on and measured_on <= day and not is_of_others:
-                known[(measured_at, measurer)] = score
+                if score is None:
+                    known.pop((measured_at, measurer), None)  # taken back
+                else:
+                    known[(measured_at, measurer)] = score
         if not known:
             return None
         latest = max(measured_at for measured_at, _ in known)
@@ -245,6 +250,8 @@ def status(row: Row, is_all_bands: bool) -> str:
         return "not_evaluated"
     if is_all_bands and row["auc_low"] - 1e-9 <= 0.5 <= row["auc_high"] + 1e-9:
         return "no_power"
+    if is_all_bands and row["auc_high"] < 0.5:
+        return "off"
     if row["expected_rate"] is None:  # a score that promises no share has nothing but its order
         return "not_evaluated" if not is_all_bands else "calibrated" if row["auc_low"] > 0.5 else "off"
     is_within = row["rate_low"] - 1e-9 <= row["expected_rate"] <= row["rate_high"] + 1e-9

@@ -36,7 +36,7 @@ def with_health(company: Company, seed: int) -> Company:
                 rows[(account, moment)] = {"account_id": account, "measured_at": moment, "score": score}
         for key in list(rows):
             if chance.random() < 0.1:
-                rows[key]["score"] = Decimal(chance.randrange(100))
+                rows[key]["score"] = chance.choice([None, Decimal(chance.randrange(100))])
             elif chance.random() < 0.05:
                 del rows[key]
         states[day] = {key: dict(row) for key, row in rows.items()}

@@ -29,7 +29,7 @@ accounts as (
 measurements as (
 
     select * from {{ ref('stg_customer_health') }}
-    where not is_tombstone and score is not null
+    where not is_tombstone
 
 ),
 
@@ -99,21 +99,40 @@ staying as (
 
 ),
 
+corrected as (
+
+    select
+        measurements.*,
+        coalesce(
+            lead(measurements.valid_from) over (
+                partition by
+                    measurements.source, measurements.account_id, measurements.measured_at
+                order by measurements.valid_from nulls last
+            ),
+            {{ end_of_time() }}
+        ) as corrected_from
+    from measurements
+
+),
+
 -- A source that has no accounts of its own speaks of whatever account has the id.
 measured as (
 
     select
         accounts.account_key,
-        measurements.source,
-        measurements.measured_at,
-        {{ business_date('measurements.measured_at') }} as measured_date,
-        measurements.score,
-        measurements.valid_from
-    from measurements
-    inner join accounts on measurements.account_id = accounts.account_id
+        corrected.source,
+        corrected.measured_at,
+        {{ business_date('corrected.measured_at') }} as measured_date,
+        corrected.score,
+        corrected.valid_from,
+        corrected.corrected_from
+    from corrected
+    inner join accounts on corrected.account_id = accounts.account_id
     left join snapshot_days
-        on measurements.source = snapshot_days.source and snapshot_days.entity = 'account'
-    where snapshot_days.source is null or measurements.source = accounts.account_source
+        on corrected.source = snapshot_days.source and snapshot_days.entity = 'account'
+    where
+        corrected.score is not null
+        and (snapshot_days.source is null or corrected.source = accounts.account_source)
 
 ),
 
@@ -128,8 +147,7 @@ known as (
             partition by staying.customer_key, staying.month_number
             order by
                 measured.measured_at desc nulls last,
-                measured.source asc nulls last,
-                measured.valid_from desc nulls last
+                measured.source asc nulls last
         ) as recency
     from staying
     inner join measured
@@ -137,6 +155,7 @@ known as (
             staying.account_key = measured.account_key
             and staying.month_end >= measured.measured_date
             and staying.month_end >= measured.valid_from
+            and staying.month_end < measured.corrected_from
 
 ),
 
@@ -192,7 +211,7 @@ health_scores as (
         landmarks.band,
         case
             when landmarks.band not in ('stale', 'unscored')
-                then cast(-landmarks.score as decimal(18, 6))
+                then cast(-landmarks.score as decimal(38, 6))
         end as rank_value,
         landmarks.segment,
         landmarks.fiscal_quarter,

@@ -4,13 +4,25 @@ with
 
 steps as (
 
-    select * from {{ ref('fct_lifecycle_steps') }}
+    select * from {{ ref('int_lifecycle_steps') }}
+
+),
+
+people as (
+
+    select * from {{ ref('int_people') }}
 
 ),
 
 person_days as (
 
     select * from {{ ref('int_person_days') }}
+
+),
+
+capture_days as (
+
+    select * from {{ ref('int_person_capture_days') }}
 
 ),
 
@@ -26,53 +38,64 @@ policy as (
 
 ),
 
-sources as (
-
-    select
-        person_days.source,
-        person_days.first_captured_date as first_date,
-        person_days.last_captured_date as last_date
-    from person_days
-
-),
-
 outcomes as (
 
     select
-        steps.person_key,
+        steps.person_number,
         min(case when steps.step = 'opportunity' then steps.step_date end) as opportunity_date,
         min(case when steps.step = 'won' then steps.step_date end) as won_date
     from steps
-    group by steps.person_key
+    group by steps.person_number
 
 ),
 
--- Who was qualified before anybody looked may have had another score then.
-qualified as (
+-- Whose record came with a qualification from before the day captured before may have had another
+-- score then.
+seen as (
 
     select
-        steps.person_key,
+        steps.person_number,
+        steps.source,
         steps.segment,
-        dates.fiscal_quarter,
-        steps.known_from as landmark_date,
-        steps.lead_score_at_step as lead_score,
-        cast(floor(steps.lead_score_at_step / policy.lead_score_band) as integer)
-        * policy.lead_score_band as band_from,
-        policy.lead_score_band,
-        {{ dbt.datediff('steps.known_from', 'sources.last_date', 'day') }}
-        > policy.lead_score_days as is_old_enough,
-        outcomes.opportunity_date,
-        outcomes.won_date
+        steps.lead_score_at_step,
+        greatest(steps.known_from, steps.step_date) as landmark_date
     from steps
-    inner join sources on steps.source = sources.source
-    inner join dates on steps.known_from = dates.date_day
-    inner join policy
-        on steps.known_from >= policy.valid_from and steps.known_from < policy.valid_to
-    inner join outcomes on steps.person_key = outcomes.person_key
+    inner join people on steps.record_number = people.record_number
+    left join capture_days
+        on
+            people.source = capture_days.source
+            and people.first_captured_date = capture_days.snapshot_date
     where
         steps.step = 'mql'
         and steps.cycle = 1
-        and (steps.known_from > sources.first_date or steps.step_date = steps.known_from)
+        and (
+            steps.known_from > people.first_captured_date
+            or steps.step_date >= coalesce(capture_days.previous_captured_date, steps.known_from)
+        )
+
+),
+
+qualified as (
+
+    select
+        seen.person_number,
+        seen.segment,
+        dates.fiscal_quarter,
+        seen.landmark_date,
+        seen.lead_score_at_step as lead_score,
+        cast(floor(seen.lead_score_at_step / policy.lead_score_band) as bigint)
+        * policy.lead_score_band as band_from,
+        policy.lead_score_band,
+        {{ dbt.datediff('seen.landmark_date', 'person_days.last_captured_date', 'day') }}
+        > policy.lead_score_days as is_old_enough,
+        outcomes.opportunity_date,
+        outcomes.won_date
+    from seen
+    inner join person_days on seen.source = person_days.source
+    inner join dates on seen.landmark_date = dates.date_day
+    inner join policy
+        on seen.landmark_date >= policy.valid_from and seen.landmark_date < policy.valid_to
+    inner join outcomes on seen.person_number = outcomes.person_number
 
 ),
 
@@ -83,7 +106,7 @@ lead_scores as (
         'lead_score': 'opportunity_date', 'lead_score_won': 'won_date'
     }.items() %}
         select
-            qualified.person_key,
+            qualified.person_number,
             '{{ score }}' as score,
             coalesce(
                 cast(qualified.band_from as {{ dbt.type_string() }}) || '-'
@@ -93,7 +116,7 @@ lead_scores as (
                 ),
                 '(none)'
             ) as band,
-            cast(qualified.lead_score as decimal(18, 6)) as rank_value,
+            cast(qualified.lead_score as decimal(38, 6)) as rank_value,
             qualified.segment,
             qualified.fiscal_quarter,
             case

@@ -151,7 +151,7 @@ scored as (
     select
         'stage_probability' as score,
         counted.stage_band as band,
-        cast(counted.stage_probability as decimal(18, 6)) as rank_value,
+        cast(counted.stage_probability as decimal(38, 6)) as rank_value,
         counted.stage_probability as expected_rate,
         counted.segment,
         counted.fiscal_quarter,
@@ -164,7 +164,7 @@ scored as (
     select
         'forecast_category' as score,
         counted.category_band as band,
-        cast(counted.category_win_rate as decimal(18, 6)) as rank_value,
+        cast(counted.category_win_rate as decimal(38, 6)) as rank_value,
         counted.category_win_rate as expected_rate,
         counted.segment,
         counted.fiscal_quarter,

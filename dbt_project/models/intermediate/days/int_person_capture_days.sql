@@ -1,5 +1,6 @@
 -- One row per source with people x day from the first to the last captured day: up to when the day
--- knows what happened (NULL in a gap), up to when the one before did, and the next captured day.
+-- knows what happened (NULL in a gap), the captured day before it and up to when that did, and the
+-- next captured day.
 with
 
 snapshot_days as (
@@ -34,17 +35,20 @@ days as (
         read.source,
         read.snapshot_date,
         read.read_at,
-        max(read.read_at) over (
-            partition by read.source
-            order by read.snapshot_date nulls last
-            rows between unbounded preceding and 1 preceding
-        ) as previous_read_at,
+        max(read.read_at) over earlier as previous_read_at,
+        max(case when read.read_at is not null then read.snapshot_date end) over earlier
+            as previous_captured_date,
         min(case when read.read_at is not null then read.snapshot_date end) over (
             partition by read.source
             order by read.snapshot_date nulls last
             rows between 1 following and unbounded following
         ) as next_captured_date
     from read
+    window earlier as (
+        partition by read.source
+        order by read.snapshot_date nulls last
+        rows between unbounded preceding and 1 preceding
+    )
 
 )
 

@@ -25,7 +25,7 @@ counted as (
     select
         {{ handoff_cohort() }},
         handoffs.channel,
-        cast(floor(handoffs.lead_score / policy.lead_score_band) as integer) as score_band,
+        cast(floor(handoffs.lead_score / policy.lead_score_band) as bigint) as score_band,
         {%- for status in ['met', 'breached'] %}
             count(*) filter (where handoffs.status = '{{ status }}') as {{ status }},
             count(*) filter (where handoffs.status = '{{ status }}' and handoffs.led_to_opportunity)

@@ -156,9 +156,10 @@ judged as (
         case
             when rated.band = '(all)' and rated.auc_low is null then 'not_evaluated'
             when rated.auc_low <= 0.5 + 1e-9 and rated.auc_high >= 0.5 - 1e-9 then 'no_power'
+            -- upside down, whatever it promises on average
+            when rated.auc_high < 0.5 then 'off'
             -- without a promise only its order can be judged
             when rated.expected_rate is null and rated.auc_low > 0.5 then 'calibrated'
-            when rated.expected_rate is null and rated.auc_high < 0.5 then 'off'
             when rated.expected_rate is null then 'not_evaluated'
             when rated.expected_rate between rated.rate_low - 1e-9 and rated.rate_high + 1e-9
                 then 'calibrated'
