@@ -49,8 +49,8 @@ outcomes as (
 
 ),
 
--- Whose record came with a qualification from before the day captured before may have had another
--- score then.
+-- A record that was first seen with a qualification from before the previous captured day may have
+-- had another score then.
 seen as (
 
     select
