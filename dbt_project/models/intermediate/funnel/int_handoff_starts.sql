@@ -109,7 +109,8 @@ starts as (
     select
         dated.*,
         coalesce(owners.seen_date, dated.known_from) as owner_date,
-        owners.owner_id as seen_owner_id
+        case when owners.seen_date is null then dated.owner_id else owners.owner_id end
+            as start_owner_id
     from dated
     left join owners
         on
@@ -189,10 +190,7 @@ ruled as (
         starts.record_number,
         starts.source,
         starts.account_id,
-        case
-            when starts.owner_date = starts.known_from then starts.owner_id
-            else starts.seen_owner_id
-        end as owner_id,
+        starts.start_owner_id as owner_id,
         starts.owner_date,
         starts.segment,
         starts.channel,

@@ -72,7 +72,8 @@ answered as (
 
 ),
 
--- Both clocks count seconds: since the start, or of business hours since then.
+-- Both clocks count seconds: since the start, or of business hours since then. A start of which
+-- only the day is known may come as late as its end.
 counted as (
 
     select
@@ -85,13 +86,12 @@ counted as (
             else {{ open_seconds('answered.started_at', 'first_days') }}
         end as seconds_at_start,
         case
+            when answered.latest_start_at = answered.started_at then 0
             when answered.clock = 'clock'
                 then
                     {{ dbt.datediff('answered.started_at', 'answered.latest_start_at', 'second') }}
-            when answered.latest_start_at > answered.started_at
-                then first_days.seconds_before + first_days.open_seconds
-            else {{ open_seconds('answered.started_at', 'first_days') }}
-        end as seconds_at_latest_start,
+            else first_days.open_seconds
+        end as seconds_of_start,
         case
             when answered.clock = 'clock'
                 then {{ dbt.datediff('answered.started_at', 'answered.measured_from', 'second') }}
@@ -117,7 +117,8 @@ limited as (
         counted.*,
         counted.seconds_at_start + counted.limit_seconds as seconds_at_limit,
         counted.seconds_at_end - counted.seconds_at_start as elapsed_seconds,
-        counted.seconds_at_earliest - counted.seconds_at_latest_start as least_seconds
+        counted.seconds_at_earliest - counted.seconds_at_start - counted.seconds_of_start
+            as least_seconds
     from counted
 
 ),
